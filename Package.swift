@@ -1,0 +1,83 @@
+// swift-tools-version:6.1
+import PackageDescription
+
+/// The `torch` folder that `Scripts/setup` unpacked, or that of the PyTorch named by `LIBTORCH`.
+let libtorch = Context.environment["LIBTORCH"] ?? "\(Context.packageDirectory)/.libtorch"
+
+let package = Package(
+  name: "atrous",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "atrous", targets: ["atrous"]),
+    .library(
+      name: "Atrous",
+      targets: [
+        "Torch", "Imaging", "Checkpoints", "Segmentation", "Datasets", "Evaluation", "Training",
+        "Analysis",
+      ]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    // The engine's door, and what is built on it.
+    .target(
+      name: "CTorch",
+      cxxSettings: [
+        .unsafeFlags(["-isystem", "\(libtorch)/include"]), .unsafeFlags(["-O2"]),
+      ],
+      linkerSettings: [
+        .unsafeFlags(["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib"]),
+        .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
+      ]),
+    .target(name: "Torch", dependencies: ["CTorch"]),
+
+    // Pictures, on the system's codecs.
+    .systemLibrary(
+      name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"]), .brew(["libspng"])]),
+    .systemLibrary(
+      name: "CTurboJPEG", pkgConfig: "libturbojpeg",
+      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+    .systemLibrary(
+      name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"]), .brew(["libtiff"])]),
+    .systemLibrary(
+      name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"]), .brew(["webp"])]),
+    .systemLibrary(
+      name: "CCairo", pkgConfig: "cairo",
+      providers: [.apt(["libcairo2-dev"]), .brew(["cairo"])]),
+    .target(name: "Imaging", dependencies: ["CSPNG", "CTurboJPEG", "CTIFF", "CWebP", "CCairo"]),
+
+    .target(name: "Configuration", dependencies: ["Yams"]),
+    .target(name: "Checkpoints", dependencies: ["Torch"]),
+    .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
+    .target(name: "Datasets", dependencies: ["Imaging", "Torch", "Configuration"]),
+    .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
+    .target(name: "Training", dependencies: ["Evaluation"]),
+    .target(name: "Analysis", dependencies: ["Evaluation"]),
+    .executableTarget(
+      name: "atrous",
+      dependencies: [
+        "Training", "Analysis",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .testTarget(name: "TorchTests", dependencies: ["Torch"]),
+    .testTarget(name: "ImagingTests", dependencies: ["Imaging"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"]),
+    .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
+    .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
+    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+    .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
+    .testTarget(name: "CommandTests", dependencies: ["atrous"]),
+  ],
+  cxxLanguageStandard: .cxx20
+)
+
+for target in package.targets where ![.system].contains(target.type) && target.name != "CTorch" {
+  target.swiftSettings = [
+    .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
+  ]
+}
