@@ -1,1 +1,115 @@
+// The engine's door: all of libtorch that Swift sees. Tensors by handle, operators by name.
+//
+// No C++ type and no C++ exception crosses. A function that fails returns NULL or -1 and leaves a
+// message for ct_error() on the calling thread.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ct_tensor_s *ct_tensor;
+typedef const struct ct_op_s *ct_op;
+
+/// What a boxed value holds.
+typedef enum {
+  CT_NONE,
+  CT_TENSOR,
+  CT_INT,
+  CT_DOUBLE,
+  CT_BOOL,
+  CT_STRING,
+  CT_DEVICE,   // a string such as "cuda:0"
+  CT_INTS,
+  CT_DOUBLES,
+  CT_BOOLS,
+  CT_TENSORS,  // handles; NULL stands for an undefined tensor or None
+} ct_kind;
+
+/// One boxed argument or result. Lists of arguments point into the caller's memory for the length
+/// of the call.
+typedef struct {
+  ct_kind kind;
+  int64_t count;
+  union {
+    ct_tensor tensor;
+    int64_t integer;
+    double real;
+    const char *string;
+    const int64_t *ints;
+    const double *doubles;
+    const uint8_t *bools;
+    const ct_tensor *tensors;
+  };
+} ct_value;
+
+/// The message of the last failure on this thread.
+const char *ct_error(void);
+
+/// Finds the operator `name` (with its namespace, "aten::conv2d") and its overload. The handle
+/// lives as long as the program.
+ct_op ct_find(const char *name, const char *overload);
+
+/// Calls `op` through the dispatcher, filling the arguments left out with the schema's defaults.
+/// Tensors, numbers and each element of tensor lists become consecutive results in `out`.
+/// Returns how many results there are (those past `capacity` are dropped), or -1.
+int ct_call(ct_op op, const ct_value *arguments, int count, ct_value *out, int capacity);
+
+// Memory.
+ct_tensor ct_from_bytes(const void *bytes, const int64_t *shape, int rank, int dtype);
+/// A tensor over foreign memory; `release(context)` is called when the last reference is gone,
+/// and at once if no tensor could be made.
+ct_tensor ct_from_blob(void *bytes, const int64_t *shape, int rank, int dtype,
+                       void (*release)(void *), void *context);
+ct_tensor ct_alias(ct_tensor);
+void ct_free(ct_tensor);
+/// Copies the elements in row-major order to `out`, which holds `bytes` bytes.
+int ct_read(ct_tensor, void *out, size_t bytes);
+/// The memory of a tensor on the CPU, or NULL.
+void *ct_data(ct_tensor);
+
+// Properties.
+int ct_rank(ct_tensor);
+int ct_dtype(ct_tensor);
+const int64_t *ct_shape(ct_tensor);
+const int64_t *ct_strides(ct_tensor);
+int ct_is_contiguous(ct_tensor, int memory_format);
+int ct_same(ct_tensor, ct_tensor);
+/// Writes the device's name ("cpu", "cuda:0").
+void ct_device(ct_tensor, char *out, size_t capacity);
+
+// Gradients.
+int ct_requires_grad(ct_tensor);
+ct_tensor ct_grad(ct_tensor);
+int ct_set_grad(ct_tensor, ct_tensor gradient);
+/// Gives `t` the memory (device, type, layout) of `other` and keeps its identity.
+int ct_set_data(ct_tensor t, ct_tensor other);
+int ct_detach_in_place(ct_tensor);
+int ct_set_grad_enabled(int on);
+int ct_grad_enabled(void);
+void *ct_inference_begin(void);
+void ct_inference_end(void *guard);
+/// Casts eligible operators on the CPU to `dtype` until the next call; -1 turns it off.
+int ct_set_autocast(const char *device_type, int dtype);
+
+// The library's state.
+int ct_set_threads(int count);
+int ct_threads(void);
+void ct_seed(uint64_t seed);
+ct_tensor ct_random_state(void);
+int ct_set_random_state(ct_tensor);
+int ct_set_deterministic(int on);
+int ct_set_flush_denormal(int on);
+const char *ct_version(void);
+const char *ct_cpu_capability(void);
+const char *ct_build(void);
+/// Loads libtorch's CUDA libraries if they lie beside libtorch_cpu; 0 or -1.
+int ct_load_cuda(const char *folder);
+int ct_has_cuda(void);
+/// The folder that libtorch_cpu was loaded from.
+const char *ct_library_folder(void);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,174 @@
+import CTorch
+
+/// An error that libtorch reported, with the operator that met it and the shapes of its arguments.
+public struct TorchError: Error, Sendable, CustomStringConvertible {
+  /// The operator's name and what it was given.
+  public let operation: String
+  /// What libtorch says.
+  public let message: String
+
+  public var description: String { "\(operation): \(message)" }
+}
+
+/// A call that passed the door, as observers see it.
+public struct OperatorCall {
+  /// The operator's name without its namespace, such as `conv2d`.
+  public let name: String
+  /// What it was given.
+  public let arguments: [Value]
+  /// The tensors that it returned.
+  public let results: [Tensor]
+}
+
+/// Sees every operator that is called inside ``observing(_:_:)``: a profiler, a counter of floating
+/// point operations, a recorder of graphs.
+public protocol OperatorObserver: AnyObject {
+  /// Is told of a call after it succeeded.
+  func observe(_ call: OperatorCall)
+}
+
+/// The state of the door for a task: the first error met, and who looks on.
+final class DoorScope: @unchecked Sendable {
+  @TaskLocal static var current: DoorScope?
+  let outer: DoorScope?
+  let catchesErrors: Bool
+  let observer: (any OperatorObserver)?
+  var error: TorchError?
+
+  init(catchesErrors: Bool, observer: (any OperatorObserver)? = nil) {
+    outer = DoorScope.current
+    self.catchesErrors = catchesErrors
+    self.observer = observer
+  }
+
+  /// The scope that catches the errors of this one.
+  var catcher: DoorScope? {
+    var scope: DoorScope? = self
+    while let here = scope, !here.catchesErrors { scope = here.outer }
+    return scope
+  }
+}
+
+/// Runs `body` and throws the first error that an operator met in it.
+///
+/// Outside of it a failed operator, a bug in most programs, ends the program with its message, as an
+/// index out of range does. Inside, operators that follow a failed one return tensors without shape
+/// at once.
+public func attempt<R>(_ body: () throws -> R) throws -> R {
+  let scope = DoorScope(catchesErrors: true)
+  let result = Result { try DoorScope.$current.withValue(scope, operation: body) }
+  // What `body` threw after a failed operator is most likely its consequence.
+  if let error = scope.error { throw error }
+  return try result.get()
+}
+
+/// Runs `body` and tells `observer` of every operator called in it.
+public func observing<R>(
+  _ observer: any OperatorObserver, _ body: () throws -> R
+) rethrows -> R {
+  try DoorScope.$current.withValue(
+    DoorScope(catchesErrors: false, observer: observer), operation: body)
+}
+
+/// What all ways through the door share.
+enum Door {
+  /// libtorch's message for the last failure on this thread.
+  static var message: String { String(cString: ct_error()) }
+
+  /// Records a failure for the ``attempt(_:)`` around, or ends the program.
+  static func fail(_ operation: String, _ message: String) {
+    let error = TorchError(operation: operation, message: message)
+    guard let catcher = DoorScope.current?.catcher else { fatalError(error.description) }
+    if catcher.error == nil { catcher.error = error }
+  }
+
+  /// Fails unless a C function's answer was 0.
+  static func check(_ status: Int32, _ operation: @autoclosure () -> String) {
+    if status != 0 { fail(operation(), message) }
+  }
+}
+
+/// An operator of libtorch's dispatcher, looked up once by its schema name.
+public struct Operator: Sendable {
+  /// The name without its namespace, such as `conv2d`.
+  public let name: String
+  private nonisolated(unsafe) let handle: ct_op
+
+  /// The operator `namespace::name`, or `namespace::name.overload`.
+  public init(_ name: String, _ overload: String = "", namespace: String = "aten") {
+    guard let handle = ct_find("\(namespace)::\(name)", overload) else {
+      fatalError(Door.message)
+    }
+    self.name = name
+    self.handle = handle
+  }
+
+  /// The operator if this build of libtorch has it.
+  public static func find(
+    _ name: String, _ overload: String = "", namespace: String = "aten"
+  ) -> Operator? {
+    ct_find("\(namespace)::\(name)", overload).map { Operator(name: name, handle: $0) }
+  }
+
+  private init(name: String, handle: ct_op) {
+    self.name = name
+    self.handle = handle
+  }
+
+  /// Calls the operator for its first result; arguments left out take the schema's defaults.
+  @discardableResult
+  public func callAsFunction(_ arguments: any Argument...) -> Tensor {
+    let results = call(arguments.map(\.boxed), capacity: 1)
+    if case .tensor(let tensor)? = results.first { return tensor }
+    return Tensor(adopting: nil)
+  }
+
+  /// Calls the operator for all the tensors that it returns, those in lists included.
+  public func tensors(_ arguments: any Argument...) -> [Tensor] {
+    call(arguments.map(\.boxed), capacity: 64).map {
+      if case .tensor(let tensor) = $0 { tensor } else { Tensor(adopting: nil) }
+    }
+  }
+
+  /// Calls the operator for the first number that it returns.
+  public func number(_ arguments: any Argument...) -> Double {
+    switch call(arguments.map(\.boxed), capacity: 1).first {
+    case .int(let value): Double(value)
+    case .double(let value): value
+    case .bool(let value): value ? 1 : 0
+    default: .nan
+    }
+  }
+
+  func call(_ arguments: [Value], capacity: Int) -> [Value] {
+    let scope = DoorScope.current
+    if let scope, scope.catcher?.error != nil { return [] }
+    return withUnsafeTemporaryAllocation(of: ct_value.self, capacity: capacity) { out in
+      let count = withExtendedLifetime(arguments) {
+        Value.lend(arguments) {
+          Int(ct_call(handle, $0.baseAddress, Int32($0.count), out.baseAddress, Int32(capacity)))
+        }
+      }
+      guard count >= 0 else {
+        Door.fail("\(name)(\(arguments.map(\.summary).joined(separator: ", ")))", Door.message)
+        return []
+      }
+      let results = out.prefix(count).map(Value.init(result:))
+      scope?.tell(name, arguments, results)
+      return results
+    }
+  }
+}
+
+extension DoorScope {
+  fileprivate func tell(_ name: String, _ arguments: [Value], _ results: [Value]) {
+    var scope: DoorScope? = self
+    while let here = scope {
+      if let observer = here.observer {
+        let tensors = results.compactMap { if case .tensor(let tensor) = $0 { tensor } else { nil } }
+        observer.observe(OperatorCall(name: name, arguments: arguments, results: tensors))
+      }
+      scope = here.outer
+    }
+  }
+}

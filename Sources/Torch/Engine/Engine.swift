@@ -1,0 +1,53 @@
+import CTorch
+
+/// libtorch's own state: threads, random numbers, what the build can do.
+public enum Engine {
+  /// The version of libtorch, such as `2.11.0`.
+  public static var version: String { String(cString: ct_version()) }
+
+  /// The instruction set that libtorch's kernels use, such as `AVX512`.
+  public static var cpuCapability: String { String(cString: ct_cpu_capability()) }
+
+  /// How libtorch was built: compiler, oneDNN, BLAS.
+  public static var buildDescription: String { String(cString: ct_build()) }
+
+  /// The folder that libtorch was loaded from.
+  public static var libraryFolder: String { String(cString: ct_library_folder()) }
+
+  /// The number of threads that an operator may use.
+  public static var threads: Int {
+    get { Int(ct_threads()) }
+    set { Door.check(ct_set_threads(Int32(max(1, newValue))), "set_num_threads") }
+  }
+
+  /// Sets the state of the random numbers that operators draw.
+  public static func seed(_ seed: UInt64) { ct_seed(seed) }
+
+  /// The state of the random numbers of the CPU, as bytes.
+  public static var randomState: Tensor {
+    get { Tensor(adopting: ct_random_state()) }
+    set {
+      guard let handle = newValue.handle else { return }
+      Door.check(ct_set_random_state(handle), "set_state")
+    }
+  }
+
+  /// Asks libtorch for algorithms that give the same bits on every run where it has them.
+  public static func setDeterministic(_ on: Bool) {
+    Door.check(ct_set_deterministic(on ? 1 : 0), "set_deterministic")
+  }
+
+  /// Treats numbers too small for a normal representation as zero, which is much faster.
+  @discardableResult
+  public static func setFlushDenormal(_ on: Bool) -> Bool { ct_set_flush_denormal(on ? 1 : 0) != 0 }
+
+  /// Loads libtorch's CUDA libraries if the installation has them, and says whether a GPU answers.
+  ///
+  /// - Throws: ``TorchError`` with the loader's reason.
+  public static func loadCUDA() throws -> Bool {
+    guard ct_load_cuda(ct_library_folder()) == 0 else {
+      throw TorchError(operation: "load CUDA", message: Door.message)
+    }
+    return ct_has_cuda() != 0
+  }
+}

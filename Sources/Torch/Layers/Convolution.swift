@@ -1,0 +1,122 @@
+/// A two-dimensional convolution whose padding keeps the size where the stride is 1.
+///
+/// It maps (N, C, H, W) to (N, outputs, H / stride, W / stride).
+public final class Conv2d: Layer {
+  /// The kernels (outputs, inputs / groups, kernel, kernel).
+  public let weight: Parameter
+  /// What is added to each output channel.
+  public let bias: Parameter?
+  /// The step between outputs in pixels.
+  public let stride: Int
+  /// The zeros around the image.
+  public let padding: Int
+  /// The distance between the kernel's taps, the atrous rate.
+  public let dilation: Int
+  /// The number of independent groups of channels.
+  public let groups: Int
+
+  /// The size of the kernel.
+  public var kernel: Int { weight.size(2) }
+  /// The number of output channels.
+  public var outputs: Int { weight.size(0) }
+
+  /// A convolution from `input` to `output` channels, drawn as PyTorch draws it:
+  /// uniformly within ±1/√(inputs · kernel² / groups).
+  public init(
+    _ input: Int, _ output: Int, kernel: Int = 1, stride: Int = 1, padding: Int? = nil,
+    dilation: Int = 1, groups: Int = 1, bias: Bool = true
+  ) {
+    weight = Parameter(Tensor(uninitialized: [output, input / groups, kernel, kernel]))
+    self.bias = bias ? Parameter(0, [output]) : nil
+    self.stride = stride
+    self.padding = padding ?? dilation * (kernel - 1) / 2
+    self.dilation = dilation
+    self.groups = groups
+    super.init()
+    Initialization.uniform(weight, bias: self.bias)
+  }
+
+  public override func forward(_ x: Tensor) -> Tensor {
+    x.conv2d(
+      weight, bias: bias, stride: [stride, stride], padding: [padding, padding],
+      dilation: [dilation, dilation], groups: groups)
+  }
+}
+
+/// The transpose of a convolution, which enlarges the image by its stride.
+///
+/// It maps (N, C, H, W) to (N, outputs, H', W') with H' = (H − 1) · stride − 2 · padding + kernel.
+public final class ConvTranspose2d: Layer {
+  /// The kernels (inputs, outputs, kernel, kernel).
+  public let weight: Parameter
+  /// What is added to each output channel.
+  public let bias: Parameter?
+  private let stride: Int, padding: Int
+
+  /// A transposed convolution from `input` to `output` channels.
+  public init(
+    _ input: Int, _ output: Int, kernel: Int, stride: Int, padding: Int = 0, bias: Bool = true
+  ) {
+    weight = Parameter(Tensor(uninitialized: [input, output, kernel, kernel]))
+    self.bias = bias ? Parameter(0, [output]) : nil
+    self.stride = stride
+    self.padding = padding
+    super.init()
+    Initialization.uniform(weight, bias: self.bias)
+  }
+
+  public override func forward(_ x: Tensor) -> Tensor {
+    x.convTransposed2d(
+      weight, bias: bias, stride: [stride, stride], padding: [padding, padding])
+  }
+}
+
+/// A matrix product and a bias along the last dimension.
+public final class Linear: Layer {
+  /// The matrix (outputs, inputs).
+  public let weight: Parameter
+  /// What is added to each output.
+  public let bias: Parameter?
+
+  /// A product from `input` to `output` features.
+  public init(_ input: Int, _ output: Int, bias: Bool = true) {
+    weight = Parameter(Tensor(uninitialized: [output, input]))
+    self.bias = bias ? Parameter(0, [output]) : nil
+    super.init()
+    Initialization.uniform(weight, bias: self.bias)
+  }
+
+  public override func forward(_ x: Tensor) -> Tensor { x.linear(weight, bias: bias) }
+}
+
+/// How weights are drawn before training.
+public enum Initialization {
+  /// Draws uniformly within ±1/√fan-in, PyTorch's own rule for convolutions and linear layers.
+  public static func uniform(_ weight: Parameter, bias: Parameter?) {
+    guard !isSkipped else { return weight.fill(0) }
+    let bound = 1 / Double(max(1, fanIn(weight))).squareRoot()
+    weight.drawUniform(-bound, bound)
+    bias?.drawUniform(-bound, bound)
+  }
+
+  /// Draws every convolution in `module` from a normal distribution of variance 2 / fan, as He et
+  /// al. (2015) do for rectified units, and sets its bias to 0.
+  public static func kaimingNormal(_ module: Module, fanOut: Bool = false) {
+    guard !isSkipped else { return }
+    for case let conv as Conv2d in module.modules.map(\.module) {
+      let fan = fanOut ? conv.outputs * conv.kernel * conv.kernel : fanIn(conv.weight)
+      conv.weight.drawNormal(deviation: (2 / Double(max(1, fan))).squareRoot())
+      conv.bias?.fill(0)
+    }
+  }
+
+  /// The number of inputs that one output is computed from.
+  static func fanIn(_ weight: Tensor) -> Int { weight.shape.dropFirst().reduce(1, *) }
+
+  @TaskLocal private static var isSkipped = false
+
+  /// Builds networks whose weights are about to be loaded: they are zero, not drawn.
+  public static func skipped<R>(_ body: () throws -> R) rethrows -> R {
+    try $isSkipped.withValue(true, operation: body)
+  }
+}

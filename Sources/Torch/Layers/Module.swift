@@ -1,0 +1,159 @@
+import CTorch
+
+/// A tensor that training changes and a state dictionary keeps.
+public final class Parameter: Tensor, @unchecked Sendable {
+  /// A parameter with the memory of `tensor`, which training changes.
+  public convenience init(_ tensor: Tensor) {
+    self.init(adopting: tensor.handle.map { ct_alias($0) })
+    requiresGrad = true
+  }
+
+  /// A parameter of `shape` filled with `value`.
+  public convenience init(_ value: Float, _ shape: [Int]) {
+    self.init(filledWith: value, shape)
+    requiresGrad = true
+  }
+}
+
+/// A tensor that a state dictionary keeps and training leaves to its layer.
+public final class Buffer: Tensor, @unchecked Sendable {
+  /// A buffer with the memory of `tensor`.
+  public convenience init(_ tensor: Tensor) {
+    self.init(adopting: tensor.handle.map { ct_alias($0) })
+  }
+
+  /// A buffer of `shape` filled with `value`.
+  public convenience init(_ value: Float, _ shape: [Int]) { self.init(filledWith: value, shape) }
+}
+
+/// A part of a network that holds parameters, buffers and other modules.
+///
+/// Its stored properties are its parts, and a part's name is the property's name in snake case, so
+/// that `let auxClassifier: FCNHead` is `aux_classifier` as in PyTorch and a checkpoint loads by
+/// name without a table. Arrays number their elements. ``keys`` names the exceptions.
+open class Module {
+  /// Whether the module behaves as it does in training.
+  public private(set) var isTraining = true
+
+  /// Whether training leaves the module as it is, running statistics included.
+  public private(set) var isFrozen = false
+
+  /// A module without parts; subclasses declare theirs as stored properties.
+  public init() {}
+
+  /// State-dictionary names of properties whose name in snake case is not theirs.
+  open var keys: [String: String] { [:] }
+
+  /// The modules directly inside this one, in order of declaration.
+  open var children: [(name: String, module: Module)] {
+    properties.flatMap { name, value -> [(String, Module)] in
+      switch value {
+      case let module as Module: [(name, module)]
+      case let list as [Module]: list.enumerated().map { ("\(name).\($0)", $1) }
+      default: []
+      }
+    }
+  }
+
+  /// Every parameter and buffer by its dotted name, in PyTorch's order.
+  public final var state: [(name: String, tensor: Tensor)] {
+    var result: [(String, Tensor)] = []
+    collectState(prefix: "", into: &result)
+    return result
+  }
+
+  private func collectState(prefix: String, into result: inout [(String, Tensor)]) {
+    let own = properties.flatMap { name, value -> [(String, Tensor)] in
+      switch value {
+      case let tensor as Tensor: [(name, tensor)]
+      case let list as [Parameter]: list.enumerated().map { ("\(name).\($0)", $1) }
+      default: []
+      }
+    }
+    result += own.filter { $0.1 is Parameter }.map { (prefix + $0.0, $0.1) }
+    result += own.filter { $0.1 is Buffer }.map { (prefix + $0.0, $0.1) }
+    for child in children {
+      child.module.collectState(prefix: "\(prefix)\(child.name).", into: &result)
+    }
+  }
+
+  /// Every parameter by its dotted name, in PyTorch's order.
+  public final var parameters: [(name: String, parameter: Parameter)] {
+    state.compactMap { entry in (entry.tensor as? Parameter).map { (entry.name, $0) } }
+  }
+
+  /// This module and all inside it by dotted name; its own name is empty.
+  public final var modules: [(name: String, module: Module)] {
+    var result: [(String, Module)] = [("", self)]
+    for child in children {
+      result += child.module.modules.map { entry in
+        (entry.name.isEmpty ? child.name : "\(child.name).\(entry.name)", entry.module)
+      }
+    }
+    return result
+  }
+
+  /// Puts this module and all inside it in training or evaluation mode.
+  ///
+  /// What is frozen stays in evaluation mode.
+  @discardableResult
+  public final func train(_ on: Bool = true) -> Self {
+    isTraining = on && !isFrozen
+    for child in children { child.module.train(on) }
+    return self
+  }
+
+  /// Keeps training from changing this module: its parameters and its running statistics.
+  public final func freeze() {
+    for entry in parameters { entry.parameter.requiresGrad = false }
+    for entry in modules {
+      entry.module.isFrozen = true
+      entry.module.isTraining = false
+    }
+  }
+
+  /// Moves every parameter and buffer to `device`.
+  public final func move(to device: Device) {
+    for entry in state where entry.tensor.device != device {
+      entry.tensor.adopt(withoutGradients { entry.tensor.to(device) })
+    }
+  }
+
+  /// Lays the weights of convolutions out for features in channels-last order.
+  public final func useChannelsLast() {
+    for entry in state where entry.tensor.rank == 4 {
+      entry.tensor.adopt(withoutGradients { entry.tensor.contiguous(.channelsLast) })
+    }
+  }
+
+  /// The stored properties by state-dictionary name, the superclass's first.
+  private var properties: [(name: String, value: Any)] {
+    var levels: [[(String, Any)]] = []
+    var mirror: Mirror? = Mirror(reflecting: self)
+    let keys = self.keys
+    while let level = mirror, level.subjectType != Module.self {
+      levels.append(
+        level.children.compactMap { child in
+          child.label.map { (keys[$0] ?? $0.snakeCased, child.value) }
+        })
+      mirror = level.superclassMirror
+    }
+    return levels.reversed().flatMap { $0 }
+  }
+}
+
+extension String {
+  /// `auxClassifier` as `aux_classifier`.
+  var snakeCased: String {
+    reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
+  }
+}
+
+/// A module that maps one tensor to another.
+open class Layer: Module {
+  /// What the layer makes of `x`.
+  open func forward(_ x: Tensor) -> Tensor { fatalError("\(Self.self) has no forward") }
+
+  /// What the layer makes of `x`.
+  public final func callAsFunction(_ x: Tensor) -> Tensor { forward(x) }
+}

@@ -1,0 +1,100 @@
+/// Batch normalization over the channels of images (Ioffe and Szegedy, 2015).
+///
+/// A batch with a single value per channel (a pooled image, batch 1) has no statistics of its own;
+/// the running ones serve then.
+public final class BatchNorm2d: Layer {
+  /// The scale of each channel.
+  public let weight: Parameter
+  /// The shift of each channel.
+  public let bias: Parameter
+  /// The statistics that evaluation uses.
+  public let runningMean: Buffer, runningVar: Buffer
+  /// How many batches the running statistics have seen.
+  public let numBatchesTracked: Buffer
+  /// What is added to the variance.
+  public let eps: Double
+  /// The weight of the newest batch in the running statistics (PyTorch's sense).
+  public var momentum: Double
+
+  /// A normalization of `channels` channels.
+  public init(_ channels: Int, eps: Double = 1e-5, momentum: Double = 0.1) {
+    weight = Parameter(1, [channels])
+    bias = Parameter(0, [channels])
+    runningMean = Buffer(0, [channels])
+    runningVar = Buffer(1, [channels])
+    numBatchesTracked = Buffer(Tensor([Int64(0)], []))
+    self.eps = eps
+    self.momentum = momentum
+  }
+
+  public override func forward(_ x: Tensor) -> Tensor {
+    let usesBatch = isTraining && x.size(0) * x.shape.dropFirst(2).reduce(1, *) > 1
+    if usesBatch { withoutGradients { _ = numBatchesTracked.add(Self.one) } }
+    return x.batchNorm(
+      weight: weight, bias: bias, runningMean: runningMean, runningVar: runningVar,
+      training: usesBatch, momentum: momentum, eps: eps)
+  }
+
+  private static let one = Tensor([Int64(1)], [])
+}
+
+/// Layer normalization over the last dimension, or over the channels of images (Ba et al., 2016).
+public final class LayerNorm: Layer {
+  /// The scale of each feature.
+  public let weight: Parameter
+  /// The shift of each feature.
+  public let bias: Parameter
+  private let ofImages: Bool, eps: Double
+
+  /// A normalization of `features` features; `ofImages` takes (N, C, H, W) and normalizes over C.
+  public init(_ features: Int, ofImages: Bool = false, eps: Double = 1e-5) {
+    weight = Parameter(1, [features])
+    bias = Parameter(0, [features])
+    self.ofImages = ofImages
+    self.eps = eps
+  }
+
+  public override func forward(_ x: Tensor) -> Tensor {
+    let last = ofImages ? x.permuted(0, 2, 3, 1) : x
+    let y = last.layerNorm([weight.count], weight: weight, bias: bias, eps: eps)
+    return ofImages ? y.permuted(0, 3, 1, 2) : y
+  }
+}
+
+/// Normalization over groups of channels (Wu and He, 2018), which needs no batch.
+public final class GroupNorm: Layer {
+  /// The scale of each channel.
+  public let weight: Parameter
+  /// The shift of each channel.
+  public let bias: Parameter
+  private let groups: Int, eps: Double
+
+  /// A normalization of `channels` channels in `groups` groups.
+  public init(_ groups: Int, _ channels: Int, eps: Double = 1e-5) {
+    weight = Parameter(1, [channels])
+    bias = Parameter(0, [channels])
+    self.groups = groups
+    self.eps = eps
+  }
+
+  public override func forward(_ x: Tensor) -> Tensor {
+    x.groupNorm(groups, weight: weight, bias: bias, eps: eps)
+  }
+}
+
+/// Sets elements, or whole channels, to zero at random while training (Srivastava et al., 2014).
+public final class Dropout: Layer {
+  /// The share that is dropped. Changing it to 0 turns the layer off.
+  public var probability: Double
+  private let ofChannels: Bool
+
+  /// A dropout of a share of the elements, or `ofChannels` of the channels.
+  public init(_ probability: Double, ofChannels: Bool = false) {
+    self.probability = probability
+    self.ofChannels = ofChannels
+  }
+
+  public override func forward(_ x: Tensor) -> Tensor {
+    isTraining && probability > 0 ? x.dropout(probability, channels: ofChannels) : x
+  }
+}

@@ -1,0 +1,54 @@
+/// Layers applied one after another, named by their number unless they are given a name.
+open class Sequential: Layer {
+  private var layers: [(name: String, layer: Layer)] = []
+
+  /// The layers that the block lists, in order; `if` and `for` are welcome.
+  public init(@LayerBuilder _ layers: () -> [Layer] = { [] }) {
+    super.init()
+    for layer in layers() { append(layer) }
+  }
+
+  /// Adds a layer to the end.
+  public final func append(_ layer: Layer, as name: String? = nil) {
+    layers.append((name ?? "\(layers.count)", layer))
+  }
+
+  /// The layer at `index`.
+  public final subscript(index: Int) -> Layer { layers[index].layer }
+  /// The layer called `name`.
+  public final subscript(name: String) -> Layer? { layers.first { $0.name == name }?.layer }
+  /// The number of layers.
+  public final var count: Int { layers.count }
+
+  open override var children: [(name: String, module: Module)] {
+    super.children + layers.map { ($0.name, $0.layer) }
+  }
+
+  open override func forward(_ x: Tensor) -> Tensor { layers.reduce(x) { $1.layer($0) } }
+}
+
+/// Collects layers, with `if` and `for`, for ``Sequential``.
+@resultBuilder
+public enum LayerBuilder {
+  public static func buildExpression(_ layer: Layer) -> [Layer] { [layer] }
+  public static func buildBlock(_ parts: [Layer]...) -> [Layer] { parts.flatMap { $0 } }
+  public static func buildOptional(_ part: [Layer]?) -> [Layer] { part ?? [] }
+  public static func buildEither(first part: [Layer]) -> [Layer] { part }
+  public static func buildEither(second part: [Layer]) -> [Layer] { part }
+  public static func buildArray(_ parts: [[Layer]]) -> [Layer] { parts.flatMap { $0 } }
+}
+
+/// A layer without parameters, given by a function.
+public final class Function: Layer {
+  private let apply: (Tensor) -> Tensor
+
+  /// The layer that applies `apply`.
+  public init(_ apply: @escaping (Tensor) -> Tensor) { self.apply = apply }
+
+  public override func forward(_ x: Tensor) -> Tensor { apply(x) }
+}
+
+/// A layer that changes nothing, in the place of one that a variant lacks.
+public final class Identity: Layer {
+  public override func forward(_ x: Tensor) -> Tensor { x }
+}

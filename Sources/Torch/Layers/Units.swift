@@ -1,0 +1,87 @@
+/// A function applied element by element after a convolution or a normalization.
+public enum Activation: String, Sendable, CaseIterable {
+  case none, relu, relu6, hardswish, hardsigmoid, gelu, sigmoid, silu
+
+  /// The function's value at each element of `x`.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    switch self {
+    case .none: x
+    case .relu: x.relu()
+    case .relu6: x.relu6()
+    case .hardswish: x.hardswish()
+    case .hardsigmoid: x.hardsigmoid()
+    case .gelu: x.gelu()
+    case .sigmoid: x.sigmoid()
+    case .silu: x.silu()
+    }
+  }
+
+  /// The same, written over `x` where that keeps gradients right: `x` is a fresh result of a
+  /// convolution, a normalization or a sum, none of which needs it again.
+  func fresh(_ x: Tensor) -> Tensor { self == .relu ? x.reluInPlace() : self(x) }
+
+  /// The function as a layer of a ``Sequential``.
+  public var layer: Layer { Function { self($0) } }
+}
+
+extension Conv2d {
+  /// The unit that most networks are made of: convolution, normalization, sum with a shortcut,
+  /// activation.
+  ///
+  /// Writing it as one call keeps what prepares a network for inference (folding the
+  /// normalization, fusing the rest) out of the networks.
+  public func callAsFunction(
+    _ x: Tensor, _ norm: Layer?, adding shortcut: Tensor? = nil, _ activation: Activation = .none
+  ) -> Tensor {
+    var y = forward(x)
+    if let norm { y = norm(y) }
+    if let shortcut { y = y + shortcut }
+    return activation.fresh(y)
+  }
+}
+
+extension BatchNorm2d {
+  /// The pre-activation unit of dense networks: normalization, activation, convolution.
+  public func callAsFunction(_ x: Tensor, _ activation: Activation, _ conv: Conv2d) -> Tensor {
+    conv(activation.fresh(forward(x)))
+  }
+}
+
+/// A convolution, a normalization and an activation, numbered 0, 1, 2 as in torchvision.
+public final class ConvNorm: Layer {
+  /// The convolution, without a bias.
+  public let conv: Conv2d
+  /// The normalization.
+  public let norm: Layer
+  private let activation: Activation
+
+  public override var keys: [String: String] { ["conv": "0", "norm": "1"] }
+
+  /// A unit from `input` to `output` channels.
+  public init(
+    _ input: Int, _ output: Int, kernel: Int = 3, stride: Int = 1, padding: Int? = nil,
+    dilation: Int = 1, groups: Int = 1, eps: Double = 1e-5, momentum: Double = 0.1,
+    _ activation: Activation = .relu
+  ) {
+    conv = Conv2d(
+      input, output, kernel: kernel, stride: stride, padding: padding, dilation: dilation,
+      groups: groups, bias: false)
+    norm = BatchNorm2d(output, eps: eps, momentum: momentum)
+    self.activation = activation
+  }
+
+  public override func forward(_ x: Tensor) -> Tensor { conv(x, norm, activation) }
+}
+
+/// max(x, 0) as a layer.
+public func ReLU() -> Layer { Activation.relu.layer }
+/// The largest value of each window as a layer.
+public func MaxPool2d(_ kernel: Int, stride: Int, padding: Int = 0) -> Layer {
+  Function { $0.maxPool2d(kernel, stride: stride, padding: padding) }
+}
+/// The mean of each window as a layer.
+public func AvgPool2d(_ kernel: Int) -> Layer { Function { $0.avgPool2d(kernel) } }
+/// The mean over all positions as a layer.
+public func GlobalAvgPool2d() -> Layer { Function { $0.globalAvgPool2d() } }
+/// All dimensions but the first as one, as a layer.
+public func Flatten() -> Layer { Function { $0.flattened(from: 1) } }
