@@ -1,0 +1,394 @@
+import Foundation
+import Yams
+
+/// What is wrong with a configuration, and where.
+public enum ConfigurationError: Error, CustomStringConvertible, LocalizedError {
+  case unreadable(file: String, reason: String)
+  case syntax(file: String, message: String)
+  case unknownKey(place: String, key: String, known: [String])
+  case wrongType(place: String, key: String, found: String, expected: String)
+  case missing(place: String, key: String, expected: String)
+  case invalid(place: String, key: String, value: String, expected: String)
+  case badOverride(String)
+
+  public var description: String {
+    switch self {
+    case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
+    case .syntax(let file, let message): "\(file): \(message)"
+    case .unknownKey(let place, let key, let known):
+      "\(place): unknown key '\(key)'"
+        + (Self.nearest(key, known).map { ", did you mean '\($0)'?" } ?? "")
+        + " Known here: \(known.sorted().joined(separator: ", "))"
+    case .wrongType(let place, let key, let found, let expected):
+      "\(place): '\(key)' is \(found), expected \(expected)"
+    case .missing(let place, let key, let expected):
+      "\(place): '\(key)' is missing, expected \(expected)"
+    case .invalid(let place, let key, let value, let expected):
+      "\(place): '\(key)' is \(value), expected \(expected)"
+    case .badOverride(let text): "'\(text)' is not of the form key.path=value"
+    }
+  }
+
+  public var errorDescription: String? { description }
+
+  /// The known word closest to a misspelt one, if any is close.
+  public static func nearest(_ word: String, _ known: [String]) -> String? {
+    let ranked = known.map { ($0, distance(word.lowercased(), $0.lowercased())) }
+    guard let best = ranked.min(by: { $0.1 < $1.1 }), best.1 <= max(2, word.count / 3) else {
+      return nil
+    }
+    return best.0
+  }
+
+  /// The number of letters to insert, remove or change to get from one word to the other.
+  private static func distance(_ a: String, _ b: String) -> Int {
+    let b = Array(b)
+    var row = Array(0...b.count)
+    for (i, letter) in a.enumerated() {
+      var corner = row[0]
+      row[0] = i + 1
+      for (j, other) in b.enumerated() {
+        let here = min(row[j] + 1, row[j + 1] + 1, corner + (letter == other ? 0 : 1))
+        corner = row[j + 1]
+        row[j + 1] = here
+      }
+    }
+    return row[b.count]
+  }
+}
+
+/// One mapping of a configuration, read key by key; keys that nobody reads are refused.
+///
+/// A section remembers what is asked of it, so that ``finish()`` can name unknown keys together with
+/// those that exist.
+public final class Section {
+  /// Where the section stands, such as `camvid.yaml: model.head`.
+  public let place: String
+  private let path: String
+  private let file: String
+  private var node: Node.Mapping
+  private var known: [String] = []
+  private var sections: [Section] = []
+
+  init(file: String, path: String, node: Node.Mapping) {
+    self.file = file
+    self.path = path
+    self.node = node
+    place = path.isEmpty ? file : "\(file): \(path)"
+  }
+
+  /// The keys that are given.
+  public var keys: [String] { node.keys.compactMap(\.string) }
+
+  /// Whether `key` is given and not null.
+  public func has(_ key: String) -> Bool { value(key) != nil }
+
+  private func value(_ key: String) -> Node? {
+    if !known.contains(key) { known.append(key) }
+    guard let value = node[Node(key)] else { return nil }
+    if case .scalar = value, value.null != nil { return nil }
+    return value
+  }
+
+  private func read<T>(
+    _ key: String, _ fallback: T?, _ expected: String, _ convert: (Node) -> T?
+  ) throws -> T {
+    guard let value = value(key) else {
+      guard let fallback else {
+        throw ConfigurationError.missing(place: place, key: key, expected: expected)
+      }
+      return fallback
+    }
+    guard let result = convert(value) else {
+      throw ConfigurationError.wrongType(
+        place: place, key: key, found: Self.show(value), expected: expected)
+    }
+    return result
+  }
+
+  /// The text at `key`.
+  public func string(_ key: String, default fallback: String? = nil) throws -> String {
+    try read(key, fallback, "text", Self.text)
+  }
+
+  /// The text at `key`, or nothing.
+  public func optionalString(_ key: String) throws -> String? {
+    has(key) ? try string(key) : nil
+  }
+
+  /// The whole number at `key`, within `range`.
+  public func int(
+    _ key: String, default fallback: Int? = nil, in range: ClosedRange<Int> = Int.min...Int.max
+  ) throws -> Int {
+    let value = try read(key, fallback, "a whole number", \.int)
+    guard range.contains(value) else {
+      throw ConfigurationError.invalid(
+        place: place, key: key, value: "\(value)", expected: "a whole number \(Self.show(range))")
+    }
+    return value
+  }
+
+  /// The whole number at `key`, or nothing.
+  public func optionalInt(
+    _ key: String, in range: ClosedRange<Int> = Int.min...Int.max
+  ) throws -> Int? {
+    has(key) ? try int(key, in: range) : nil
+  }
+
+  /// The number at `key`, within `range`.
+  public func double(
+    _ key: String, default fallback: Double? = nil,
+    in range: ClosedRange<Double> = -Double.infinity...Double.infinity
+  ) throws -> Double {
+    let value = try read(key, fallback, "a number", Self.number)
+    guard range.contains(value) else {
+      throw ConfigurationError.invalid(
+        place: place, key: key, value: "\(value)",
+        expected: "a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return value
+  }
+
+  /// The number at `key`, or nothing.
+  public func optionalDouble(
+    _ key: String, in range: ClosedRange<Double> = -Double.infinity...Double.infinity
+  ) throws -> Double? {
+    has(key) ? try double(key, in: range) : nil
+  }
+
+  /// Yes or no at `key`.
+  public func bool(_ key: String, default fallback: Bool? = nil) throws -> Bool {
+    try read(key, fallback, "true or false", \.bool)
+  }
+
+  /// The list of whole numbers at `key`; a single number is a list of one.
+  public func ints(
+    _ key: String, default fallback: [Int]? = nil, in range: ClosedRange<Int> = Int.min...Int.max
+  ) throws -> [Int] {
+    let values = try read(
+      key, fallback, "a list of whole numbers", { Self.list($0, \.int) })
+    for value in values where !range.contains(value) {
+      throw ConfigurationError.invalid(
+        place: place, key: key, value: "\(values)", expected: "whole numbers \(Self.show(range))")
+    }
+    return values
+  }
+
+  /// The list of numbers at `key`; a single number is a list of one.
+  public func doubles(_ key: String, default fallback: [Double]? = nil) throws -> [Double] {
+    try read(
+      key, fallback, "a list of numbers", { Self.list($0, Self.number) })
+  }
+
+  /// The list of texts at `key`; a single text is a list of one.
+  public func strings(_ key: String, default fallback: [String]? = nil) throws -> [String] {
+    try read(
+      key, fallback, "a list of texts",
+      { Self.list($0, Self.text) })
+  }
+
+  /// A width and a height, written `480x360` or `[480, 360]`; one number is a square.
+  public func size(
+    _ key: String, default fallback: (width: Int, height: Int)? = nil
+  ) throws -> (width: Int, height: Int) {
+    let size = try read(
+      key, fallback, "a size such as 480x360 (width x height)",
+      { node -> (width: Int, height: Int)? in
+        let parts: [Int?]
+        if case .scalar(let scalar) = node {
+          parts = scalar.string.lowercased().split(separator: "x", omittingEmptySubsequences: false)
+            .map { Int($0.trimmingCharacters(in: .whitespaces)) }
+        } else {
+          parts = Self.list(node, \.int) ?? []
+        }
+        let numbers = parts.compactMap { $0 }
+        guard numbers.count == parts.count, let first = numbers.first, numbers.count <= 2 else {
+          return nil
+        }
+        return (first, numbers.last ?? first)
+      })
+    guard size.width > 0, size.height > 0 else {
+      throw ConfigurationError.invalid(
+        place: place, key: key, value: "\(size.width)x\(size.height)",
+        expected: "a width and a height of at least 1")
+    }
+    return size
+  }
+
+  /// The word at `key`, one of the cases of an enumeration.
+  public func choice<E: RawRepresentable & CaseIterable>(
+    _ key: String, _ type: E.Type = E.self, default fallback: E? = nil
+  ) throws -> E where E.RawValue == String {
+    let names = E.allCases.map(\.rawValue)
+    let text = try string(key, default: fallback?.rawValue)
+    guard let value = E(rawValue: text) else {
+      throw ConfigurationError.invalid(
+        place: place, key: key, value: "'\(text)'",
+        expected: "one of " + names.joined(separator: ", ")
+          + (ConfigurationError.nearest(text, names).map { " (did you mean '\($0)'?)" } ?? ""))
+    }
+    return value
+  }
+
+  /// The mapping at `key`; an empty one if it is not given.
+  public func section(_ key: String) throws -> Section {
+    let mapping: Node.Mapping
+    switch value(key) {
+    case nil: mapping = Node.Mapping([])
+    case .mapping(let found): mapping = found
+    case .some(let other):
+      throw ConfigurationError.wrongType(
+        place: place, key: key, found: Self.show(other), expected: "a mapping of keys to values")
+    }
+    return child(key, mapping)
+  }
+
+  /// The mapping at `key`, or nothing.
+  public func optionalSection(_ key: String) throws -> Section? {
+    has(key) ? try section(key) : nil
+  }
+
+  /// The list of mappings at `key`; one mapping is a list of one.
+  public func sectionList(_ key: String) throws -> [Section] {
+    switch value(key) {
+    case nil: return []
+    case .mapping(let one): return [child(key, one)]
+    case .sequence(let list):
+      return try list.enumerated().map { index, node in
+        guard case .mapping(let mapping) = node else {
+          throw ConfigurationError.wrongType(
+            place: place, key: "\(key)[\(index)]", found: Self.show(node),
+            expected: "a mapping of keys to values")
+        }
+        return child("\(key)[\(index)]", mapping)
+      }
+    case .some(let other):
+      throw ConfigurationError.wrongType(
+        place: place, key: key, found: Self.show(other), expected: "a list of mappings")
+    }
+  }
+
+  /// The mapping of texts to lists of texts at `key`.
+  public func stringLists(_ key: String) throws -> [(key: String, values: [String])] {
+    let section = try section(key)
+    return try section.keys.map { ($0, try section.strings($0)) }
+  }
+
+  private func child(_ key: String, _ mapping: Node.Mapping) -> Section {
+    let child = Section(
+      file: file, path: path.isEmpty ? key : "\(path).\(key)", node: mapping)
+    sections.append(child)
+    return child
+  }
+
+  /// An error about the value at `key`, for checks that only the reader can make.
+  public func invalid(_ key: String, _ value: String, expected: String) -> ConfigurationError {
+    .invalid(place: place, key: key, value: value, expected: expected)
+  }
+
+  /// Refuses the keys that nobody asked for, here and in the sections inside.
+  ///
+  /// - Throws: ``ConfigurationError/unknownKey(place:key:known:)`` for the first of them.
+  public func finish() throws {
+    for key in keys where !known.contains(key) {
+      throw ConfigurationError.unknownKey(place: place, key: key, known: known)
+    }
+    for section in sections { try section.finish() }
+  }
+
+  /// The mapping as YAML text, as it was given.
+  public var yaml: String { (try? Yams.serialize(node: .mapping(node))) ?? "" }
+
+  private static func text(_ node: Node) -> String? {
+    if case .scalar(let scalar) = node { scalar.string } else { nil }
+  }
+
+  private static func number(_ node: Node) -> Double? { node.float ?? node.int.map(Double.init) }
+
+  private static func list<T>(_ node: Node, _ convert: (Node) -> T?) -> [T]? {
+    guard case .sequence(let sequence) = node else { return convert(node).map { [$0] } }
+    let items = sequence.map(convert)
+    return items.contains { $0 == nil } ? nil : items.compactMap { $0 }
+  }
+
+  private static func show(_ node: Node) -> String {
+    switch node {
+    case .scalar(let scalar): "'\(scalar.string)'"
+    case .mapping: "a mapping"
+    case .sequence: "a list"
+    case .alias: "an alias"
+    }
+  }
+
+  private static func show(_ range: ClosedRange<Int>) -> String {
+    switch (range.lowerBound, range.upperBound) {
+    case (let low, Int.max): "of at least \(low)"
+    case (Int.min, let high): "of at most \(high)"
+    case (let low, let high): "from \(low) to \(high)"
+    }
+  }
+}
+
+extension Section {
+  /// Reads a YAML file.
+  ///
+  /// `overrides` are of the form `key.path=value`, with YAML on the right-hand side.
+  /// - Throws: ``ConfigurationError`` if the file cannot be read or is not a mapping.
+  public convenience init(contentsOf file: String, overrides: [String] = []) throws {
+    let text: String
+    do {
+      text = try String(contentsOfFile: file, encoding: .utf8)
+    } catch {
+      let reason =
+        FileManager.default.fileExists(atPath: file)
+        ? "it is not a readable text file" : "there is no such file"
+      throw ConfigurationError.unreadable(file: file, reason: reason)
+    }
+    try self.init(yaml: text, named: file, overrides: overrides)
+  }
+
+  /// Reads YAML text; `named` stands for the file in messages.
+  ///
+  /// - Throws: ``ConfigurationError`` if the text is not a mapping.
+  public convenience init(yaml text: String, named file: String, overrides: [String] = []) throws {
+    var root: Node
+    do {
+      root = try Yams.compose(yaml: text) ?? Node.mapping(Node.Mapping([]))
+    } catch let error as YamlError {
+      throw ConfigurationError.syntax(file: file, message: "is not valid YAML: \(error)")
+    }
+    guard case .mapping = root else {
+      throw ConfigurationError.syntax(file: file, message: "is not a mapping of keys to values")
+    }
+    for text in overrides {
+      guard let equals = text.firstIndex(of: "="), equals > text.startIndex else {
+        throw ConfigurationError.badOverride(text)
+      }
+      let path = text[..<equals].split(separator: ".", omittingEmptySubsequences: false)
+      guard !path.contains(where: \.isEmpty) else { throw ConfigurationError.badOverride(text) }
+      let raw = String(text[text.index(after: equals)...])
+      let value: Node?
+      do {
+        value = try Yams.compose(yaml: raw)
+      } catch { throw ConfigurationError.badOverride(text) }
+      root = try Self.set(
+        root, path.map(String.init), value ?? Node("", Tag(.null)), text)
+    }
+    guard case .mapping(let mapping) = root else { throw ConfigurationError.badOverride("") }
+    self.init(file: file, path: "", node: mapping)
+  }
+
+  private static func set(
+    _ node: Node, _ path: [String], _ value: Node, _ text: String
+  ) throws -> Node {
+    guard let key = path.first else { return value }
+    var mapping: Node.Mapping
+    switch node {
+    case .mapping(let found): mapping = found
+    default: mapping = Node.Mapping([])
+    }
+    let inner = mapping[Node(key)] ?? Node.mapping(Node.Mapping([]))
+    mapping[Node(key)] = try set(inner, Array(path.dropFirst()), value, text)
+    return .mapping(mapping)
+  }
+}
