@@ -1,6 +1,7 @@
 /// Layers applied one after another, named by their number unless they are given a name.
 open class Sequential: Layer {
-  private var layers: [(name: String, layer: Layer)] = []
+  /// The layers with their names, in order.
+  public private(set) final var layers: [(name: String, layer: Layer)] = []
 
   /// The layers that the block lists, in order; `if` and `for` are welcome.
   public init(@LayerBuilder _ layers: () -> [Layer] = { [] }) {

@@ -1,0 +1,44 @@
+import Torch
+
+/// A network that gives feature maps, finest first.
+public protocol Backbone: Layer {
+  /// The channels of each map that ``features(_:)`` returns.
+  var channels: [Int] { get }
+
+  /// The output stride of each map: how many image pixels lie between its neighbours.
+  var strides: [Int] { get }
+
+  /// The feature maps of `x` (N, C, H, W), each (N, channels, H / stride, W / stride).
+  func features(_ x: Tensor) -> [Tensor]
+
+  /// The parts in the order in which the image passes them, for freezing the first of them.
+  var stages: [Module] { get }
+}
+
+/// Gives each stage its stride and dilation so that the output stride never passes a limit.
+///
+/// A stage that would pass it keeps the resolution and spreads its kernels instead (Chen et al.,
+/// 2017, §3.1).
+public struct Dilator {
+  private let limit: Int
+  /// The output stride so far.
+  public private(set) var stride: Int
+  /// The dilation so far.
+  public private(set) var dilation = 1
+
+  /// A dilator for an output stride of at most `limit`, after layers that stride by `stride`.
+  public init(limit: Int, stride: Int) {
+    self.limit = limit
+    self.stride = stride
+  }
+
+  /// The stride and dilation of a stage that would stride by `step`.
+  public mutating func next(_ step: Int) -> (stride: Int, dilation: Int) {
+    guard step > 1 && stride * step > limit else {
+      stride *= step
+      return (step, dilation)
+    }
+    dilation *= step
+    return (1, dilation)
+  }
+}

@@ -1,0 +1,151 @@
+import Torch
+
+/// A densely connected network (Huang et al., 2017), with the output stride set by dilation.
+///
+/// Names are those of torchvision's `densenet*.features`. Where an output stride below 32 asks for
+/// it, a transition does not pool and the 3×3 convolutions after it are dilated, as in the 2018
+/// DenseASPP networks.
+public final class DenseNet: Sequential, Backbone {
+  /// What makes one DenseNet different from another.
+  public struct Configuration: Sendable {
+    /// The layers of each dense block.
+    public var blocks: [Int]
+    /// The channels that a layer adds.
+    public var growth: Int
+    /// The channels of the stem.
+    public var stem: Int
+    /// The width of a layer's 1×1 convolution in growths.
+    public var bottleneck = 4
+    /// Whether a transition follows the last block too, as in DenseASPP's variant.
+    public var endsWithTransition = false
+    /// The share of a layer's new channels that training drops.
+    public var dropRate = 0.0
+
+    /// A network of `blocks` layers that each add `growth` channels.
+    public init(blocks: [Int], growth: Int = 32, stem: Int = 64) {
+      self.blocks = blocks
+      self.growth = growth
+      self.stem = stem
+    }
+
+    /// The four networks of the paper's Table 1.
+    public static let named: [String: Configuration] = [
+      "densenet121": .init(blocks: [6, 12, 24, 16]),
+      "densenet161": .init(blocks: [6, 12, 36, 24], growth: 48, stem: 96),
+      "densenet169": .init(blocks: [6, 12, 32, 32]),
+      "densenet201": .init(blocks: [6, 12, 48, 32]),
+    ]
+  }
+
+  public private(set) var channels: [Int] = []
+  public private(set) var strides: [Int] = []
+
+  /// The convolutional part of a DenseNet.
+  ///
+  /// - Parameters:
+  ///   - outputStride: 4, 8, 16 or 32.
+  ///   - cut: how many dense blocks to keep; the final normalization goes with the last one.
+  ///   - inputChannels: the channels of the image.
+  public init(
+    _ configuration: Configuration, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3
+  ) {
+    super.init()
+    let (growth, stem) = (configuration.growth, configuration.stem)
+    append(Conv2d(inputChannels, stem, kernel: 7, stride: 2, bias: false), as: "conv0")
+    append(BatchNorm2d(stem), as: "norm0")
+    append(ReLU(), as: "relu0")
+    append(MaxPool2d(3, stride: 2, padding: 1), as: "pool0")
+    var dilator = Dilator(limit: outputStride, stride: 4)
+    var width = stem
+    let blocks = configuration.blocks
+    for (index, depth) in blocks.prefix(cut ?? blocks.count).enumerated() {
+      append(
+        DenseBlock(width, depth, configuration, dilation: dilator.dilation),
+        as: "denseblock\(index + 1)")
+      width += depth * growth
+      channels.append(width)
+      strides.append(dilator.stride)
+      let isLast = index + 1 == blocks.count
+      guard index + 1 < (cut ?? blocks.count) || isLast && configuration.endsWithTransition else {
+        continue
+      }
+      let pools = !isLast && dilator.next(2).stride == 2
+      append(Transition(width, pools: pools), as: "transition\(index + 1)")
+      width /= 2
+    }
+    if cut == nil || cut == blocks.count {
+      append(BatchNorm2d(width), as: "norm5")
+      channels[channels.count - 1] = width
+    }
+    Initialization.kaimingNormal(self)
+  }
+
+  /// The outputs of the dense blocks; the last one normalized where the network is whole.
+  public func features(_ x: Tensor) -> [Tensor] {
+    var x = x
+    var maps: [Tensor] = []
+    for (name, layer) in layers {
+      x = layer(x)
+      if name.hasPrefix("denseblock") { maps.append(x) }
+    }
+    maps[maps.count - 1] = x
+    return maps
+  }
+
+  public var stages: [Module] { layers.map(\.layer) }
+}
+
+/// Layers that each see the output of all before them.
+final class DenseBlock: Layer {
+  private let layers: [DenseLayer]
+
+  init(_ input: Int, _ depth: Int, _ configuration: DenseNet.Configuration, dilation: Int) {
+    layers = (0..<depth).map {
+      DenseLayer(input + $0 * configuration.growth, configuration, dilation: dilation)
+    }
+  }
+
+  override var children: [(name: String, module: Module)] {
+    layers.enumerated().map { ("denselayer\($0 + 1)", $1) }
+  }
+
+  override func forward(_ x: Tensor) -> Tensor {
+    layers.reduce(x) { concatenate([$0, $1($0)]) }
+  }
+}
+
+/// The new channels of one layer: a 1×1 bottleneck and a 3×3 convolution, both pre-activated.
+final class DenseLayer: Layer {
+  let norm1: BatchNorm2d, conv1: Conv2d, norm2: BatchNorm2d, conv2: Conv2d
+  let dropout: Dropout
+
+  init(_ input: Int, _ configuration: DenseNet.Configuration, dilation: Int) {
+    let middle = configuration.bottleneck * configuration.growth
+    norm1 = BatchNorm2d(input)
+    conv1 = Conv2d(input, middle, bias: false)
+    norm2 = BatchNorm2d(middle)
+    conv2 = Conv2d(middle, configuration.growth, kernel: 3, dilation: dilation, bias: false)
+    dropout = Dropout(configuration.dropRate)
+  }
+
+  override func forward(_ x: Tensor) -> Tensor {
+    dropout(norm2(norm1(x, .relu, conv1), .relu, conv2))
+  }
+}
+
+/// Halves the channels, and the resolution where it pools.
+final class Transition: Layer {
+  let norm: BatchNorm2d, conv: Conv2d
+  private let pools: Bool
+
+  init(_ input: Int, pools: Bool) {
+    norm = BatchNorm2d(input)
+    conv = Conv2d(input, input / 2, bias: false)
+    self.pools = pools
+  }
+
+  override func forward(_ x: Tensor) -> Tensor {
+    let y = norm(x, .relu, conv)
+    return pools ? y.avgPool2d(2) : y
+  }
+}

@@ -1,0 +1,131 @@
+import Torch
+
+/// The head of DenseASPP (Yang et al., 2018; paper 000 §3): a cascade of atrous convolutions of
+/// which each sees the features and the output of all levels before it.
+public final class DenseASPP: Layer {
+  /// How a level is built.
+  public enum Block: String, Sendable, CaseIterable {
+    /// Normalization, ReLU, atrous 3×3 (paper 000, models #1 to #3).
+    case plain
+    /// Normalization, ReLU, 1×1, normalization, ReLU, atrous 3×3 (models #4 and #5; the 2018 head).
+    case bottleneck
+  }
+
+  /// What makes one head different from another.
+  public struct Configuration: Sendable, Equatable {
+    /// The dilation of each level.
+    public var dilations = [3, 6, 12, 18, 24]
+    /// The channels that a level adds.
+    public var growth = 64
+    /// The width of a bottleneck's 1×1 convolution.
+    public var bottleneck = 256
+    /// How a level is built.
+    public var block = Block.bottleneck
+    /// Whether convolutions have a bias; the classifier always has one.
+    public var bias = false
+    /// Whether the first level begins with a normalization; without one its ReLU rectifies the
+    /// features in place, for the later levels too.
+    public var normalizesFirst = true
+    /// Whether a normalization follows each 3×3 convolution (model #5, FACTS C1).
+    public var normalizesLevels = false
+    /// Whether a normalization precedes the classifier (the other reading of model #5).
+    public var normalizesLast = false
+    /// The share of channels that training drops after each level.
+    public var dropout = 0.0
+    /// The share of channels that training drops before the classifier.
+    public var classifierDropout = 0.1
+    /// The weight of the newest batch in running statistics.
+    public var momentum = 0.1
+
+    /// The head of model #4.
+    public init() {}
+
+    /// The head of the authors' code of 2018.
+    public static let official: Configuration = {
+      var configuration = Configuration()
+      configuration.bottleneck = 128
+      configuration.bias = true
+      configuration.normalizesFirst = false
+      configuration.dropout = 0.1
+      configuration.momentum = 0.0003
+      return configuration
+    }()
+
+    /// The sizes in feature pixels that the cascade sees at once: one for each subset of levels that
+    /// a path takes, 2 · Σ dilations + 1 (FACTS C2).
+    public var scales: [Int] {
+      var sums: Set<Int> = [0]
+      for dilation in dilations { sums.formUnion(sums.map { $0 + dilation }) }
+      return sums.subtracting([0]).sorted().map { 2 * $0 + 1 }
+    }
+  }
+
+  let levels: [DenseASPPLevel]
+  let norm: BatchNorm2d?
+  let classifier: Conv2d
+  private let dropout: Dropout
+  private let rectifies: Bool
+  /// What the head was made from.
+  public let configuration: Configuration
+
+  /// A head from `input` channels to `classes` scores.
+  public init(_ input: Int, classes: Int, _ configuration: Configuration = .init()) {
+    self.configuration = configuration
+    var width = input
+    levels = configuration.dilations.enumerated().map { index, dilation in
+      defer { width += configuration.growth }
+      return DenseASPPLevel(
+        width, dilation: dilation, configuration,
+        normalizes: index > 0 || configuration.normalizesFirst)
+    }
+    norm = configuration.normalizesLast ? BatchNorm2d(width) : nil
+    classifier = Conv2d(width, classes)
+    dropout = Dropout(configuration.classifierDropout, ofChannels: true)
+    rectifies = !configuration.normalizesFirst
+    super.init()
+    for level in levels { Initialization.kaimingNormal(level) }
+  }
+
+  /// The scores (N, classes, H, W) of features (N, input, H, W).
+  public override func forward(_ x: Tensor) -> Tensor {
+    let y = pyramid(x)
+    return classifier(dropout(norm?(y) ?? y))
+  }
+
+  /// The features and every level's output, newest first as in the authors' code.
+  public func pyramid(_ x: Tensor) -> Tensor {
+    levels.reduce(rectifies ? x.relu() : x) { concatenate([$1($0), $0]) }
+  }
+}
+
+/// One level of the cascade.
+final class DenseASPPLevel: Layer {
+  let norm1: BatchNorm2d?, conv1: Conv2d?
+  let norm2: BatchNorm2d?, conv2: Conv2d
+  let norm3: BatchNorm2d?
+  private let dropout: Dropout
+
+  init(
+    _ input: Int, dilation: Int, _ configuration: DenseASPP.Configuration, normalizes: Bool
+  ) {
+    let squeezes = configuration.block == .bottleneck
+    let middle = squeezes ? configuration.bottleneck : input
+    func norm(_ channels: Int) -> BatchNorm2d {
+      BatchNorm2d(channels, momentum: configuration.momentum)
+    }
+    norm1 = normalizes ? norm(input) : nil
+    conv1 = squeezes ? Conv2d(input, middle, bias: configuration.bias) : nil
+    norm2 = squeezes ? norm(middle) : nil
+    conv2 = Conv2d(
+      middle, configuration.growth, kernel: 3, dilation: dilation, bias: configuration.bias)
+    norm3 = configuration.normalizesLevels ? norm(configuration.growth) : nil
+    dropout = Dropout(configuration.dropout, ofChannels: true)
+  }
+
+  override func forward(_ x: Tensor) -> Tensor {
+    // Without a normalization the features come rectified already.
+    var y = norm1.map { Activation.relu($0(x)) } ?? x
+    if let conv1, let norm2 { y = conv1(y, norm2, .relu) }
+    return dropout(conv2(y, norm3))
+  }
+}

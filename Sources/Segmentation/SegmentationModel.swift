@@ -1,0 +1,94 @@
+import Torch
+
+/// What a segmentation network gives: scores at the heads' own resolution.
+public struct SegmentationOutput {
+  /// The scores of the head (N, classes, h, w).
+  public let logits: Tensor
+  /// The scores of the auxiliary heads, in their order.
+  public let auxiliary: [Tensor]
+}
+
+/// A backbone, a head and, in training, auxiliary heads on earlier maps.
+///
+/// Names are torchvision's: `backbone`, `classifier`, `aux_classifier`.
+open class SegmentationModel: Layer {
+  /// The network that gives features.
+  public let backbone: any Backbone
+  /// The network that gives scores.
+  public let classifier: any SegmentationHead
+  /// The heads that help training.
+  public let auxiliary: [AuxiliaryHead]
+  /// Whether scores are resized with the corners' centres kept.
+  public let alignCorners: Bool
+  /// The number of classes.
+  public let classes: Int
+
+  /// A network of these parts.
+  public init(
+    _ backbone: any Backbone, _ classifier: any SegmentationHead, classes: Int,
+    auxiliary: [AuxiliaryHead] = [], alignCorners: Bool = false
+  ) {
+    self.backbone = backbone
+    self.classifier = classifier
+    self.auxiliary = auxiliary
+    self.classes = classes
+    self.alignCorners = alignCorners
+  }
+
+  open override var children: [(name: String, module: Module)] {
+    [("backbone", backbone), ("classifier", classifier)]
+      + auxiliary.enumerated().map { index, head in
+        (auxiliary.count == 1 ? "aux_classifier" : "aux_classifier.\(index)", head.head)
+      }
+  }
+
+  /// The scores at the heads' resolutions; those of auxiliary heads only while training or when
+  /// `withAuxiliary` asks for them.
+  open func output(_ x: Tensor, withAuxiliary: Bool = false) -> SegmentationOutput {
+    let maps = backbone.features(x)
+    return SegmentationOutput(
+      logits: classifier.scores(maps, image: x),
+      auxiliary: isTraining || withAuxiliary
+        ? auxiliary.map { $0.head.scores([maps[$0.level]], image: x) } : [])
+  }
+
+  /// The scores of each class (N, classes, H, W) at the size of `x` (N, C, H, W).
+  open override func forward(_ x: Tensor) -> Tensor { upsampled(output(x).logits, like: x) }
+
+  /// Scores resized to the size of the image.
+  public final func upsampled(_ logits: Tensor, like x: Tensor) -> Tensor {
+    logits.resized(like: x, alignCorners: alignCorners)
+  }
+}
+
+/// A network that turns feature maps into scores.
+public protocol SegmentationHead: Layer {
+  /// The scores (N, classes, h, w) of the maps that a backbone gave for `image`.
+  func scores(_ maps: [Tensor], image: Tensor) -> Tensor
+}
+
+extension SegmentationHead {
+  /// The scores of the last map, for heads that look at nothing else.
+  public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {
+    maps.last.map { self($0) } ?? image
+  }
+}
+
+extension DenseASPP: SegmentationHead {}
+
+/// A head on an earlier map whose loss helps training.
+public struct AuxiliaryHead {
+  /// The head.
+  public let head: any SegmentationHead
+  /// The backbone's map that it sees, counted from the finest.
+  public let level: Int
+  /// The weight of its loss.
+  public let weight: Double
+
+  /// A head on map `level` whose loss counts `weight`.
+  public init(_ head: any SegmentationHead, level: Int, weight: Double = 0.4) {
+    self.head = head
+    self.level = level
+    self.weight = weight
+  }
+}
