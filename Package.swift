@@ -55,10 +55,11 @@ let package = Package(
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
     .target(name: "Training", dependencies: ["Evaluation"]),
     .target(name: "Analysis", dependencies: ["Evaluation"]),
+    .target(name: "Parity", dependencies: ["Training", "Analysis"]),
     .executableTarget(
       name: "atrous",
       dependencies: [
-        "Training", "Analysis",
+        "Training", "Analysis", "Parity",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -71,6 +72,7 @@ let package = Package(
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
+    .testTarget(name: "ParityTests", dependencies: ["Parity"]),
     .testTarget(name: "CommandTests", dependencies: ["atrous"]),
   ],
   cxxLanguageStandard: .cxx20
