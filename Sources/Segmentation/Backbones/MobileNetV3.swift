@@ -141,3 +141,15 @@ func roundedToEight(_ channels: Int) -> Int {
   let rounded = max(8, (channels + 4) / 8 * 8)
   return 10 * rounded < 9 * channels ? rounded + 8 : rounded
 }
+
+extension MobileNetV3 {
+  /// `mobilenet_v3_large` and `mobilenet_v3_small`.
+  static let entries: [String: BackboneEntry] = Dictionary(
+    uniqueKeysWithValues: Variant.allCases.map { variant in
+      let entry = BackboneEntry { options, _ in
+        MobileNetV3(
+          variant, outputStride: options.outputStride, inputChannels: options.inputChannels)
+      }
+      return (variant.rawValue, entry)
+    })
+}

@@ -79,7 +79,8 @@ extension Tensor {
   /// Adds `other`, times `scale`, to this tensor in place.
   @discardableResult
   public final func add(_ other: Tensor, scale: Double = 1) -> Tensor {
-    Operator.addIn(self, other, scale)
+    // Integers refuse a scale that is no integer, even 1.0.
+    scale == 1 ? Operator.addIn(self, other) : Operator.addIn(self, other, scale)
   }
   /// Multiplies this tensor by `factor` in place.
   @discardableResult
@@ -145,5 +146,7 @@ extension Tensor {
   /// Whether every element is a finite number.
   public final var isFinite: Bool { Operator.all(Operator.isnan(self)).to(.float32).item == 1 }
   /// How often each integer from 0 to `count - 1` occurs, as 64-bit integers.
-  public final func binCounts(_ count: Int) -> Tensor { Operator.bincount(self, Tensor?.none, count) }
+  public final func binCounts(_ count: Int) -> Tensor {
+    Operator.bincount(self, Tensor?.none, count)
+  }
 }
