@@ -7,6 +7,7 @@ public enum ParityError: Error, CustomStringConvertible, LocalizedError {
   case unknownModel(file: String, model: String, known: [String])
   case unsupportedSetting(model: String, setting: String, value: String)
 
+  /// The message for a person.
   public var description: String {
     switch self {
     case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
@@ -18,6 +19,7 @@ public enum ParityError: Error, CustomStringConvertible, LocalizedError {
     }
   }
 
+  /// The message for a person.
   public var errorDescription: String? { description }
 }
 

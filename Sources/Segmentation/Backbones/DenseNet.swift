@@ -38,7 +38,9 @@ public final class DenseNet: Sequential, Backbone {
     ]
   }
 
+  /// The channels of each feature map, finest first.
   public private(set) var channels: [Int] = []
+  /// The output stride of each feature map, finest first.
   public private(set) var strides: [Int] = []
 
   /// The convolutional part of a DenseNet.
@@ -93,6 +95,7 @@ public final class DenseNet: Sequential, Backbone {
     return maps
   }
 
+  /// The layers in the order in which the image passes them.
   public var stages: [Module] { layers.map(\.layer) }
 }
 

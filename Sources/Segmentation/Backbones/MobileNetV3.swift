@@ -46,7 +46,9 @@ public final class MobileNetV3: Sequential, Backbone {
     ]
   }
 
+  /// The channels of each feature map, finest first.
   public let channels: [Int]
+  /// The output stride of each feature map, finest first.
   public let strides: [Int]
   private let ends: [Int]
 
@@ -94,6 +96,7 @@ public final class MobileNetV3: Sequential, Backbone {
     }
   }
 
+  /// The layers in the order in which the image passes them.
   public var stages: [Module] { layers.map(\.layer) }
 }
 

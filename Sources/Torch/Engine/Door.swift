@@ -7,6 +7,7 @@ public struct TorchError: Error, Sendable, CustomStringConvertible {
   /// What libtorch says.
   public let message: String
 
+  /// The message for a person.
   public var description: String { "\(operation): \(message)" }
 }
 

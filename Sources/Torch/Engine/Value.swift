@@ -1,5 +1,8 @@
 import CTorch
 
+// The conformances below say nothing that the protocols do not.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 /// A boxed argument or result of an operator.
 public enum Value {
   case none

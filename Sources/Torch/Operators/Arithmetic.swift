@@ -45,16 +45,27 @@ extension Operator {
 
 /// Element by element, with the shapes of both sides broadcast to one another.
 extension Tensor {
+  /// The sum at each element.
   public static func + (a: Tensor, b: Tensor) -> Tensor { Operator.add(a, b) }
+  /// The sum at each element.
   public static func + (a: Tensor, b: Double) -> Tensor { Operator.addScalar(a, b) }
+  /// The difference at each element.
   public static func - (a: Tensor, b: Tensor) -> Tensor { Operator.sub(a, b) }
+  /// The difference at each element.
   public static func - (a: Tensor, b: Double) -> Tensor { Operator.subScalar(a, b) }
+  /// The difference at each element.
   public static func - (a: Double, b: Tensor) -> Tensor { Operator.rsub(b, a) }
+  /// The product at each element.
   public static func * (a: Tensor, b: Tensor) -> Tensor { Operator.mul(a, b) }
+  /// The product at each element.
   public static func * (a: Tensor, b: Double) -> Tensor { Operator.mulScalar(a, b) }
+  /// The product at each element.
   public static func * (a: Double, b: Tensor) -> Tensor { Operator.mulScalar(b, a) }
+  /// The quotient at each element.
   public static func / (a: Tensor, b: Tensor) -> Tensor { Operator.div(a, b) }
+  /// The quotient at each element.
   public static func / (a: Tensor, b: Double) -> Tensor { Operator.divScalar(a, b) }
+  /// Each element with the other sign.
   public static prefix func - (a: Tensor) -> Tensor { Operator.neg(a) }
 
   /// Each element to the power `exponent`.
