@@ -1,7 +1,7 @@
-import CTorch
-
 // The conformances below say nothing that the protocols do not.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
+import CTorch
 
 /// A boxed argument or result of an operator.
 public enum Value {
