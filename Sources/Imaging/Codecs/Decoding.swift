@@ -48,7 +48,9 @@ public struct ImageInfo: Sendable, Equatable {
   }
 }
 
-/// What one format's decoder does. `file` is for messages.
+/// What one format's decoder does.
+///
+/// `file` is for messages.
 protocol Codec {
   /// The columns and rows, from the header.
   static func size(of bytes: [UInt8], _ file: String) throws -> Size

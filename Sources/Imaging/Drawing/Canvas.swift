@@ -1,7 +1,9 @@
 import CCairo
 import Foundation
 
-/// A picture to draw on, by Cairo. Lengths are in pixels, (0, 0) is the top left corner.
+/// A picture to draw on, by Cairo.
+///
+/// Lengths are in pixels, (0, 0) is the top left corner.
 public final class Canvas {
   private let surface: OpaquePointer
   private let context: OpaquePointer
