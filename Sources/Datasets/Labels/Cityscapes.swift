@@ -85,7 +85,9 @@ public enum Cityscapes {
     .filter { !$0.ignoredInEvaluation }
     .sorted { $0.trainId < $1.trainId }
 
-  /// The official 19 classes; the other 16 rows are ignored. An ignored pixel is exported as 0.
+  /// The official 19 classes; the other 16 rows are ignored.
+  ///
+  /// An ignored pixel is exported as 0.
   public static let classes19 = LabelMap(
     unchecked: "Cityscapes, 19 classes",
     classes: evaluated.map { LabelMap.Class($0.name, $0.color) },

@@ -39,8 +39,9 @@ public struct FileDataset: Dataset {
 public struct FileSelection: Sendable, Hashable {
   /// The folder.
   public var folder: String
-  /// What a file's name ends in before its extension, such as `_manual1`; left out of the sample's
-  /// name. Files without it are passed over.
+  /// What a file's name ends in before its extension, such as `_manual1`.
+  ///
+  /// It is left out of the sample's name; files without it are passed over.
   public var suffix: String
   /// The extensions looked for, in lower case; the files' own may be in either.
   public var extensions: [String]

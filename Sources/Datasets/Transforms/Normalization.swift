@@ -2,12 +2,12 @@ import Imaging
 
 /// What turns 8-bit levels into a network's input: (level / 255 − mean) / deviation for each colour.
 public struct Normalization: Sendable, Hashable {
-  /// The means of red, green and blue, in 0 ... 1.
+  /// The means of red, green and blue, in 0 to 1.
   public let mean: [Double]
-  /// The standard deviations of red, green and blue, in 0 ... 1.
+  /// The standard deviations of red, green and blue, in 0 to 1.
   public let deviation: [Double]
 
-  /// A normalisation by these three means and three deviations, of colours in 0 ... 1.
+  /// A normalisation by these three means and three deviations, of colours in 0 to 1.
   ///
   /// - Throws: `DatasetError.invalidSetting` unless there are three of each and every deviation is
   ///   above 0.
@@ -37,7 +37,7 @@ public struct Normalization: Sendable, Hashable {
   public static let denseASPP = Normalization(
     [0.290101, 0.328081, 0.286964], [0.182954, 0.186566, 0.184475])
 
-  /// Levels in 0 ... 1, nothing else.
+  /// Levels in 0 to 1, nothing else.
   public static let unit = Normalization([0, 0, 0], [1, 1, 1])
 
   /// The 8-bit colour nearest to the mean: what fills the outside of a picture.

@@ -4,7 +4,7 @@ import Imaging
 ///
 /// Each of the four changes happens with probability one half: brightness, an offset; contrast, a
 /// factor, either at this place or, just as often, at the end; saturation, a factor on S in HSV; hue,
-/// a shift of H. Levels are clipped to 0 ... 255 and rounded after brightness and after contrast;
+/// a shift of H. Levels are clipped to 0 to 255 and rounded after brightness and after contrast;
 /// saturation and hue are exact in between, where the original rounds to OpenCV's 8-bit HSV, so that
 /// single levels differ from it.
 ///
@@ -115,7 +115,7 @@ struct Levels {
   private(set) var table: [UInt8] = (0...255).map { UInt8($0) }
   private(set) var isIdentity = true
 
-  /// Follows the table by `change`, clipped to 0 ... 255 and rounded.
+  /// Follows the table by `change`, clipped to 0 to 255 and rounded.
   mutating func map(_ change: (Double) -> Double) {
     for i in 0..<256 {
       table[i] = UInt8(min(max(change(Double(table[i])), 0), 255).rounded())
@@ -250,7 +250,7 @@ private func turnHue(
   }
 }
 
-/// How far a component lies below V, in units of C, at a position 0 ... 18 on the hexagon.
+/// How far a component lies below V, in units of C, at a position 0 to 18 on the hexagon.
 @inline(__always)
 private func hexagon(_ position: Float) -> Float {
   let once = position >= 12 ? position - 12 : position

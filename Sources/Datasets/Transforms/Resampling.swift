@@ -112,7 +112,7 @@ struct Taps {
   }
 }
 
-/// Adding this to a number in 0 ... 255 leaves it, rounded to nearest, in the lowest bits.
+/// Adding this to a number in 0 to 255 leaves it, rounded to nearest, in the lowest bits.
 let roundingOffset: Float = 0x1p23
 
 /// The window of the scaled image that two axes describe.
