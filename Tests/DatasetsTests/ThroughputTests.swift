@@ -67,7 +67,7 @@ struct ThroughputTests {
   func loader(_ threads: Int) throws {
     let source = street()
     let set: any Dataset
-    if let camVidFolder {
+    if let camVidFolder, false {
       set = try FileDataset.camVid(camVidFolder, split: "train")
     } else {
       set = MemoryDataset(

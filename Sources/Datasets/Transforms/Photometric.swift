@@ -156,18 +156,16 @@ func meanGray(of image: Image) -> Double {
   return (0.2989 * Double(red) + 0.587 * Double(green) + 0.114 * Double(blue)) / count
 }
 
+/// Blends with the grey image, 0.2989 R + 0.587 G + 0.114 B.
 private func blendWithGray(_ image: inout Image, factor: Float) {
   let rest = 1 - factor
-  image.pixels.withUnsafeMutableBufferPointer { pixels in
-    for i in stride(from: 0, to: pixels.count, by: 3) {
-      let color = SIMD4(Float(pixels[i]), Float(pixels[i + 1]), Float(pixels[i + 2]), 0)
-      let gray = 0.2989 * color.x + 0.587 * color.y + 0.114 * color.z
-      let mixed =
-        (color * factor + gray * rest).clamped(
-          lowerBound: SIMD4(repeating: 0), upperBound: SIMD4(repeating: 255)) + roundingOffset
-      pixels[i] = UInt8(truncatingIfNeeded: mixed.x.bitPattern)
-      pixels[i + 1] = UInt8(truncatingIfNeeded: mixed.y.bitPattern)
-      pixels[i + 2] = UInt8(truncatingIfNeeded: mixed.z.bitPattern)
+  inPlanes(of: &image, before: Levels(), after: Levels()) { red, green, blue, count in
+    for i in 0..<count {
+      let (r, g, b) = (red[i], green[i], blue[i])
+      let gray = (0.2989 * r + 0.587 * g + 0.114 * b) * rest
+      red[i] = larger(smaller(r * factor + gray, 255), 0)
+      green[i] = larger(smaller(g * factor + gray, 255), 0)
+      blue[i] = larger(smaller(b * factor + gray, 255), 0)
     }
   }
 }
@@ -175,12 +173,28 @@ private func blendWithGray(_ image: inout Image, factor: Float) {
 /// Multiplies S and shifts H, in HSV, between two tables of levels, in one pass.
 ///
 /// With V the largest component and C = V − min, a component is V − C·f(H). Multiplying S by k, up to
-/// S = 1, multiplies C by min(k, V / C) and leaves V and H alone. Pixels go through in blocks of
-/// planes, so that the arithmetic is the same for neighbours and the compiler vectorises it.
+/// S = 1, multiplies C by min(k, V / C) and leaves V and H alone.
 private func changeColor(
   of image: inout Image, before: Levels, after: Levels, saturation: Float, sextants: Float
 ) {
   let shift = sextants < 0 ? sextants + 6 : sextants
+  inPlanes(of: &image, before: before, after: after) { red, green, blue, count in
+    if saturation != 1 { saturate(red, green, blue, count, saturation) }
+    if shift != 0 { turnHue(red, green, blue, count, shift) }
+  }
+}
+
+/// Calls `body` with blocks of the red, green and blue levels, which it changes within 0 to 255.
+///
+/// In planes the arithmetic is the same for neighbours and the compiler vectorises it; blocks stay in
+/// the nearest cache.
+@inline(__always)
+private func inPlanes(
+  of image: inout Image, before: Levels, after: Levels,
+  _ body: (
+    UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, Int
+  ) -> Void
+) {
   let block = 256
   withUnsafeTemporaryAllocation(of: Float.self, capacity: block * 3) { scratch in
     guard let red = scratch.baseAddress else { return }
@@ -198,8 +212,7 @@ private func changeColor(
               green[i] = Float(before[Int(at[i * 3 + 1])])
               blue[i] = Float(before[Int(at[i * 3 + 2])])
             }
-            if saturation != 1 { saturate(red, green, blue, count, saturation) }
-            if shift != 0 { turnHue(red, green, blue, count, shift) }
+            body(red, green, blue, count)
             for i in 0..<count {
               at[i * 3] = after[Int((red[i] + roundingOffset).bitPattern & 255)]
               at[i * 3 + 1] = after[Int((green[i] + roundingOffset).bitPattern & 255)]
