@@ -157,7 +157,7 @@ func meanGray(of image: Image) -> Double {
 }
 
 /// Blends with the grey image, 0.2989 R + 0.587 G + 0.114 B.
-private func blendWithGray(_ image: inout Image, factor: Float) {
+func blendWithGray(_ image: inout Image, factor: Float) {
   let rest = 1 - factor
   inPlanes(of: &image, before: Levels(), after: Levels()) { red, green, blue, count in
     for i in 0..<count {
@@ -174,7 +174,7 @@ private func blendWithGray(_ image: inout Image, factor: Float) {
 ///
 /// With V the largest component and C = V − min, a component is V − C·f(H). Multiplying S by k, up to
 /// S = 1, multiplies C by min(k, V / C) and leaves V and H alone.
-private func changeColor(
+func changeColor(
   of image: inout Image, before: Levels, after: Levels, saturation: Float, sextants: Float
 ) {
   let shift = sextants < 0 ? sextants + 6 : sextants
