@@ -118,21 +118,21 @@ public struct Operator: Sendable {
 
   /// Calls the operator for its first result; arguments left out take the schema's defaults.
   @discardableResult
-  public func callAsFunction(_ arguments: any Argument...) -> Tensor {
+  public func callAsFunction(_ arguments: any OperatorArgument...) -> Tensor {
     let results = call(arguments.map(\.boxed), capacity: 1)
     if case .tensor(let tensor)? = results.first { return tensor }
     return Tensor(adopting: nil)
   }
 
   /// Calls the operator for all the tensors that it returns, those in lists included.
-  public func tensors(_ arguments: any Argument...) -> [Tensor] {
+  public func tensors(_ arguments: any OperatorArgument...) -> [Tensor] {
     call(arguments.map(\.boxed), capacity: 64).map {
       if case .tensor(let tensor) = $0 { tensor } else { Tensor(adopting: nil) }
     }
   }
 
   /// Calls the operator for the first number that it returns.
-  public func number(_ arguments: any Argument...) -> Double {
+  public func number(_ arguments: any OperatorArgument...) -> Double {
     switch call(arguments.map(\.boxed), capacity: 1).first {
     case .int(let value): Double(value)
     case .double(let value): value

@@ -19,7 +19,7 @@ public enum Value {
 }
 
 /// A Swift value that operators take.
-public protocol Argument {
+public protocol OperatorArgument {
   /// The value as the door takes it.
   var boxed: Value { get }
 }
@@ -30,20 +30,20 @@ public protocol ListElement {
   static func box(_ list: [Self]) -> Value
 }
 
-extension Value: Argument { public var boxed: Value { self } }
-extension Tensor: Argument { public final var boxed: Value { .tensor(self) } }
-extension Int: Argument { public var boxed: Value { .int(self) } }
-extension Double: Argument { public var boxed: Value { .double(self) } }
-extension Float: Argument { public var boxed: Value { .double(Double(self)) } }
-extension Bool: Argument { public var boxed: Value { .bool(self) } }
-extension String: Argument { public var boxed: Value { .string(self) } }
-extension Device: Argument { public var boxed: Value { .device(self) } }
-extension DType: Argument { public var boxed: Value { .int(Int(rawValue)) } }
-extension MemoryFormat: Argument { public var boxed: Value { .int(rawValue) } }
-extension Optional: Argument where Wrapped: Argument {
+extension Value: OperatorArgument { public var boxed: Value { self } }
+extension Tensor: OperatorArgument { public final var boxed: Value { .tensor(self) } }
+extension Int: OperatorArgument { public var boxed: Value { .int(self) } }
+extension Double: OperatorArgument { public var boxed: Value { .double(self) } }
+extension Float: OperatorArgument { public var boxed: Value { .double(Double(self)) } }
+extension Bool: OperatorArgument { public var boxed: Value { .bool(self) } }
+extension String: OperatorArgument { public var boxed: Value { .string(self) } }
+extension Device: OperatorArgument { public var boxed: Value { .device(self) } }
+extension DType: OperatorArgument { public var boxed: Value { .int(Int(rawValue)) } }
+extension MemoryFormat: OperatorArgument { public var boxed: Value { .int(rawValue) } }
+extension Optional: OperatorArgument where Wrapped: OperatorArgument {
   public var boxed: Value { self?.boxed ?? .none }
 }
-extension Array: Argument where Element: ListElement {
+extension Array: OperatorArgument where Element: ListElement {
   public var boxed: Value { Element.box(self) }
 }
 

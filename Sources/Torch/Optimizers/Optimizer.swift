@@ -204,7 +204,7 @@ public final class Optimizer {
 extension Operator {
   /// Calls an operator on lists as long as need be.
   @discardableResult
-  fileprivate func all(_ arguments: any Argument...) -> [Tensor] {
+  fileprivate func all(_ arguments: any OperatorArgument...) -> [Tensor] {
     let first = arguments.first?.boxed
     guard case .tensors(let list)? = first else { return [] }
     return call(arguments.map(\.boxed), capacity: list.count).compactMap {
