@@ -1,0 +1,91 @@
+import Imaging
+
+/// What can be wrong with a data set, a label map or a loader's settings.
+///
+/// Every message says where, what was found and what was expected.
+public enum DatasetError: Error, Sendable, Equatable {
+  /// A folder that should be there is not.
+  case missingFolder(path: String, expected: String)
+  /// A folder is there but holds none of the files looked for.
+  case emptyFolder(path: String, expected: String)
+  /// An image has no label file, or a label file has no image.
+  case missingPartner(file: String, expected: String)
+  /// Two files answer to one name, so that it is not clear which is meant.
+  case ambiguousPartner(name: String, files: [String])
+  /// An image and its label differ in size.
+  case sizeMismatch(image: String, imageSize: Size, label: String, labelSize: Size)
+  /// A pixel of a label file holds a value that the label map does not list.
+  case valueOutsideMap(file: String, x: Int, y: Int, value: Int, map: String, allowed: [Int])
+  /// A label map cannot be what it was described as.
+  case invalidLabelMap(name: String, reason: String)
+  /// A setting of a transform, a loader or a subset is impossible.
+  case invalidSetting(name: String, value: String, expected: String)
+  /// Fewer samples than one batch, where short batches are dropped.
+  case tooFewSamples(dataset: String, count: Int, batchSize: Int)
+  /// Two samples of one batch differ in size after their transforms.
+  case unevenBatch(file: String, size: Size, other: String, otherSize: Size)
+  /// A sample is asked for that the data set does not have.
+  case indexOutOfRange(dataset: String, index: Int, count: Int)
+}
+
+extension DatasetError: CustomStringConvertible {
+  /// The failure in one sentence: where, what was found, what was expected.
+  public var description: String {
+    switch self {
+    case .missingFolder(let path, let expected):
+      "\(path): no such folder; expected \(expected)"
+    case .emptyFolder(let path, let expected):
+      "\(path): found no files to use; expected \(expected)"
+    case .missingPartner(let file, let expected):
+      "\(file): its partner is missing; expected \(expected)"
+    case .ambiguousPartner(let name, let files):
+      "\(name): \(files.count) files have this name (\(files.joined(separator: ", "))); expected one"
+    case .sizeMismatch(let image, let imageSize, let label, let labelSize):
+      "\(image) is \(imageSize.text) but its label \(label) is \(labelSize.text);"
+        + " expected equal sizes"
+    case .valueOutsideMap(let file, let x, let y, let value, let map, let allowed):
+      "\(file): pixel (x \(x), y \(y)) has the value \(value), which the label map \"\(map)\""
+        + " does not list; allowed are \(ranges(of: allowed))"
+    case .invalidLabelMap(let name, let reason):
+      "label map \"\(name)\": \(reason)"
+    case .invalidSetting(let name, let value, let expected):
+      "\(name) is \(value); expected \(expected)"
+    case .tooFewSamples(let dataset, let count, let batchSize):
+      "\(dataset) has \(count) samples, fewer than one batch of \(batchSize), and short batches are"
+        + " dropped; expected a smaller batch size or dropLast off"
+    case .unevenBatch(let file, let size, let other, let otherSize):
+      "\(file) is \(size.text) after its transforms but \(other), in the same batch, is"
+        + " \(otherSize.text); expected one size: end the transforms with a crop and a pad, or a"
+        + " resize to a fixed size, or use batches of one"
+    case .indexOutOfRange(let dataset, let index, let count):
+      "\(dataset) has no sample \(index); expected 0 to \(count - 1)"
+    }
+  }
+}
+
+extension Size {
+  /// The size as people write it: 480×360.
+  var text: String { "\(width)×\(height)" }
+}
+
+/// Sorted integers with runs drawn together: "0–11, 255".
+func ranges(of values: [Int]) -> String {
+  var parts: [String] = []
+  var start: Int?
+  var previous = 0
+  func close() {
+    guard let start else { return }
+    parts.append(start == previous ? "\(start)" : "\(start)–\(previous)")
+  }
+  for value in values.sorted() {
+    if start == nil {
+      start = value
+    } else if value != previous + 1 {
+      close()
+      start = value
+    }
+    previous = value
+  }
+  close()
+  return parts.isEmpty ? "none" : parts.joined(separator: ", ")
+}
