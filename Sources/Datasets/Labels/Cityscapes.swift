@@ -85,9 +85,12 @@ public enum Cityscapes {
     .filter { !$0.ignoredInEvaluation }
     .sorted { $0.trainId < $1.trainId }
 
-  /// The official 19 classes; the other 16 rows are ignored. An ignored pixel is exported as 0.
+  /// The official 19 classes; the other 16 rows are ignored.
+  ///
+  /// An ignored pixel is exported as 0.
   public static let classes19 = LabelMap(
-    unchecked: "Cityscapes, 19 classes", classes: evaluated.map { LabelMap.Class($0.name, $0.color) },
+    unchecked: "Cityscapes, 19 classes",
+    classes: evaluated.map { LabelMap.Class($0.name, $0.color) },
     rows: labels.map { label in
       LabelMap.Row(
         value: label.fileValue, index: label.ignoredInEvaluation ? nil : label.trainId,
@@ -140,7 +143,8 @@ public enum Cityscapes {
           throw fail("class \"\(group.name)\" takes \"\(member)\"; expected one of \(known)")
         }
         if let other = taken.updateValue(group.name, forKey: member) {
-          throw fail("\"\(member)\" is in \"\(other)\" and in \"\(group.name)\"; expected one class")
+          throw fail(
+            "\"\(member)\" is in \"\(other)\" and in \"\(group.name)\"; expected one class")
         }
         if classes.count == index { classes.append(LabelMap.Class(group.name, label.color)) }
         rows.append(LabelMap.Row(value: label.fileValue, index: index, label: member))

@@ -1,0 +1,178 @@
+import Foundation
+import Imaging
+
+/// A data set of files on disk: a list of items and a label map.
+///
+/// The layouts of known data sets are functions that make one; see ``pairs(images:labels:map:)``,
+/// ``camVid(_:split:)`` and ``cityscapes(_:split:map:)``.
+public struct FileDataset: Dataset {
+  /// The set's name.
+  public let name: String
+  /// What the label files' values mean.
+  public let labelMap: LabelMap
+  /// For labels that are RGB pictures: the colours of the values 0, 1, 2 and so on.
+  public let labelColors: [Color]?
+  /// The files, sorted by name.
+  public let items: [Item]
+
+  /// A data set of these items, sorted by name.
+  ///
+  /// - Throws: `DatasetError.ambiguousPartner` if two items share a name.
+  public init(name: String, labelMap: LabelMap, labelColors: [Color]? = nil, items: [Item]) throws {
+    self.name = name
+    self.labelMap = labelMap
+    self.labelColors = labelColors
+    self.items = items.sorted { $0.name < $1.name }
+    for (item, next) in zip(self.items, self.items.dropFirst()) where item.name == next.name {
+      throw DatasetError.ambiguousPartner(
+        name: item.name, files: [item.imagePath, next.imagePath])
+    }
+  }
+
+  /// The number of items.
+  public var count: Int { items.count }
+  /// The files of a sample.
+  public func item(_ index: Int) -> Item { items[index] }
+}
+
+/// The files of a folder that belong to a data set, and how their names lead to a sample's name.
+public struct FileSelection: Sendable, Hashable {
+  /// The folder.
+  public var folder: String
+  /// What a file's name ends in before its extension, such as `_manual1`.
+  ///
+  /// It is left out of the sample's name; files without it are passed over.
+  public var suffix: String
+  /// The extensions looked for, in lower case; the files' own may be in either.
+  public var extensions: [String]
+
+  /// The extensions of the formats that this package reads.
+  public static let pictures = [
+    "png", "jpg", "jpeg", "tif", "tiff", "webp", "ppm", "pgm", "pbm", "gif",
+  ]
+
+  /// The files in `folder` whose name without extension ends in `suffix`.
+  public init(_ folder: String, suffix: String = "", extensions: [String] = Self.pictures) {
+    self.folder = folder
+    self.suffix = suffix
+    self.extensions = extensions
+  }
+
+  /// What the selection looks for, in words.
+  var expected: String {
+    suffix.isEmpty
+      ? "files ending in .\(extensions.joined(separator: ", ."))"
+      : "files ending in \(suffix).\(extensions.joined(separator: ", \(suffix)."))"
+  }
+
+  /// The files by sample name.
+  ///
+  /// - Throws: `DatasetError.missingFolder`, `.emptyFolder` and `.ambiguousPartner`.
+  func files() throws -> [String: String] {
+    var found: [String: String] = [:]
+    for file in try listing(of: folder, expected: expected) {
+      guard let dot = file.lastIndex(of: "."), !file.hasPrefix(".") else { continue }
+      guard extensions.contains(file[file.index(after: dot)...].lowercased()) else { continue }
+      let stem = file[..<dot]
+      guard stem.hasSuffix(suffix), stem.count > suffix.count else { continue }
+      let name = String(stem.dropLast(suffix.count))
+      let path = "\(folder)/\(file)"
+      if let other = found.updateValue(path, forKey: name) {
+        throw DatasetError.ambiguousPartner(name: name, files: [other, path])
+      }
+    }
+    guard !found.isEmpty else { throw DatasetError.emptyFolder(path: folder, expected: expected) }
+    return found
+  }
+}
+
+extension FileDataset {
+  /// Images in one folder and labels in another, or both in one, matched by name.
+  ///
+  /// An image's name and its label's are equal once folder, suffix and extension are taken off:
+  /// `images/Image_01L.jpg` and `labels/Image_01L_1stHO.png` with the label suffix `_1stHO`. Where
+  /// both are in one folder and only the labels have a suffix, the images are the files that are not
+  /// labels.
+  ///
+  /// - Parameters:
+  ///   - name: The set's name; without one, the images' folder.
+  ///   - images: Where the images are.
+  ///   - labels: Where the labels are; nil for images without labels.
+  ///   - map: What the labels' values mean.
+  ///   - labelColors: For labels that are RGB pictures: the colours of the values 0, 1, 2 and so on.
+  /// - Throws: `DatasetError.missingFolder`, `.emptyFolder`, `.missingPartner`, `.ambiguousPartner`.
+  public static func pairs(
+    name: String? = nil, images: FileSelection, labels: FileSelection?, map: LabelMap,
+    labelColors: [Color]? = nil
+  ) throws -> FileDataset {
+    var imageFiles = try images.files()
+    guard let labels else {
+      return try FileDataset(
+        name: name ?? images.folder, labelMap: map,
+        items: imageFiles.map { Item(name: $0, imagePath: $1) })
+    }
+    let labelFiles = try labels.files()
+    let labelPaths = Set(labelFiles.values)
+    if !labels.suffix.isEmpty {
+      imageFiles = imageFiles.filter { !labelPaths.contains($0.value) }
+    }
+    guard !imageFiles.isEmpty else {
+      throw DatasetError.emptyFolder(path: images.folder, expected: images.expected)
+    }
+    var items: [Item] = []
+    for (stem, image) in imageFiles.sorted(by: { $0.key < $1.key }) {
+      guard let label = labelFiles[stem] else {
+        let wanted = labels.extensions.count == 1 ? labels.extensions[0] : "*"
+        throw DatasetError.missingPartner(
+          file: image, expected: "a label \(labels.folder)/\(stem)\(labels.suffix).\(wanted)")
+      }
+      items.append(Item(name: stem, imagePath: image, labelPath: label))
+    }
+    if let (stem, label) = labelFiles.sorted(by: { $0.key < $1.key })
+      .first(where: { imageFiles[$0.key] == nil })
+    {
+      throw DatasetError.missingPartner(
+        file: label, expected: "an image \(images.folder)/\(stem)\(images.suffix).*")
+    }
+    return try FileDataset(
+      name: name ?? images.folder, labelMap: map, labelColors: labelColors, items: items)
+  }
+
+  /// Images in one folder and labels of the same names in another.
+  ///
+  /// - Throws: As the form with selections does.
+  public static func pairs(images: String, labels: String, map: LabelMap) throws -> FileDataset {
+    try pairs(images: FileSelection(images), labels: FileSelection(labels), map: map)
+  }
+
+  /// The items whose names a person chose, in the set's order.
+  ///
+  /// - Throws: `DatasetError.missingPartner` for a name that the set does not have.
+  public func named(_ names: [String]) throws -> FileDataset {
+    let known = Set(items.map(\.name))
+    if let missing = names.first(where: { !known.contains($0) }) {
+      throw DatasetError.missingPartner(file: missing, expected: "a sample of this name in \(name)")
+    }
+    let chosen = Set(names)
+    return try FileDataset(
+      name: name, labelMap: labelMap, labelColors: labelColors,
+      items: items.filter { chosen.contains($0.name) })
+  }
+}
+
+/// The names in a folder, sorted.
+///
+/// - Throws: `DatasetError.missingFolder`.
+func listing(of folder: String, expected: String) throws -> [String] {
+  var isFolder: ObjCBool = false
+  guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue,
+    let names = try? FileManager.default.contentsOfDirectory(atPath: folder)
+  else { throw DatasetError.missingFolder(path: folder, expected: expected) }
+  return names.sorted()
+}
+
+/// Whether a path leads to a folder.
+func isFolder(_ path: String) -> Bool {
+  var isFolder: ObjCBool = false
+  return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+}

@@ -1,0 +1,163 @@
+import Imaging
+
+/// An image and its mask with the resizes, crops, pads and flips that are asked for but not yet done.
+struct Canvas {
+  private var image: Image
+  private var mask: ClassMask
+  private let mean: Color
+  private var x: Axis
+  private var y: Axis
+  private var antialias = true
+  private var fill: Color
+
+  init(image: Image, mask: ClassMask, mean: Color) {
+    self.image = image
+    self.mask = mask
+    self.mean = mean
+    fill = mean
+    x = Axis(image.width)
+    y = Axis(image.height)
+  }
+
+  /// The size that the picture has once everything pending is done.
+  var size: Size { Size(width: x.count, height: y.count) }
+
+  /// The picture with everything done.
+  consuming func finished() -> (image: Image, mask: ClassMask) {
+    settle()
+    return (image, mask)
+  }
+
+  mutating func apply(_ transform: Transform, _ random: inout SampleRandom) {
+    switch transform {
+    case .resize(let size, let antialias):
+      resize(to: size, antialias: antialias)
+    case .resizeToFit(let box, let antialias):
+      resize(to: size.fitted(into: box), antialias: antialias)
+    case .resizeShorterSide(let side, let antialias):
+      resize(to: size.scaled(shorterSide: side), antialias: antialias)
+    case .randomResize(let ratio, let box, let antialias):
+      let factor = random.uniform(ratio)
+      let box = box ?? size
+      let scaled = Size(
+        width: Int(Double(box.width) * factor), height: Int(Double(box.height) * factor))
+      resize(to: size.fitted(into: scaled), antialias: antialias)
+    case .randomCrop(let window, let share):
+      randomCrop(window, maxClassShare: share, &random)
+    case .centerCrop(let window):
+      let width = min(window.width, size.width)
+      let height = min(window.height, size.height)
+      x.crop(at: (size.width - width) / 2, count: width)
+      y.crop(at: (size.height - height) / 2, count: height)
+    case .pad(let target, let fill):
+      pad(to: target, fill)
+    case .padToMultiple(let number, let fill):
+      let up = { (side: Int) in (side + number - 1) / number * number }
+      pad(to: Size(width: up(size.width), height: up(size.height)), fill)
+    case .horizontalFlip(let probability):
+      if random.chance(probability) { x.reversed.toggle() }
+    case .verticalFlip(let probability):
+      if random.chance(probability) { y.reversed.toggle() }
+    case .rotation(let degrees, let probability, let fill):
+      let turn = random.chance(probability)
+      let angle = random.uniform(degrees)
+      guard turn else { return }
+      settle()
+      (image, mask) = rotated(image, mask, degrees: angle, fill: color(of: fill))
+    case .photometricDistortion(let settings):
+      settle()
+      settings.apply(to: &image, &random)
+    case .colorJitter(let settings):
+      settle()
+      settings.apply(to: &image, &random)
+    }
+  }
+
+  private func color(of fill: Transform.Fill) -> Color {
+    switch fill {
+    case .mean: mean
+    case .black: Color(0, 0, 0)
+    case .color(let color): color
+    }
+  }
+
+  private mutating func resize(to target: Size, antialias: Bool) {
+    guard target != size else { return }
+    settle()
+    x = Axis(image.width, scaledTo: target.width)
+    y = Axis(image.height, scaledTo: target.height)
+    self.antialias = antialias
+  }
+
+  private mutating func pad(to target: Size, _ fill: Transform.Fill) {
+    guard target.width > size.width || target.height > size.height else { return }
+    let color = color(of: fill)
+    if x.isPadded || y.isPadded, color != self.fill { settle() }
+    self.fill = color
+    x.pad(after: max(target.width - x.count, 0))
+    y.pad(after: max(target.height - y.count, 0))
+  }
+
+  private mutating func randomCrop(
+    _ window: Size, maxClassShare: Double, _ random: inout SampleRandom
+  ) {
+    let width = min(window.width, size.width)
+    let height = min(window.height, size.height)
+    func draw() -> (Axis, Axis) {
+      var column = x
+      var row = y
+      row.crop(at: random.integer(below: size.height - height + 1), count: height)
+      column.crop(at: random.integer(below: size.width - width + 1), count: width)
+      return (column, row)
+    }
+    var chosen = draw()
+    if maxClassShare < 1 {
+      for _ in 0..<10 where !isMixed(chosen, maxClassShare) { chosen = draw() }
+    }
+    (x, y) = chosen
+  }
+
+  /// Whether the window holds two classes or more, the commonest below a share of the labelled.
+  private func isMixed(_ window: (x: Axis, y: Axis), _ share: Double) -> Bool {
+    let counts = countClasses(mask, x: window.x, y: window.y)
+    var total = 0
+    var largest = 0
+    var present = 0
+    for (index, count) in counts.enumerated() where index != Int(LabelMap.ignored) && count > 0 {
+      total += count
+      largest = max(largest, count)
+      present += 1
+    }
+    return present > 1 && Double(largest) / Double(total) < share
+  }
+
+  /// Does what is pending.
+  private mutating func settle() {
+    guard !(x.isIdentity && y.isIdentity) else { return }
+    image = resampled(image, x: x, y: y, antialias: antialias, fill: fill)
+    mask = resampled(mask, x: x, y: y)
+    x = Axis(image.width)
+    y = Axis(image.height)
+    fill = mean
+  }
+}
+
+extension Size {
+  /// MMCV's `rescale_size`: the largest size of these proportions whose longer side is at most the
+  /// box's longer and whose shorter side is at most the box's shorter, rounded to nearest.
+  func fitted(into box: Size) -> Size {
+    let factor = min(
+      Double(max(box.width, box.height)) / Double(max(width, height)),
+      Double(min(box.width, box.height)) / Double(min(width, height)))
+    return Size(
+      width: max(Int(Double(width) * factor + 0.5), 1),
+      height: max(Int(Double(height) * factor + 0.5), 1))
+  }
+
+  /// The size of these proportions with this shorter side, the longer rounded down.
+  func scaled(shorterSide side: Int) -> Size {
+    width <= height
+      ? Size(width: side, height: side * height / width)
+      : Size(width: side * width / height, height: side)
+  }
+}
