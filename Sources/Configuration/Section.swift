@@ -11,6 +11,7 @@ public enum ConfigurationError: Error, CustomStringConvertible, LocalizedError {
   case invalid(place: String, key: String, value: String, expected: String)
   case badOverride(String)
 
+  /// The message for a person.
   public var description: String {
     switch self {
     case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
@@ -29,6 +30,7 @@ public enum ConfigurationError: Error, CustomStringConvertible, LocalizedError {
     }
   }
 
+  /// The message for a person.
   public var errorDescription: String? { description }
 
   /// The known word closest to a misspelt one, if any is close.

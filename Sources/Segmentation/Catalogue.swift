@@ -51,75 +51,21 @@ public struct HeadInput: Sendable {
 }
 
 /// Everything that a configuration can name.
+///
+/// A network describes its own entries beside its code; it is named here in one line.
 public enum Catalogue {
   /// The backbones by torchvision's names, where it has them.
-  public static let backbones: [String: BackboneEntry] = {
-    var entries: [String: BackboneEntry] = [:]
-    for (name, configuration) in DenseNet.Configuration.named {
-      entries[name] = BackboneEntry(outputStrides: [4, 8, 16, 32]) { options, section in
-        try DenseNet(configuration, options, section)
-      }
-    }
-    entries["densenet"] = BackboneEntry(outputStrides: [4, 8, 16, 32]) { options, section in
-      let configuration = DenseNet.Configuration(
-        blocks: try section.ints("blocks", in: 1...512),
-        growth: try section.int("growth", default: 32, in: 1...1024),
-        stem: try section.int("stem", default: 64, in: 1...4096))
-      return try DenseNet(configuration, options, section)
-    }
-    for variant in MobileNetV3.Variant.allCases {
-      entries[variant.rawValue] = BackboneEntry { options, _ in
-        MobileNetV3(
-          variant, outputStride: options.outputStride, inputChannels: options.inputChannels)
-      }
-    }
-    return entries
-  }()
+  public static let backbones: [String: BackboneEntry] = merged([
+    DenseNet.entries,
+    MobileNetV3.entries,
+  ])
 
   /// The heads.
-  public static let heads: [String: HeadEntry] = [
-    "denseaspp": HeadEntry { input, section in
-      DenseASPP(input.last, classes: input.classes, try .init(section))
-    }
-  ]
-}
+  public static let heads: [String: HeadEntry] = merged([
+    DenseASPP.entries
+  ])
 
-extension DenseNet {
-  /// A DenseNet with the options that a configuration gives.
-  convenience init(
-    _ configuration: Configuration, _ options: BackboneOptions, _ section: Section
-  ) throws {
-    var configuration = configuration
-    configuration.bottleneck = try section.int("bottleneck", default: 4, in: 1...64)
-    configuration.endsWithTransition = try section.bool("finalTransition", default: false)
-    configuration.dropRate = try section.double("dropRate", default: 0, in: 0...0.99)
-    let cut = try section.optionalInt("cut", in: 1...configuration.blocks.count)
-    self.init(
-      configuration, outputStride: options.outputStride, cut: cut,
-      inputChannels: options.inputChannels)
-  }
-}
-
-extension DenseASPP.Configuration {
-  /// The head that a configuration describes; `official: true` starts from the head of 2018.
-  init(_ section: Section) throws {
-    let base =
-      try section.bool("official", default: false) ? DenseASPP.Configuration.official : .init()
-    self = base
-    dilations = try section.ints("dilations", default: base.dilations, in: 1...512)
-    growth = try section.int("growth", default: base.growth, in: 1...4096)
-    block = try section.choice("block", default: base.block)
-    bottleneck = try section.int("bottleneck", default: base.bottleneck, in: 1...8192)
-    bias = try section.bool("bias", default: base.bias)
-    normalizesFirst = try section.bool("normFirst", default: base.normalizesFirst)
-    normalizesLevels = try section.bool("postNorm", default: base.normalizesLevels)
-    normalizesLast = try section.bool("finalNorm", default: base.normalizesLast)
-    dropout = try section.double("dropout", default: base.dropout, in: 0...0.99)
-    classifierDropout = try section.double(
-      "classifierDropout", default: base.classifierDropout, in: 0...0.99)
-    momentum = try section.double("momentum", default: base.momentum, in: 0...1)
-    if dilations.isEmpty {
-      throw section.invalid("dilations", "[]", expected: "at least one dilation")
-    }
+  private static func merged<Entry>(_ tables: [[String: Entry]]) -> [String: Entry] {
+    tables.reduce(into: [:]) { all, table in all.merge(table) { first, _ in first } }
   }
 }

@@ -74,8 +74,6 @@ extension SegmentationHead {
   }
 }
 
-extension DenseASPP: SegmentationHead {}
-
 /// A head on an earlier map whose loss helps training.
 public struct AuxiliaryHead {
   /// The head.

@@ -1,3 +1,4 @@
+import Configuration
 import Torch
 
 /// A densely connected network (Huang et al., 2017), with the output stride set by dilation.
@@ -37,7 +38,9 @@ public final class DenseNet: Sequential, Backbone {
     ]
   }
 
+  /// The channels of each feature map, finest first.
   public private(set) var channels: [Int] = []
+  /// The output stride of each feature map, finest first.
   public private(set) var strides: [Int] = []
 
   /// The convolutional part of a DenseNet.
@@ -92,6 +95,7 @@ public final class DenseNet: Sequential, Backbone {
     return maps
   }
 
+  /// The layers in the order in which the image passes them.
   public var stages: [Module] { layers.map(\.layer) }
 }
 
@@ -147,5 +151,37 @@ final class Transition: Layer {
   override func forward(_ x: Tensor) -> Tensor {
     let y = norm(x, .relu, conv)
     return pools ? y.avgPool2d(2) : y
+  }
+}
+
+extension DenseNet {
+  /// `densenet121` and its relatives, and `densenet` with blocks of one's own.
+  static let entries: [String: BackboneEntry] = {
+    var entries = Configuration.named.mapValues { configuration in
+      BackboneEntry(outputStrides: [4, 8, 16, 32]) { options, section in
+        try DenseNet(configuration, options, section)
+      }
+    }
+    entries["densenet"] = BackboneEntry(outputStrides: [4, 8, 16, 32]) { options, section in
+      let configuration = Configuration(
+        blocks: try section.ints("blocks", in: 1...512),
+        growth: try section.int("growth", default: 32, in: 1...1024),
+        stem: try section.int("stem", default: 64, in: 1...4096))
+      return try DenseNet(configuration, options, section)
+    }
+    return entries
+  }()
+
+  private convenience init(
+    _ configuration: Configuration, _ options: BackboneOptions, _ section: Section
+  ) throws {
+    var configuration = configuration
+    configuration.bottleneck = try section.int("bottleneck", default: 4, in: 1...64)
+    configuration.endsWithTransition = try section.bool("finalTransition", default: false)
+    configuration.dropRate = try section.double("dropRate", default: 0, in: 0...0.99)
+    let cut = try section.optionalInt("cut", in: 1...max(1, configuration.blocks.count))
+    self.init(
+      configuration, outputStride: options.outputStride, cut: cut,
+      inputChannels: options.inputChannels)
   }
 }

@@ -46,7 +46,9 @@ public final class MobileNetV3: Sequential, Backbone {
     ]
   }
 
+  /// The channels of each feature map, finest first.
   public let channels: [Int]
+  /// The output stride of each feature map, finest first.
   public let strides: [Int]
   private let ends: [Int]
 
@@ -94,6 +96,7 @@ public final class MobileNetV3: Sequential, Backbone {
     }
   }
 
+  /// The layers in the order in which the image passes them.
   public var stages: [Module] { layers.map(\.layer) }
 }
 
@@ -140,4 +143,16 @@ final class SqueezeExcitation: Layer {
 func roundedToEight(_ channels: Int) -> Int {
   let rounded = max(8, (channels + 4) / 8 * 8)
   return 10 * rounded < 9 * channels ? rounded + 8 : rounded
+}
+
+extension MobileNetV3 {
+  /// `mobilenet_v3_large` and `mobilenet_v3_small`.
+  static let entries: [String: BackboneEntry] = Dictionary(
+    uniqueKeysWithValues: Variant.allCases.map { variant in
+      let entry = BackboneEntry { options, _ in
+        MobileNetV3(
+          variant, outputStride: options.outputStride, inputChannels: options.inputChannels)
+      }
+      return (variant.rawValue, entry)
+    })
 }

@@ -1,3 +1,4 @@
+import Configuration
 import Torch
 
 /// The head of DenseASPP (Yang et al., 2018; paper 000 §3): a cascade of atrous convolutions of
@@ -127,5 +128,38 @@ final class DenseASPPLevel: Layer {
     var y = norm1.map { Activation.relu($0(x)) } ?? x
     if let conv1, let norm2 { y = conv1(y, norm2, .relu) }
     return dropout(conv2(y, norm3))
+  }
+}
+
+extension DenseASPP: SegmentationHead {
+  /// `denseaspp`.
+  static let entries = [
+    "denseaspp": HeadEntry { input, section in
+      DenseASPP(input.last, classes: input.classes, try .init(section))
+    }
+  ]
+}
+
+extension DenseASPP.Configuration {
+  /// The head that a configuration describes; `official: true` starts from the head of 2018.
+  init(_ section: Section) throws {
+    let base =
+      try section.bool("official", default: false) ? DenseASPP.Configuration.official : .init()
+    self = base
+    dilations = try section.ints("dilations", default: base.dilations, in: 1...512)
+    growth = try section.int("growth", default: base.growth, in: 1...4096)
+    block = try section.choice("block", default: base.block)
+    bottleneck = try section.int("bottleneck", default: base.bottleneck, in: 1...8192)
+    bias = try section.bool("bias", default: base.bias)
+    normalizesFirst = try section.bool("normFirst", default: base.normalizesFirst)
+    normalizesLevels = try section.bool("postNorm", default: base.normalizesLevels)
+    normalizesLast = try section.bool("finalNorm", default: base.normalizesLast)
+    dropout = try section.double("dropout", default: base.dropout, in: 0...0.99)
+    classifierDropout = try section.double(
+      "classifierDropout", default: base.classifierDropout, in: 0...0.99)
+    momentum = try section.double("momentum", default: base.momentum, in: 0...1)
+    if dilations.isEmpty {
+      throw section.invalid("dilations", "[]", expected: "at least one dilation")
+    }
   }
 }

@@ -1,4 +1,6 @@
-/// The type of a tensor's elements. Raw values are libtorch's scalar types.
+/// The type of a tensor's elements.
+///
+/// Raw values are libtorch's scalar types.
 public enum DType: Int32, Sendable, CaseIterable {
   case uint8 = 0
   case int8 = 1
@@ -39,16 +41,46 @@ public protocol Scalar: Sendable, BitwiseCopyable {
   static var dtype: DType { get }
 }
 
-extension Float: Scalar { public static var dtype: DType { .float32 } }
-extension Double: Scalar { public static var dtype: DType { .float64 } }
-extension UInt8: Scalar { public static var dtype: DType { .uint8 } }
-extension Int8: Scalar { public static var dtype: DType { .int8 } }
-extension Int16: Scalar { public static var dtype: DType { .int16 } }
-extension UInt16: Scalar { public static var dtype: DType { .uint16 } }
-extension Int32: Scalar { public static var dtype: DType { .int32 } }
-extension Int64: Scalar { public static var dtype: DType { .int64 } }
-extension Int: Scalar { public static var dtype: DType { .int64 } }
-extension Bool: Scalar { public static var dtype: DType { .bool } }
+extension Float: Scalar {
+  /// libtorch's type of the same width.
+  public static var dtype: DType { .float32 }
+}
+extension Double: Scalar {
+  /// libtorch's type of the same width.
+  public static var dtype: DType { .float64 }
+}
+extension UInt8: Scalar {
+  /// libtorch's type of the same width.
+  public static var dtype: DType { .uint8 }
+}
+extension Int8: Scalar {
+  /// libtorch's type of the same width.
+  public static var dtype: DType { .int8 }
+}
+extension Int16: Scalar {
+  /// libtorch's type of the same width.
+  public static var dtype: DType { .int16 }
+}
+extension UInt16: Scalar {
+  /// libtorch's type of the same width.
+  public static var dtype: DType { .uint16 }
+}
+extension Int32: Scalar {
+  /// libtorch's type of the same width.
+  public static var dtype: DType { .int32 }
+}
+extension Int64: Scalar {
+  /// libtorch's type of the same width.
+  public static var dtype: DType { .int64 }
+}
+extension Int: Scalar {
+  /// libtorch's type of the same width.
+  public static var dtype: DType { .int64 }
+}
+extension Bool: Scalar {
+  /// libtorch's type of the same width.
+  public static var dtype: DType { .bool }
+}
 
 /// How a four-dimensional tensor lies in memory.
 public enum MemoryFormat: Int, Sendable {

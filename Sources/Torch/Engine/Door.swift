@@ -7,6 +7,7 @@ public struct TorchError: Error, Sendable, CustomStringConvertible {
   /// What libtorch says.
   public let message: String
 
+  /// The message for a person.
   public var description: String { "\(operation): \(message)" }
 }
 
@@ -165,7 +166,9 @@ extension DoorScope {
     var scope: DoorScope? = self
     while let here = scope {
       if let observer = here.observer {
-        let tensors = results.compactMap { if case .tensor(let tensor) = $0 { tensor } else { nil } }
+        let tensors = results.compactMap {
+          if case .tensor(let tensor) = $0 { tensor } else { nil }
+        }
         observer.observe(OperatorCall(name: name, arguments: arguments, results: tensors))
       }
       scope = here.outer

@@ -177,5 +177,6 @@ public struct Device: Sendable, Hashable, CustomStringConvertible {
   /// Whether this is the processor.
   public var isCPU: Bool { name == "cpu" }
 
+  /// libtorch's name.
   public var description: String { name }
 }

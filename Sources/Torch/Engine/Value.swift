@@ -1,3 +1,6 @@
+// The conformances below say nothing that the protocols do not.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 import CTorch
 
 /// A boxed argument or result of an operator.

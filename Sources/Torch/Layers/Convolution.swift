@@ -99,8 +99,9 @@ public enum Initialization {
     bias?.drawUniform(-bound, bound)
   }
 
-  /// Draws every convolution in `module` from a normal distribution of variance 2 / fan, as He et
-  /// al. (2015) do for rectified units, and sets its bias to 0.
+  /// Draws every convolution in `module` from a normal distribution of variance 2 / fan.
+  ///
+  /// This is the rule of He et al. (2015) for rectified units. Biases become 0.
   public static func kaimingNormal(_ module: Module, fanOut: Bool = false) {
     guard !isSkipped else { return }
     for case let conv as Conv2d in module.modules.map(\.module) {

@@ -22,6 +22,7 @@ public struct LoadReport: Sendable, CustomStringConvertible {
   /// Whether every tensor finds its place and every place its tensor.
   public var isComplete: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty }
 
+  /// What fits and what does not, as text.
   public var description: String {
     func list(_ title: String, _ items: [String]) -> String {
       guard !items.isEmpty else { return "" }
@@ -40,6 +41,7 @@ public struct LoadReport: Sendable, CustomStringConvertible {
 
 /// Which disagreements between a module and a set of tensors are let pass.
 public struct LoadStrictness: OptionSet, Sendable {
+  /// The bits.
   public let rawValue: Int
 
   /// The strictness of these bits.
@@ -59,6 +61,7 @@ public struct LoadStrictness: OptionSet, Sendable {
 public struct LoadError: Error, CustomStringConvertible {
   /// What fits and what does not.
   public let report: LoadReport
+  /// What fits and what does not, as text.
   public var description: String { "the weights are those of another network: \(report)" }
 }
 

@@ -84,7 +84,7 @@ public final class GroupNorm: Layer {
 
 /// Sets elements, or whole channels, to zero at random while training (Srivastava et al., 2014).
 public final class Dropout: Layer {
-  /// The share that is dropped. Changing it to 0 turns the layer off.
+  /// The share that is dropped; 0 turns the layer off.
   public var probability: Double
   private let ofChannels: Bool
 

@@ -31,11 +31,17 @@ open class Sequential: Layer {
 /// Collects layers, with `if` and `for`, for ``Sequential``.
 @resultBuilder
 public enum LayerBuilder {
+  /// A layer stands for itself.
   public static func buildExpression(_ layer: Layer) -> [Layer] { [layer] }
+  /// Layers one after another.
   public static func buildBlock(_ parts: [Layer]...) -> [Layer] { parts.flatMap { $0 } }
+  /// The layers of an `if` without `else`.
   public static func buildOptional(_ part: [Layer]?) -> [Layer] { part ?? [] }
+  /// The layers of a branch.
   public static func buildEither(first part: [Layer]) -> [Layer] { part }
+  /// The layers of a branch.
   public static func buildEither(second part: [Layer]) -> [Layer] { part }
+  /// The layers of a loop.
   public static func buildArray(_ parts: [[Layer]]) -> [Layer] { parts.flatMap { $0 } }
 }
 

@@ -1,3 +1,6 @@
+// Layers without parameters are functions that read like the layers beside them.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 /// A function applied element by element after a convolution or a normalization.
 public enum Activation: String, Sendable, CaseIterable {
   case none, relu, relu6, hardswish, hardsigmoid, gelu, sigmoid, silu

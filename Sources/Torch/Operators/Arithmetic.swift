@@ -45,16 +45,27 @@ extension Operator {
 
 /// Element by element, with the shapes of both sides broadcast to one another.
 extension Tensor {
+  /// The sum at each element.
   public static func + (a: Tensor, b: Tensor) -> Tensor { Operator.add(a, b) }
+  /// The sum at each element.
   public static func + (a: Tensor, b: Double) -> Tensor { Operator.addScalar(a, b) }
+  /// The difference at each element.
   public static func - (a: Tensor, b: Tensor) -> Tensor { Operator.sub(a, b) }
+  /// The difference at each element.
   public static func - (a: Tensor, b: Double) -> Tensor { Operator.subScalar(a, b) }
+  /// The difference at each element.
   public static func - (a: Double, b: Tensor) -> Tensor { Operator.rsub(b, a) }
+  /// The product at each element.
   public static func * (a: Tensor, b: Tensor) -> Tensor { Operator.mul(a, b) }
+  /// The product at each element.
   public static func * (a: Tensor, b: Double) -> Tensor { Operator.mulScalar(a, b) }
+  /// The product at each element.
   public static func * (a: Double, b: Tensor) -> Tensor { Operator.mulScalar(b, a) }
+  /// The quotient at each element.
   public static func / (a: Tensor, b: Tensor) -> Tensor { Operator.div(a, b) }
+  /// The quotient at each element.
   public static func / (a: Tensor, b: Double) -> Tensor { Operator.divScalar(a, b) }
+  /// Each element with the other sign.
   public static prefix func - (a: Tensor) -> Tensor { Operator.neg(a) }
 
   /// Each element to the power `exponent`.
@@ -79,7 +90,8 @@ extension Tensor {
   /// Adds `other`, times `scale`, to this tensor in place.
   @discardableResult
   public final func add(_ other: Tensor, scale: Double = 1) -> Tensor {
-    Operator.addIn(self, other, scale)
+    // Integers refuse a scale that is no integer, even 1.0.
+    scale == 1 ? Operator.addIn(self, other) : Operator.addIn(self, other, scale)
   }
   /// Multiplies this tensor by `factor` in place.
   @discardableResult
@@ -145,5 +157,7 @@ extension Tensor {
   /// Whether every element is a finite number.
   public final var isFinite: Bool { Operator.all(Operator.isnan(self)).to(.float32).item == 1 }
   /// How often each integer from 0 to `count - 1` occurs, as 64-bit integers.
-  public final func binCounts(_ count: Int) -> Tensor { Operator.bincount(self, Tensor?.none, count) }
+  public final func binCounts(_ count: Int) -> Tensor {
+    Operator.bincount(self, Tensor?.none, count)
+  }
 }

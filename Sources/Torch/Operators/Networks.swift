@@ -146,7 +146,8 @@ extension Tensor {
   }
 
   /// Normalized over groups of channels.
-  public final func groupNorm(_ groups: Int, weight: Tensor?, bias: Tensor?, eps: Double) -> Tensor {
+  public final func groupNorm(_ groups: Int, weight: Tensor?, bias: Tensor?, eps: Double) -> Tensor
+  {
     Operator.groupNorm(self, groups, weight, bias, eps)
   }
 

@@ -1,0 +1,123 @@
+import Segmentation
+import Torch
+
+/// What a network consists of and costs for one size of image.
+public struct ModelSummary: Sendable {
+  /// One part of the network.
+  public struct Part: Sendable {
+    /// The dotted name.
+    public let name: String
+    /// The type of the module.
+    public let kind: String
+    /// The parameters in it, trainable or not.
+    public let parameters: Int
+    /// Those that training changes.
+    public let trainable: Int
+  }
+
+  /// The backbone, the heads and what is directly inside them.
+  public let parts: [Part]
+  /// All parameters.
+  public let parameters: Int
+  /// The parameters that training changes.
+  public let trainable: Int
+  /// The shape of the image (N, C, H, W).
+  public let input: [Int]
+  /// The shape of the scores at the head's own resolution.
+  public let logits: [Int]
+  /// The channels and the strides of the backbone's maps.
+  public let channels: [Int], strides: [Int]
+  /// Floating-point operations of one forward pass, two for each multiplication and addition.
+  public let flops: Int
+  /// The bytes of all intermediate results together.
+  public let activationBytes: Int
+  /// For DenseASPP: the sizes in feature pixels that the cascade sees, smallest first.
+  public let scales: [Int]
+
+  /// Runs `model` once, in evaluation mode, on an empty image of this size.
+  ///
+  /// - Throws: `TorchError` if the network cannot run at this size.
+  public init(_ model: SegmentationModel, height: Int, width: Int, inputChannels: Int = 3) throws {
+    let image = Tensor(filledWith: 0, [1, inputChannels, height, width])
+    let counter = FlopCounter()
+    let wasTraining = model.isTraining
+    model.train(false)
+    defer { model.train(wasTraining) }
+    let output = try attempt {
+      withoutGradients { observing(counter) { model.output(image) } }
+    }
+    input = image.shape
+    logits = output.logits.shape
+    flops = counter.total
+    activationBytes = counter.activationBytes
+    channels = model.backbone.channels
+    strides = model.backbone.strides
+    scales = (model.classifier as? DenseASPP)?.configuration.scales ?? []
+    func part(_ name: String, _ module: Module) -> Part {
+      let all = module.parameters
+      return Part(
+        name: name, kind: "\(type(of: module))",
+        parameters: all.reduce(0) { $0 + $1.parameter.count },
+        trainable: all.reduce(0) { $0 + ($1.parameter.requiresGrad ? $1.parameter.count : 0) })
+    }
+    parts = model.children.flatMap { child in
+      [part(child.name, child.module)]
+        + child.module.children.map { part("  \(child.name).\($0.name)", $0.module) }
+        .filter { $0.parameters > 0 }
+    }
+    let whole = part("", model)
+    parameters = whole.parameters
+    trainable = whole.trainable
+  }
+
+  /// The summary as a text table.
+  public var table: String {
+    let rows =
+      parts.map { [$0.name, $0.kind, Self.grouped($0.parameters), Self.grouped($0.trainable)] }
+      + [["total", "", Self.grouped(parameters), Self.grouped(trainable)]]
+    let header = ["part", "kind", "parameters", "trainable"]
+    let widths = header.indices.map { column in
+      ([header] + rows).map { $0[column].count }.max() ?? 0
+    }
+    func line(_ row: [String]) -> String {
+      row.enumerated().map { index, cell in
+        let space = String(repeating: " ", count: widths[index] - cell.count)
+        return index < 2 ? cell + space : space + cell
+      }.joined(separator: "  ")
+    }
+    var lines = [
+      line(header), widths.map { String(repeating: "-", count: $0) }.joined(separator: "  "),
+    ]
+    lines += rows.map(line)
+    lines += [
+      "",
+      "image            \(input[3])x\(input[2]), scores \(logits.map(String.init).joined(separator: "x")) (N x classes x H x W)",
+      "backbone maps    "
+        + zip(channels, strides).map { "\($0) channels at stride \($1)" }.joined(separator: ", "),
+      "operations       \(Self.rounded(Double(flops) / 1e9)) GFLOP forward (multiplications and additions)",
+      "activations      \(Self.rounded(Double(activationBytes) / 1_048_576)) MiB in all results together",
+    ]
+    if let largest = scales.last {
+      lines += [
+        "scales           \(scales.map(String.init).joined(separator: ", ")) feature pixels",
+        "largest scale    \(largest)",
+      ]
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  private static func grouped(_ number: Int) -> String {
+    var text = ""
+    for (index, digit) in String(number).reversed().enumerated() {
+      if index > 0 && index % 3 == 0 { text.append(",") }
+      text.append(digit)
+    }
+    return String(text.reversed())
+  }
+
+  private static func rounded(_ value: Double) -> String {
+    let thousandths = Int((value * 1000).rounded())
+    let fraction = String(thousandths % 1000)
+    return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+  }
+}

@@ -1,0 +1,148 @@
+import Foundation
+
+/// Why a file of the parity kit cannot be checked.
+public enum ParityError: Error, CustomStringConvertible, LocalizedError {
+  case unreadable(file: String, reason: String)
+  case malformed(file: String, key: String, expected: String)
+  case unknownModel(file: String, model: String, known: [String])
+  case unsupportedSetting(model: String, setting: String, value: String)
+
+  /// The message for a person.
+  public var description: String {
+    switch self {
+    case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
+    case .malformed(let file, let key, let expected): "\(file): '\(key)' is not \(expected)"
+    case .unknownModel(let file, let model, let known):
+      "\(file): the model '\(model)' is not known; known are \(known.joined(separator: ", "))"
+    case .unsupportedSetting(let model, let setting, let value):
+      "\(model): the setting \(setting) = \(value) is not supported"
+    }
+  }
+
+  /// The message for a person.
+  public var errorDescription: String? { description }
+}
+
+/// A value of a JSON file.
+public indirect enum JSON: Sendable {
+  case null, bool(Bool), number(Double), string(String), list([JSON]), object([String: JSON])
+
+  init(_ value: Any) {
+    switch value {
+    case let value as String: self = .string(value)
+    case let value as NSNumber:
+      self =
+        String(cString: value.objCType) == "c" ? .bool(value.boolValue) : .number(value.doubleValue)
+    case let value as [Any]: self = .list(value.map(JSON.init))
+    case let value as [String: Any]: self = .object(value.mapValues(JSON.init))
+    default: self = .null
+    }
+  }
+
+  /// The value at `key` of an object.
+  public subscript(key: String) -> JSON? {
+    if case .object(let object) = self { object[key] } else { nil }
+  }
+  /// The value as a whole number.
+  public var int: Int? { number.flatMap { Int(exactly: $0) } }
+  /// The value as a number.
+  public var number: Double? { if case .number(let value) = self { value } else { nil } }
+  /// The value as yes or no.
+  public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+  /// The value as text.
+  public var string: String? { if case .string(let value) = self { value } else { nil } }
+  /// The value as a list.
+  public var list: [JSON]? { if case .list(let value) = self { value } else { nil } }
+  /// The value as an object.
+  public var object: [String: JSON]? { if case .object(let value) = self { value } else { nil } }
+  /// The value as a list of whole numbers.
+  public var ints: [Int]? {
+    guard let list else { return nil }
+    let numbers = list.compactMap(\.int)
+    return numbers.count == list.count ? numbers : nil
+  }
+  /// The value as a list of numbers.
+  public var numbers: [Double]? {
+    guard let list else { return nil }
+    let numbers = list.compactMap(\.number)
+    return numbers.count == list.count ? numbers : nil
+  }
+}
+
+/// Some values of a tensor: its shape, its moments, and elements at flat indices.
+public struct Probe: Sendable {
+  let shape: [Int]
+  let mean: Double?
+  let std: Double
+  let index: [Int]
+  let value: [Double]
+
+  init?(_ json: JSON) {
+    guard let shape = json["shape"]?.ints, let std = json["std"]?.number,
+      let index = json["index"]?.ints, let value = json["value"]?.numbers,
+      index.count == value.count, index.allSatisfy({ $0 >= 0 && $0 < shape.reduce(1, *) })
+    else { return nil }
+    self.shape = shape
+    self.std = std
+    self.index = index
+    self.value = value
+    mean = json["mean"]?.number
+  }
+}
+
+/// One file of the parity kit: what a reference implementation gave.
+public struct ParityFile: Sendable {
+  /// Where the file is.
+  public let path: String
+  /// The model's name, such as `torchvision/densenet121`.
+  public let model: String
+  /// Everything in the file.
+  public let json: JSON
+
+  /// Reads the file at `path`.
+  ///
+  /// - Throws: ``ParityError`` if it is no file of the kit.
+  public init(contentsOf path: String) throws {
+    let data: Data
+    do {
+      data = try Data(contentsOf: URL(fileURLWithPath: path))
+    } catch {
+      let exists = FileManager.default.fileExists(atPath: path)
+      throw ParityError.unreadable(
+        file: path, reason: exists ? "it is not a readable file" : "there is no such file")
+    }
+    guard let object = try? JSONSerialization.jsonObject(with: data), object is [String: Any] else {
+      throw ParityError.malformed(file: path, key: "the file", expected: "a JSON object")
+    }
+    self.path = path
+    json = JSON(object)
+    guard let model = json["model"]?.string else {
+      throw ParityError.malformed(file: path, key: "model", expected: "a name")
+    }
+    self.model = model
+  }
+
+  /// The reference's setting at `key`, if the file carries settings.
+  public func setting(_ key: String) -> JSON? { json["settings"]?[key] }
+
+  /// The shape of the state entry called `name`, in the reference's state dictionary.
+  public func stateShape(_ name: String) -> [Int]? { json["state"]?[name]?.ints }
+
+  /// The shape of the input (N, C, H, W).
+  func inputShape() throws -> [Int] {
+    guard let shape = json["input"]?.ints, shape.count == 4,
+      shape.allSatisfy({ $0 > 0 && $0 <= 16_384 })
+    else { throw ParityError.malformed(file: path, key: "input", expected: "a shape (N, C, H, W)") }
+    return shape
+  }
+
+  func probes(_ key: String) throws -> [(name: String, probe: Probe)] {
+    guard let object = json[key]?.object else { return [] }
+    return try object.sorted { $0.key < $1.key }.map { name, value in
+      guard let probe = Probe(value) else {
+        throw ParityError.malformed(file: path, key: "\(key).\(name)", expected: "a probe")
+      }
+      return (name, probe)
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import Segmentation
+import Torch
+
+/// A network built as a reference implementation has it, with the reference's names.
+public struct ReferenceModel {
+  /// The network.
+  public var module: Layer
+  /// The reference's name of the state entry that the module calls so.
+  public var name: (String) -> String = { $0 }
+  /// The outputs by the kit's names for an image (N, C, H, W), in evaluation mode.
+  public var outputs: (Tensor) -> [String: Tensor]
+  /// The backbone's maps that the kit probes.
+  public var stages: ((Tensor) -> [Tensor])?
+  /// The loss for an image and labels (N, H, W), in training mode.
+  public var loss: ((_ image: Tensor, _ labels: Tensor, _ ignored: Int) -> Tensor)?
+
+  /// A network whose only output, `out`, is what its layer gives.
+  public init(_ module: Layer, name: @escaping (String) -> String = { $0 }) {
+    self.module = module
+    self.name = name
+    outputs = { ["out": module($0)] }
+    loss = { image, labels, ignored in
+      crossEntropy(module(image), labels, ignored: ignored)
+    }
+  }
+
+  /// Builds the model that a file names; nothing if no family knows it.
+  ///
+  /// - Throws: ``ParityError`` if a family knows the model and not its settings.
+  public static func build(_ file: ParityFile) throws -> ReferenceModel {
+    let parts = file.model.split(separator: "/", maxSplits: 1).map(String.init)
+    guard parts.count == 2, let family = families[parts[0]],
+      let model = try family(parts[1], file)
+    else {
+      throw ParityError.unknownModel(
+        file: file.path, model: file.model, known: families.keys.sorted().map { "\($0)/…" })
+    }
+    return model
+  }
+
+  /// The makers of reference models by the first part of their names.
+  static let families: [String: @Sendable (String, ParityFile) throws -> ReferenceModel?] = [
+    "torchvision": torchvision,
+    "denseaspp": denseASPP2018,
+  ]
+}
+
+/// The mean cross-entropy of scores (N, K, H, W) over the labels (N, H, W) that are not ignored.
+func crossEntropy(_ logits: Tensor, _ labels: Tensor, ignored: Int) -> Tensor {
+  let counted = labels.notEqual(to: Double(ignored)).sum().to(.float32).clamped(1)
+  return logits.logSoftmax(1).negativeLogLikelihoodSum(labels, ignoreIndex: ignored) / counted
+}

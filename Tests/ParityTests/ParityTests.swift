@@ -1,0 +1,59 @@
+import Foundation
+import Testing
+
+@testable import Parity
+
+/// The parity kit lies beside the checkout, or where `ATROUS_SHARED` says.
+private let kit: URL = {
+  let shared =
+    ProcessInfo.processInfo.environment["ATROUS_SHARED"].map { URL(fileURLWithPath: $0) }
+    ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().appending(path: "shared")
+  return shared.appending(path: "parity")
+}()
+
+private let kitIsHere = FileManager.default.fileExists(atPath: kit.path)
+
+@Suite("Parity", .serialized)
+struct ParityTests {
+  @Test(
+    "with the reference implementations holds for every probe and count",
+    .enabled(if: kitIsHere, "skipped: the parity kit is not beside the checkout"),
+    arguments: [
+      "torchvision-densenet121", "torchvision-mobilenet_v3_large",
+      "torchvision-mobilenet_v3_small", "denseaspp-DenseASPP121",
+      "train-denseaspp-DenseASPP121",
+    ])
+  func agrees(_ name: String) throws {
+    let result = try Parity.check(kit.appending(path: "\(name).json").path)
+    #expect(result.disagreements == [])
+  }
+
+  @Test("the rule's stream is the README's")
+  func rule() {
+    // splitmix64 of FNV-1a, computed independently with Python's integers.
+    #expect(Rule.hash("input") == 0x1EBB_AE8F_5810_B65B)
+    let units = (0..<4).map { Rule.unit(Rule.hash("input"), $0) }
+    #expect(units == [0.097818315, 0.6523604, 0.20362425, 0.27444464])
+  }
+
+  @Test("refuses files that are no part of the kit, and models that nobody knows")
+  func refusals() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let cases = [
+      ("text", "hello", "JSON"), ("empty", "{}", "model"),
+      ("unknown", #"{"model": "torchvision/vgg99", "input": [1, 3, 8, 8]}"#, "vgg99"),
+    ]
+    for (name, content, word) in cases {
+      let file = folder.appending(path: name)
+      try Data(content.utf8).write(to: file)
+      let error = #expect(throws: ParityError.self) { try Parity.check(file.path) }
+      let message = error?.description ?? ""
+      #expect(message.contains(word))
+      #expect(message.contains(file.path))
+    }
+    #expect(throws: ParityError.self) { try Parity.check("/no/such/file.json") }
+  }
+}
