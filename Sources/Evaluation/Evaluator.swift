@@ -37,7 +37,7 @@ public struct Evaluator {
   /// - Throws: What reading a sample throws, ``PredictionError``, and what `visit` throws.
   public func evaluate(
     _ dataset: any Dataset, model: String = "model",
-    visit: ((_ sample: Sample, _ prediction: ClassMask, _ done: Int) throws -> Void)? = nil
+    visit: (_ sample: Sample, _ prediction: ClassMask, _ done: Int) throws -> Void = { _, _, _ in }
   ) throws -> EvaluationResult {
     let start = ContinuousClock.now
     let size = imageSize
@@ -60,7 +60,7 @@ public struct Evaluator {
       perImage.add(own.meanIoU)
       matrix.merge(own)
       done += 1
-      try visit?(sample, prediction, done)
+      try visit(sample, prediction, done)
     }
     return EvaluationResult(
       dataset: dataset.name, model: model, images: done,

@@ -80,6 +80,12 @@ public final class ConsoleMonitor: TrainingMonitor {
 
   public func message(_ text: String) { line(text) }
 
+  /// Takes the bar away.
+  public func finish() {
+    if isBarShown { write("\r\u{1B}[K") }
+    isBarShown = false
+  }
+
   private static func text(_ progress: TrainingProgress) -> String {
     String(
       format: "%d/%d  epoch %.2f  loss %.4f  rate %.2e  %.1f images/s  waiting %.0f %%  ",

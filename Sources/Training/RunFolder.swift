@@ -61,6 +61,18 @@ struct RunFolder {
   /// - Throws: ``RunError``.
   func prepare(_ policy: Policy) throws {
     if policy == .refuse && holdsRun { throw RunError.exists(folder: path) }
+    try make()
+    guard policy == .overwrite else { return }
+    for name in [
+      Checkpoint.Name.last, Checkpoint.Name.best, Checkpoint.Name.record, Checkpoint.Name.log,
+      Checkpoint.Name.configuration,
+    ] { unlink(file(name)) }
+  }
+
+  /// Makes the folder if need be, and sees that it can be written to.
+  ///
+  /// - Throws: ``RunError/notWritable(folder:reason:)``.
+  func make() throws {
     do {
       try FileManager.default.createDirectory(
         atPath: path, withIntermediateDirectories: true)
@@ -73,11 +85,6 @@ struct RunFolder {
     } catch let error as WriteError {
       throw RunError.notWritable(folder: path, reason: error.reason)
     }
-    guard policy == .overwrite else { return }
-    for name in [
-      Checkpoint.Name.last, Checkpoint.Name.best, Checkpoint.Name.record, Checkpoint.Name.log,
-      Checkpoint.Name.configuration,
-    ] { unlink(file(name)) }
   }
 
   private static func reason(_ error: any Error) -> String {

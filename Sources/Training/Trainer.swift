@@ -289,6 +289,11 @@ extension Trainer {
       }
       loss.classWeights = weights
     case .inverseFrequency: loss.classWeights = try histogram(dataset).inverseFrequencyWeights
+    case .sqrtInverseFrequency:
+      let roots = try histogram(dataset).inverseFrequencyWeights.map { $0.squareRoot() }
+      let present = roots.filter { $0 > 0 }
+      let mean = present.reduce(0, +) / Double(max(present.count, 1))
+      loss.classWeights = roots.map { $0 / max(mean, .leastNormalMagnitude) }
     case .medianFrequency: loss.classWeights = try histogram(dataset).medianFrequencyWeights
     }
     return loss

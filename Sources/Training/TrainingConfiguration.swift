@@ -130,6 +130,7 @@ public struct TrainingSettings {
   public enum ClassWeights: Sendable, Equatable {
     case none
     case inverseFrequency
+    case sqrtInverseFrequency
     case medianFrequency
     case given([Double])
   }
@@ -288,7 +289,8 @@ public struct TrainingSettings {
       return .given(list)
     }
     let known: [String: ClassWeights] = [
-      "none": .none, "inverseFrequency": .inverseFrequency, "medianFrequency": .medianFrequency,
+      "none": .none, "inverseFrequency": .inverseFrequency,
+      "sqrtInverseFrequency": .sqrtInverseFrequency, "medianFrequency": .medianFrequency,
     ]
     let name = try section.string("classWeights")
     guard let weights = known[name] else {
