@@ -1,0 +1,99 @@
+import Foundation
+
+/// One line of a legend.
+public struct LegendEntry: Sendable {
+  /// What stands beside the colour.
+  public let name: String
+  /// The colour.
+  public let color: Color
+
+  /// A line of a legend.
+  public init(_ name: String, _ color: Color) {
+    self.name = name
+    self.color = color
+  }
+}
+
+extension Image {
+  /// The colours of classes, with those that the palette lacks in black.
+  ///
+  /// - Parameters:
+  ///   - classes: one class a pixel, row-major, `size.width * size.height` of them.
+  ///   - palette: the colour of each class.
+  public init(classes: [UInt8], size: Size, palette: [Color]) {
+    let table = (0..<256).map { palette.indices.contains($0) ? palette[$0] : Color(0, 0, 0) }
+    let pixels = [UInt8](unsafeUninitializedCapacity: 3 * classes.count) { buffer, count in
+      for (index, value) in classes.enumerated() {
+        let color = table[Int(value)]
+        buffer[3 * index] = color.red
+        buffer[3 * index + 1] = color.green
+        buffer[3 * index + 2] = color.blue
+      }
+      count = 3 * classes.count
+    }
+    self.init(width: size.width, height: size.height, pixels: pixels)
+  }
+
+  /// The picture under the colours of classes.
+  ///
+  /// - Parameters:
+  ///   - classes: one class a pixel, row-major, as many as the picture has pixels.
+  ///   - palette: the colour of each class; pixels of other classes stay as they are.
+  ///   - opacity: 0 shows the picture only, 1 the colours only.
+  public func overlaid(classes: [UInt8], palette: [Color], opacity: Double = 0.5) -> Image {
+    var out = rgb
+    let share = Int((max(0, min(1, opacity)) * 256).rounded())
+    for (index, value) in classes.enumerated() where Int(value) < palette.count {
+      let color = palette[Int(value)]
+      for (channel, tint) in [color.red, color.green, color.blue].enumerated() {
+        let old = Int(out.pixels[3 * index + channel])
+        out.pixels[3 * index + channel] = UInt8((old * (256 - share) + Int(tint) * share) >> 8)
+      }
+    }
+    return out
+  }
+
+  /// The picture with a legend below it.
+  public func withLegend(_ entries: [LegendEntry]) -> Image {
+    guard !entries.isEmpty else { return self }
+    let legend = Image.legend(entries, width: max(width, 160))
+    let canvas = Canvas(Size(width: max(width, legend.width), height: height + legend.height))
+    canvas.draw(self, x: 0, y: 0)
+    canvas.draw(legend, x: 0, y: height)
+    return canvas.image
+  }
+
+  /// Colours and names in as many columns as fit into `width`.
+  public static func legend(_ entries: [LegendEntry], width: Int) -> Image {
+    let ruler = Canvas(Size(width: 1, height: 1))
+    let cell = (entries.map { ruler.width(of: $0.name) }.max() ?? 0) + 34
+    let columns = max(1, Int(Double(width - 8) / cell))
+    let rows = (entries.count + columns - 1) / columns
+    let canvas = Canvas(Size(width: width, height: rows * 20 + 8))
+    for (index, entry) in entries.enumerated() {
+      let (x, y) = (8 + Double(index % columns) * cell, 6 + Double(index / columns) * 20)
+      canvas.fill(x: x, y: y, width: 14, height: 14, Color(90, 90, 90))
+      canvas.fill(x: x + 1, y: y + 1, width: 12, height: 12, entry.color)
+      canvas.text(entry.name, x: x + 20, y: y + 12)
+    }
+    return canvas.image
+  }
+
+  /// Pictures side by side, each under its caption, with a legend below.
+  public static func panel(
+    _ parts: [(caption: String, image: Image)], columns: Int? = nil, legend: [LegendEntry] = []
+  ) -> Image {
+    let columns = max(1, min(columns ?? parts.count, parts.count))
+    let (gap, caption) = (8, 22)
+    let width = (parts.map(\.image.width).max() ?? 1) + gap
+    let height = (parts.map(\.image.height).max() ?? 1) + caption + gap
+    let rows = (parts.count + columns - 1) / columns
+    let canvas = Canvas(Size(width: columns * width + gap, height: rows * height))
+    for (index, part) in parts.enumerated() {
+      let (x, y) = (gap + index % columns * width, index / columns * height)
+      canvas.text(part.caption, x: Double(x), y: Double(y + 16), size: 13)
+      canvas.draw(part.image, x: x, y: y + caption)
+    }
+    return canvas.image.withLegend(legend)
+  }
+}

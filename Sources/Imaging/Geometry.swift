@@ -1,0 +1,176 @@
+/// How a picture is resized.
+public enum ResizeFilter: Sendable {
+  /// The pixel whose centre is nearest.
+  case nearest
+  /// Linear between the centres of pixels.
+  case bilinear
+}
+
+extension Image {
+  /// The picture as red, green and blue.
+  public var rgb: Image {
+    guard channels != 3 else { return self }
+    var out = [UInt8](repeating: 0, count: width * height * 3)
+    for index in 0..<width * height {
+      for channel in 0..<3 {
+        out[3 * index + channel] = pixels[channels * index + (channels == 4 ? channel : 0)]
+      }
+    }
+    return Image(width: width, height: height, pixels: out)
+  }
+
+  /// The picture at another size.
+  ///
+  /// Positions are those of pixel centres. With `antialias` the bilinear filter grows with the
+  /// reduction, as Pillow's and torchvision's does; without it each pixel mixes four neighbours.
+  public func resized(
+    to target: Size, filter: ResizeFilter = .bilinear, antialias: Bool = true
+  ) -> Image {
+    guard target != size else { return self }
+    switch filter {
+    case .nearest:
+      let columns = nearestPositions(width, target.width)
+      let rows = nearestPositions(height, target.height)
+      var out = [UInt8](repeating: 0, count: target.width * target.height * channels)
+      for (y, row) in rows.enumerated() {
+        for (x, column) in columns.enumerated() {
+          let (to, from) = ((y * target.width + x) * channels, (row * width + column) * channels)
+          for channel in 0..<channels { out[to + channel] = pixels[from + channel] }
+        }
+      }
+      return Image(width: target.width, height: target.height, channels: channels, pixels: out)
+    case .bilinear:
+      return bilinear(target, antialias)
+    }
+  }
+
+  /// Two passes over rows, then columns; sums are kept in single precision between them.
+  private func bilinear(_ target: Size, _ antialias: Bool) -> Image {
+    let columns = Taps(width, target.width, antialias: antialias)
+    let rows = Taps(height, target.height, antialias: antialias)
+    let (channels, width) = (self.channels, self.width)
+    let line = target.width * channels
+    // Rows of the source that the window needs, resized across, are made once each.
+    var lines: [Int: [Float]] = [:]
+    var out = [UInt8](repeating: 0, count: target.height * line)
+    var sum = [Float](repeating: 0, count: line)
+    pixels.withUnsafeBufferPointer { source in
+      func across(_ y: Int) -> [Float] {
+        [Float](unsafeUninitializedCapacity: line) { buffer, count in
+          for x in 0..<target.width {
+            let first = columns.first[x]
+            for channel in 0..<channels {
+              var value: Float = 0
+              for tap in 0..<columns.counts[x] {
+                value +=
+                  columns.weights[x * columns.width + tap]
+                  * Float(source[(y * width + first + tap) * channels + channel])
+              }
+              buffer[x * channels + channel] = value
+            }
+          }
+          count = line
+        }
+      }
+      for y in 0..<target.height {
+        let first = rows.first[y]
+        for row in lines.keys where row < first { lines[row] = nil }
+        for index in 0..<line { sum[index] = 0.5 }
+        for tap in 0..<rows.counts[y] {
+          let row = lines[first + tap] ?? across(first + tap)
+          lines[first + tap] = row
+          let weight = rows.weights[y * rows.width + tap]
+          row.withUnsafeBufferPointer { row in
+            sum.withUnsafeMutableBufferPointer { sum in
+              for index in 0..<line { sum[index] += weight * row[index] }
+            }
+          }
+        }
+        out.withUnsafeMutableBufferPointer { out in
+          for index in 0..<line { out[y * line + index] = UInt8(max(0, min(255, sum[index]))) }
+        }
+      }
+    }
+    return Image(width: target.width, height: target.height, channels: channels, pixels: out)
+  }
+
+  /// The part of the picture that begins at column `x` and row `y`; it must lie inside.
+  public func cropped(x: Int, y: Int, size target: Size) -> Image {
+    precondition(x >= 0 && y >= 0 && x + target.width <= width && y + target.height <= height)
+    var out = [UInt8]()
+    out.reserveCapacity(target.width * target.height * channels)
+    for row in y..<y + target.height {
+      let start = (row * width + x) * channels
+      out += pixels[start..<start + target.width * channels]
+    }
+    return Image(width: target.width, height: target.height, channels: channels, pixels: out)
+  }
+
+  /// The picture with left and right exchanged.
+  public var mirrored: Image {
+    var out = pixels
+    for y in 0..<height {
+      for x in 0..<width {
+        for channel in 0..<channels {
+          out[(y * width + x) * channels + channel] =
+            pixels[(y * width + width - 1 - x) * channels + channel]
+        }
+      }
+    }
+    return Image(width: width, height: height, channels: channels, pixels: out)
+  }
+}
+
+extension LabelImage {
+  /// The labels at another size: each pixel takes the value whose centre is nearest.
+  public func resized(to target: Size) -> LabelImage {
+    guard target != size else { return self }
+    let columns = nearestPositions(width, target.width)
+    let rows = nearestPositions(height, target.height)
+    var out = [UInt16]()
+    out.reserveCapacity(target.width * target.height)
+    for row in rows { for column in columns { out.append(values[row * width + column]) } }
+    return LabelImage(width: target.width, height: target.height, values: out)
+  }
+}
+
+/// For each of `target` positions the nearest of `source` ones, by centres.
+private func nearestPositions(_ source: Int, _ target: Int) -> [Int] {
+  let scale = Double(source) / Double(target)
+  return (0..<target).map { min(source - 1, Int((Double($0) + 0.5) * scale)) }
+}
+
+/// For each output position the inputs that it mixes and their weights.
+private struct Taps {
+  let width: Int
+  var first: [Int] = [], counts: [Int] = [], weights: [Float]
+
+  init(_ source: Int, _ target: Int, antialias: Bool) {
+    let scale = Double(source) / Double(target)
+    let reach = antialias ? max(1, scale) : 1
+    width = Int(reach.rounded(.up)) * 2 + 1
+    weights = [Float](repeating: 0, count: target * width)
+    for position in 0..<target {
+      let centre = (Double(position) + 0.5) * scale
+      if antialias {
+        let low = max(0, Int(centre - reach + 0.5))
+        let high = min(source, Int(centre + reach + 0.5))
+        let raw = (low..<high).map { max(0, 1 - abs((Double($0) + 0.5 - centre) / reach)) }
+        let sum = raw.reduce(0, +)
+        first.append(low)
+        counts.append(raw.count)
+        for (tap, weight) in raw.enumerated() {
+          weights[position * width + tap] = Float(weight / sum)
+        }
+      } else {
+        let exact = max(0, centre - 0.5)
+        let low = min(source - 1, Int(exact))
+        let fraction = Float(exact - Double(low))
+        first.append(low)
+        counts.append(low + 1 < source ? 2 : 1)
+        weights[position * width] = low + 1 < source ? 1 - fraction : 1
+        if low + 1 < source { weights[position * width + 1] = fraction }
+      }
+    }
+  }
+}
