@@ -5,6 +5,9 @@ public enum Engine {
   /// The version of libtorch, such as `2.11.0`.
   public static var version: String { String(cString: ct_version()) }
 
+  /// The version of libtorch that this package is made for.
+  public static let expectedVersion = "2.11.0"
+
   /// The instruction set that libtorch's kernels use, such as `AVX512`.
   public static var cpuCapability: String { String(cString: ct_cpu_capability()) }
 

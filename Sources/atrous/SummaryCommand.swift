@@ -1,0 +1,61 @@
+import Analysis
+import ArgumentParser
+import Configuration
+import Segmentation
+import Torch
+
+/// `atrous summary`: what a network consists of and costs.
+struct SummaryCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "summary",
+    abstract: "Print a network's parts, parameters, operations and scales.")
+
+  @Argument(help: "A configuration (YAML) with a section 'model'.")
+  var configuration: String
+
+  @Option(name: .customLong("set"), help: "Override a value: key.path=value.")
+  var overrides: [String] = []
+
+  @Option(help: "The image's size, WIDTHxHEIGHT.")
+  var size = "1024x512"
+
+  func validate() throws {
+    guard ImageSize(size) != nil else {
+      throw ValidationError("--size is '\(size)', expected WIDTHxHEIGHT such as 1024x512.")
+    }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      let section = try Section(contentsOf: configuration, overrides: overrides)
+      let part = try section.section("model")
+      let model = try Initialization.skipped { try ModelBuilder.build(part, classes: 19) }
+      let size = ImageSize(size) ?? ImageSize(width: 1024, height: 512)
+      let channels = try part.section("backbone").int("inputChannels", default: 3)
+      print(
+        try ModelSummary(
+          model, height: size.height, width: size.width, inputChannels: channels
+        ).table)
+    }
+  }
+}
+
+/// A size as the command line has it: `480x360`.
+struct ImageSize {
+  let width: Int, height: Int
+
+  init(width: Int, height: Int) {
+    self.width = width
+    self.height = height
+  }
+
+  init?(_ text: String) {
+    let parts = text.lowercased().split(separator: "x", omittingEmptySubsequences: false).map {
+      Int($0)
+    }
+    guard parts.count == 2, let width = parts[0], let height = parts[1], width > 0, height > 0,
+      width <= 65_535, height <= 65_535
+    else { return nil }
+    self.init(width: width, height: height)
+  }
+}
