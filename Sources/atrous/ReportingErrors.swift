@@ -11,7 +11,7 @@ func reportingErrors<R>(_ body: () throws -> R) throws -> R {
   } catch let code as ExitCode {
     throw code
   } catch {
-    complain(message(of: error))
+    complain(describe(error))
     throw ExitCode(1)
   }
 }
@@ -22,7 +22,7 @@ func complain(_ text: String) {
 }
 
 /// What an error says to a person.
-func message(of error: any Error) -> String {
+func describe(_ error: any Error) -> String {
   // Foundation's own errors say more in their localised description than in their own.
   if type(of: error) is NSError.Type { return error.localizedDescription }
   return "\(error)"
