@@ -58,9 +58,8 @@ public protocol Dataset: Sendable {
   var name: String { get }
   /// What the label files' values mean.
   var labelMap: LabelMap { get }
-  /// For labels that are RGB pictures: the colours of the values 0, 1, 2 and so on; nil for all
-  /// others.
-  var labelColors: [Color]? { get }
+  /// For labels that are RGB pictures the value of each colour; nil for all others.
+  var labelColors: [Color: UInt16]? { get }
   /// The number of samples.
   var count: Int { get }
   /// The files of a sample, 0 ..< `count`.
@@ -78,7 +77,7 @@ public protocol Dataset: Sendable {
 
 extension Dataset {
   /// Nil: labels are values, not colours.
-  public var labelColors: [Color]? { nil }
+  public var labelColors: [Color: UInt16]? { nil }
 
   /// Reads the item's files as RGB and as values of the label map.
   public func load(_ index: Int) throws -> Sample {
@@ -150,7 +149,7 @@ public struct Subset: Dataset {
   /// The whole set's label map.
   public var labelMap: LabelMap { base.labelMap }
   /// The whole set's label colours.
-  public var labelColors: [Color]? { base.labelColors }
+  public var labelColors: [Color: UInt16]? { base.labelColors }
   /// The number of samples chosen.
   public var count: Int { indices.count }
   /// The files of a sample.

@@ -1,3 +1,4 @@
+import Foundation
 import Imaging
 
 /// What can be wrong with a data set, a label map or a loader's settings.
@@ -28,7 +29,10 @@ public enum DatasetError: Error, Sendable, Equatable {
   case indexOutOfRange(dataset: String, index: Int, count: Int)
 }
 
-extension DatasetError: CustomStringConvertible {
+extension DatasetError: CustomStringConvertible, LocalizedError {
+  /// The failure in one sentence, as `description`.
+  public var errorDescription: String? { description }
+
   /// The failure in one sentence: where, what was found, what was expected.
   public var description: String {
     switch self {

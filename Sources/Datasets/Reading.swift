@@ -1,6 +1,13 @@
 import Imaging
 
 extension Dataset {
-  func readImage(_ path: String) throws -> Image { fatalError("no decoder yet: \(path)") }
-  func readLabel(_ path: String) throws -> LabelImage { fatalError("no decoder yet: \(path)") }
+  /// The image in a file as RGB.
+  func readImage(_ path: String) throws -> Image {
+    try Image(contentsOf: path)
+  }
+
+  /// The values in a label file, or those of its colours.
+  func readLabel(_ path: String) throws -> LabelImage {
+    try LabelImage(contentsOf: path, colors: labelColors)
+  }
 }

@@ -47,10 +47,8 @@ let shared: String =
 
 /// CamVid's folder in `shared`, if it is there.
 let camVidFolder: String? = {
-  for root in [shared, shared + "/../../shared"] {
-    let folder = "\(root)/data/camvid"
-    if FileManager.default.fileExists(atPath: "\(folder)/train") { return folder }
-  }
+  let folder = "\(shared)/data/camvid"
+  if FileManager.default.fileExists(atPath: "\(folder)/train") { return folder }
   print("\(shared)/data/camvid is not there: tests on CamVid are skipped")
   return nil
 }()

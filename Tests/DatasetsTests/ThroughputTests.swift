@@ -67,7 +67,7 @@ struct ThroughputTests {
   func loader(_ threads: Int) throws {
     let source = street()
     let set: any Dataset
-    if let camVidFolder, false {
+    if let camVidFolder {
       set = try FileDataset.camVid(camVidFolder, split: "train")
     } else {
       set = MemoryDataset(

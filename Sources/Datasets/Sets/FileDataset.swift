@@ -10,15 +10,17 @@ public struct FileDataset: Dataset {
   public let name: String
   /// What the label files' values mean.
   public let labelMap: LabelMap
-  /// For labels that are RGB pictures: the colours of the values 0, 1, 2 and so on.
-  public let labelColors: [Color]?
+  /// For labels that are RGB pictures, the value of each colour.
+  public let labelColors: [Color: UInt16]?
   /// The files, sorted by name.
   public let items: [Item]
 
   /// A data set of these items, sorted by name.
   ///
   /// - Throws: `DatasetError.ambiguousPartner` if two items share a name.
-  public init(name: String, labelMap: LabelMap, labelColors: [Color]? = nil, items: [Item]) throws {
+  public init(name: String, labelMap: LabelMap, labelColors: [Color: UInt16]? = nil, items: [Item])
+    throws
+  {
     self.name = name
     self.labelMap = labelMap
     self.labelColors = labelColors
@@ -99,11 +101,11 @@ extension FileDataset {
   ///   - images: Where the images are.
   ///   - labels: Where the labels are; nil for images without labels.
   ///   - map: What the labels' values mean.
-  ///   - labelColors: For labels that are RGB pictures: the colours of the values 0, 1, 2 and so on.
+  ///   - labelColors: For labels that are RGB pictures, the value of each colour.
   /// - Throws: `DatasetError.missingFolder`, `.emptyFolder`, `.missingPartner`, `.ambiguousPartner`.
   public static func pairs(
     name: String? = nil, images: FileSelection, labels: FileSelection?, map: LabelMap,
-    labelColors: [Color]? = nil
+    labelColors: [Color: UInt16]? = nil
   ) throws -> FileDataset {
     var imageFiles = try images.files()
     guard let labels else {

@@ -169,8 +169,8 @@ public struct Pipeline: Sendable, Equatable {
   ) -> (image: Image, mask: ClassMask) {
     precondition(image.channels == 3, "transforms take RGB images")
     precondition(image.size == mask.size, "image and mask differ in size")
-    var canvas = Canvas(image: image, mask: mask, mean: mean)
-    for transform in transforms { canvas.apply(transform, &random) }
-    return canvas.finished()
+    var pending = PendingSample(image: image, mask: mask, mean: mean)
+    for transform in transforms { pending.apply(transform, &random) }
+    return pending.finished()
   }
 }

@@ -1,7 +1,7 @@
 import Imaging
 
 /// An image and its mask with the resizes, crops, pads and flips that are asked for but not yet done.
-struct Canvas {
+struct PendingSample {
   private var image: Image
   private var mask: ClassMask
   private let mean: Color

@@ -1,0 +1,36 @@
+# The two commands: `make demo` and `make test`. Both set everything up first.
+TEST_CONFIGURATION ?= debug
+SWIFT ?= swift
+
+.PHONY: help setup build demo test lint format clean
+
+help:
+	@echo "make demo    set up, build, and go from generated street scenes to a score"
+	@echo "make test    set up and run the tests"
+	@echo "make build   set up and build the release version of the command"
+	@echo "make setup   fetch libtorch and install missing system libraries"
+	@echo "make lint    check the format of all sources"
+	@echo "make format  format all sources"
+	@echo "make clean   remove what was built; keeps libtorch"
+
+setup:
+	@Scripts/setup
+
+build: setup
+	$(SWIFT) build -c release --product atrous
+
+demo: build
+	@Scripts/demo
+
+test: setup
+	$(SWIFT) build --build-tests -c $(TEST_CONFIGURATION)
+	$(SWIFT) test -c $(TEST_CONFIGURATION) --skip-build --disable-xctest
+
+lint:
+	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift
+
+format:
+	$(SWIFT) format --in-place --parallel --recursive Sources Tests Package.swift
+
+clean:
+	rm -rf .build out
