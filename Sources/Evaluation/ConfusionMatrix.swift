@@ -1,0 +1,99 @@
+import Datasets
+
+/// How often each class of the truth was predicted as each class, in pixels.
+///
+/// Rows are the truth. Pixels whose truth is ignored are left out whatever was predicted there, so
+/// row sums are the histogram of the labels. A prediction that is no class (``LabelMap/ignored`` in
+/// a label file) misses its pixel and claims none. Counts are 64-bit and memory does not grow with
+/// the number of images.
+public struct ConfusionMatrix: Sendable, Equatable {
+  /// The number of classes.
+  public let classes: Int
+  /// The counts (classes, classes + 1), row-major; the last column is predictions that are no class.
+  public private(set) var counts: [Int64]
+  /// The pixels left out because their truth is ignored.
+  public private(set) var ignored: Int64 = 0
+
+  /// An empty matrix of `classes` classes, 1 to 255.
+  public init(classes: Int) {
+    precondition((1...255).contains(classes), "expected 1 to 255 classes")
+    self.classes = classes
+    counts = [Int64](repeating: 0, count: classes * (classes + 1))
+  }
+
+  /// The pixels of class `truth` that were predicted as `prediction`.
+  public subscript(truth: Int, prediction: Int) -> Int64 {
+    counts[truth * (classes + 1) + prediction]
+  }
+
+  /// Counts the pixels of one image; both masks must be of one size.
+  public mutating func add(truth: ClassMask, prediction: ClassMask) {
+    precondition(truth.size == prediction.size, "truth and prediction differ in size")
+    add(truth: truth.classes, prediction: prediction.classes)
+  }
+
+  /// Counts pixels given as classes, as many of each.
+  public mutating func add(truth: [UInt8], prediction: [UInt8]) {
+    precondition(truth.count == prediction.count, "truth and prediction differ in size")
+    let (classes, width) = (classes, classes + 1)
+    var outside: Int64 = 0
+    // Runs of one pair are long in real masks; two tables keep one count from waiting for another.
+    var odd = [Int64](repeating: 0, count: counts.count)
+    counts.withUnsafeMutableBufferPointer { even in
+      odd.withUnsafeMutableBufferPointer { odd in
+        truth.withUnsafeBufferPointer { truth in
+          prediction.withUnsafeBufferPointer { prediction in
+            for i in 0..<truth.count {
+              let row = Int(truth[i])
+              if row >= classes {
+                outside += 1
+                continue
+              }
+              let cell = row * width + min(Int(prediction[i]), classes)
+              if i & 1 == 0 { even[cell] += 1 } else { odd[cell] += 1 }
+            }
+          }
+        }
+      }
+    }
+    for i in counts.indices { counts[i] += odd[i] }
+    ignored += outside
+  }
+
+  /// Adds the counts of another matrix of as many classes.
+  public mutating func merge(_ other: ConfusionMatrix) {
+    precondition(classes == other.classes, "matrices of different class counts")
+    for i in counts.indices { counts[i] += other.counts[i] }
+    ignored += other.ignored
+  }
+
+  /// The pixels of the truth that have class `index`.
+  public func truth(_ index: Int) -> Int64 {
+    counts[index * (classes + 1)..<(index + 1) * (classes + 1)].reduce(0, +)
+  }
+
+  /// The counted pixels that were predicted as class `index`.
+  public func predicted(_ index: Int) -> Int64 {
+    (0..<classes).reduce(0) { $0 + self[$1, index] }
+  }
+
+  /// All pixels counted.
+  public var total: Int64 { counts.reduce(0, +) }
+
+  /// The pixels predicted right.
+  public var correct: Int64 { (0..<classes).reduce(0) { $0 + self[$1, $1] } }
+
+  /// The mean IoU over the classes that the truth or the prediction has; nil if there is none.
+  public var meanIoU: Double? {
+    var sum = 0.0
+    var covered = 0
+    for index in 0..<classes {
+      let union = truth(index) + predicted(index) - self[index, index]
+      if union > 0 {
+        sum += Double(self[index, index]) / Double(union)
+        covered += 1
+      }
+    }
+    return covered == 0 ? nil : sum / Double(covered)
+  }
+}

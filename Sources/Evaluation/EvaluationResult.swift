@@ -1,0 +1,186 @@
+import Foundation
+
+/// How scores were computed: without it two numbers cannot be compared.
+public struct ScoringProtocol: Sendable, Codable, Equatable {
+  /// The number of classes that are scored.
+  public var classes: Int
+  /// What is left out: pixels whose truth the label map ignores.
+  public var ignored: String
+  /// The size at which prediction and truth were compared.
+  public var scoredAt: String
+  /// The size of the images that the network saw.
+  public var imageSize: String
+  /// The factors by which images were scaled; their scores are averaged.
+  public var scales: [Double]
+  /// Whether scores were averaged with those of the mirrored image.
+  public var flip: Bool
+  /// How images were cut: `whole image`, or tiles.
+  public var mode: String
+  /// The type that convolutions were computed in.
+  public var precision: String
+
+  /// A protocol; the defaults are whole images of their own size at one scale.
+  public init(
+    classes: Int, ignored: String, scoredAt: String = "size of the ground truth",
+    imageSize: String = "own size", scales: [Double] = [1], flip: Bool = false,
+    mode: String = "whole image", precision: String = "float32"
+  ) {
+    self.classes = classes
+    self.ignored = ignored
+    self.scoredAt = scoredAt
+    self.imageSize = imageSize
+    self.scales = scales
+    self.flip = flip
+    self.mode = mode
+    self.precision = precision
+  }
+
+  /// The protocol in one line.
+  public var summary: String {
+    let factors = scales.map { number($0) }.joined(separator: ", ")
+    return "\(classes) classes, ignored: \(ignored); scored at the \(scoredAt); images at their"
+      + " \(imageSize), \(mode), scales \(factors), flip \(flip ? "on" : "off"), \(precision)"
+  }
+}
+
+/// The scores of a network on a data set, with the protocol that they were computed by.
+public struct EvaluationResult: Sendable, Codable, Equatable {
+  /// The data set's name.
+  public var dataset: String
+  /// What was evaluated.
+  public var model: String
+  /// The number of images.
+  public var images: Int
+  /// The pixels scored, and those left out because their truth is ignored.
+  public var pixels, ignoredPixels: Int64
+  /// The time it took, in seconds.
+  public var seconds: Double
+  /// How it was computed.
+  public var scoring: ScoringProtocol
+  /// The scores.
+  public var scores: Scores
+  /// The confusion matrix by rows, of which each ends with the predictions that are no class.
+  public var confusion: [[Int64]]
+
+  private enum CodingKeys: String, CodingKey {
+    case dataset, model, images, pixels, ignoredPixels, seconds
+    case scoring = "protocol"
+    case scores, confusion
+  }
+
+  /// The result of counting `matrix`.
+  public init(
+    dataset: String, model: String, images: Int, seconds: Double, scoring: ScoringProtocol,
+    matrix: ConfusionMatrix, names: [String], perImage: RunningMean? = nil
+  ) {
+    self.dataset = dataset
+    self.model = model
+    self.images = images
+    pixels = matrix.total
+    ignoredPixels = matrix.ignored
+    self.seconds = seconds
+    self.scoring = scoring
+    scores = Scores(matrix, names: names, perImage: perImage)
+    confusion = (0..<matrix.classes).map { row in
+      (0...matrix.classes).map { matrix[row, $0] }
+    }
+  }
+}
+
+extension EvaluationResult {
+  /// The result as JSON with sorted keys.
+  public func json() throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(self)
+  }
+
+  /// The result as a table for a terminal.
+  public var text: String {
+    var lines = ["\(dataset): \(images) images, \(model)", ""]
+    lines += aligned([Self.header] + rows, numeric: 1).map { "  " + $0 }
+    lines.append("")
+    lines += aligned(summaryRows, numeric: 2).map { "  " + $0 }
+    lines += ["", "  " + scoring.summary]
+    if let warning { lines += ["  " + warning] }
+    return lines.joined(separator: "\n")
+  }
+
+  /// The result as two Markdown tables.
+  public var markdown: String {
+    func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |" }
+    var lines = ["# \(dataset): \(images) images", "", "Evaluated: \(model)", ""]
+    lines.append(row(Self.header))
+    lines.append("|---|" + String(repeating: "---:|", count: Self.header.count - 1))
+    lines += rows.map(row)
+    lines += ["", row(["score", "%", "note"]), "|---|---:|---|"]
+    lines += summaryRows.map(row)
+    lines += ["", "Protocol: \(scoring.summary)."]
+    if let warning { lines += ["", warning] }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static let header = [
+    "class", "IoU %", "Dice %", "precision %", "recall %", "share of truth %",
+  ]
+
+  private var rows: [[String]] {
+    scores.classes.map { entry in
+      [
+        entry.name, percent(entry.iou), percent(entry.dice), percent(entry.precision),
+        percent(entry.recall),
+        percent(pixels == 0 ? nil : Double(entry.truth) / Double(pixels)),
+      ]
+    }
+  }
+
+  private var summaryRows: [[String]] {
+    let all = scores.classes.count
+    let covered =
+      scores.coveredClasses == all ? "\(all) classes" : "\(scores.coveredClasses) of \(all) classes"
+    var rows = [["mean IoU", percent(scores.meanIoU), "over the data set, \(covered)"]]
+    if let perImage = scores.meanIoUPerImage {
+      rows.append(["mean IoU per image", percent(perImage), "each image's own, then averaged"])
+    }
+    return rows + [
+      ["pixel accuracy", percent(scores.pixelAccuracy), "also accuracy"],
+      ["mean accuracy", percent(scores.meanAccuracy), "recall averaged over classes"],
+      ["frequency-weighted IoU", percent(scores.frequencyWeightedIoU), "also Jaccard weighted"],
+      ["mean Dice", percent(scores.meanDice), "also macro F1"],
+      ["Jaccard micro", percent(scores.jaccardMicro), "all pixels taken together"],
+    ]
+  }
+
+  private var warning: String? {
+    let absent = scores.absentFromTruth
+    return absent.isEmpty ? nil : "Never in the truth: \(absent.joined(separator: ", "))."
+  }
+}
+
+/// Rows as lines with columns of equal width, from column `numeric` on flush right where they hold
+/// numbers.
+func aligned(_ rows: [[String]], numeric: Int) -> [String] {
+  let columns = rows.map(\.count).max() ?? 0
+  let widths = (0..<columns).map { column in
+    rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+  }
+  return rows.map { row in
+    row.enumerated().map { column, cell in
+      let gap = String(repeating: " ", count: widths[column] - cell.count)
+      let isNumber = cell == "n/a" || cell.last == "%" || Double(cell) != nil
+      return column >= min(numeric, 1) && isNumber ? gap + cell : cell + gap
+    }.joined(separator: "  ")
+  }.map { line in
+    String(line.reversed().drop { $0 == " " }.reversed())
+  }
+}
+
+/// A share in percent with two digits, or `n/a`.
+package func percent(_ value: Double?) -> String {
+  value.map { String(format: "%.2f", $0 * 100) } ?? "n/a"
+}
+
+/// A number with no more digits than it needs.
+package func number(_ value: Double) -> String {
+  value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : String(value)
+}

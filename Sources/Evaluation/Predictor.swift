@@ -1,0 +1,269 @@
+import Datasets
+import Imaging
+import Segmentation
+import Torch
+
+/// Runs a network on whole images of any size, from 1×1 pixel upwards.
+///
+/// An image is normalised, extended at the right and at the bottom to a multiple of the network's
+/// stride by the normalisation's mean, run through the network, and what was added is cut off
+/// again. Scores are resized to the size asked for before the best class is chosen. The network is
+/// in evaluation mode while it predicts, and its own mode is restored.
+public final class Predictor {
+  /// What to do with an image that needs more memory than there may be used.
+  public enum Oversize: Sendable {
+    /// Throw ``PredictionError/tooLarge(file:size:need:budget:)``.
+    case refuse
+    /// Cut it into tiles that overlap and fit.
+    case tile
+  }
+
+  /// The network.
+  public let model: SegmentationModel
+  /// What turns levels into the network's input.
+  public let normalization: Normalization
+  /// Where the network runs; its weights must be there already.
+  public let device: Device
+  /// The type that convolutions are computed in; nil for that of the weights.
+  public let precision: DType?
+  /// The memory that one image may take, in bytes.
+  public let memoryBudget: Int
+  /// What happens to images that need more.
+  public let oversize: Oversize
+  /// Sides are extended to multiples of this.
+  public let stride: Int
+
+  private lazy var bytesPerPixel = measuredBytesPerPixel()
+
+  /// A predictor with the weights that `model` has.
+  public init(
+    _ model: SegmentationModel, normalization: Normalization = .imageNet, device: Device = .cpu,
+    precision: DType? = nil, memoryBudget: Int = MemoryBudget.standard,
+    oversize: Oversize = .refuse
+  ) {
+    self.model = model
+    self.normalization = normalization
+    self.device = device
+    self.precision = precision
+    self.memoryBudget = memoryBudget
+    self.oversize = oversize
+    stride = model.backbone.strides.max() ?? 1
+  }
+
+  /// The class of each pixel of an RGB image, at its own size or at `size`.
+  ///
+  /// - Parameter file: What messages call the image.
+  /// - Throws: ``PredictionError``, and `TorchError` for a network that cannot take the image.
+  public func classes(of image: Image, size: Size? = nil, file: String = "image") throws
+    -> ClassMask
+  {
+    guard image.channels == 3 else {
+      throw PredictionError.notRGB(file: file, channels: image.channels)
+    }
+    let size = size ?? image.size
+    guard needsTiles(image.size, scoredAt: size) else {
+      return try attempt { evaluating { mask(scores(of: image), image.size, size) } }
+    }
+    guard oversize == .tile, size == image.size, let side = tileSide else {
+      throw tooLarge(image.size, file: file)
+    }
+    return try attempt { evaluating { tiled(image, side: side) } }
+  }
+
+  /// Refuses an image by its size, before it is decoded.
+  ///
+  /// - Throws: ``PredictionError/tooLarge(file:size:need:budget:)``; where tiles are allowed only if
+  ///   the pixels alone would not fit.
+  public func check(_ size: Size, file: String) throws {
+    let pixels = size.width.multipliedReportingOverflow(by: size.height)
+    let tooMany = pixels.overflow || pixels.partialValue > memoryBudget / 8
+    if tooMany || needsTiles(size, scoredAt: size) && (oversize == .refuse || tileSide == nil) {
+      throw tooLarge(size, file: file)
+    }
+  }
+
+  /// About how many bytes an image takes on its way through the network.
+  public func memoryNeed(_ size: Size) -> Int {
+    let padded = padded(size)
+    let pixels = Double(padded.width) * Double(padded.height)
+    // What convolutions take for themselves is not seen by the probe.
+    let need = 1.25 * bytesPerPixel * pixels + 16 * pixels + 0x1p20
+    return need < 0x1p62 ? Int(need) : .max
+  }
+
+  // MARK: Parts
+
+  /// The image as the network takes it: (1, 3, H, W) in channels-last memory, extended to multiples
+  /// of the stride by zeros, which are the normalisation's mean.
+  public func input(_ image: Image) -> Tensor {
+    let padded = padded(image.size)
+    let memory = InputMemory(count: padded.width * padded.height * 3)
+    let table = (0..<768).map { entry in
+      let mean = normalization.mean[entry >> 8]
+      return Float((Double(entry & 255) / 255 - mean) / normalization.deviation[entry >> 8])
+    }
+    let width = image.width * 3
+    image.pixels.withUnsafeBufferPointer { pixels in
+      table.withUnsafeBufferPointer { table in
+        for y in 0..<image.height {
+          let row = memory.start + y * padded.width * 3
+          var (i, from) = (0, y * width)
+          while i < width {
+            row[i] = table[Int(pixels[from])]
+            row[i + 1] = table[256 + Int(pixels[from + 1])]
+            row[i + 2] = table[512 + Int(pixels[from + 2])]
+            i += 3
+            from += 3
+          }
+        }
+      }
+    }
+    return Tensor(
+      sharing: memory.start, [1, padded.height, padded.width, 3], .float32, owner: memory
+    ).permuted(0, 3, 1, 2).to(device)
+  }
+
+  private func padded(_ size: Size) -> Size {
+    func up(_ length: Int) -> Int { (length + stride - 1) / stride * stride }
+    return Size(width: up(size.width), height: up(size.height))
+  }
+
+  /// The head's own scores (1, classes, H / stride, W / stride) of an image.
+  private func scores(of image: Image) -> Tensor {
+    let x = input(image)
+    return autocast(to: precision, on: device) { model.output(x).logits }.to(.float32)
+  }
+
+  /// The best class of every pixel, of scores that cover an image and what it was extended by.
+  private func mask(_ scores: Tensor, _ image: Size, _ size: Size) -> ClassMask {
+    let padded = padded(image)
+    guard size == image else {
+      let whole = scores.resized(
+        height: padded.height, width: padded.width, alignCorners: model.alignCorners)
+      let own = whole.sliced(2, 0, image.height).sliced(3, 0, image.width)
+      return read(
+        own.resized(height: size.height, width: size.width, alignCorners: model.alignCorners))
+    }
+    let factor = padded.height / max(scores.height, 1)
+    guard !model.alignCorners, scores.height * factor == padded.height,
+      scores.width * factor == padded.width, factor & (factor - 1) == 0, factor > 1
+    else {
+      let whole = scores.resized(
+        height: padded.height, width: padded.width, alignCorners: model.alignCorners)
+      return read(whole.sliced(2, 0, image.height).sliced(3, 0, image.width))
+    }
+    // In bands, so that the scores never exist at full size. A row at full size depends on its
+    // neighbours in the coarse map only, and factors that are powers of two give the same weights.
+    var classes: [UInt8] = []
+    classes.reserveCapacity(size.width * size.height)
+    let rows = max(1, 64 / factor)
+    for start in Swift.stride(from: 0, to: scores.height, by: rows)
+    where start * factor < size.height {
+      let end = min(start + rows, scores.height)
+      let (from, to) = (max(start - 1, 0), min(end + 1, scores.height))
+      let band = scores.sliced(2, from, to).resized(
+        height: (to - from) * factor, width: padded.width)
+      let top = (start - from) * factor
+      let bottom = top + min((end - start) * factor, size.height - start * factor)
+      classes += read(band.sliced(2, top, bottom).sliced(3, 0, size.width)).classes
+    }
+    return complete(classes, size)
+  }
+
+  private func read(_ scores: Tensor) -> ClassMask {
+    complete(
+      scores.argmax(1).to(.uint8).values(UInt8.self),
+      Size(width: scores.width, height: scores.height))
+  }
+
+  /// The mask; of nothing if an operator failed, which ``attempt(_:)`` reports.
+  private func complete(_ classes: [UInt8], _ size: Size) -> ClassMask {
+    classes.count == size.width * size.height
+      ? ClassMask(width: size.width, height: size.height, classes: classes)
+      : ClassMask(size: size)
+  }
+
+  private func evaluating<R>(_ body: () throws -> R) rethrows -> R {
+    let wasTraining = model.isTraining
+    model.train(false)
+    defer { model.train(wasTraining) }
+    return try inferenceMode(body)
+  }
+
+  // MARK: Memory
+
+  private func needsTiles(_ size: Size, scoredAt scored: Size) -> Bool {
+    let extra = scored == size ? 0 : scored.width * scored.height * model.classes * 4
+    return memoryNeed(size).addingReportingOverflow(extra).overflow
+      || memoryNeed(size) + extra > memoryBudget
+  }
+
+  private func tooLarge(_ size: Size, file: String) -> PredictionError {
+    .tooLarge(file: file, size: size, need: memoryNeed(size), budget: memoryBudget)
+  }
+
+  private func measuredBytesPerPixel() -> Double {
+    let side = max(64, 2 * stride) / stride * stride
+    let probe = MemoryProbe()
+    evaluating {
+      let image = Image(
+        width: side, height: side, pixels: [UInt8](repeating: 0, count: side * side * 3))
+      observing(probe) { _ = scores(of: image) }
+    }
+    return Double(probe.peak) / Double(side * side)
+  }
+
+  /// The side of the largest square tile that fits the budget; nil if none of use does.
+  private var tileSide: Int? {
+    var side = stride
+    while memoryNeed(Size(width: side + stride, height: side + stride)) <= memoryBudget,
+      side < 4096
+    { side += stride }
+    return side >= 4 * stride && side >= 128 ? side : nil
+  }
+
+  /// Predicts square by square; each sees a margin that is not kept.
+  private func tiled(_ image: Image, side: Int) -> ClassMask {
+    let margin = max(side / 8 / stride, 1) * stride
+    let core = side - 2 * margin
+    var result = ClassMask(size: image.size, filledWith: 0)
+    for top in Swift.stride(from: 0, to: image.height, by: core) {
+      for left in Swift.stride(from: 0, to: image.width, by: core) {
+        let (x0, y0) = (max(left - margin, 0), max(top - margin, 0))
+        let x1 = min(left + core + margin, image.width)
+        let y1 = min(top + core + margin, image.height)
+        let part = crop(image, x0..<x1, y0..<y1)
+        let mask = mask(scores(of: part), part.size, part.size)
+        for y in top..<min(top + core, image.height) {
+          for x in left..<min(left + core, image.width) {
+            result.classes[y * image.width + x] = mask[x - x0, y - y0]
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  private func crop(_ image: Image, _ columns: Range<Int>, _ rows: Range<Int>) -> Image {
+    var pixels: [UInt8] = []
+    pixels.reserveCapacity(columns.count * rows.count * 3)
+    for y in rows {
+      let start = (y * image.width + columns.lowerBound) * 3
+      pixels += image.pixels[start..<start + columns.count * 3]
+    }
+    return Image(width: columns.count, height: rows.count, pixels: pixels)
+  }
+}
+
+/// Zeroed memory for the network's input.
+private final class InputMemory {
+  let start: UnsafeMutablePointer<Float>
+
+  init(count: Int) {
+    let raw = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
+    start = raw.bindMemory(to: Float.self, capacity: count)
+    start.initialize(repeating: 0, count: count)
+  }
+
+  deinit { start.deallocate() }
+}

@@ -1,0 +1,254 @@
+import Configuration
+import Datasets
+import Evaluation
+import Foundation
+import Imaging
+import Segmentation
+import Torch
+
+/// What a checkpoint says about the run that it was taken from.
+public struct CheckpointRecord: Sendable, Codable, Equatable {
+  /// A class of the label map.
+  public struct Class: Sendable, Codable, Equatable {
+    /// The class's name.
+    public var name: String
+    /// Red, green and blue, 0 to 255.
+    public var color: [UInt8]
+    /// The values that stand for the class in label files.
+    public var values: [Int]
+  }
+
+  /// The version of this record's form.
+  public var version = 1
+  /// The configuration as YAML, overrides included.
+  public var configuration: String
+  /// The iterations done, and those of the whole run.
+  public var step, steps: Int
+  /// The epoch that comes next, and how many of its batches are done.
+  public var epoch, position: Int
+  /// The images that have been seen.
+  public var images: Int
+  /// The name of the label map, its classes, and the file values that are ignored.
+  public var labelMap: String
+  /// The classes in order.
+  public var classes: [Class]
+  /// The file values that count nowhere.
+  public var ignored: [Int]
+  /// What turns levels into the network's input.
+  public var mean, deviation: [Double]
+  /// The scores at this step, if the network was scored then.
+  public var scores: Scores?
+  /// The protocol that the scores were computed by.
+  public var scoring: ScoringProtocol?
+  /// The best mean IoU so far, and the step that had it.
+  public var bestMeanIoU: Double?
+  /// The step of the best mean IoU.
+  public var bestStep: Int?
+  /// The version of libtorch, and the number of threads, which the last bits depend on.
+  public var libtorch: String
+  /// The number of threads of the network.
+  public var threads: Int
+
+  /// The record as JSON with sorted keys.
+  func json() throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(self)
+  }
+}
+
+/// What is wrong with a file that should be a checkpoint.
+public enum CheckpointError: Error, CustomStringConvertible {
+  case notFound(path: String, expected: String)
+  case unreadable(file: String, reason: String)
+  case noRecord(file: String)
+  case anotherNetwork(file: String, report: String)
+  case incomplete(file: String, reason: String)
+
+  public var description: String {
+    switch self {
+    case .notFound(let path, let expected): "\(path): is not there; expected \(expected)"
+    case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
+    case .noRecord(let file):
+      "\(file): has no record of a run; expected a checkpoint that `atrous train` wrote"
+    case .anotherNetwork(let file, let report):
+      "\(file): holds the weights of another network than the configuration describes: \(report)"
+    case .incomplete(let file, let reason): "\(file): cannot be resumed from: \(reason)"
+    }
+  }
+}
+
+/// One file with everything that a run needs to go on: weights under their plain names, and under
+/// `optimizer/`, `ema/` and `random/` what else changes from step to step.
+///
+/// The record is the file's metadata, so that a checkpoint is written whole or not at all.
+public struct Checkpoint {
+  /// Where it was read from.
+  public let file: String
+  /// What it says about its run.
+  public let record: CheckpointRecord
+  private let tensors: [String: Tensor]
+
+  /// The names of a run's files.
+  enum Name {
+    static let last = "last.safetensors"
+    static let best = "best.safetensors"
+    static let record = "record.json"
+    static let log = "log.jsonl"
+    static let configuration = "config.yaml"
+  }
+
+  private static let metadataKey = "atrous"
+
+  /// Reads a checkpoint file, or the best checkpoint of a run's folder, or else its last.
+  ///
+  /// - Throws: ``CheckpointError``.
+  public init(_ path: String) throws {
+    file = try Self.locate(path)
+    let read: (tensors: [String: Tensor], texts: [String: String])
+    do {
+      read = try TensorFile.read(file)
+    } catch let error as TensorFile.FormatError {
+      throw CheckpointError.unreadable(file: file, reason: error.reason)
+    } catch {
+      throw CheckpointError.unreadable(file: file, reason: error.localizedDescription)
+    }
+    tensors = read.tensors
+    guard let text = read.texts[Self.metadataKey] else {
+      throw CheckpointError.noRecord(file: file)
+    }
+    do {
+      record = try JSONDecoder().decode(CheckpointRecord.self, from: Data(text.utf8))
+    } catch {
+      throw CheckpointError.unreadable(file: file, reason: "its record has another form: \(error)")
+    }
+  }
+
+  private static func locate(_ path: String) throws -> String {
+    var isFolder: ObjCBool = false
+    let expected = "a checkpoint file, or the folder of a run with \(Name.best) or \(Name.last)"
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw CheckpointError.notFound(path: path, expected: expected)
+    }
+    guard isFolder.boolValue else { return path }
+    for name in [Name.best, Name.last] {
+      let file = "\(path)/\(name)"
+      if FileManager.default.fileExists(atPath: file) { return file }
+    }
+    throw CheckpointError.notFound(path: "\(path)/\(Name.best)", expected: expected)
+  }
+
+  /// Writes a checkpoint, or leaves the one that stood there.
+  ///
+  /// - Throws: ``WriteError``.
+  static func write(
+    _ path: String, model: Module, optimizer: Optimizer, average: MovingAverage?,
+    record: CheckpointRecord
+  ) throws {
+    var tensors = model.state
+    tensors += optimizer.state.map { ("optimizer/\($0.name)", $0.tensor) }
+    tensors += (average?.state ?? []).map { ("ema/\($0.name)", $0.tensor) }
+    tensors.append(("random/state", Engine.randomState))
+    let text = String(decoding: try record.json(), as: UTF8.self)
+    try TensorFile.write(path, tensors, [metadataKey: text, "format": "pt"])
+  }
+
+  /// The tensors under a prefix, without it; those without a slash for none.
+  private func part(_ prefix: String) -> [String: Tensor] {
+    var part: [String: Tensor] = [:]
+    for (name, tensor) in tensors {
+      if prefix.isEmpty {
+        if !name.contains("/") { part[name] = tensor }
+      } else if name.hasPrefix(prefix) {
+        part[String(name.dropFirst(prefix.count))] = tensor
+      }
+    }
+    return part
+  }
+
+  /// Puts the averaged weights, or the weights where there is no average, into a network.
+  ///
+  /// - Throws: ``CheckpointError/anotherNetwork(file:report:)`` with the names that differ.
+  public func load(into model: Module, averaged: Bool = true) throws {
+    let average = part("ema/")
+    do {
+      try model.load(averaged && !average.isEmpty ? average : part(""))
+    } catch let error as LoadError {
+      throw CheckpointError.anotherNetwork(file: file, report: error.report.description)
+    }
+  }
+
+  /// Puts everything that changes from step to step back where it was.
+  ///
+  /// - Throws: ``CheckpointError``.
+  func restore(_ model: Module, _ optimizer: Optimizer, _ average: MovingAverage?) throws {
+    try load(into: model, averaged: false)
+    do {
+      try optimizer.load(part("optimizer/"))
+    } catch let error as LoadError {
+      throw CheckpointError.incomplete(
+        file: file, reason: "the optimizer's state does not fit: \(error.report)")
+    }
+    if let average {
+      let stored = part("ema/")
+      for (name, tensor) in average.state {
+        guard let source = stored[name], source.shape == tensor.shape else {
+          throw CheckpointError.incomplete(file: file, reason: "the moving average lacks '\(name)'")
+        }
+        tensor.assign(source)
+      }
+    }
+    guard let state = tensors["random/state"] else {
+      throw CheckpointError.incomplete(file: file, reason: "the state of random numbers is missing")
+    }
+    Engine.randomState = state
+  }
+
+  /// The configuration of the run, with overrides of the form `key.path=value`.
+  ///
+  /// - Throws: `ConfigurationError` naming what is wrong.
+  public func configuration(overrides: [String] = []) throws -> TrainingConfiguration {
+    try TrainingConfiguration(yaml: record.configuration, named: file, overrides: overrides)
+  }
+
+  /// The network with this checkpoint's weights.
+  ///
+  /// Data need not be there: classes and normalization are part of the record.
+  /// - Throws: `ConfigurationError`, ``CheckpointError``.
+  public func model(overrides: [String] = []) throws -> SegmentationModel {
+    let section = try Section(yaml: record.configuration, named: file, overrides: overrides)
+    let model = try withPreservedRandomState {
+      try attempt {
+        try ModelBuilder.build(section.section("model"), classes: record.classes.count)
+      }
+    }
+    model.useChannelsLast()
+    try load(into: model)
+    return model
+  }
+
+  /// The label map of the run.
+  ///
+  /// - Throws: `DatasetError` for a record that makes no sense.
+  public func labelMap() throws -> LabelMap {
+    var rows: [LabelMap.Row] = []
+    for (index, entry) in record.classes.enumerated() {
+      rows += entry.values.compactMap { UInt16(exactly: $0) }
+        .map { .init(value: $0, index: index, label: entry.name) }
+    }
+    rows += record.ignored.compactMap { UInt16(exactly: $0) }
+      .map { .init(value: $0, index: nil, label: "ignored") }
+    let classes = record.classes.map { entry in
+      let color = entry.color + [UInt8](repeating: 0, count: max(0, 3 - entry.color.count))
+      return LabelMap.Class(entry.name, Color(color[0], color[1], color[2]))
+    }
+    return try LabelMap(name: record.labelMap, classes: classes, rows: rows)
+  }
+
+  /// What turns levels into the network's input.
+  ///
+  /// - Throws: `DatasetError` for a record that makes no sense.
+  public func normalization() throws -> Normalization {
+    try Normalization(mean: record.mean, deviation: record.deviation)
+  }
+}

@@ -1,0 +1,144 @@
+import Configuration
+import Datasets
+import Foundation
+import Imaging
+
+/// The section `data`: which images, which classes, how levels become numbers.
+///
+/// ```yaml
+/// data:
+///   layout: camvid              # or cityscapes, or folders
+///   root: data/camvid
+///   train: train                # the split; for folders {images: …, labels: …}
+///   val: val
+///   classes: 19                 # cityscapes: 19 or 20; folders: the names in order
+///   values: {0: background, 255: road}   # folders: file value to class; 0, 1, 2 … if not given
+///   ignored: [11]               # folders: values that count nowhere; 255 if not given
+///   normalization: imagenet     # denseaspp, unit, or {mean: […], deviation: […]}
+/// ```
+public struct DataConfiguration: Sendable {
+  /// How a data set lies on the disk.
+  public enum Layout: String, CaseIterable, Sendable {
+    /// `<split>/*.png` and `<split>annot/*.png`, 11 classes.
+    case camvid
+    /// `leftImg8bit` and `gtFine`, 19 or 20 classes.
+    case cityscapes
+    /// Images in one folder, labels of the same names in another.
+    case folders
+  }
+
+  /// A part of the data set by its role in the configuration.
+  private struct Part: Sendable {
+    var split = ""
+    var images = FileSelection("")
+    var labels = FileSelection("")
+    var limit: Int?
+  }
+
+  /// How the data set lies on the disk.
+  public let layout: Layout
+  /// What the files' values mean.
+  public let labelMap: LabelMap
+  /// How levels become numbers.
+  public let normalization: Normalization
+  private let root: String
+  private let parts: [String: Part]
+  private let place: String
+
+  /// The roles that a part of the data can have.
+  private static let roles = ["train", "val", "test"]
+
+  /// What the section says; paths are taken from the working directory.
+  ///
+  /// - Throws: `ConfigurationError` naming what is wrong, `DatasetError` for an impossible map.
+  public init(_ section: Section) throws {
+    place = section.place
+    let layout = try section.choice("layout", Layout.self)
+    self.layout = layout
+    root = layout == .folders ? "" : try section.string("root")
+    labelMap = try Self.labelMap(layout, section)
+    normalization = try Self.normalization(section)
+    var parts: [String: Part] = [:]
+    for role in Self.roles {
+      var part = Part(split: role)
+      if layout == .folders {
+        guard let inner = try section.optionalSection(role) else { continue }
+        part.images = FileSelection(
+          try inner.string("images"), suffix: try inner.string("imageSuffix", default: ""))
+        part.labels = FileSelection(
+          try inner.string("labels"), suffix: try inner.string("labelSuffix", default: ""))
+      } else {
+        part.split = try section.string(role, default: role)
+      }
+      parts[role] = part
+    }
+    if let limit = try section.optionalInt("limitTrain", in: 1...Int.max) {
+      parts["train"]?.limit = limit
+    }
+    if let limit = try section.optionalInt("limitVal", in: 1...Int.max) {
+      parts["val"]?.limit = limit
+    }
+    self.parts = parts
+  }
+
+  /// The images of a role, `train`, `val` or `test`, or of a split's own name.
+  ///
+  /// - Throws: `DatasetError` for folders that are missing, empty or do not match;
+  ///   `ConfigurationError` for a role that the configuration does not have.
+  public func dataset(_ role: String) throws -> any Dataset {
+    let named = parts.keys.sorted().joined(separator: ", ")
+    guard let part = parts[role] ?? (layout == .folders ? nil : Part(split: role)) else {
+      throw ConfigurationError.missing(
+        place: place, key: role, expected: "the folders of this part (given are \(named))")
+    }
+    let whole: FileDataset =
+      switch layout {
+      case .camvid: try .camVid(root, split: part.split)
+      case .cityscapes: try .cityscapes(root, split: part.split, map: labelMap)
+      case .folders:
+        try .pairs(name: role, images: part.images, labels: part.labels, map: labelMap)
+      }
+    return part.limit.map { whole.spread(to: $0) } ?? whole
+  }
+
+  private static func labelMap(_ layout: Layout, _ section: Section) throws -> LabelMap {
+    switch layout {
+    case .camvid: return .camVid
+    case .cityscapes:
+      let count = try section.int("classes", default: 19)
+      guard count == 19 || count == 20 else {
+        throw section.invalid("classes", "\(count)", expected: "19 or 20")
+      }
+      return count == 19 ? Cityscapes.classes19 : Cityscapes.classes20
+    case .folders:
+      let names = try section.strings("classes")
+      let ignored = try section.ints("ignored", default: [255], in: 0...65_535)
+      var values: [Int: String] = [:]
+      let given = try section.section("values")
+      for key in given.keys {
+        guard let value = Int(key), (0...65_535).contains(value) else {
+          throw given.invalid(key, "a key", expected: "a file's value from 0 to 65535")
+        }
+        values[value] = try given.string(key)
+      }
+      if values.isEmpty { for (index, name) in names.enumerated() { values[index] = name } }
+      return try LabelMap(
+        name: "the configuration", classes: names, values: values, ignored: ignored)
+    }
+  }
+
+  private static func normalization(_ section: Section) throws -> Normalization {
+    if let inner = try? section.section("normalization"), !inner.keys.isEmpty {
+      return try Normalization(
+        mean: inner.doubles("mean"), deviation: inner.doubles("deviation"))
+    }
+    let known = ["imagenet": Normalization.imageNet, "denseaspp": .denseASPP, "unit": .unit]
+    let name = try section.string("normalization", default: "imagenet")
+    guard let normalization = known[name] else {
+      throw section.invalid(
+        "normalization", "'\(name)'",
+        expected: "one of \(known.keys.sorted().joined(separator: ", ")), or {mean, deviation}")
+    }
+    return normalization
+  }
+}

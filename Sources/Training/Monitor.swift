@@ -1,0 +1,178 @@
+import Evaluation
+import Foundation
+
+/// How far a run is.
+public struct TrainingProgress: Sendable {
+  /// The iterations done, and those of the whole run.
+  public var step, steps: Int
+  /// The epochs done, with a fraction.
+  public var epoch: Double
+  /// The loss, smoothed over the last iterations.
+  public var loss: Double
+  /// The learning rate of the last iteration.
+  public var learningRate: Double
+  /// The speed of the last iterations.
+  public var imagesPerSecond: Double
+  /// The share of the time in which the network waited for images.
+  public var waiting: Double
+  /// The time that the rest will take, in seconds, scoring not counted.
+  public var secondsLeft: Double
+  /// Whether this iteration's line is in the log.
+  public var isLogged: Bool
+}
+
+/// Is told how a run goes.
+public protocol TrainingMonitor: AnyObject {
+  /// The run begins.
+  func begin(_ description: String)
+  /// An iteration is done.
+  func step(_ progress: TrainingProgress)
+  /// `done` of `count` images are scored.
+  func evaluating(_ done: Int, _ count: Int)
+  /// The network was scored after iteration `step`.
+  func evaluated(_ result: EvaluationResult, _ step: Int)
+  /// Something that a person should know.
+  func message(_ text: String)
+}
+
+/// Says nothing.
+public final class SilentMonitor: TrainingMonitor {
+  /// A monitor that says nothing.
+  public init() {}
+  public func begin(_ description: String) {}
+  public func step(_ progress: TrainingProgress) {}
+  public func evaluating(_ done: Int, _ count: Int) {}
+  public func evaluated(_ result: EvaluationResult, _ step: Int) {}
+  public func message(_ text: String) {}
+}
+
+/// Shows a bar on a terminal, and plain lines elsewhere.
+public final class ConsoleMonitor: TrainingMonitor {
+  private let isTerminal: Bool
+  private var lastDraw = ContinuousClock.now - .seconds(1)
+  private var isBarShown = false
+
+  /// A monitor of the standard error output, so that the standard output holds results only.
+  public init() { isTerminal = isatty(STDERR_FILENO) == 1 }
+
+  public func begin(_ description: String) { line(description) }
+
+  public func step(_ progress: TrainingProgress) {
+    let text = Self.text(progress)
+    guard isTerminal else {
+      if progress.isLogged { line(text) }
+      return
+    }
+    draw(done: progress.step, of: progress.steps, text, isLast: progress.step == progress.steps)
+  }
+
+  public func evaluating(_ done: Int, _ count: Int) {
+    if isTerminal { draw(done: done, of: count, "scoring \(done)/\(count)", isLast: false) }
+  }
+
+  public func evaluated(_ result: EvaluationResult, _ step: Int) {
+    let scores = result.scores
+    line(
+      "iteration \(step): mean IoU \(percent(scores.meanIoU)) % over \(scores.coveredClasses)"
+        + " classes, pixel accuracy \(percent(scores.pixelAccuracy)) %, \(result.images) images in"
+        + " \(Self.duration(result.seconds))")
+  }
+
+  public func message(_ text: String) { line(text) }
+
+  /// Takes the bar away.
+  public func finish() {
+    if isBarShown { write("\r\u{1B}[K") }
+    isBarShown = false
+  }
+
+  private static func text(_ progress: TrainingProgress) -> String {
+    String(
+      format: "%d/%d  epoch %.2f  loss %.4f  rate %.2e  %.1f images/s  waiting %.0f %%  ",
+      progress.step, progress.steps, progress.epoch, progress.loss, progress.learningRate,
+      progress.imagesPerSecond, progress.waiting * 100) + duration(progress.secondsLeft) + " left"
+  }
+
+  private func draw(done: Int, of count: Int, _ text: String, isLast: Bool) {
+    let now = ContinuousClock.now
+    guard isLast || now - lastDraw > .milliseconds(100) else { return }
+    lastDraw = now
+    let width = 20
+    let full = count == 0 ? width : done * width / count
+    let bar =
+      String(repeating: "━", count: full) + String(repeating: "─", count: width - full)
+    write("\r\u{1B}[K\(bar) \(text)\(isLast ? "\n" : "")")
+    isBarShown = !isLast
+  }
+
+  private func line(_ text: String) {
+    write((isBarShown ? "\r\u{1B}[K" : "") + text + "\n")
+    isBarShown = false
+  }
+
+  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+
+  /// A time for people: `1 h 02 min`, `3 min 20 s`, `12 s`.
+  public static func duration(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds < 1e9 else { return "?" }
+    let whole = Int(seconds.rounded())
+    if whole >= 3600 { return String(format: "%d h %02d min", whole / 3600, whole / 60 % 60) }
+    if whole >= 60 { return String(format: "%d min %02d s", whole / 60, whole % 60) }
+    return "\(whole) s"
+  }
+}
+
+/// Measures the speed of a run, scoring left out.
+struct Meter {
+  private let start = ContinuousClock.now
+  private var lastStep = ContinuousClock.now
+  private var pausedAt: ContinuousClock.Instant?
+  private var waited = 0.0
+  private var lossSum = 0.0, lossCount = 0
+  /// The loss, the time of an iteration, the time waited in it and its images, smoothed.
+  private(set) var recentLoss = 0.0
+  private(set) var secondsPerStep = 0.0
+  private var waitedPerStep = 0.0, images = 0
+  private var count = 0
+  /// The norm of the gradients of the last iteration, where it was computed.
+  private(set) var norm: Double?
+
+  /// The time since the beginning, in seconds.
+  var total: Double { (ContinuousClock.now - start) / .seconds(1) }
+  var imagesPerSecond: Double { secondsPerStep > 0 ? Double(images) / secondsPerStep : 0 }
+  var waitingShare: Double { secondsPerStep > 0 ? min(waitedPerStep / secondsPerStep, 1) : 0 }
+
+  /// Takes in an iteration; `waited` is the time waited since the epoch began.
+  mutating func add(loss: Double, norm: Double?, images: Int, waited: Double) {
+    let now = ContinuousClock.now
+    count += 1
+    // A plain mean at first, then the last 50 or so.
+    let weight = max(1 / Double(count), 0.02)
+    func mix(_ old: Double, _ new: Double) -> Double { old + weight * (new - old) }
+    recentLoss = mix(recentLoss, loss)
+    secondsPerStep = mix(secondsPerStep, (now - lastStep) / .seconds(1))
+    waitedPerStep = mix(waitedPerStep, max(waited - self.waited, 0))
+    self.images = images
+    self.norm = norm
+    self.waited = waited
+    lossSum += loss
+    lossCount += 1
+    lastStep = now
+  }
+
+  /// The mean loss since the last call.
+  mutating func takeLoss() -> Double {
+    defer { (lossSum, lossCount) = (0, 0) }
+    return lossCount == 0 ? 0 : lossSum / Double(lossCount)
+  }
+
+  /// A new epoch counts its waiting anew.
+  mutating func forgetWaiting() { waited = 0 }
+
+  mutating func pause() { pausedAt = .now }
+
+  mutating func resume() {
+    if let pausedAt { lastStep += .now - pausedAt }
+    pausedAt = nil
+  }
+}

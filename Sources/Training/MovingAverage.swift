@@ -1,0 +1,38 @@
+import Torch
+
+/// A copy of a network's weights that follows them slowly: their exponential moving average.
+public final class MovingAverage {
+  /// The share of itself that the average keeps at each step.
+  public let decay: Double
+  /// The averaged parameters and buffers by name.
+  public let state: [(name: String, tensor: Tensor)]
+  private let model: Module
+
+  /// An average that starts at the present weights of `model`.
+  public init(of model: Module, decay: Double) {
+    self.model = model
+    self.decay = decay
+    state = withoutGradients { model.state.map { ($0.name, $0.tensor.detached().cloned()) } }
+  }
+
+  /// Takes in the weights as a step has left them.
+  public func update() {
+    withoutGradients {
+      for (average, current) in zip(state, model.state) {
+        if average.tensor.dtype.isFloatingPoint {
+          average.tensor.multiply(by: decay).add(current.tensor, scale: 1 - decay)
+        } else {
+          average.tensor.assign(current.tensor)
+        }
+      }
+    }
+  }
+
+  /// Runs `body` with the averaged weights in the network, and puts its own back.
+  public func inPlace<R>(_ body: () throws -> R) rethrows -> R {
+    let own = withoutGradients { model.state.map { $0.tensor.detached().cloned() } }
+    for (entry, average) in zip(model.state, state) { entry.tensor.assign(average.tensor) }
+    defer { for (entry, tensor) in zip(model.state, own) { entry.tensor.assign(tensor) } }
+    return try body()
+  }
+}

@@ -1,0 +1,139 @@
+import Configuration
+import Evaluation
+import Foundation
+
+/// What stands in the way of beginning or going on with a run.
+public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
+  case noOutput
+  case exists(folder: String)
+  case notWritable(folder: String, reason: String)
+  case otherConfiguration(folder: String, key: String, before: String, now: String)
+  case lossNotFinite(step: Int, value: String, learningRate: Double)
+  case cropTooLarge(crop: String, image: String, size: String)
+  case finished(folder: String, steps: Int)
+
+  public var description: String {
+    switch self {
+    case .noOutput:
+      "output: no folder for the run is given; expected `output:` in the configuration or --output"
+    case .exists(let folder):
+      "\(folder): holds a run already; expected another folder, --resume to go on with it or"
+        + " --overwrite to begin anew"
+    case .notWritable(let folder, let reason): "\(folder): cannot be written to: \(reason)"
+    case .otherConfiguration(let folder, let key, let before, let now):
+      "\(folder): the run began with \(key) = \(before) and the configuration now says \(now);"
+        + " expected the same to resume, or --overwrite to begin anew"
+    case .lossNotFinite(let step, let value, let rate):
+      "step \(step): the loss is \(value) at a learning rate of \(rate); expected a number. A lower"
+        + " learning rate, a warm-up or `clip` may help"
+    case .cropTooLarge(let crop, let image, let size):
+      "train.augmentation: randomCrop \(crop) is larger than \(image), which is \(size) at most;"
+        + " expected a smaller crop or a `pad: \(crop)` after it"
+    case .finished(let folder, let steps): "\(folder): all \(steps) iterations are done"
+    }
+  }
+}
+
+/// The folder of a run and what may happen to it.
+struct RunFolder {
+  /// How a run treats what is in its folder.
+  enum Policy: Sendable {
+    case refuse, resume, overwrite
+  }
+
+  let path: String
+
+  func file(_ name: String) -> String { "\(path)/\(name)" }
+
+  private var holdsRun: Bool {
+    [Checkpoint.Name.last, Checkpoint.Name.log, Checkpoint.Name.configuration].contains {
+      FileManager.default.fileExists(atPath: file($0))
+    }
+  }
+
+  /// Whether there is something to go on from.
+  var hasCheckpoint: Bool {
+    FileManager.default.fileExists(atPath: file(Checkpoint.Name.last))
+  }
+
+  /// Makes the folder and sees that it can be written to.
+  ///
+  /// - Throws: ``RunError``.
+  func prepare(_ policy: Policy) throws {
+    if policy == .refuse && holdsRun { throw RunError.exists(folder: path) }
+    try make()
+    guard policy == .overwrite else { return }
+    for name in [
+      Checkpoint.Name.last, Checkpoint.Name.best, Checkpoint.Name.record, Checkpoint.Name.log,
+      Checkpoint.Name.configuration,
+    ] { unlink(file(name)) }
+  }
+
+  /// Makes the folder if need be, and sees that it can be written to.
+  ///
+  /// - Throws: ``RunError/notWritable(folder:reason:)``.
+  func make() throws {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw RunError.notWritable(folder: path, reason: Self.reason(error))
+    }
+    do {
+      try AtomicFile.write(file(".writable"), Data())
+      unlink(file(".writable"))
+    } catch let error as WriteError {
+      throw RunError.notWritable(folder: path, reason: error.reason)
+    }
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    let inner = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+    if let inner, inner.domain == NSPOSIXErrorDomain {
+      return String(cString: strerror(Int32(inner.code)))
+    }
+    return error.localizedDescription
+  }
+
+  /// Refuses to go on with another configuration than the run began with.
+  ///
+  /// - Throws: ``RunError/otherConfiguration(folder:key:before:now:)`` for the first key that differs.
+  func check(_ now: String, against before: String) throws {
+    let (old, new) = (try Self.flattened(before), try Self.flattened(now))
+    for key in Set(old.keys).union(new.keys).sorted() where old[key] != new[key] {
+      let isFree = Self.free.contains { key == $0 || key.hasPrefix($0 + ".") }
+      if !isFree {
+        throw RunError.otherConfiguration(
+          folder: path, key: key, before: old[key] ?? "nothing", now: new[key] ?? "nothing")
+      }
+    }
+  }
+
+  /// What may change in the middle of a run, as the weights do not depend on it.
+  private static let free = [
+    "output", "evaluate", "data.root", "data.val", "data.test", "data.limitVal",
+    "train.evaluateEvery", "train.checkpointEvery", "train.logEvery", "train.workers",
+    "train.threads", "train.cacheMegabytes",
+  ]
+
+  /// A configuration as values by their full names.
+  private static func flattened(_ yaml: String) throws -> [String: String] {
+    var result: [String: String] = [:]
+    func visit(_ section: Section, _ prefix: String) {
+      for key in section.keys {
+        let name = prefix.isEmpty ? key : "\(prefix).\(key)"
+        if let inner = try? section.section(key), !inner.keys.isEmpty {
+          visit(inner, name)
+        } else if let list = try? section.sectionList(key), !list.isEmpty {
+          for (index, inner) in list.enumerated() { visit(inner, "\(name)[\(index)]") }
+        } else if let texts = try? section.strings(key) {
+          result[name] = texts.count == 1 ? texts[0] : "[\(texts.joined(separator: ", "))]"
+        } else {
+          result[name] = ""
+        }
+      }
+    }
+    visit(try Section(yaml: yaml, named: "the configuration"), "")
+    return result
+  }
+}

@@ -1,0 +1,181 @@
+import Datasets
+import Evaluation
+import Foundation
+import Imaging
+import Torch
+
+/// Segments image files with a checkpoint and writes what it found.
+public struct Segmenter {
+  /// What is made of an image besides its labels.
+  public struct Options: Sendable {
+    /// How much the overlay's colours cover, 0 to 1.
+    public var opacity = 0.5
+    /// Whether image, truth, prediction and overlay go side by side into one picture.
+    public var panel = false
+    /// A label file, or the folder with label files of the images' names.
+    public var truth: String?
+    /// The memory that an image may take, in bytes.
+    public var memoryBudget = MemoryBudget.standard
+    /// Whether an image that needs more is cut into tiles.
+    public var tiles = false
+
+    /// The usual options.
+    public init() {}
+  }
+
+  /// What was found in an image.
+  public struct Finding: Sendable {
+    /// The image file.
+    public let file: String
+    /// The size of the image, which the label file has too.
+    public let size: Size
+    /// The share of each class that occurs, the largest first.
+    public let shares: [(name: String, share: Double)]
+    /// The files written.
+    public let written: [String]
+  }
+
+  private let labelMap: LabelMap
+  private let predictor: Predictor
+  private let options: Options
+  private let output: String
+
+  /// A segmenter with a checkpoint's network; files go to the folder `output`, which is made.
+  ///
+  /// - Throws: ``CheckpointError``, `ConfigurationError`, ``RunError/notWritable(folder:reason:)``.
+  public init(
+    _ checkpoint: String, output: String, options: Options = Options(), overrides: [String] = [],
+    device: Device = .cpu
+  ) throws {
+    let checkpoint = try Checkpoint(checkpoint)
+    labelMap = try checkpoint.labelMap()
+    Engine.setFlushDenormal(true)
+    let model = try checkpoint.model(overrides: overrides)
+    model.move(to: device)
+    predictor = Predictor(
+      model, normalization: try checkpoint.normalization(), device: device,
+      memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse)
+    self.options = options
+    self.output = output
+    try RunFolder(path: output).make()
+  }
+
+  /// Segments an image, or every image in a folder; the next is decoded while the network runs.
+  ///
+  /// In a folder a failure is told to `failed` and the rest goes on.
+  /// - Throws: For a single image whatever fails; for a folder that it is missing or empty.
+  public func run(
+    _ path: String, found: (Finding) -> Void, failed: (_ file: String, _ error: any Error) -> Void
+  ) throws {
+    guard isFolder(path) else { return found(try write(decode(path))) }
+    let files = try images(in: path)
+    let ahead = Ahead(count: files.count) { [decode = decoder] in try decode(files[$0]) }
+    var index = 0
+    while let next = ahead.next() {
+      do { found(try write(next.get())) } catch { failed(files[index], error) }
+      index += 1
+    }
+  }
+
+  // MARK: Reading
+
+  /// An image with its truth, decoded.
+  private struct Input: Sendable {
+    let file: String
+    let image: Image
+    let truth: ClassMask?
+  }
+
+  private func decode(_ file: String) throws -> Input {
+    // By its header, before memory for its pixels is taken.
+    try predictor.check(ImageInfo(contentsOf: file).size, file: file)
+    return try decoder(file)
+  }
+
+  /// Reads files on any thread.
+  private var decoder: @Sendable (String) throws -> Input {
+    let (truth, map, budget) = (options.truth, labelMap, options.memoryBudget)
+    return { file in
+      let image = try Image(contentsOf: file, budget: budget)
+      guard let truth else { return Input(file: file, image: image, truth: nil) }
+      var isFolder: ObjCBool = false
+      _ = FileManager.default.fileExists(atPath: truth, isDirectory: &isFolder)
+      let label =
+        isFolder.boolValue ? "\(truth)/\((file as NSString).stem).png" : truth
+      let mask = try map.classes(of: LabelImage(contentsOf: label), file: label)
+      guard mask.size == image.size else {
+        throw DatasetError.sizeMismatch(
+          image: file, imageSize: image.size, label: label, labelSize: mask.size)
+      }
+      return Input(file: file, image: image, truth: mask)
+    }
+  }
+
+  private func images(in folder: String) throws -> [String] {
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+    } catch {
+      throw DatasetError.missingFolder(path: folder, expected: "a folder that can be read")
+    }
+    let files = names.filter {
+      FileSelection.pictures.contains(($0 as NSString).pathExtension.lowercased())
+        && !$0.hasPrefix(".")
+    }
+    guard !files.isEmpty else {
+      throw DatasetError.emptyFolder(
+        path: folder, expected: "images (\(FileSelection.pictures.joined(separator: ", ")))")
+    }
+    return files.map { "\(folder)/\($0)" }
+  }
+
+  private func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      && isFolder.boolValue
+  }
+
+  // MARK: Writing
+
+  private func write(_ input: Input) throws -> Finding {
+    let (image, file) = (input.image, input.file)
+    try predictor.check(image.size, file: file)
+    let mask = try predictor.classes(of: image, file: file)
+    let stem = "\(output)/\((file as NSString).stem)"
+    let colors = labelMap.colors
+    var written = ["\(stem)_labels.png", "\(stem)_overlay.png"]
+    try LabelImage(
+      width: mask.width, height: mask.height, values: mask.classes.map(UInt16.init)
+    ).writePNG(to: written[0], palette: colors)
+    let shares = shares(mask)
+    let legend = shares.compactMap { share in
+      labelMap.classes.first { $0.name == share.name }.map { LegendEntry($0.name, $0.color) }
+    }
+    let overlay = image.overlaid(classes: mask.classes, palette: colors, opacity: options.opacity)
+    try overlay.withLegend(legend).write(to: written[1])
+    if options.panel {
+      var parts = [("image", image)]
+      if let truth = input.truth {
+        parts.append(("truth", Image(classes: truth.classes, size: truth.size, palette: colors)))
+      }
+      parts.append(("prediction", Image(classes: mask.classes, size: mask.size, palette: colors)))
+      parts.append(("overlay", overlay))
+      written.append("\(stem)_panel.png")
+      try Image.panel(parts, legend: labelMap.classes.map { LegendEntry($0.name, $0.color) })
+        .write(to: written[2])
+    }
+    return Finding(file: file, size: image.size, shares: shares, written: written)
+  }
+
+  private func shares(_ mask: ClassMask) -> [(name: String, share: Double)] {
+    var histogram = ClassHistogram(classes: labelMap.count)
+    histogram.add(mask)
+    return zip(labelMap.classes, histogram.shares)
+      .filter { $0.1 > 0 }.sorted { $0.1 > $1.1 }.map { ($0.0.name, $0.1) }
+  }
+}
+
+extension NSString {
+  /// The file's name without folder and ending.
+  fileprivate var stem: String { (lastPathComponent as NSString).deletingPathExtension }
+}

@@ -1,0 +1,23 @@
+import ArgumentParser
+import Foundation
+
+/// The command `atrous`.
+@main
+struct Atrous: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "atrous",
+    abstract: "Train, score and run networks for semantic segmentation.",
+    version: "0.1.0",
+    subcommands: [
+      TrainCommand.self,
+      EvaluateCommand.self,
+      PredictCommand.self,
+    ])
+
+  static func main() {
+    // A write past a limit is an error with a message, not the end of the process.
+    signal(SIGXFSZ, SIG_IGN)
+    signal(SIGPIPE, SIG_IGN)
+    main(nil)
+  }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Foundation
+import Training
+
+/// `atrous predict`: segments photographs.
+struct PredictCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "predict",
+    abstract: "Segment a photograph, or all in a folder.",
+    discussion: """
+      Writes NAME_labels.png (indexed, of the photograph's size) and NAME_overlay.png, and prints \
+      the share of each class. In a folder a file that cannot be read is reported and the rest \
+      goes on; the exit status is 1 then.
+      """)
+
+  @Argument(help: "The folder of a run (its best checkpoint) or a checkpoint file.")
+  var checkpoint: String
+
+  @Argument(help: "An image, or a folder of images.")
+  var image: String
+
+  @Option(help: "Where files go.")
+  var output: String
+
+  @Option(help: "How much the overlay's colours cover, 0 to 1.")
+  var opacity = 0.5
+
+  @Flag(help: "Write image, truth, prediction and overlay side by side, too.")
+  var panel = false
+
+  @Option(help: "The label file, or the folder of label files, for the panel.")
+  var truth: String?
+
+  @Option(help: "The memory that an image may take, such as 4G.")
+  var memoryBudget: ByteCount?
+
+  @Flag(help: "Cut images that need more memory into tiles instead of refusing them.")
+  var tiles = false
+
+  @OptionGroup var settings: ConfigurationOptions
+  @OptionGroup var place: DeviceOptions
+
+  func validate() throws {
+    guard (0...1).contains(opacity) else {
+      throw ValidationError("--opacity is \(opacity), expected a number from 0 to 1.")
+    }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      var options = Segmenter.Options()
+      options.opacity = opacity
+      options.panel = panel
+      options.truth = truth
+      options.tiles = tiles
+      if let memoryBudget { options.memoryBudget = memoryBudget.value }
+      let segmenter = try Segmenter(
+        checkpoint, output: output, options: options, overrides: settings.overrides,
+        device: place.prepared())
+      var failures = 0
+      try segmenter.run(image) { finding in
+        print("\(finding.file): \(finding.size.width)×\(finding.size.height)")
+        for (name, share) in finding.shares {
+          print(String(format: "%8.2f %%  ", share * 100) + name)
+        }
+      } failed: { _, error in
+        failures += 1
+        complain(describe(error))
+      }
+      if failures > 0 { throw ExitCode(1) }
+    }
+  }
+}
