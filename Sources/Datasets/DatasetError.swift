@@ -62,7 +62,7 @@ extension DatasetError: CustomStringConvertible, LocalizedError {
         + " \(otherSize.text); expected one size: end the transforms with a crop and a pad, or a"
         + " resize to a fixed size, or use batches of one"
     case .indexOutOfRange(let dataset, let index, let count):
-      "\(dataset) has no sample \(index); expected 0 to \(count - 1)"
+      "\(dataset) has no sample \(index); expected one of its \(count), counted from 0"
     }
   }
 }
