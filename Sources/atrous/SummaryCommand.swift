@@ -3,6 +3,7 @@ import ArgumentParser
 import Configuration
 import Segmentation
 import Torch
+import Training
 
 /// `atrous summary`: what a network consists of and costs.
 struct SummaryCommand: ParsableCommand {
@@ -29,7 +30,12 @@ struct SummaryCommand: ParsableCommand {
     try reportingErrors {
       let section = try Section(contentsOf: configuration, overrides: overrides)
       let part = try section.section("model")
-      let model = try Initialization.skipped { try ModelBuilder.build(part, classes: 19) }
+      // The number of classes is the label map's where the configuration names data.
+      let model = try Initialization.skipped {
+        section.has("data")
+          ? try TrainingConfiguration(contentsOf: configuration, overrides: overrides).buildModel()
+          : try ModelBuilder.build(part)
+      }
       let size = ImageSize(size) ?? ImageSize(width: 1024, height: 512)
       let channels = try part.section("backbone").int("inputChannels", default: 3)
       print(
