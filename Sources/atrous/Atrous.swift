@@ -12,6 +12,9 @@ struct Atrous: ParsableCommand {
       TrainCommand.self,
       EvaluateCommand.self,
       PredictCommand.self,
+      SummaryCommand.self,
+      ParityCommand.self,
+      DoctorCommand.self,
     ])
 
   static func main() {
