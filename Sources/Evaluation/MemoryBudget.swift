@@ -10,6 +10,7 @@ public enum PredictionError: Error, Sendable, Equatable, CustomStringConvertible
   /// The image does not have three channels.
   case notRGB(file: String, channels: Int)
 
+  /// The message for a person.
   public var description: String {
     switch self {
     case .tooLarge(let file, let size, let need, let budget):

@@ -32,6 +32,7 @@ public struct ClassScores: Sendable, Codable, Equatable {
     self.correct = correct
   }
 
+  /// Reads the counts; ratios follow from them.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     name = try values.decode(String.self, forKey: .name)
@@ -40,6 +41,7 @@ public struct ClassScores: Sendable, Codable, Equatable {
     correct = try values.decode(Int64.self, forKey: .correct)
   }
 
+  /// Writes counts and ratios.
   public func encode(to encoder: any Encoder) throws {
     var values = encoder.container(keyedBy: CodingKeys.self)
     try values.encode(name, forKey: .name)

@@ -7,6 +7,7 @@ public struct WriteError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The system's reason.
   public let reason: String
 
+  /// The message for a person.
   public var description: String { "\(file): cannot be written: \(reason)" }
 
   init(_ file: String, _ code: Int32 = errno) {

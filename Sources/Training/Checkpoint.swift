@@ -65,6 +65,7 @@ public enum CheckpointError: Error, CustomStringConvertible {
   case anotherNetwork(file: String, report: String)
   case incomplete(file: String, reason: String)
 
+  /// The message for a person.
   public var description: String {
     switch self {
     case .notFound(let path, let expected): "\(path): is not there; expected \(expected)"

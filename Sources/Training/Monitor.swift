@@ -39,10 +39,15 @@ public protocol TrainingMonitor: AnyObject {
 public final class SilentMonitor: TrainingMonitor {
   /// A monitor that says nothing.
   public init() {}
+  /// The run begins.
   public func begin(_ description: String) {}
+  /// An iteration is done.
   public func step(_ progress: TrainingProgress) {}
+  /// Some images are scored.
   public func evaluating(_ done: Int, _ count: Int) {}
+  /// The network was scored.
   public func evaluated(_ result: EvaluationResult, _ step: Int) {}
+  /// Something that a person should know.
   public func message(_ text: String) {}
 }
 
@@ -55,8 +60,10 @@ public final class ConsoleMonitor: TrainingMonitor {
   /// A monitor of the standard error output, so that the standard output holds results only.
   public init() { isTerminal = isatty(STDERR_FILENO) == 1 }
 
+  /// The run begins.
   public func begin(_ description: String) { line(description) }
 
+  /// An iteration is done.
   public func step(_ progress: TrainingProgress) {
     let text = Self.text(progress)
     guard isTerminal else {
@@ -66,10 +73,12 @@ public final class ConsoleMonitor: TrainingMonitor {
     draw(done: progress.step, of: progress.steps, text, isLast: progress.step == progress.steps)
   }
 
+  /// Some images are scored.
   public func evaluating(_ done: Int, _ count: Int) {
     if isTerminal { draw(done: done, of: count, "scoring \(done)/\(count)", isLast: false) }
   }
 
+  /// The network was scored.
   public func evaluated(_ result: EvaluationResult, _ step: Int) {
     let scores = result.scores
     line(
@@ -78,6 +87,7 @@ public final class ConsoleMonitor: TrainingMonitor {
         + " \(Self.duration(result.seconds))")
   }
 
+  /// Something that a person should know.
   public func message(_ text: String) { line(text) }
 
   /// Takes the bar away.

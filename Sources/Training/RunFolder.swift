@@ -12,6 +12,7 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   case cropTooLarge(crop: String, image: String, size: String)
   case finished(folder: String, steps: Int)
 
+  /// The message for a person.
   public var description: String {
     switch self {
     case .noOutput:

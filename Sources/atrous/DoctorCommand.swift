@@ -37,7 +37,9 @@ struct DoctorCommand: ParsableCommand {
       missing.append("libtorch does not work here: run 'make setup' again")
     }
     do {
-      line("CUDA", try Engine.loadCUDA() ? "available (--device cuda)" : "libraries found, no GPU answers")
+      line(
+        "CUDA",
+        try Engine.loadCUDA() ? "available (--device cuda)" : "libraries found, no GPU answers")
     } catch {
       line(
         "CUDA",
@@ -45,12 +47,11 @@ struct DoctorCommand: ParsableCommand {
     }
     for codec in Codecs.all { line(codec.name, codec.version) }
     if verbose { print("\n\(Engine.buildDescription)") }
-    if missing.isEmpty {
-      print("\nNothing is missing.")
-    } else {
+    guard missing.isEmpty else {
       print("\nMissing:")
       for item in missing { print("- \(item)") }
       throw ExitCode(1)
     }
+    print("\nNothing is missing.")
   }
 }

@@ -35,7 +35,9 @@ struct DeviceOptions: ParsableArguments {
 /// A device that the libraries are there for but that does not answer.
 struct UnavailableDevice: Error, CustomStringConvertible {
   let name: String
-  var description: String { "--device \(name): no GPU answers; expected one that CUDA can use, or cpu" }
+  var description: String {
+    "--device \(name): no GPU answers; expected one that CUDA can use, or cpu"
+  }
 }
 
 /// A number of bytes on the command line, such as `4G`.

@@ -23,7 +23,8 @@ struct ParityCommand: ParsableCommand {
         let result = try Parity.check(file)
         if result.agrees {
           let worst = String(format: "%.2g", result.worst)
-          print("agrees     \(name): \(result.checked); largest difference \(worst) of the tolerance")
+          print(
+            "agrees     \(name): \(result.checked); largest difference \(worst) of the tolerance")
           continue
         }
         failures += 1

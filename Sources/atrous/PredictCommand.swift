@@ -1,6 +1,7 @@
 import Imaging
 import ArgumentParser
 import Foundation
+import Imaging
 import Training
 
 /// `atrous predict`: segments photographs.

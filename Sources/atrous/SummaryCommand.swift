@@ -11,7 +11,7 @@ struct SummaryCommand: ParsableCommand {
     commandName: "summary",
     abstract: "Print a network's parts, parameters, operations and scales.")
 
-  @Argument(help: "A configuration (YAML) with a section 'model'.")
+  @ArgumentParser.Argument(help: "A configuration (YAML) with a section 'model'.")
   var configuration: String
 
   @Option(name: .customLong("set"), help: "Override a value: key.path=value.")
