@@ -58,6 +58,7 @@ public enum Catalogue {
   public static let backbones: [String: BackboneEntry] = merged([
     DenseNet.entries,
     MobileNetV3.entries,
+    ResNet.entries,
   ])
 
   /// The heads.

@@ -50,12 +50,21 @@ public enum ModelBuilder {
     let stages = try section.int(
       "frozenStages", default: 0, in: 0...backbone.stages.count)
     if frozen { backbone.freeze() }
-    for stage in backbone.stages.prefix(stages) { stage.freeze() }
+    for module in backbone.stages.prefix(stages).joined() { module.freeze() }
+    try setMomentum(of: backbone, section)
     return backbone
   }
 
   private static func head(_ section: Section, _ input: HeadInput) throws -> any SegmentationHead {
-    try lookUp("name", Catalogue.heads, section, kind: "head").entry.make(input, section)
+    let head = try lookUp("name", Catalogue.heads, section, kind: "head").entry.make(input, section)
+    try setMomentum(of: head, section)
+    return head
+  }
+
+  /// Reads `momentum`, the weight of the newest batch in running statistics, for every part.
+  private static func setMomentum(of module: Module, _ section: Section) throws {
+    guard let momentum = try section.optionalDouble("momentum", in: 0...1) else { return }
+    for case let norm as BatchNorm2d in module.modules.map(\.module) { norm.momentum = momentum }
   }
 
   private static func lookUp<Entry>(

@@ -12,6 +12,9 @@ private func classifier(_ name: String, classes: Int) -> Layer? {
   if let configuration = DenseNet.Configuration.named[name] {
     return DenseNetClassifier(configuration, classes: classes)
   }
+  if let configuration = ResNet.Configuration.named[name] {
+    return ResNetClassifier(configuration, classes: classes)
+  }
   if let variant = MobileNetV3.Variant(rawValue: name) {
     return MobileNetV3Classifier(variant, classes: classes)
   }

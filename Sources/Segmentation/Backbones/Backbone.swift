@@ -11,8 +11,9 @@ public protocol Backbone: Layer {
   /// The feature maps of `x` (N, C, H, W), each (N, channels, H / stride, W / stride).
   func features(_ x: Tensor) -> [Tensor]
 
-  /// The parts in the order in which the image passes them, for freezing the first of them.
-  var stages: [Module] { get }
+  /// For each map the parts that lead to it from the map before, or from the image: freezing the
+  /// first stages leaves what the later maps add.
+  var stages: [[Module]] { get }
 }
 
 /// Gives each stage its stride and dilation so that the output stride never passes a limit.

@@ -95,8 +95,15 @@ public final class DenseNet: Sequential, Backbone {
     return maps
   }
 
-  /// The layers in the order in which the image passes them.
-  public var stages: [Module] { layers.map(\.layer) }
+  /// What leads to each map: a dense block with what stands before it.
+  public var stages: [[Module]] {
+    let ends = layers.indices.filter { layers[$0].name.hasPrefix("denseblock") }
+    return ends.indices.map { stage in
+      let start = stage == 0 ? 0 : ends[stage - 1] + 1
+      let end = stage + 1 == ends.count ? layers.count - 1 : ends[stage]
+      return layers[start...end].map(\.layer)
+    }
+  }
 }
 
 /// Layers that each see the output of all before them.

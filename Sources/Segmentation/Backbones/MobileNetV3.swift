@@ -96,8 +96,10 @@ public final class MobileNetV3: Sequential, Backbone {
     }
   }
 
-  /// The layers in the order in which the image passes them.
-  public var stages: [Module] { layers.map(\.layer) }
+  /// The layers up to each map.
+  public var stages: [[Module]] {
+    zip([-1] + ends, ends).map { before, end in layers[before + 1...end].map(\.layer) }
+  }
 }
 
 /// An inverted residual: expansion, depthwise convolution, squeeze and excitation, projection.

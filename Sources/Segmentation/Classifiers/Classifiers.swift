@@ -38,3 +38,23 @@ public final class MobileNetV3Classifier: Layer {
     classifier(features(x).globalAvgPool2d().flattened(from: 1))
   }
 }
+
+/// torchvision's `resnet*`: the network with its classifier of images (N, classes).
+public final class ResNetClassifier: Layer {
+  let network: ResNet
+  let fc: Linear
+
+  /// The classifier of a residual network with 1000 classes unless told otherwise.
+  public init(_ configuration: ResNet.Configuration, classes: Int = 1000) {
+    network = ResNet(configuration)
+    fc = Linear(network.channels.last ?? 0, classes)
+  }
+
+  public override var children: [(name: String, module: Module)] {
+    network.children + [("fc", fc)]
+  }
+
+  public override func forward(_ x: Tensor) -> Tensor {
+    fc(network(x).globalAvgPool2d().flattened(from: 1))
+  }
+}

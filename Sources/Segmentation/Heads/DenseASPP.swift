@@ -157,7 +157,6 @@ extension DenseASPP.Configuration {
     dropout = try section.double("dropout", default: base.dropout, in: 0...0.99)
     classifierDropout = try section.double(
       "classifierDropout", default: base.classifierDropout, in: 0...0.99)
-    momentum = try section.double("momentum", default: base.momentum, in: 0...1)
     if dilations.isEmpty {
       throw section.invalid("dilations", "[]", expected: "at least one dilation")
     }

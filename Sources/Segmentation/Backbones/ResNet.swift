@@ -1,0 +1,182 @@
+import Configuration
+import Torch
+
+/// A residual network (He et al., 2016), with the output stride set by dilation (Chen et al., 2017).
+///
+/// Names are those of torchvision's `resnet*`; the three 3×3 convolutions of the deep stem are
+/// called `stem`, as in MMSegmentation's `ResNetV1c`.
+public final class ResNet: Layer, Backbone {
+  /// What makes one residual network different from another.
+  public struct Configuration: Sendable, Equatable {
+    /// The blocks of each stage.
+    public var blocks: [Int]
+    /// Whether blocks are 1×1, 3×3, 1×1 rather than two 3×3.
+    public var isBottleneck: Bool
+    /// Whether three 3×3 convolutions stand in the place of the stem's 7×7 ("V1c").
+    public var hasDeepStem = false
+    /// What multiplies the dilation of the last stage's blocks in turn (Chen et al., 2017, §3.2.1).
+    public var multiGrid: [Int]?
+    /// Whether the first block of a dilated stage keeps the dilation before, as in torchvision.
+    public var contractsDilation = true
+
+    /// A network of `blocks` in each of its stages.
+    public init(_ blocks: [Int], isBottleneck: Bool = true) {
+      self.blocks = blocks
+      self.isBottleneck = isBottleneck
+    }
+
+    /// The networks of the paper's Table 1.
+    public static let named: [String: Configuration] = [
+      "resnet18": .init([2, 2, 2, 2], isBottleneck: false),
+      "resnet34": .init([3, 4, 6, 3], isBottleneck: false),
+      "resnet50": .init([3, 4, 6, 3]),
+      "resnet101": .init([3, 4, 23, 3]),
+      "resnet152": .init([3, 8, 36, 3]),
+    ]
+  }
+
+  let conv1: Conv2d?, bn1: BatchNorm2d?
+  let stem: Sequential?
+  private let layers: [Sequential]
+  /// The channels of each stage.
+  public let channels: [Int]
+  /// The output stride of each stage.
+  public let strides: [Int]
+
+  /// The convolutional part of a residual network.
+  ///
+  /// - Parameters:
+  ///   - outputStride: 4, 8, 16 or 32.
+  ///   - cut: how many stages to keep.
+  ///   - inputChannels: the channels of the image.
+  public init(
+    _ configuration: Configuration, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3
+  ) {
+    let isDeep = configuration.hasDeepStem
+    conv1 = isDeep ? nil : Conv2d(inputChannels, 64, kernel: 7, stride: 2, bias: false)
+    bn1 = isDeep ? nil : BatchNorm2d(64)
+    stem = isDeep ? Self.deepStem(inputChannels) : nil
+
+    let blocks = configuration.blocks.prefix(cut ?? configuration.blocks.count)
+    let expansion = configuration.isBottleneck ? 4 : 1
+    var dilator = Dilator(limit: outputStride, stride: 4)
+    var input = 64
+    var layers: [Sequential] = []
+    var channels: [Int] = [], strides: [Int] = []
+    for (index, depth) in blocks.enumerated() {
+      let width = 64 << index
+      let before = dilator.dilation
+      let (stride, dilation) = dilator.next(index == 0 ? 1 : 2)
+      let grid = index + 1 == blocks.count ? configuration.multiGrid : nil
+      let layer = Sequential()
+      for block in 0..<depth {
+        let contracts = block == 0 && configuration.contractsDilation && grid == nil
+        let rate = contracts ? before : dilation * (grid.map { $0[block % $0.count] } ?? 1)
+        layer.append(
+          ResidualBlock(
+            input, width, expansion: expansion, stride: block == 0 ? stride : 1, dilation: rate))
+        input = expansion * width
+      }
+      layers.append(layer)
+      channels.append(input)
+      strides.append(dilator.stride)
+    }
+    (self.layers, self.channels, self.strides) = (layers, channels, strides)
+    super.init()
+    Initialization.kaimingNormal(self, fanOut: true)
+  }
+
+  private static func deepStem(_ inputChannels: Int) -> Sequential {
+    Sequential {
+      Conv2d(inputChannels, 32, kernel: 3, stride: 2, bias: false)
+      BatchNorm2d(32)
+      ReLU()
+      Conv2d(32, 32, kernel: 3, bias: false)
+      BatchNorm2d(32)
+      ReLU()
+      Conv2d(32, 64, kernel: 3, bias: false)
+      BatchNorm2d(64)
+      ReLU()
+    }
+  }
+
+  public override var children: [(name: String, module: Module)] {
+    let first: [(String, Module?)] = [("conv1", conv1), ("bn1", bn1), ("stem", stem)]
+    return first.compactMap { name, module in module.map { (name, $0) } }
+      + layers.enumerated().map { ("layer\($0 + 1)", $1) }
+  }
+
+  /// The outputs of the stages.
+  public func features(_ x: Tensor) -> [Tensor] {
+    var x = stem?(x) ?? conv1?(x, bn1, .relu) ?? x
+    x = x.maxPool2d(3, stride: 2, padding: 1)
+    return layers.map { layer in
+      x = layer(x)
+      return x
+    }
+  }
+
+  public override func forward(_ x: Tensor) -> Tensor { features(x).last ?? x }
+
+  /// What leads to each map; the stem goes with the first.
+  public var stages: [[Module]] {
+    let first: [Module?] = [conv1, bn1, stem]
+    return layers.enumerated().map { ($0 == 0 ? first.compactMap { $0 } : []) + [$1] }
+  }
+}
+
+/// A few convolutions and the shortcut around them; the 3×3 that may stride is dilated.
+final class ResidualBlock: Layer {
+  let conv1: Conv2d, bn1: BatchNorm2d
+  let conv2: Conv2d, bn2: BatchNorm2d
+  let conv3: Conv2d?, bn3: BatchNorm2d?
+  let downsample: ConvNorm?
+
+  init(_ input: Int, _ width: Int, expansion: Int, stride: Int, dilation: Int) {
+    let output = expansion * width
+    if expansion > 1 {
+      conv1 = Conv2d(input, width, bias: false)
+      conv2 = Conv2d(width, width, kernel: 3, stride: stride, dilation: dilation, bias: false)
+      conv3 = Conv2d(width, output, bias: false)
+    } else {
+      // torchvision refuses dilation here; MMSegmentation dilates the first of both.
+      conv1 = Conv2d(input, width, kernel: 3, stride: stride, dilation: dilation, bias: false)
+      conv2 = Conv2d(width, width, kernel: 3, bias: false)
+      conv3 = nil
+    }
+    bn1 = BatchNorm2d(width)
+    bn2 = BatchNorm2d(width)
+    bn3 = expansion > 1 ? BatchNorm2d(output) : nil
+    downsample =
+      stride == 1 && input == output
+      ? nil : ConvNorm(input, output, kernel: 1, stride: stride, .none)
+  }
+
+  override func forward(_ x: Tensor) -> Tensor {
+    let shortcut = downsample?(x) ?? x
+    let y = conv1(x, bn1, .relu)
+    guard let conv3 else { return conv2(y, bn2, adding: shortcut, .relu) }
+    return conv3(conv2(y, bn2, .relu), bn3, adding: shortcut, .relu)
+  }
+}
+
+extension ResNet {
+  /// `resnet18` to `resnet152`.
+  static let entries = Configuration.named.mapValues { configuration in
+    BackboneEntry(outputStrides: [4, 8, 16, 32]) { options, section in
+      var configuration = configuration
+      configuration.hasDeepStem = try section.bool("deepStem", default: false)
+      configuration.contractsDilation = try section.bool("contractDilation", default: true)
+      if section.has("multiGrid") {
+        configuration.multiGrid = try section.ints("multiGrid", in: 1...64)
+        if configuration.multiGrid?.isEmpty == true {
+          throw section.invalid("multiGrid", "[]", expected: "at least one number")
+        }
+      }
+      return ResNet(
+        configuration, outputStride: options.outputStride,
+        cut: try section.optionalInt("cut", in: 1...configuration.blocks.count),
+        inputChannels: options.inputChannels)
+    }
+  }
+}
