@@ -87,8 +87,8 @@ extension Canvas {
   func fence(from a: Vector, to b: Vector, height: Float, _ dice: Dice) {
     var dice = dice
     var surface = Surface(dice.paint(), dice.pick(.rods, .rods, .netting))
-    surface.cell = Point(surface.pattern == .rods ? dice(0.16, 0.3) : dice(1.6, 2.6), height)
-    surface.opening.u = dice(0.35, 0.6)
+    surface.cell = Point(surface.pattern == .rods ? dice(0.2, 0.36) : dice(1.6, 2.6), height)
+    surface.opening.u = dice(0.4, 0.65)
     surface.second = surface.color
     let plane = Plane(origin: a, u: (b - a).normalized, v: Vector(0, 1, 0))
     let thing = owner(.fence)

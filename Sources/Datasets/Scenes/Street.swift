@@ -311,7 +311,7 @@ extension Street {
   private mutating func furnish(_ side: Side) {
     let x = side.sign * (side.kerb + 0.55)
     var z = dice(5, 11)
-    while z < 65 {
+    while z < 45 {
       if take(x, z, wide: 0.3, long: 0.3) {
         let at = place(x, z), own = dice.fork(), inward = -side.sign
         let reach = inward * dice(0.8, 2.6)
