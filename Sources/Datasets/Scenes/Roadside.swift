@@ -76,6 +76,15 @@ extension Canvas {
     let thing = owner(.wall), height = dice(1.5, 2.8)
     let surface = dice.wallSurface()
     block(from: a, to: b, depth: depth, height: height, surface, owner: thing)
+    let along = (b - a).normalized, length = (b - a).length, post = Surface(surface.color * 1.15)
+    let pillars = dice.chance(0.8)
+    var s: Float = 0
+    while pillars && s < length {
+      let foot = a + along * s - Vector(along.z, 0, -along.x) * 0.08
+      block(
+        from: foot, to: foot + along * 0.45, depth: depth, height: height + 0.25, post, owner: thing)
+      s += 3
+    }
     guard dice.chance(0.6) else { return }
     let up = Vector(0, height - 0.1, 0)
     block(
@@ -88,7 +97,7 @@ extension Canvas {
     var dice = dice
     var surface = Surface(dice.paint(), dice.pick(.rods, .rods, .netting))
     surface.cell = Point(surface.pattern == .rods ? dice(0.2, 0.36) : dice(1.6, 2.6), height)
-    surface.opening.u = dice(0.4, 0.65)
+    surface.opening.u = dice(0.45, 0.7)
     surface.second = surface.color
     let plane = Plane(origin: a, u: (b - a).normalized, v: Vector(0, 1, 0))
     let thing = owner(.fence)
