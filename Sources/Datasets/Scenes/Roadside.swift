@@ -82,7 +82,8 @@ extension Canvas {
     while pillars && s < length {
       let foot = a + along * s - Vector(along.z, 0, -along.x) * 0.08
       block(
-        from: foot, to: foot + along * 0.45, depth: depth, height: height + 0.25, post, owner: thing)
+        from: foot, to: foot + along * 0.45, depth: depth, height: height + 0.25, post, owner: thing
+      )
       s += 3
     }
     guard dice.chance(0.6) else { return }

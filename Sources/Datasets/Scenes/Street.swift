@@ -338,7 +338,7 @@ extension Street {
   private mutating func people(_ side: Side) {
     let middle = side.middle(of: .sidewalk) ?? side.sign * (side.kerb + 1)
     for _ in 0..<dice.count(1, 4) {
-      let z = dice(3.8, 17), group = dice.chance(0.4) ? dice.count(2, 4) : 1
+      let z = dice(5, 19), group = dice.chance(0.4) ? dice.count(2, 4) : 1
       for _ in 0..<group { stroll(middle + dice(-1, 1), z + dice(-1, 1)) }
     }
     if dice.chance(0.35) { stroll(side.sign * dice(0.5, side.kerb), dice(6, 18)) }
