@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Torch
 
 /// The command `atrous`.
 @main
@@ -22,6 +23,7 @@ struct Atrous: ParsableCommand {
     // A write past a limit is an error with a message, not the end of the process.
     signal(SIGXFSZ, SIG_IGN)
     signal(SIGPIPE, SIG_IGN)
+    Engine.keepFreedMemory()
     main(nil)
   }
 }
