@@ -13,6 +13,7 @@ struct Atrous: ParsableCommand {
       EvaluateCommand.self,
       PredictCommand.self,
       SummaryCommand.self,
+      ModelsCommand.self,
       ParityCommand.self,
       DoctorCommand.self,
     ])
