@@ -60,52 +60,21 @@ public struct ModelTable: Sendable {
       // In a list of all backbones those that cannot reach a stride are left out.
       if selection.backbones.isEmpty { strides = strides.filter(reached.contains) }
       for stride in strides {
+        let network = try shapesOnly { try CountedBackbone(backbone, stride, selection) }
         for head in heads {
-          let network = try shapesOnly { try Self.backbone(backbone, stride) }
-          let input = HeadInput(network, classes: selection.classes)
           // A pair that was asked for by name is refused by the builder, with what would do.
           let isAskedFor = !selection.backbones.isEmpty && !selection.heads.isEmpty
-          if !isAskedFor, let entry = Catalogue.heads[head], !entry.fits(input) {
+          if !isAskedFor, let entry = Catalogue.heads[head], !entry.fits(network.input) {
             refusals.append(
               Refusal(
                 backbone: backbone, outputStride: stride, head: head,
                 reason: "needs \(entry.needs ?? "other maps")"))
-            continue
+          } else {
+            rows.append(try shapesOnly { try network.row(head) })
           }
-          let (parameters, flops) = try shapesOnly {
-            try Self.count(selection, network, head, place: "\(backbone) at stride \(stride)")
-          }
-          rows.append(
-            Row(
-              backbone: backbone, outputStride: stride, head: head, parameters: parameters,
-              flops: flops))
         }
       }
     }
-  }
-
-  private static func backbone(_ name: String, _ stride: Int) throws -> any Backbone {
-    let section = try Section(
-      yaml: "{name: \(quoted(name)), outputStride: \(stride)}", named: "backbone \(name)")
-    return try ModelBuilder.backbone(section)
-  }
-
-  private static func count(
-    _ selection: Selection, _ backbone: any Backbone, _ head: String, place: String
-  ) throws -> (parameters: Int, flops: Int) {
-    let section = try Section(yaml: "{name: \(quoted(head))}", named: "head on \(place)")
-    let built = try ModelBuilder.head(section, on: backbone, classes: selection.classes)
-    let model = SegmentationModel(backbone, built.head, classes: selection.classes)
-    let counter = FlopCounter()
-    let image = Tensor(uninitialized: [1, 3, selection.height, selection.width])
-    model.train(false)
-    try attempt { withoutGradients { observing(counter) { _ = model.output(image) } } }
-    return (model.parameters.reduce(0) { $0 + $1.parameter.count }, counter.total)
-  }
-
-  /// A name of the command line as YAML.
-  private static func quoted(_ name: String) -> String {
-    "'" + name.replacing("'", with: "''").replacing("\n", with: " ") + "'"
   }
 
   /// The table as text.
@@ -136,4 +105,49 @@ public struct ModelTable: Sendable {
       + rows.map { "\($0.backbone),\($0.outputStride),\($0.head),\($0.parameters),\($0.flops)" })
       .joined(separator: "\n")
   }
+}
+
+/// A backbone and its maps, counted once for all heads on them.
+private struct CountedBackbone {
+  let name: String, stride: Int
+  let network: any Backbone
+  let image: Tensor, maps: [Tensor]
+  let parameters: Int, flops: Int
+  let input: HeadInput
+
+  init(_ name: String, _ stride: Int, _ selection: ModelTable.Selection) throws {
+    let section = try Section(
+      yaml: "{name: \(quoted(name)), outputStride: \(stride)}", named: "backbone \(name)")
+    let network = try ModelBuilder.backbone(section)
+    let image = Tensor(uninitialized: [1, 3, selection.height, selection.width])
+    network.train(false)
+    (maps, flops) = try counted { network.features(image) }
+    parameters = network.parameters.reduce(0) { $0 + $1.parameter.count }
+    input = HeadInput(network, classes: selection.classes)
+    (self.name, self.stride, self.network, self.image) = (name, stride, network, image)
+  }
+
+  func row(_ head: String) throws -> ModelTable.Row {
+    let section = try Section(
+      yaml: "{name: \(quoted(head))}", named: "head on \(name) at output stride \(stride)")
+    let built = try ModelBuilder.head(section, on: network, classes: input.classes).head
+    built.train(false)
+    let (_, own) = try counted { built.scores(maps, image: image) }
+    return ModelTable.Row(
+      backbone: name, outputStride: stride, head: head,
+      parameters: parameters + built.parameters.reduce(0) { $0 + $1.parameter.count },
+      flops: flops + own)
+  }
+}
+
+/// What `body` gives and the operations that it takes.
+private func counted<R>(_ body: () throws -> R) throws -> (R, flops: Int) {
+  let counter = FlopCounter()
+  let result = try attempt { try withoutGradients { try observing(counter, body) } }
+  return (result, counter.total)
+}
+
+/// A name of the command line as YAML.
+private func quoted(_ name: String) -> String {
+  "'" + name.replacing("'", with: "''").replacing("\n", with: " ") + "'"
 }

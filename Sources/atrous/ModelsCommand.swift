@@ -49,8 +49,12 @@ struct ModelsCommand: ParsableCommand {
       let table = try ModelTable(selection)
       if csv { return print(table.csv) }
       if !table.rows.isEmpty { print(table.text) }
-      let notes = Set(table.refusals.map { "\($0.head) \($0.reason): not on \($0.backbone)" })
-      if !notes.isEmpty { print("\n" + notes.sorted().joined(separator: "\n")) }
+      let notes = Dictionary(
+        grouping: table.refusals, by: { "\($0.head) \($0.reason); not on" })
+      for (note, refusals) in notes.sorted(by: { $0.key < $1.key }) {
+        let places = refusals.map { "\($0.backbone) at stride \($0.outputStride)" }
+        print("\n\(note) \(places.joined(separator: ", "))")
+      }
     }
   }
 }
