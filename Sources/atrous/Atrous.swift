@@ -15,6 +15,7 @@ struct Atrous: ParsableCommand {
       PredictCommand.self,
       ScenesCommand.self,
       SummaryCommand.self,
+      ModelsCommand.self,
       ParityCommand.self,
       DoctorCommand.self,
     ])
