@@ -23,6 +23,7 @@ final class Command {
 
   private let process: pid_t
   private let folder: String
+  private let limit = ContinuousClock.now + .seconds(120)
   private var status: Int32?
 
   /// Starts the command with these arguments.
@@ -88,19 +89,16 @@ final class Command {
   /// Sends a signal to the process if it is still there.
   func send(_ signal: Int32) { if isRunning { kill(process, signal) } }
 
-  /// Whether the process is still there.
+  /// Whether the process is still there; after two minutes it is not.
   var isRunning: Bool {
+    if status == nil && ContinuousClock.now > limit { kill(process, SIGKILL) }
     poll()
     return status == nil
   }
 
-  /// Waits for the end, for two minutes at most.
+  /// Waits for the end.
   func wait() -> Outcome {
-    let limit = ContinuousClock.now + .seconds(120)
-    while isRunning {
-      if ContinuousClock.now > limit { kill(process, SIGKILL) }
-      usleep(2000)
-    }
+    while isRunning { usleep(2000) }
     func text(_ name: String) -> String {
       String(
         decoding: FileManager.default.contents(atPath: "\(folder)/\(name)") ?? Data(), as: UTF8.self
