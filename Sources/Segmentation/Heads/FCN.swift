@@ -33,6 +33,9 @@ public final class FCN: Layer {
   private let dropout: Dropout
   private let classifier: Conv2d
 
+  /// The number of convolutions before the classifier.
+  var convolutionCount: Int { convs.count }
+
   /// A head from `input` channels to `classes` scores.
   public init(_ input: Int, classes: Int, _ configuration: Configuration = .init()) {
     let width = configuration.channels ?? max(1, input / 4)
