@@ -49,11 +49,11 @@ let package = Package(
     .target(name: "Imaging", dependencies: ["CSPNG", "CTurboJPEG", "CTIFF", "CWebP", "CCairo"]),
 
     .target(name: "Configuration", dependencies: ["Yams"]),
-    .target(name: "Checkpoints", dependencies: ["Torch"]),
+    .target(name: "Checkpoints", dependencies: ["Torch", "Configuration"]),
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
     .target(name: "Datasets", dependencies: ["Imaging", "Torch", "Configuration"]),
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
-    .target(name: "Training", dependencies: ["Evaluation"]),
+    .target(name: "Training", dependencies: ["Evaluation", "Checkpoints"]),
     .target(name: "Analysis", dependencies: ["Evaluation"]),
     .target(name: "Parity", dependencies: ["Training", "Analysis"]),
     .executableTarget(
@@ -66,7 +66,8 @@ let package = Package(
     .testTarget(name: "TorchTests", dependencies: ["Torch"]),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
-    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"]),
+    .testTarget(
+      name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
     .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
