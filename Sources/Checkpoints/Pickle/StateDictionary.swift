@@ -16,9 +16,9 @@ struct StateDictionary {
   ]
   /// How many dictionaries deep weights may lie.
   private static let maximumDepth = 6
-  /// A file's tensors may take this many times its size, which those that share memory can, …
+  /// A file's tensors may take this many times its size, since they can share memory.
   private static let maximumSharing = 4
-  /// … and this many bytes more.
+  /// A file's tensors may take this many bytes more.
   private static let slack = 16 << 20
 
   private let file: MappedFile
