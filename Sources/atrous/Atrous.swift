@@ -12,6 +12,7 @@ struct Atrous: ParsableCommand {
       TrainCommand.self,
       EvaluateCommand.self,
       PredictCommand.self,
+      ScenesCommand.self,
       SummaryCommand.self,
       ParityCommand.self,
       DoctorCommand.self,
