@@ -63,18 +63,20 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    // What several tests need: folders, tiny pictures, a tiny run.
+    .target(name: "TestSupport", dependencies: ["Datasets"], path: "Tests/TestSupport"),
     .testTarget(name: "TorchTests", dependencies: ["Torch"]),
-    .testTarget(name: "ImagingTests", dependencies: ["Imaging"]),
+    .testTarget(name: "ImagingTests", dependencies: ["Imaging", "TestSupport"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
     .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
     .testTarget(name: "ParityTests", dependencies: ["Parity"]),
-    .testTarget(name: "CommandTests", dependencies: ["atrous"]),
+    .testTarget(name: "CommandTests", dependencies: ["atrous", "Imaging", "TestSupport"]),
   ],
   cxxLanguageStandard: .cxx20
 )

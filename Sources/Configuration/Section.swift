@@ -374,7 +374,7 @@ extension Section {
         value = try Yams.compose(yaml: raw)
       } catch { throw ConfigurationError.badOverride(text) }
       root = try Self.set(
-        root, path.map(String.init), value ?? Node("", Tag(.null)), text)
+        root, path.map(String.init), value ?? Node("null", Tag(.null), .plain), text)
     }
     guard case .mapping(let mapping) = root else { throw ConfigurationError.badOverride("") }
     self.init(file: file, path: "", node: mapping)

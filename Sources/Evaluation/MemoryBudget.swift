@@ -42,18 +42,28 @@ public enum MemoryBudget {
     return nil
   }
 
+  /// What the control group still leaves.
   private static var groupLimit: Int? {
-    let file = "/sys/fs/cgroup/memory"
-    func read(_ name: String) -> Int? {
-      (try? String(contentsOfFile: name, encoding: .utf8))
-        .flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    func number(_ text: some StringProtocol) -> Int? {
+      Int(text.trimmingCharacters(in: .whitespacesAndNewlines))
     }
-    if let limit = read("/sys/fs/cgroup/memory.max") {
-      return limit - (read("/sys/fs/cgroup/memory.current") ?? 0)
+    func read(_ name: String) -> String? { try? String(contentsOfFile: name, encoding: .utf8) }
+    // The two versions of control groups call the same numbers differently.
+    for (folder, limit, used, cached) in [
+      ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file "),
+      (
+        "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
+        "total_inactive_file "
+      ),
+    ] {
+      guard let limit = read("\(folder)/\(limit)").flatMap(number) else { continue }
+      let used = read("\(folder)/\(used)").flatMap(number) ?? 0
+      // Pages of files that nobody uses count as used, but are given back to whoever asks.
+      let idle = (read("\(folder)/memory.stat") ?? "").split(separator: "\n")
+        .first { $0.hasPrefix(cached) }.flatMap { number($0.dropFirst(cached.count)) }
+      return max(0, limit - max(0, used - (idle ?? 0)))
     }
-    return read("\(file)/memory.limit_in_bytes").map {
-      $0 - (read("\(file)/memory.usage_in_bytes") ?? 0)
-    }
+    return nil
   }
 
   /// The bytes that text such as `4G`, `500M`, `2.5GiB` or `1000000` means.

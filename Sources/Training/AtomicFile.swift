@@ -19,11 +19,14 @@ public struct WriteError: Error, Sendable, Equatable, CustomStringConvertible {
 /// Writes files so that a reader sees the old one or the new one and nothing between, whatever
 /// happens on the way: into a neighbour first, which takes the name when it is safe on the disk.
 enum AtomicFile {
+  /// What the neighbour's name ends in.
+  static let suffix = ".part"
+
   /// Writes what `body` appends.
   ///
   /// - Throws: ``WriteError``; the neighbour is removed then.
   static func write(_ path: String, _ body: (Appender) throws -> Void) throws {
-    let neighbour = "\(path).\(ProcessInfo.processInfo.processIdentifier).part"
+    let neighbour = "\(path).\(ProcessInfo.processInfo.processIdentifier)\(suffix)"
     let descriptor = open(neighbour, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw WriteError(path) }
     do {

@@ -10,7 +10,6 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   case otherConfiguration(folder: String, key: String, before: String, now: String)
   case lossNotFinite(step: Int, value: String, learningRate: Double)
   case cropTooLarge(crop: String, image: String, size: String)
-  case finished(folder: String, steps: Int)
 
   /// The message for a person.
   public var description: String {
@@ -30,7 +29,6 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
     case .cropTooLarge(let crop, let image, let size):
       "train.augmentation: randomCrop \(crop) is larger than \(image), which is \(size) at most;"
         + " expected a smaller crop or a `pad: \(crop)` after it"
-    case .finished(let folder, let steps): "\(folder): all \(steps) iterations are done"
     }
   }
 }
@@ -43,6 +41,12 @@ struct RunFolder {
   }
 
   let path: String
+
+  /// What a run writes.
+  private static let files = [
+    Checkpoint.Name.last, Checkpoint.Name.best, Checkpoint.Name.record, Checkpoint.Name.log,
+    Checkpoint.Name.configuration,
+  ]
 
   func file(_ name: String) -> String { "\(path)/\(name)" }
 
@@ -63,11 +67,13 @@ struct RunFolder {
   func prepare(_ policy: Policy) throws {
     if policy == .refuse && holdsRun { throw RunError.exists(folder: path) }
     try make()
-    guard policy == .overwrite else { return }
-    for name in [
-      Checkpoint.Name.last, Checkpoint.Name.best, Checkpoint.Name.record, Checkpoint.Name.log,
-      Checkpoint.Name.configuration,
-    ] { unlink(file(name)) }
+    // A run that was killed while it wrote leaves a part of a file under another name.
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    for name in names
+    where name.hasSuffix(AtomicFile.suffix) && Self.files.contains(where: name.hasPrefix) {
+      unlink(file(name))
+    }
+    if policy == .overwrite { for name in Self.files { unlink(file(name)) } }
   }
 
   /// Makes the folder if need be, and sees that it can be written to.

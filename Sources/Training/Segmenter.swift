@@ -126,6 +126,15 @@ public struct Segmenter {
       throw DatasetError.emptyFolder(
         path: folder, expected: "images (\(FileSelection.pictures.joined(separator: ", ")))")
     }
+    // What is written is named after the image, so that two of one name would share a file.
+    var stems: [String: String] = [:]
+    for file in files {
+      let stem = (file as NSString).stem
+      if let other = stems.updateValue(file, forKey: stem) {
+        throw DatasetError.ambiguousPartner(
+          name: "\(folder)/\(stem)", files: ["\(folder)/\(other)", "\(folder)/\(file)"])
+      }
+    }
     return files.map { "\(folder)/\($0)" }
   }
 

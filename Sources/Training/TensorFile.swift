@@ -69,9 +69,9 @@ enum TensorFile {
         let dtype = names.first(where: { $0.value == type })?.key,
         let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int],
         offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1],
-        offsets[1] - offsets[0] == shape.reduce(1, *) * dtype.byteCount
+        offsets[1] - offsets[0] == byteCount(shape, dtype)
       else { throw FormatError(file: path, reason: "the entry of '\(name)' makes no sense") }
-      guard start + offsets[1] <= data.count else {
+      guard offsets[1] <= data.count - start else {
         throw FormatError(file: path, reason: "it ends before the data of '\(name)'")
       }
       tensors[name] = data.withUnsafeBytes { bytes in
@@ -81,6 +81,17 @@ enum TensorFile {
       }
     }
     return (tensors, texts)
+  }
+
+  /// The bytes that a tensor takes; nil for a shape that no tensor can have.
+  private static func byteCount(_ shape: [Int], _ dtype: DType) -> Int? {
+    var count = dtype.byteCount
+    for length in shape {
+      let product = count.multipliedReportingOverflow(by: length)
+      guard length >= 0, !product.overflow else { return nil }
+      count = product.partialValue
+    }
+    return count
   }
 
   private static func header(_ path: String) throws -> (

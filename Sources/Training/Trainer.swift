@@ -121,6 +121,9 @@ public final class Trainer {
         best = (meanIoU, at)
       }
     }
+    if existing == .resume && step == 0 {
+      monitor.message("\(output): holds no checkpoint; the run begins anew")
+    }
     log = try RunLog(folder.file(Checkpoint.Name.log), keepingUpTo: step)
     try AtomicFile.write(
       folder.file(Checkpoint.Name.configuration), Data(configuration.yaml.utf8))
@@ -132,6 +135,7 @@ public final class Trainer {
   ///   ``RunError/lossNotFinite(step:value:learningRate:)``.
   public func fit(shouldStop: () -> Bool = { false }) throws -> Outcome {
     monitor.begin(description)
+    if step == steps { monitor.message("all \(steps) iterations are done already") }
     model.train()
     while step < steps {
       let batches = loader.batches(epoch: step / loader.steps, from: step % loader.steps)

@@ -185,8 +185,8 @@ public struct TrainingSettings {
 
   init(_ section: Section) throws {
     switch (
-      try section.optionalInt("iterations", in: 1...Int.max),
-      try section.optionalInt("epochs", in: 1...Int.max)
+      try section.optionalInt("iterations", in: 1...longest),
+      try section.optionalInt("epochs", in: 1...longest)
     ) {
     case (let iterations?, nil): length = .iterations(iterations)
     case (nil, let epochs?): length = .epochs(epochs)
@@ -264,7 +264,7 @@ public struct TrainingSettings {
         finalDivisor: try section.double("finalDivisor", default: 10_000, in: 1...1e12))
     }
     return Schedule(
-      curve, warmUp: try section.int("warmUp", default: 0, in: 0...Int.max),
+      curve, warmUp: try section.int("warmUp", default: 0, in: 0...longest),
       warmUpStart: try section.double("warmUpStart", default: 0, in: 0...1),
       minimum: try section.double("minimum", default: 0, in: 0...1))
   }
@@ -310,6 +310,9 @@ public struct TrainingSettings {
     }
   }
 }
+
+/// The most iterations and epochs that can be meant; with more, their product would not be a number.
+private let longest = 1_000_000_000
 
 /// The section `evaluate`: how the network is scored.
 public struct EvaluationSettings: Sendable {

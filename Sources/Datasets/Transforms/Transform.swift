@@ -69,7 +69,10 @@ extension Transform {
       }
     }
     func check(_ size: Size, _ name: String) throws {
-      try check(size.width > 0 && size.height > 0, name, size.text, "at least 1×1")
+      let sides = 1...65_535
+      try check(
+        sides.contains(size.width) && sides.contains(size.height), name, size.text,
+        "at least 1×1, at most 65535×65535")
     }
     func check(probability: Double, _ name: String) throws {
       try check((0...1).contains(probability), name, probability, "0 to 1")
@@ -78,9 +81,13 @@ extension Transform {
     case .resize(let size, _): try check(size, "the size of resize")
     case .resizeToFit(let box, _): try check(box, "the box of resizeToFit")
     case .resizeShorterSide(let side, _):
-      try check(side > 0, "the side of resizeShorterSide", side, "at least 1")
+      try check(
+        (1...65_535).contains(side), "the side of resizeShorterSide", side,
+        "at least 1, at most 65535")
     case .randomResize(let ratio, let box, _):
-      try check(ratio.lowerBound > 0, "the ratio of randomResize", ratio, "above 0")
+      try check(
+        ratio.lowerBound > 0 && ratio.upperBound <= 100, "the ratio of randomResize", ratio,
+        "above 0, up to 100")
       if let box { try check(box, "the box of randomResize") }
     case .randomCrop(let size, let share):
       try check(size, "the size of randomCrop")
@@ -88,7 +95,9 @@ extension Transform {
     case .centerCrop(let size): try check(size, "the size of centerCrop")
     case .pad(let size, _): try check(size, "the size of pad")
     case .padToMultiple(let number, _):
-      try check(number > 0, "the number of padToMultiple", number, "at least 1")
+      try check(
+        (1...65_535).contains(number), "the number of padToMultiple", number,
+        "at least 1, at most 65535")
     case .horizontalFlip(let probability):
       try check(probability: probability, "the probability of horizontalFlip")
     case .verticalFlip(let probability):
@@ -103,11 +112,11 @@ extension Transform {
         (0...255).contains(settings.brightness), "the brightness of photometricDistortion",
         settings.brightness, "0 to 255")
       try check(
-        settings.contrast.lowerBound >= 0, "the contrast of photometricDistortion",
-        settings.contrast, "at least 0")
+        settings.contrast.lowerBound >= 0 && settings.contrast.upperBound.isFinite,
+        "the contrast of photometricDistortion", settings.contrast, "finite and at least 0")
       try check(
-        settings.saturation.lowerBound >= 0, "the saturation of photometricDistortion",
-        settings.saturation, "at least 0")
+        settings.saturation.lowerBound >= 0 && settings.saturation.upperBound.isFinite,
+        "the saturation of photometricDistortion", settings.saturation, "finite and at least 0")
       try check(
         (0...90).contains(settings.hue), "the hue of photometricDistortion", settings.hue, "0 to 90"
       )

@@ -1,0 +1,145 @@
+import Datasets
+import Foundation
+import Testing
+import Torch
+
+@testable import Training
+
+/// Scores (2, 4, 5, 6) and classes (2, 5, 6) that a few lines of Python make as well.
+private func example() -> (logits: Parameter, target: Tensor) {
+  let scores = (0..<240).map { (index: Int) -> Float in Float(sin(Double(index) * 0.37) * 3) }
+  let classes = (0..<60).map { (index: Int) -> Int64 in
+    index % 5 == 0 ? 255 : Int64(index * 7 % 4)
+  }
+  return (Parameter(Tensor(scores, [2, 4, 5, 6])), Tensor(classes, [2, 5, 6]))
+}
+
+private let weights = [0.5, 1, 2, 4]
+
+@Suite("Losses")
+struct LossTests {
+  /// Values and gradients of PyTorch 2.11.
+  ///
+  /// They are the loss, the sum of the gradient's absolute values, and the gradient of the second
+  /// score. Dice follows milesial's definition, written out in Python.
+  @Test(
+    "values and gradients are PyTorch's",
+    arguments: [
+      (Loss(.crossEntropy), 2.92795825, 1.54023576, 0.00457842369),
+      (Loss(.crossEntropy, classWeights: weights), 3.11979413, 1.59618807, 0.0097673033),
+      (Loss(.crossEntropy, labelSmoothing: 0.1), 2.92878556, 1.43381083, 0.00405758992),
+      (
+        Loss(.crossEntropy, classWeights: weights, labelSmoothing: 0.1), 3.11948824, 1.50696445,
+        0.00910952687
+      ),
+      (Loss(.dice), 0.772007823, 0.16310133, 0.00398755446),
+      (Loss(.crossEntropyDice(weight: 0.5)), 3.31396222, 1.62164259, 0.00657220092),
+    ])
+  func reference(loss: Loss, value: Double, gradientSum: Double, gradient: Double) throws {
+    let (logits, target) = example()
+    let result = loss(logits, target)
+    #expect(abs(result.detached().item - value) < 1e-5)
+    result.backward()
+    let gradients = try #require(logits.gradient).floats.map(Double.init)
+    #expect(abs(gradients.reduce(0) { $0 + abs($1) } - gradientSum) < 1e-5)
+    #expect(abs(gradients[1] - gradient) < 1e-7)
+  }
+
+  static let all = [
+    Loss(.crossEntropy), Loss(.crossEntropy, classWeights: weights, labelSmoothing: 0.1),
+    Loss(.dice), Loss(.crossEntropyDice(weight: 1)),
+  ]
+
+  @Test("scores at ignored pixels change neither value nor gradient", arguments: all)
+  func ignored(loss: Loss) throws {
+    let (logits, target) = example()
+    var values = logits.detached().floats
+    let classes = target.values(Int64.self)
+    for image in 0..<2 {
+      for pixel in 0..<30 where classes[image * 30 + pixel] == 255 {
+        for channel in 0..<4 { values[(image * 4 + channel) * 30 + pixel] += Float(channel * 9) }
+      }
+    }
+    let changed = Parameter(Tensor(values, [2, 4, 5, 6]))
+    let (first, second) = (loss(logits, target), loss(changed, target))
+    #expect(first.detached().item == second.detached().item)
+    first.backward()
+    second.backward()
+    let (a, b) = (try #require(logits.gradient).floats, try #require(changed.gradient).floats)
+    #expect(a == b)
+    for image in 0..<2 {
+      for pixel in 0..<30 where classes[image * 30 + pixel] == 255 {
+        for channel in 0..<4 { #expect(a[(image * 4 + channel) * 30 + pixel] == 0) }
+      }
+    }
+  }
+
+  @Test("a batch without a labelled pixel gives exactly 0 and a graph of zeros", arguments: all)
+  func nothingLabelled(loss: Loss) throws {
+    let (logits, _) = example()
+    let target = Tensor([Int64](repeating: 255, count: 60), [2, 5, 6])
+    let result = loss(logits, target)
+    #expect(result.detached().item == 0)
+    result.backward()
+    #expect(try #require(logits.gradient).floats.allSatisfy { $0 == 0 })
+  }
+
+  @Test("a perfect prediction has a loss near 0", arguments: all.filter { $0.labelSmoothing == 0 })
+  func perfect(loss: Loss) {
+    let target = Tensor((0..<16).map { Int64($0 % 4) }, [1, 4, 4])
+    var values = [Float](repeating: 0, count: 64)
+    for pixel in 0..<16 { values[pixel % 4 * 16 + pixel] = 50 }
+    #expect(loss(Tensor(values, [1, 4, 4, 4]), target).item < 1e-5)
+  }
+}
+
+@Suite("Schedules")
+struct ScheduleTests {
+  /// The factors of PyTorch's schedulers over 50 steps at steps 0, 1, 14, 15, 30 and 49.
+  @Test(
+    "factors are PyTorch's",
+    arguments: [
+      (
+        Schedule.Curve.oneCycle(),
+        [0.04, 0.05203460215272471, 1.0, 0.9979871550490316, 0.5671183644422961, 4e-06]
+      ),
+      (
+        .poly(),
+        [
+          1, 0.9819818665965753, 0.7440450757678327, 0.7254178469372199, 0.4383832905540869,
+          0.0295751527325663,
+        ]
+      ),
+      (
+        .cosine,
+        [
+          1, 0.9990133642141358, 0.8187119948743449, 0.7938926261462367, 0.34549150281252644,
+          0.0009866357858642205,
+        ]
+      ),
+    ])
+  func reference(curve: Schedule.Curve, expected: [Double]) {
+    let schedule = Schedule(curve)
+    for (step, factor) in zip([0, 1, 14, 15, 30, 49], expected) {
+      #expect(abs(schedule.factor(step: step, of: 50) - factor) < 1e-12)
+    }
+  }
+
+  @Test("steps divide at their milestones")
+  func steps() {
+    let schedule = Schedule(.step(milestones: [10, 20], gamma: 0.1))
+    #expect(schedule.factor(step: 9, of: 30) == 1)
+    #expect(abs(schedule.factor(step: 10, of: 30) - 0.1) < 1e-15)
+    #expect(abs(schedule.factor(step: 29, of: 30) - 0.01) < 1e-15)
+  }
+
+  @Test("a warm-up rises to 1 and the curve begins after it")
+  func warmUp() {
+    let schedule = Schedule(.poly(), warmUp: 4, warmUpStart: 0.2, minimum: 0.05)
+    let factors = (0..<4).map { schedule.factor(step: $0, of: 20) }
+    #expect(factors == factors.sorted())
+    #expect(factors[0] > 0.2 && factors[3] < 1)
+    #expect(schedule.factor(step: 4, of: 20) == 1)
+    #expect(schedule.factor(step: 19, of: 20) >= 0.05)
+  }
+}
