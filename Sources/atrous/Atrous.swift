@@ -14,6 +14,7 @@ struct Atrous: ParsableCommand {
       PredictCommand.self,
       ScenesCommand.self,
       SummaryCommand.self,
+      ModelsCommand.self,
       ParityCommand.self,
       DoctorCommand.self,
     ])
