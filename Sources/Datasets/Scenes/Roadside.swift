@@ -88,7 +88,7 @@ extension Canvas {
     var dice = dice
     var surface = Surface(dice.paint(), dice.pick(.rods, .rods, .netting))
     surface.cell = Point(surface.pattern == .rods ? dice(0.16, 0.3) : dice(1.6, 2.6), height)
-    surface.opening.u = dice(0.3, 0.55)
+    surface.opening.u = dice(0.35, 0.6)
     surface.second = surface.color
     let plane = Plane(origin: a, u: (b - a).normalized, v: Vector(0, 1, 0))
     let thing = owner(.fence)

@@ -47,7 +47,7 @@ public struct SceneRenderer: Sendable {
     var dice = Dice(seed: seed, index: index)
     let width = size.width * Self.samples, height = size.height * Self.samples
     let camera = Camera(
-      height: dice(1.3, 2.1), focal: Float(width) * dice(0.72, 0.95),
+      height: dice(1.3, 2.1), focal: Float(width) * dice(0.75, 1),
       centerX: Float(width) * dice(0.42, 0.58), horizon: Float(height) * dice(0.4, 0.54))
     let light = Lighting(&dice)
     let canvas = Canvas(width: width, height: height, camera: camera, light: light)
@@ -108,7 +108,7 @@ private struct Film {
 
   init(_ dice: inout Dice) {
     gain = RGB(dice(0.94, 1.06), 1, dice(0.92, 1.08)) * dice(0.6, 1.15)
-    noise = dice(0.01, 0.035)
+    noise = dice(0.006, 0.025)
     seed = dice.seed()
   }
 

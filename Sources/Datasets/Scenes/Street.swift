@@ -36,7 +36,7 @@ struct Side {
   init(sign: Float, kerb: Float, _ dice: inout Dice) {
     self.sign = sign
     self.kerb = kerb
-    let pavement: Strip = (.sidewalk, dice(1.8, 4), dice.paving(laid: 0.55))
+    let pavement: Strip = (.sidewalk, dice(2, 4), dice.paving(laid: 0.75))
     let verge: Strip = (.terrain, dice(1.2, 4.5), dice.ground())
     var stone = Surface(pavement.surface.color.mixed(RGB(0.6), 0.5), .bricks)
     stone.cell = Point(0.25, 1)
@@ -65,7 +65,7 @@ extension Dice {
 
   /// Grass, or the soil and gravel between it.
   mutating func ground() -> Surface {
-    var surface = Surface(chance(0.8) ? foliage() : pavement())
+    var surface = Surface(chance(0.9) ? foliage() : pavement())
     surface.grain = self(0.2, 0.45)
     surface.size = self(0.1, 0.4)
     surface.seed = seed()
@@ -88,7 +88,7 @@ struct Street {
     bend = self.dice.chance(0.4) ? 0 : self.dice(-0.0022, 0.0022)
     left = Side(sign: -1, kerb: self.dice(4.8, 9), &self.dice)
     right = Side(sign: 1, kerb: self.dice(1.9, 5.5), &self.dice)
-    road = self.dice.paving(laid: 0.12)
+    road = self.dice.paving(laid: 0.06)
     for side in [left, right] { lineUp(side) }
     traffic()
     for side in [left, right] {
@@ -164,7 +164,7 @@ extension Street {
       let up = Vector(0, 2, 0)
       add(middle, solid: [a, b, a + up, b + up]) { $0.wall(from: a, to: b, depth: 0.35, own) }
     case ..<0.8:
-      let height = dice(1.1, 2.2)
+      let height = dice(1.2, 2.4)
       add(middle) { $0.fence(from: a, to: b, height: height, own) }
     case ..<0.92:
       let height = dice(1, 2.4), up = Vector(0, height, 0)
@@ -221,8 +221,8 @@ extension Street {
     if kind.isCycle && dice.chance(0.6) {
       x = oncoming ? -left.kerb + 0.7 : max(right.kerb - 0.7, 1.2)
     }
-    let start: Float = abs(x) > 1.5 ? 3.5 : 6
-    let z = (near ? dice(start, start + 13) : dice(16, 70)) + kind.length / 2
+    let start: Float = abs(x) > 1.5 || kind.isCycle ? 3.2 : 6
+    let z = (near ? dice(start, start + (kind.isCycle ? 7 : 13)) : dice(16, 70)) + kind.length / 2
     guard take(x, z, wide: kind.width, long: kind.length) else { return false }
     let turn = oncoming ? Float.pi : 0
     stand(kind, x, z, yaw: turn + 2 * bend * z + dice(-0.04, 0.04), ridden: true)
@@ -337,11 +337,11 @@ extension Street {
   /// Fills the pavement with people, alone and in groups, and with parked cycles.
   private mutating func people(_ side: Side) {
     let middle = side.middle(of: .sidewalk) ?? side.sign * (side.kerb + 1)
-    for _ in 0..<dice.count(0, 4) {
-      let z = dice(4.5, 34), group = dice.chance(0.3) ? dice.count(2, 4) : 1
+    for _ in 0..<dice.count(1, 4) {
+      let z = dice(4, 22), group = dice.chance(0.4) ? dice.count(2, 4) : 1
       for _ in 0..<group { stroll(middle + dice(-1, 1), z + dice(-1, 1)) }
     }
-    if dice.chance(0.35) { stroll(side.sign * dice(0.5, side.kerb), dice(8, 28)) }
+    if dice.chance(0.35) { stroll(side.sign * dice(0.5, side.kerb), dice(6, 18)) }
     guard dice.chance(0.7) else { return }
     let kind: Vehicle = dice.chance(0.75) ? .bicycle : .motorcycle
     var z = dice(4, 16)
