@@ -6,6 +6,9 @@ import Foundation
   import Darwin
 #endif
 
+/// The most bytes that an image file may have: 4 GiB.
+private let largestFile = 1 << 32
+
 /// The bytes of a file.
 ///
 /// - Throws: ``ImageError/unreadable(file:reason:)`` if it is absent, a folder or not permitted.
@@ -21,6 +24,10 @@ func readFile(_ path: String) throws -> [UInt8] {
     throw ImageError.unreadable(file: path, reason: "it is a folder")
   }
   let expected = max(0, Int(status.st_size))
+  guard expected <= largestFile else {
+    throw ImageError.unreadable(
+      file: path, reason: "it has \(expected) bytes, more than an image may have (\(largestFile))")
+  }
   var failure: Int32 = 0
   let bytes = [UInt8](unsafeUninitializedCapacity: expected) { buffer, count in
     count = 0

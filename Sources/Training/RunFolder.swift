@@ -81,11 +81,9 @@ struct RunFolder {
   ///
   /// - Throws: ``RunError/notWritable(folder:reason:)``.
   func make() throws {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw RunError.notWritable(folder: path, reason: Self.reason(error))
+    let code = Self.makeFolder(path)
+    guard code == 0 else {
+      throw RunError.notWritable(folder: path, reason: String(cString: strerror(code)))
     }
     do {
       try AtomicFile.write(file(".writable"), Data())
@@ -95,12 +93,22 @@ struct RunFolder {
     }
   }
 
-  private static func reason(_ error: any Error) -> String {
-    let inner = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-    if let inner, inner.domain == NSPOSIXErrorDomain {
-      return String(cString: strerror(Int32(inner.code)))
+  /// Makes a folder with those above it; 0, or the system's code of why it cannot be.
+  ///
+  /// Foundation's function does not tell the reason on every platform.
+  private static func makeFolder(_ path: String) -> Int32 {
+    guard mkdir(path, 0o777) != 0 else { return 0 }
+    let code = errno
+    if code == EEXIST {
+      var isFolder: ObjCBool = false
+      _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      return isFolder.boolValue ? 0 : ENOTDIR
     }
-    return error.localizedDescription
+    let parent = (path as NSString).deletingLastPathComponent
+    guard code == ENOENT, !parent.isEmpty, parent != path else { return code }
+    let above = makeFolder(parent)
+    guard above == 0 else { return above }
+    return mkdir(path, 0o777) == 0 || errno == EEXIST ? 0 : errno
   }
 
   /// Refuses to go on with another configuration than the run began with.

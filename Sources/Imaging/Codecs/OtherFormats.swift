@@ -50,7 +50,8 @@ enum PNM: Codec {
         value = 10 * value + Int(bytes[position] - 0x30)
         position += 1
       }
-      guard position > start else {
+      // A number ends at white space; one of more digits is none that an image has.
+      guard position > start, position < bytes.count, bytes[position] <= 0x20 else {
         throw ImageError.damaged(file: file, format: "PNM", reason: "its header is not valid")
       }
       return value

@@ -32,7 +32,8 @@ enum PNG: Codec {
       case 4:
         throw ImageError.notLabels(file: file, found: "a grey PNG with opacity")
       case let kind:
-        guard let colors else {
+        // A table lists colours of 8 bits; rounding to them would invent matches.
+        guard let colors, depth == 8 else {
           throw ImageError.notLabels(
             file: file, found: "a coloured PNG (\(kind == 6 ? "RGBA" : "RGB"), \(depth) bits)")
         }

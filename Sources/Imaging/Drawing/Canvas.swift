@@ -10,7 +10,7 @@ public final class Canvas {
   /// The columns and rows.
   public let size: Size
 
-  /// A canvas of one colour.
+  /// A canvas of one colour, at most 32,767 pixels a side, which is Cairo's limit.
   public init(_ size: Size, background: Color = Color(255, 255, 255)) {
     self.size = size
     surface = cairo_image_surface_create(

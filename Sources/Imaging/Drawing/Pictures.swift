@@ -56,11 +56,29 @@ extension Image {
   /// The picture with a legend below it.
   public func withLegend(_ entries: [LegendEntry]) -> Image {
     guard !entries.isEmpty else { return self }
-    let legend = Image.legend(entries, width: max(width, 160))
-    let canvas = Canvas(Size(width: max(width, legend.width), height: height + legend.height))
-    canvas.draw(self, x: 0, y: 0)
-    canvas.draw(legend, x: 0, y: height)
-    return canvas.image
+    let legend = Image.legend(entries, width: min(max(width, 160), 4096))
+    var sheet = Image.sheet(
+      Size(width: max(width, legend.width), height: height + legend.height))
+    sheet.paste(self, x: 0, y: 0)
+    sheet.paste(legend, x: 0, y: height)
+    return sheet
+  }
+
+  /// An empty sheet to paste on: pictures may be larger than a ``Canvas`` can be.
+  private static func sheet(_ size: Size) -> Image {
+    Image(
+      width: size.width, height: size.height,
+      pixels: [UInt8](repeating: 255, count: size.width * size.height * 3))
+  }
+
+  /// Copies a picture to (x, y) of this RGB picture, into which it must fit.
+  private mutating func paste(_ other: Image, x: Int, y: Int) {
+    let source = other.rgb
+    for row in 0..<source.height {
+      let (from, to) = (row * source.width * 3, ((y + row) * width + x) * 3)
+      pixels.replaceSubrange(
+        to..<to + source.width * 3, with: source.pixels[from..<from + source.width * 3])
+    }
   }
 
   /// Colours and names in as many columns as fit into `width`.
@@ -88,12 +106,14 @@ extension Image {
     let width = (parts.map(\.image.width).max() ?? 1) + gap
     let height = (parts.map(\.image.height).max() ?? 1) + caption + gap
     let rows = (parts.count + columns - 1) / columns
-    let canvas = Canvas(Size(width: columns * width + gap, height: rows * height))
+    var sheet = Image.sheet(Size(width: columns * width + gap, height: rows * height))
     for (index, part) in parts.enumerated() {
       let (x, y) = (gap + index % columns * width, index / columns * height)
-      canvas.text(part.caption, x: Double(x), y: Double(y + 16), size: 13)
-      canvas.draw(part.image, x: x, y: y + caption)
+      let label = Canvas(Size(width: min(width, 1024), height: caption))
+      label.text(part.caption, x: 0, y: 16, size: 13)
+      sheet.paste(label.image, x: x, y: y)
+      sheet.paste(part.image, x: x, y: y + caption)
     }
-    return canvas.image.withLegend(legend)
+    return sheet.withLegend(legend)
   }
 }
