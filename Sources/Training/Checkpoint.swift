@@ -65,6 +65,7 @@ public enum CheckpointError: Error, CustomStringConvertible {
   case noRecord(file: String)
   case anotherNetwork(file: String, report: String)
   case incomplete(file: String, reason: String)
+  case unknownConvention(name: String, known: [String])
 
   /// The message for a person.
   public var description: String {
@@ -76,6 +77,8 @@ public enum CheckpointError: Error, CustomStringConvertible {
     case .anotherNetwork(let file, let report):
       "\(file): holds the weights of another network than the configuration describes: \(report)"
     case .incomplete(let file, let reason): "\(file): cannot be resumed from: \(reason)"
+    case .unknownConvention(let name, let known):
+      "no names '\(name)' for this network; expected \(known.joined(separator: " or "))"
     }
   }
 }
@@ -100,7 +103,7 @@ public struct Checkpoint {
     static let configuration = "config.yaml"
   }
 
-  private static let metadataKey = "atrous"
+  static let metadataKey = "atrous"
 
   /// Reads a checkpoint file, or the best checkpoint of a run's folder, or else its last.
   ///
@@ -213,7 +216,8 @@ public struct Checkpoint {
     let section = try Section(yaml: record.configuration, named: file, overrides: overrides)
     let model = try withPreservedRandomState {
       try attempt {
-        try ModelBuilder.build(section.section("model"), classes: record.classes.count)
+        try ModelBuilder.build(
+          section.section("model"), classes: record.classes.count, pretrained: false)
       }
     }
     model.useChannelsLast()

@@ -15,6 +15,8 @@ struct Atrous: ParsableCommand {
       ScenesCommand.self,
       SummaryCommand.self,
       ModelsCommand.self,
+      ImportCommand.self,
+      ExportCommand.self,
       ParityCommand.self,
       DoctorCommand.self,
     ])

@@ -25,14 +25,14 @@ public struct NamingConvention: Sendable {
     theirs = state
   }
 
-  /// The conventions that networks of any kind may have in a file.
-  static let all: [NamingConvention] = [
+  /// The conventions for parts of networks: backbones and classifiers of images.
+  static let ofParts: [NamingConvention] = [
     .init("torchvision") { $0 },
-    .init("torchvision before 0.3") { dottedDenseLayers($0) },
+    .init("torchvision-2017") { dottedDenseLayers($0) },
     .init("timm", state: InvertedResidualNames.timm),
     .init("timm", state: ConvNeXtNames.timm),
     .init("timm") { timmDeepStem($0) },
-    .init("EfficientNet-PyTorch", state: InvertedResidualNames.efficientNetPyTorch),
+    .init("efficientnet-pytorch", state: InvertedResidualNames.efficientNetPyTorch),
   ]
 
   /// `denselayer3.norm1` as `denselayer3.norm.1`, as the first files of DenseNet have it.
@@ -51,5 +51,27 @@ public struct NamingConvention: Sendable {
     guard name.hasPrefix("stem.") else { return name }
     let rest = name.dropFirst("stem.".count)
     return rest.hasPrefix("7.") ? "bn1." + rest.dropFirst(2) : "conv1." + rest
+  }
+}
+
+extension NamingConvention {
+  /// The conventions for a whole segmentation network, ours first.
+  public static func conventions(of model: SegmentationModel) -> [NamingConvention] {
+    var conventions = [NamingConvention("torchvision") { $0 }]
+    if let head = model.classifier as? DenseASPP {
+      conventions.append(
+        .init("denseaspp-2018", Convention.denseASPP2018(head.configuration.dilations)))
+    }
+    if model.backbone is UNet { conventions.append(.init("milesial", Convention.milesial)) }
+    return conventions
+  }
+
+  /// The state of a module under the names of this convention.
+  public func state(of module: Module) -> [(name: String, tensor: Tensor)] {
+    let state = module.state
+    let names = Dictionary(
+      theirs(state.map { ($0.name, $0.tensor.shape) }).map { ($0.ours, $0.theirs) },
+      uniquingKeysWith: { first, _ in first })
+    return state.compactMap { entry in names[entry.name].map { ($0, entry.tensor) } }
   }
 }

@@ -112,7 +112,7 @@ public struct WeightImport {
   ) -> [(part: String, state: [NamingConvention.StateEntry], conventions: [NamingConvention])] {
     let state = module.state.map { (name: $0.name, shape: $0.tensor.shape) }
     guard let model = module as? SegmentationModel else {
-      return [("", state, NamingConvention.all)]
+      return [("", state, NamingConvention.ofParts)]
     }
     let head = "backbone."
     let backbone = state.compactMap { entry in
@@ -121,7 +121,7 @@ public struct WeightImport {
     }
     return [
       ("", state, NamingConvention.conventions(of: model)),
-      ("backbone", backbone, NamingConvention.all),
+      ("backbone", backbone, NamingConvention.ofParts),
     ]
   }
 
@@ -159,17 +159,5 @@ public struct WeightImport {
             pairs: named.map { (path + $0.ours, $0.theirs) }, fitting: fitting)
         }
     }
-  }
-}
-
-extension NamingConvention {
-  /// The conventions that a segmentation network as a whole may have in a file.
-  static func conventions(of model: SegmentationModel) -> [NamingConvention] {
-    var conventions = [NamingConvention("Atrous or torchvision") { $0 }]
-    if let head = model.classifier as? DenseASPP {
-      conventions.append(
-        .init("DenseASPP of 2018", Convention.denseASPP2018(head.configuration.dilations)))
-    }
-    return conventions
   }
 }
