@@ -56,6 +56,8 @@ public struct WeightImport {
     self.module = module
     var report = module.loadReport(self.file.shapes)
     let used = Set(pairs.map(\.theirs))
+    // Counters of batches that old files lack.
+    report.loaded = report.loaded.filter { found[$0] != nil }
     report.unexpected = file.entries.map(\.name).filter { !used.contains($0) }
     self.report = report
     names = pairs.filter { found[$0.ours] != nil }
