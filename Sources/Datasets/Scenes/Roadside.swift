@@ -76,6 +76,16 @@ extension Canvas {
     let thing = owner(.wall), height = dice(1.5, 2.8)
     let surface = dice.wallSurface()
     block(from: a, to: b, depth: depth, height: height, surface, owner: thing)
+    let along = (b - a).normalized, length = (b - a).length, post = Surface(surface.color * 1.15)
+    let pillars = dice.chance(0.8)
+    var s: Float = 0
+    while pillars && s < length {
+      let foot = a + along * s - Vector(along.z, 0, -along.x) * 0.08
+      block(
+        from: foot, to: foot + along * 0.45, depth: depth, height: height + 0.25, post, owner: thing
+      )
+      s += 3
+    }
     guard dice.chance(0.6) else { return }
     let up = Vector(0, height - 0.1, 0)
     block(
@@ -86,9 +96,10 @@ extension Canvas {
   /// A fence that one sees through.
   func fence(from a: Vector, to b: Vector, height: Float, _ dice: Dice) {
     var dice = dice
-    var surface = Surface(dice.paint(), dice.pick(.rods, .rods, .netting))
-    surface.cell = Point(surface.pattern == .rods ? dice(0.16, 0.3) : dice(1.6, 2.6), height)
-    surface.opening.u = dice(0.35, 0.6)
+    var surface = Surface(
+      dice.pick(RGB(0.07), RGB(0.85), dice.paint()), dice.pick(.rods, .rods, .rods, .netting))
+    surface.cell = Point(surface.pattern == .rods ? dice(0.3, 0.5) : dice(1.6, 2.6), height)
+    surface.opening.u = dice(0.4, 0.6)
     surface.second = surface.color
     let plane = Plane(origin: a, u: (b - a).normalized, v: Vector(0, 1, 0))
     let thing = owner(.fence)
@@ -141,7 +152,7 @@ extension Canvas {
   func lamp(at origin: Vector, reach: Float, _ dice: Dice) {
     var dice = dice
     let plane = Plane.facing(origin), height = dice(4.5, 8), color = dice.paint()
-    post(plane, height: height, width: dice(0.2, 0.32), color)
+    post(plane, height: height, width: dice(0.22, 0.36), color)
     guard dice.chance(0.75) else { return }
     let thing = owner(.pole)
     fill(
@@ -176,7 +187,7 @@ extension Canvas {
       return
     }
     let low = dice(2, 2.5), r = dice(0.42, 0.58), v = low + r
-    post(plane, height: v + 0.2, width: dice(0.12, 0.2), RGB(dice(0.3, 0.65)))
+    post(plane, height: v + 0.2, width: dice(0.16, 0.26), RGB(dice(0.3, 0.65)))
     let corners = dice.pick(3, 4, 14, 14, 8), turn: Float = corners == 4 || corners == 8 ? 0.5 : 0
     let flip: Float = corners == 3 && dice.chance(0.6) ? -1 : 1
     put(ellipse(0, v, r, r * flip, corners: corners, turn: turn), edge)

@@ -47,7 +47,7 @@ public struct SceneRenderer: Sendable {
     var dice = Dice(seed: seed, index: index)
     let width = size.width * Self.samples, height = size.height * Self.samples
     let camera = Camera(
-      height: dice(1.3, 2.1), focal: Float(width) * dice(0.75, 1),
+      height: dice(1.3, 2.1), focal: Float(width) * dice(0.95, 1.2),
       centerX: Float(width) * dice(0.42, 0.58), horizon: Float(height) * dice(0.4, 0.54))
     let light = Lighting(&dice)
     let canvas = Canvas(width: width, height: height, camera: camera, light: light)

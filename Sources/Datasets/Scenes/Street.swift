@@ -122,7 +122,7 @@ struct Street {
 extension Street {
   /// Lines the side with houses, walls, fences, hedges and trees, one after the other.
   private mutating func lineUp(_ side: Side) {
-    let urban = dice(0.1, 0.8)
+    let urban = dice(0.05, 0.7)
     var z: Float = -6
     while z < 100 {
       let length = dice(7, 19), end = z + length
@@ -160,7 +160,7 @@ extension Street {
     let own = dice.fork()
     let middle = (z0 + z1) / 2
     switch dice.unit() {
-    case ..<0.4:
+    case ..<0.38:
       let up = Vector(0, 2, 0)
       add(middle, solid: [a, b, a + up, b + up]) { $0.wall(from: a, to: b, depth: 0.35, own) }
     case ..<0.8:
@@ -311,7 +311,7 @@ extension Street {
   private mutating func furnish(_ side: Side) {
     let x = side.sign * (side.kerb + 0.55)
     var z = dice(5, 11)
-    while z < 65 {
+    while z < 36 {
       if take(x, z, wide: 0.3, long: 0.3) {
         let at = place(x, z), own = dice.fork(), inward = -side.sign
         let reach = inward * dice(0.8, 2.6)
@@ -338,7 +338,7 @@ extension Street {
   private mutating func people(_ side: Side) {
     let middle = side.middle(of: .sidewalk) ?? side.sign * (side.kerb + 1)
     for _ in 0..<dice.count(1, 4) {
-      let z = dice(4, 22), group = dice.chance(0.4) ? dice.count(2, 4) : 1
+      let z = dice(4.5, 17), group = dice.chance(0.4) ? dice.count(2, 4) : 1
       for _ in 0..<group { stroll(middle + dice(-1, 1), z + dice(-1, 1)) }
     }
     if dice.chance(0.35) { stroll(side.sign * dice(0.5, side.kerb), dice(6, 18)) }

@@ -162,9 +162,9 @@ struct Surface {
       let column = whole(u / cell.u + shift)
       let s = u / cell.u + shift - Float(column), t = v / cell.v - Float(row)
       let fade = cell.v / (cell.v + pixel * 2)
-      let joint = s * cell.u < 0.03 + pixel * 0.3 || t * cell.v < 0.03 + pixel * 0.3
+      let joint = s * cell.u < 0.04 + pixel * 0.3 || t * cell.v < 0.04 + pixel * 0.3
       if joint { return (color.mixed(second, 0.6 * fade) * tone, 1) }
-      return (color * (tone + (hash(column, row, seed) - 0.5) * 0.25 * fade), 1)
+      return (color * (tone + (hash(column, row, seed) - 0.5) * 0.4 * fade), 1)
     case .boards:
       let column = whole(u / cell.u)
       let s = u / cell.u - Float(column)
@@ -183,15 +183,15 @@ struct Surface {
       return (foliage(leaves, 0.65 + 0.4 * v / cell.v), 1)
     case .rods:
       let s = u / cell.u - Float(whole(u / cell.u))
-      let rail = v > cell.v - 0.1 || (v > 0.12 && v < 0.22)
+      let rail = v > cell.v - 0.2 || (v > 0.15 && v < 0.3)
       let post = u / (cell.u * 8) - Float(whole(u / (cell.u * 8))) < 0.08
       return (color * tone, rail || post || s < opening.u ? 1 : 0)
     case .netting:
       let post = u / cell.u - Float(whole(u / cell.u)) < 0.14 / cell.u
-      if post || v > cell.v - 0.08 { return (color * tone, 1) }
+      if post || v > cell.v - 0.12 { return (color * tone, 1) }
       let p = (u + v) * 5, q = (u - v) * 5
       let wire = p - Float(whole(p)) < 0.25 || q - Float(whole(q)) < 0.25
-      return (second * tone, wire ? 0.55 : 0.12)
+      return (second * tone, wire ? 0.9 : 0.45)
     case .spokes:
       let d = (u * u + v * v).squareRoot() / cell.u
       return (d > 0.82 ? color * tone : second, d > 0.82 || d < 0.14 ? 1 : 0.3)
