@@ -97,9 +97,9 @@ public enum ModelBuilder {
       let others = Catalogue.heads.filter { $0.value.fits(input) }.keys.sorted()
       throw section.invalid(
         "name", "'\(name)'",
-        expected: "\(entry.needs ?? "other maps"), which output strides"
-          + " \(input.strides.map(String.init).joined(separator: ", ")) do not offer;"
-          + " these do for \(others.joined(separator: ", "))")
+        expected: "a head for maps of output strides"
+          + " \(input.strides.map(String.init).joined(separator: ", "))"
+          + " (\(others.joined(separator: ", "))): \(name) needs \(entry.needs ?? "other maps")")
     }
     let head = try entry.make(input, section)
     try setMomentum(of: head, section)

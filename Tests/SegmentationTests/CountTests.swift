@@ -30,7 +30,10 @@ struct CountTests {
       ("densenet121, cut: 3", 4_267_392),
     ])
   func backbones(_ yaml: String, _ count: Int) throws {
-    try shapesOnly { #expect(try backbone("{name: \(yaml)}").parameterCount == count) }
+    try shapesOnly {
+      let network = try backbone("{name: \(yaml)}")
+      #expect(network.parameterCount == count)
+    }
   }
 
   @Test(
