@@ -157,8 +157,8 @@ struct WeightTests {
   @Test("of EfficientNet-Lite load under the names of its PyTorch port")
   func lite() throws {
     let lite = try backbone("{name: efficientnet_lite0}")
-    let tensors = redrawn(lite) { Convention.efficientNetLite("features." + $0) }
-    #expect(tensors.contains { $0.name == "_blocks.15._project_conv.weight" })
+    let names = NamingConvention.efficientNetPyTorch.names(of: lite)
+    let tensors = redrawn(lite) { names[$0] }
     try expectLoads(lite, tensors, as: "efficientnet-pytorch")
   }
 

@@ -8,6 +8,8 @@ import Torch
 enum Safetensors {
   /// The longest header that the reference reads.
   static let maximumHeader = 100_000_000
+  /// The most tensors and texts that a file may have.
+  static let maximumEntries = 1 << 18
 
   private static let types: [String: DType] = [
     "F64": .float64, "F32": .float32, "F16": .float16, "BF16": .bfloat16, "I64": .int64,
@@ -152,12 +154,18 @@ private struct HeaderParser {
       throw fault("there is no '{'")
     }
     try object { parser, name in
+      guard names.count + parser.metadata.count < Safetensors.maximumEntries else {
+        throw parser.fault("more than \(Safetensors.maximumEntries) entries follow")
+      }
       guard names.insert(name).inserted else {
         throw parser.fault("the name '\(name.printable)' comes a second time")
       }
       if name == "__metadata__" {
         try parser.object { parser, key in
           let text = try parser.string()
+          guard parser.metadata.count < Safetensors.maximumEntries else {
+            throw parser.fault("more than \(Safetensors.maximumEntries) texts follow")
+          }
           guard parser.metadata.updateValue(text, forKey: key) == nil else {
             throw parser.fault("the metadata '\(key.printable)' comes a second time")
           }

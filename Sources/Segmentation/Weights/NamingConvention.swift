@@ -32,8 +32,13 @@ public struct NamingConvention: Sendable {
     .init("timm", state: InvertedResidualNames.timm),
     .init("timm", state: ConvNeXtNames.timm),
     .init("timm") { timmDeepStem($0) },
-    .init("efficientnet-pytorch", state: InvertedResidualNames.efficientNetPyTorch),
+    .efficientNetPyTorch,
   ]
+
+  /// The names of Melas-Kyriazi's EfficientNet-PyTorch and of the EfficientNet-Lite made from it:
+  /// `_conv_stem.weight`, `_blocks.3._depthwise_conv.weight`, `_fc.bias`.
+  public static let efficientNetPyTorch = NamingConvention(
+    "efficientnet-pytorch", state: InvertedResidualNames.efficientNetPyTorch)
 
   /// `denselayer3.norm1` as `denselayer3.norm.1`, as the first files of DenseNet have it.
   private static func dottedDenseLayers(_ name: String) -> String? {
@@ -66,12 +71,16 @@ extension NamingConvention {
     return conventions
   }
 
+  /// The names of this convention by a module's own.
+  public func names(of module: Module) -> [String: String] {
+    Dictionary(
+      theirs(module.state.map { ($0.name, $0.tensor.shape) }).map { ($0.ours, $0.theirs) },
+      uniquingKeysWith: { first, _ in first })
+  }
+
   /// The state of a module under the names of this convention.
   public func state(of module: Module) -> [(name: String, tensor: Tensor)] {
-    let state = module.state
-    let names = Dictionary(
-      theirs(state.map { ($0.name, $0.tensor.shape) }).map { ($0.ours, $0.theirs) },
-      uniquingKeysWith: { first, _ in first })
-    return state.compactMap { entry in names[entry.name].map { ($0, entry.tensor) } }
+    let names = names(of: module)
+    return module.state.compactMap { entry in names[entry.name].map { ($0, entry.tensor) } }
   }
 }

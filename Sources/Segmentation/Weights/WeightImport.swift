@@ -149,12 +149,14 @@ public struct WeightImport {
         .filter { $0 == first || $0.hasSuffix("." + first) }
         .map { String($0.dropLast(first.count)) }
       return Set(prefixes).sorted { ($0.count, $0) < ($1.count, $1) }
-        .prefix(maximumPrefixes).map { prefix in
+        .prefix(maximumPrefixes).compactMap { prefix in
           let named = pairs.map { (ours: $0.ours, theirs: prefix + $0.theirs) }
           let fitting = named.count { ours, theirs in
             guard let shape = shapes[ours], let entry = file.entry(theirs) else { return false }
             return entry.reshaped(shape) != nil
           }
+          // Fewer than a tenth are a coincidence.
+          guard 10 * fitting >= named.count else { return nil }
           let path = part.isEmpty ? "" : part + "."
           return Candidate(
             convention: convention.name, part: part, prefix: prefix,
