@@ -106,7 +106,7 @@ public struct ModelSummary: Sendable {
     return lines.joined(separator: "\n")
   }
 
-  private static func grouped(_ number: Int) -> String {
+  static func grouped(_ number: Int) -> String {
     var text = ""
     for (index, digit) in String(number).reversed().enumerated() {
       if index > 0 && index % 3 == 0 { text.append(",") }
@@ -115,7 +115,7 @@ public struct ModelSummary: Sendable {
     return String(text.reversed())
   }
 
-  private static func rounded(_ value: Double) -> String {
+  static func rounded(_ value: Double) -> String {
     let thousandths = Int((value * 1000).rounded())
     let fraction = String(thousandths % 1000)
     return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction

@@ -9,10 +9,15 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
+#include <climits>
 #include <dlfcn.h>
 #include <memory>
 #include <string>
 #include <torch/headeronly/version.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 struct ct_tensor_s {
   at::Tensor value;
@@ -290,6 +295,14 @@ int ct_set_deterministic(int on) {
   });
 }
 int ct_set_flush_denormal(int on) { return at::globalContext().setFlushDenormal(on != 0); }
+
+void ct_keep_freed_memory(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 28);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  mallopt(M_TOP_PAD, 1 << 26);
+#endif
+}
 
 const char *ct_version(void) { return TORCH_VERSION; }
 const char *ct_cpu_capability(void) {

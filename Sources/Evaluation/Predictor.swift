@@ -47,7 +47,7 @@ public final class Predictor {
     self.precision = precision
     self.memoryBudget = memoryBudget
     self.oversize = oversize
-    stride = model.backbone.strides.max() ?? 1
+    stride = max(model.backbone.strides.max() ?? 1, model.backbone.minimumSide)
   }
 
   /// The class of each pixel of an RGB image, at its own size or at `size`.

@@ -143,6 +143,7 @@ public enum Parity {
     let ignored = file.json["ignore"]?.int ?? 255
     let labels = Rule.labels([shape[0], shape[2], shape[3]], classes: classes, ignored: ignored)
     model.module.train()
+    withoutRandomness(model.module)
     let start = model.module.state.map { $0.tensor.detached().cloned() }
 
     for (index, run) in (file.json["optimizers"]?.object ?? [:]).sorted(by: { $0.key < $1.key })
@@ -165,6 +166,14 @@ public enum Parity {
         if step == 0 && index == 0 { try checkFirstStep(file, model, &comparison) }
         optimizer.step()
       }
+    }
+  }
+
+  /// The kit trains without what drops values at random.
+  private static func withoutRandomness(_ module: Module) {
+    for module in module.modules.map(\.module) {
+      (module as? Dropout)?.probability = 0
+      (module as? StochasticDepth)?.probability = 0
     }
   }
 

@@ -128,6 +128,13 @@ public struct ParityFile: Sendable {
   /// The shape of the state entry called `name`, in the reference's state dictionary.
   public func stateShape(_ name: String) -> [Int]? { json["state"]?[name]?.ints }
 
+  /// Whether the reference has state entries, or gradients, whose names begin so.
+  public func hasEntries(_ prefix: String) -> Bool {
+    ["state", "gradients"].contains { key in
+      json[key]?.object?.keys.contains { $0.hasPrefix(prefix) } ?? false
+    }
+  }
+
   /// The shape of the input (N, C, H, W).
   func inputShape() throws -> [Int] {
     guard let shape = json["input"]?.ints, shape.count == 4,

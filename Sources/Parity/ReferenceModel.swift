@@ -24,6 +24,33 @@ public struct ReferenceModel {
     }
   }
 
+  /// A segmentation network whose output is `out`; its auxiliary heads' go by the name `auxiliary`
+  /// and count with their weights in the loss.
+  public init(_ model: SegmentationModel, auxiliary name: String) {
+    self.init(model)
+    func scores(_ image: Tensor) -> (out: Tensor, auxiliary: [Tensor]) {
+      let output = model.output(image, withAuxiliary: true)
+      return (
+        model.upsampled(output.logits, like: image),
+        output.auxiliary.map { model.upsampled($0, like: image) }
+      )
+    }
+    outputs = { image in
+      let (out, auxiliary) = scores(image)
+      var named = ["out": out]
+      for (index, tensor) in auxiliary.enumerated() {
+        named[index == 0 ? name : "\(name)\(index)"] = tensor
+      }
+      return named
+    }
+    loss = { image, labels, ignored in
+      let (out, auxiliary) = scores(image)
+      return zip(model.auxiliary, auxiliary).reduce(crossEntropy(out, labels, ignored: ignored)) {
+        $0 + crossEntropy($1.1, labels, ignored: ignored) * $1.0.weight
+      }
+    }
+  }
+
   /// Builds the model that a file names; nothing if no family knows it.
   ///
   /// - Throws: ``ParityError`` if a family knows the model and not its settings.
@@ -42,6 +69,8 @@ public struct ReferenceModel {
   static let families: [String: @Sendable (String, ParityFile) throws -> ReferenceModel?] = [
     "torchvision": torchvision,
     "denseaspp": denseASPP2018,
+    "efficientnet": efficientNetLite,
+    "milesial": milesial,
   ]
 }
 

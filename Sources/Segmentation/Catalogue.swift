@@ -5,15 +5,18 @@ import Torch
 public struct BackboneEntry: Sendable {
   /// The output strides that it reaches by dilation.
   public let outputStrides: [Int]
+  /// Whether its name alone says what it is, so that lists of networks have it.
+  public let isComplete: Bool
   /// Builds it; options of its own are read from the section.
   public let make: @Sendable (_ options: BackboneOptions, _ section: Section) throws -> any Backbone
 
   /// A backbone with these strides, built by `make`.
   public init(
-    outputStrides: [Int] = [8, 16, 32],
+    outputStrides: [Int] = [8, 16, 32], isComplete: Bool = true,
     make: @escaping @Sendable (BackboneOptions, Section) throws -> any Backbone
   ) {
     self.outputStrides = outputStrides
+    self.isComplete = isComplete
     self.make = make
   }
 }
@@ -28,13 +31,22 @@ public struct BackboneOptions: Sendable {
 
 /// A head that configurations can name.
 public struct HeadEntry: Sendable {
+  /// What the maps must have that it is built for, in words; nil if any will do.
+  public let needs: String?
+  /// Whether maps have that.
+  public let fits: @Sendable (_ input: HeadInput) -> Bool
   /// Builds it for a backbone's maps; its options are read from the section.
   public let make: @Sendable (_ input: HeadInput, _ section: Section) throws -> any SegmentationHead
 
-  /// A head built by `make`.
+  /// A head built by `make` for any maps, or for those that `fits` accepts.
   public init(
+    needs: String? = nil, of fits: @escaping @Sendable (HeadInput) -> Bool = { _ in true },
     make: @escaping @Sendable (HeadInput, Section) throws -> any SegmentationHead
-  ) { self.make = make }
+  ) {
+    self.needs = needs
+    self.fits = fits
+    self.make = make
+  }
 }
 
 /// What a head is built for.
@@ -48,6 +60,14 @@ public struct HeadInput: Sendable {
 
   /// The channels of the last map.
   public var last: Int { channels.last ?? 0 }
+
+  /// What a head gets of these maps of `backbone`, all unless told otherwise.
+  public init(_ backbone: any Backbone, levels: ClosedRange<Int>? = nil, classes: Int) {
+    let levels = levels ?? 0...backbone.channels.count - 1
+    channels = Array(backbone.channels[levels])
+    strides = Array(backbone.strides[levels])
+    self.classes = classes
+  }
 }
 
 /// Everything that a configuration can name.
@@ -56,14 +76,21 @@ public struct HeadInput: Sendable {
 public enum Catalogue {
   /// The backbones by torchvision's names, where it has them.
   public static let backbones: [String: BackboneEntry] = merged([
+    ConvNeXt.entries,
     DenseNet.entries,
+    EfficientNetLite.entries,
+    MobileNetV2.entries,
     MobileNetV3.entries,
     ResNet.entries,
+    UNet.entries,
   ])
 
   /// The heads.
   public static let heads: [String: HeadEntry] = merged([
-    DenseASPP.entries
+    DeepLabV3.entries,
+    DenseASPP.entries,
+    FCN.entries,
+    LRASPP.entries,
   ])
 
   private static func merged<Entry>(_ tables: [[String: Entry]]) -> [String: Entry] {

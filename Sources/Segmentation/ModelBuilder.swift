@@ -13,29 +13,33 @@ public enum ModelBuilder {
   ///   classes: 19
   /// ```
   ///
-  /// `classes` defaults to the number given, usually that of the label map.
+  /// With `level` a head sees the backbone's maps up to that one only. `classes` defaults to the number given, usually that of the label map.
   /// - Throws: `ConfigurationError` naming what is wrong; unknown keys included.
   public static func build(_ section: Section, classes: Int? = nil) throws -> SegmentationModel {
     let count = try section.int("classes", default: classes, in: 1...65_535)
     let backbone = try backbone(section.section("backbone"))
-    let head = try head(
-      section.section("head"),
-      HeadInput(channels: backbone.channels, strides: backbone.strides, classes: count))
+    let (head, level) = try head(section.section("head"), on: backbone, classes: count)
     let auxiliary = try section.sectionList("auxiliary").map { part in
-      let level = try part.int("level", in: 0...backbone.channels.count - 1)
+      let level = try part.int(
+        "level", default: max(0, backbone.channels.count - 2), in: 0...backbone.channels.count - 1)
       let weight = try part.double("weight", default: 0.4, in: 0...100)
-      let input = HeadInput(
-        channels: [backbone.channels[level]], strides: [backbone.strides[level]], classes: count)
-      return AuxiliaryHead(try Self.head(part, input), level: level, weight: weight)
+      let input = HeadInput(backbone, levels: level...level, classes: count)
+      return AuxiliaryHead(try self.head(part, input), level: level, weight: weight)
     }
     let model = SegmentationModel(
-      backbone, head, classes: count, auxiliary: auxiliary,
+      backbone, head, classes: count, level: level, auxiliary: auxiliary,
       alignCorners: try section.bool("alignCorners", default: false))
     try section.finish()
     return model
   }
 
-  private static func backbone(_ section: Section) throws -> any Backbone {
+  /// The backbone that the section `backbone` describes.
+  ///
+  /// What every backbone can be asked for is read here: the output stride, the channels of the
+  /// image, what is frozen, the momentum of its normalizations, an image pyramid around it and an
+  /// enlargement after it.
+  /// - Throws: `ConfigurationError` naming what is wrong.
+  public static func backbone(_ section: Section) throws -> any Backbone {
     let (name, entry) = try lookUp("name", Catalogue.backbones, section, kind: "backbone")
     let stride = try section.int("outputStride", default: entry.outputStrides.max() ?? 32)
     guard entry.outputStrides.contains(stride) else {
@@ -45,18 +49,47 @@ public enum ModelBuilder {
     }
     let options = BackboneOptions(
       outputStride: stride, inputChannels: try section.int("inputChannels", default: 3, in: 1...64))
-    let backbone = try entry.make(options, section)
+    let base = try entry.make(options, section)
+    try setMomentum(of: base, section)
     let frozen = try section.bool("frozen", default: false)
-    let stages = try section.int(
-      "frozenStages", default: 0, in: 0...backbone.stages.count)
-    if frozen { backbone.freeze() }
-    for module in backbone.stages.prefix(stages).joined() { module.freeze() }
-    try setMomentum(of: backbone, section)
+    let stages = try section.int("frozenStages", default: 0, in: 0...base.stages.count)
+    if frozen { base.freeze() }
+    for module in base.stages.prefix(stages).joined() { module.freeze() }
+    var backbone = base
+    let scales = try section.doubles("pyramid", default: [])
+    for scale in scales where !(0.01...8).contains(scale) {
+      throw section.invalid("pyramid", "\(scales)", expected: "factors from 0.01 to 8")
+    }
+    if !scales.isEmpty { backbone = ImagePyramid(backbone, scales: scales) }
+    let factor = try section.int("upsample", default: 1, in: 1...32)
+    if factor > 1 { backbone = Upsampled(backbone, by: factor) }
     return backbone
   }
 
+  /// The head that the section `head` describes, on the maps of `backbone` up to `level`, and that
+  /// level if the section names one.
+  ///
+  /// - Throws: `ConfigurationError` naming what is wrong, and what the head needs where the backbone
+  ///   has no such map.
+  public static func head(
+    _ section: Section, on backbone: any Backbone, classes: Int
+  ) throws -> (head: any SegmentationHead, level: Int?) {
+    let level = try section.optionalInt("level", in: 0...backbone.channels.count - 1)
+    let input = HeadInput(backbone, levels: level.map { 0...$0 }, classes: classes)
+    return (try head(section, input), level)
+  }
+
   private static func head(_ section: Section, _ input: HeadInput) throws -> any SegmentationHead {
-    let head = try lookUp("name", Catalogue.heads, section, kind: "head").entry.make(input, section)
+    let (name, entry) = try lookUp("name", Catalogue.heads, section, kind: "head")
+    guard entry.fits(input) else {
+      let others = Catalogue.heads.filter { $0.value.fits(input) }.keys.sorted()
+      throw section.invalid(
+        "name", "'\(name)'",
+        expected: "a head for maps of output strides"
+          + " \(input.strides.map(String.init).joined(separator: ", "))"
+          + " (\(others.joined(separator: ", "))): \(name) needs \(entry.needs ?? "other maps")")
+    }
+    let head = try entry.make(input, section)
     try setMomentum(of: head, section)
     return head
   }

@@ -22,14 +22,17 @@ open class SegmentationModel: Layer {
   public let alignCorners: Bool
   /// The number of classes.
   public let classes: Int
+  /// The map that the head takes for the last one; nil for the backbone's last.
+  public let level: Int?
 
-  /// A network of these parts.
+  /// A network of these parts; with `level` the head sees the maps up to that one.
   public init(
     _ backbone: any Backbone, _ classifier: any SegmentationHead, classes: Int,
-    auxiliary: [AuxiliaryHead] = [], alignCorners: Bool = false
+    level: Int? = nil, auxiliary: [AuxiliaryHead] = [], alignCorners: Bool = false
   ) {
     self.backbone = backbone
     self.classifier = classifier
+    self.level = level
     self.auxiliary = auxiliary
     self.classes = classes
     self.alignCorners = alignCorners
@@ -44,10 +47,17 @@ open class SegmentationModel: Layer {
 
   /// The scores at the heads' resolutions; those of auxiliary heads only while training or when
   /// `withAuxiliary` asks for them.
+  ///
+  /// They cover `x` and the zeros at the right and the bottom by which smaller images than the
+  /// backbone can take are extended; ``upsampled(_:like:)`` cuts those off.
   open func output(_ x: Tensor, withAuxiliary: Bool = false) -> SegmentationOutput {
+    let (height, width) = extended(x)
+    let x =
+      height == x.height && width == x.width
+      ? x : x.padded([0, width - x.width, 0, height - x.height])
     let maps = backbone.features(x)
     return SegmentationOutput(
-      logits: classifier.scores(maps, image: x),
+      logits: classifier.scores(level.map { Array(maps.prefix($0 + 1)) } ?? maps, image: x),
       auxiliary: isTraining || withAuxiliary
         ? auxiliary.map { $0.head.scores([maps[$0.level]], image: x) } : [])
   }
@@ -55,9 +65,16 @@ open class SegmentationModel: Layer {
   /// The scores of each class (N, classes, H, W) at the size of `x` (N, C, H, W).
   open override func forward(_ x: Tensor) -> Tensor { upsampled(output(x).logits, like: x) }
 
-  /// Scores resized to the size of the image.
+  /// Scores that ``output(_:withAuxiliary:)`` gave for `x`, resized to the size of `x`.
   public final func upsampled(_ logits: Tensor, like x: Tensor) -> Tensor {
-    logits.resized(like: x, alignCorners: alignCorners)
+    let (height, width) = extended(x)
+    let whole = logits.resized(height: height, width: width, alignCorners: alignCorners)
+    return height == x.height && width == x.width
+      ? whole : whole.sliced(2, 0, x.height).sliced(3, 0, x.width)
+  }
+
+  private func extended(_ x: Tensor) -> (height: Int, width: Int) {
+    (max(x.height, backbone.minimumSide), max(x.width, backbone.minimumSide))
   }
 }
 

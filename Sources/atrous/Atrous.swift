@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Torch
 
 /// The command `atrous`.
 @main
@@ -14,6 +15,7 @@ struct Atrous: ParsableCommand {
       PredictCommand.self,
       ScenesCommand.self,
       SummaryCommand.self,
+      ModelsCommand.self,
       ParityCommand.self,
       DoctorCommand.self,
     ])
@@ -22,6 +24,7 @@ struct Atrous: ParsableCommand {
     // A write past a limit is an error with a message, not the end of the process.
     signal(SIGXFSZ, SIG_IGN)
     signal(SIGPIPE, SIG_IGN)
+    Engine.keepFreedMemory()
     main(nil)
   }
 }

@@ -31,17 +31,17 @@ struct SummaryCommand: ParsableCommand {
       let section = try Section(contentsOf: configuration, overrides: overrides)
       let part = try section.section("model")
       // The number of classes is the label map's where the configuration names data.
-      let model = try Initialization.skipped {
-        section.has("data")
+      let size = ImageSize(size) ?? ImageSize(width: 1024, height: 512)
+      let summary = try shapesOnly {
+        let model =
+          section.has("data")
           ? try TrainingConfiguration(contentsOf: configuration, overrides: overrides).buildModel()
           : try ModelBuilder.build(part)
+        let channels = try part.section("backbone").int("inputChannels", default: 3)
+        return try ModelSummary(
+          model, height: size.height, width: size.width, inputChannels: channels)
       }
-      let size = ImageSize(size) ?? ImageSize(width: 1024, height: 512)
-      let channels = try part.section("backbone").int("inputChannels", default: 3)
-      print(
-        try ModelSummary(
-          model, height: size.height, width: size.width, inputChannels: channels
-        ).table)
+      print(summary.table)
     }
   }
 }

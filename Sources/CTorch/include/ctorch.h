@@ -101,6 +101,8 @@ ct_tensor ct_random_state(void);
 int ct_set_random_state(ct_tensor);
 int ct_set_deterministic(int on);
 int ct_set_flush_denormal(int on);
+/// Lets the C library keep freed memory (glibc only).
+void ct_keep_freed_memory(void);
 const char *ct_version(void);
 const char *ct_cpu_capability(void);
 const char *ct_build(void);

@@ -4,19 +4,12 @@ import Torch
 /// torchvision's models, whose names are ours.
 @Sendable
 func torchvision(_ name: String, _ file: ParityFile) throws -> ReferenceModel? {
-  classifier(name, classes: file.json["outputs"]?["out"]?["shape"]?.ints?.last ?? 1000)
-    .map { ReferenceModel($0) }
-}
-
-private func classifier(_ name: String, classes: Int) -> Layer? {
-  if let configuration = DenseNet.Configuration.named[name] {
-    return DenseNetClassifier(configuration, classes: classes)
+  let shape = file.json["outputs"]?["out"]?["shape"]?.ints
+  if let classifier = ImageClassifier.named(name, classes: shape?.last ?? 1000) {
+    return ReferenceModel(classifier)
   }
-  if let configuration = ResNet.Configuration.named[name] {
-    return ResNetClassifier(configuration, classes: classes)
-  }
-  if let variant = MobileNetV3.Variant(rawValue: name) {
-    return MobileNetV3Classifier(variant, classes: classes)
-  }
-  return nil
+  let classes = file.json["classes"]?.int ?? shape.flatMap { $0.count == 4 ? $0[1] : nil } ?? 21
+  let model = SegmentationModel.torchvision(
+    name, classes: classes, auxiliary: file.hasEntries("aux_classifier."))
+  return model.map { ReferenceModel($0, auxiliary: "aux") }
 }

@@ -14,6 +14,17 @@ public protocol Backbone: Layer {
   /// For each map the parts that lead to it from the map before, or from the image: freezing the
   /// first stages leaves what the later maps add.
   var stages: [[Module]] { get }
+
+  /// The sides that an image must have at least; smaller ones are extended.
+  var minimumSide: Int { get }
+}
+
+extension Backbone {
+  /// The channels of the last map.
+  public var width: Int { channels.last ?? 0 }
+
+  /// One cell of the coarsest map.
+  public var minimumSide: Int { strides.max() ?? 1 }
 }
 
 /// Gives each stage its stride and dilation so that the output stride never passes a limit.

@@ -169,7 +169,8 @@ extension DenseNet {
         try DenseNet(configuration, options, section)
       }
     }
-    entries["densenet"] = BackboneEntry(outputStrides: [4, 8, 16, 32]) { options, section in
+    entries["densenet"] = BackboneEntry(outputStrides: [4, 8, 16, 32], isComplete: false) {
+      options, section in
       let configuration = Configuration(
         blocks: try section.ints("blocks", in: 1...512),
         growth: try section.int("growth", default: 32, in: 1...1024),

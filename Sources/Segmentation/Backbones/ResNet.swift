@@ -118,6 +118,9 @@ public final class ResNet: Layer, Backbone {
 
   public override func forward(_ x: Tensor) -> Tensor { features(x).last ?? x }
 
+  /// Padding on all sides lets any image through.
+  public var minimumSide: Int { 1 }
+
   /// What leads to each map; the stem goes with the first.
   public var stages: [[Module]] {
     let first: [Module?] = [conv1, bn1, stem]

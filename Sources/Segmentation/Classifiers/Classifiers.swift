@@ -1,60 +1,92 @@
 import Torch
 
-/// torchvision's `densenet*`: the network with its classifier of images (N, classes).
-public final class DenseNetClassifier: Layer {
-  let features: DenseNet
-  let classifier: Linear
+/// A network with torchvision's classifier of images on top: (N, C, H, W) to (N, classes).
+public class ImageClassifier: Layer {
+  /// The network that gives features.
+  public let features: any Backbone
+  /// What turns the mean of the last map into scores.
+  public let classifier: Layer
+  private let activation: Activation
 
-  /// The classifier of a DenseNet with 1000 classes unless told otherwise.
-  public init(_ configuration: DenseNet.Configuration, classes: Int = 1000) {
-    features = DenseNet(configuration)
-    classifier = Linear(features.channels.last ?? 0, classes)
-  }
-
-  public override func forward(_ x: Tensor) -> Tensor {
-    classifier(features(x).relu().globalAvgPool2d().flattened(from: 1))
-  }
-}
-
-/// torchvision's `mobilenet_v3_*`: the network with its classifier of images (N, classes).
-public final class MobileNetV3Classifier: Layer {
-  let features: MobileNetV3
-  let classifier: Sequential
-
-  /// The classifier of a MobileNetV3 with 1000 classes unless told otherwise.
-  public init(_ variant: MobileNetV3.Variant, classes: Int = 1000) {
-    let features = MobileNetV3(variant)
-    let hidden = variant == .large ? 1280 : 1024
+  /// A classifier of what `features` gives, after `activation`.
+  public init(_ features: any Backbone, _ classifier: Layer, after activation: Activation = .none) {
     self.features = features
-    classifier = Sequential {
-      Linear(features.channels.last ?? 0, hidden)
-      Activation.hardswish.layer
-      Dropout(0.2)
-      Linear(hidden, classes)
-    }
+    self.classifier = classifier
+    self.activation = activation
   }
 
   public override func forward(_ x: Tensor) -> Tensor {
-    classifier(features(x).globalAvgPool2d().flattened(from: 1))
+    classifier(activation(features(x)).globalAvgPool2d().flattened(from: 1))
+  }
+
+  /// The classifier that torchvision calls `name`, or an EfficientNet-Lite; nil for other names.
+  public static func named(_ name: String, classes: Int = 1000) -> ImageClassifier? {
+    if let configuration = DenseNet.Configuration.named[name] {
+      return denseNet(DenseNet(configuration), classes)
+    }
+    if let configuration = ResNet.Configuration.named[name] {
+      return ResNetClassifier(configuration, classes: classes)
+    }
+    if let configuration = ConvNeXt.Configuration.named[name] {
+      return convNeXt(ConvNeXt(configuration), classes)
+    }
+    if let variant = MobileNetV3.Variant(rawValue: name) {
+      return mobileNetV3(MobileNetV3(variant), hidden: variant == .large ? 1280 : 1024, classes)
+    }
+    if let variant = EfficientNetLite.Variant(rawValue: name) {
+      return mobileNetV2(EfficientNetLite(variant), dropout: variant.dropout, classes)
+    }
+    return name == "mobilenet_v2" ? mobileNetV2(MobileNetV2(), dropout: 0.2, classes) : nil
+  }
+
+  private static func denseNet(_ features: DenseNet, _ classes: Int) -> ImageClassifier {
+    ImageClassifier(features, Linear(features.width, classes), after: .relu)
+  }
+
+  private static func convNeXt(_ features: ConvNeXt, _ classes: Int) -> ImageClassifier {
+    ImageClassifier(
+      features,
+      Sequential {
+        LayerNorm(features.width, eps: 1e-6)
+        Flatten()
+        Linear(features.width, classes)
+      })
+  }
+
+  private static func mobileNetV3(
+    _ features: MobileNetV3, hidden: Int, _ classes: Int
+  ) -> ImageClassifier {
+    ImageClassifier(
+      features,
+      Sequential {
+        Linear(features.width, hidden)
+        Activation.hardswish.layer
+        Dropout(0.2)
+        Linear(hidden, classes)
+      })
+  }
+
+  private static func mobileNetV2(
+    _ features: MobileNetwork, dropout: Double, _ classes: Int
+  ) -> ImageClassifier {
+    ImageClassifier(
+      features,
+      Sequential {
+        Dropout(dropout)
+        Linear(features.width, classes)
+      })
   }
 }
 
-/// torchvision's `resnet*`: the network with its classifier of images (N, classes).
-public final class ResNetClassifier: Layer {
-  let network: ResNet
-  let fc: Linear
-
+/// torchvision's `resnet*`, where the network's own names stand beside the classifier's, `fc`.
+public final class ResNetClassifier: ImageClassifier {
   /// The classifier of a residual network with 1000 classes unless told otherwise.
   public init(_ configuration: ResNet.Configuration, classes: Int = 1000) {
-    network = ResNet(configuration)
-    fc = Linear(network.channels.last ?? 0, classes)
+    let network = ResNet(configuration)
+    super.init(network, Linear(network.width, classes))
   }
 
   public override var children: [(name: String, module: Module)] {
-    network.children + [("fc", fc)]
-  }
-
-  public override func forward(_ x: Tensor) -> Tensor {
-    fc(network(x).globalAvgPool2d().flattened(from: 1))
+    features.children + [("fc", classifier)]
   }
 }

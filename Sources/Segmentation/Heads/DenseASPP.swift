@@ -41,16 +41,18 @@ public final class DenseASPP: Layer {
     /// The head of model #4.
     public init() {}
 
-    /// The head of the authors' code of 2018.
-    public static let official: Configuration = {
+    /// The head of the authors' code of 2018 for features of `input` channels: those of
+    /// DenseNet-121, -161, -169 or -201 after a last transition; for others as for DenseNet-121.
+    public static func official(_ input: Int) -> Configuration {
       var configuration = Configuration()
-      configuration.bottleneck = 128
+      (configuration.bottleneck, configuration.growth) =
+        [1104: (512, 128), 832: (336, 168), 960: (480, 240)][input] ?? (128, 64)
       configuration.bias = true
       configuration.normalizesFirst = false
       configuration.dropout = 0.1
       configuration.momentum = 0.0003
       return configuration
-    }()
+    }
 
     /// The sizes in feature pixels that the cascade sees at once: one for each subset of levels that
     /// a path takes, 2 · Σ dilations + 1 (FACTS C2).
@@ -135,16 +137,17 @@ extension DenseASPP: SegmentationHead {
   /// `denseaspp`.
   static let entries = [
     "denseaspp": HeadEntry { input, section in
-      DenseASPP(input.last, classes: input.classes, try .init(section))
+      DenseASPP(input.last, classes: input.classes, try .init(section, input: input.last))
     }
   ]
 }
 
 extension DenseASPP.Configuration {
   /// The head that a configuration describes; `official: true` starts from the head of 2018.
-  init(_ section: Section) throws {
+  init(_ section: Section, input: Int) throws {
     let base =
-      try section.bool("official", default: false) ? DenseASPP.Configuration.official : .init()
+      try section.bool("official", default: false)
+      ? DenseASPP.Configuration.official(input) : .init()
     self = base
     dilations = try section.ints("dilations", default: base.dilations, in: 1...512)
     growth = try section.int("growth", default: base.growth, in: 1...4096)

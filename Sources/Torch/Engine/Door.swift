@@ -34,10 +34,15 @@ final class DoorScope: @unchecked Sendable {
   let outer: DoorScope?
   let catchesErrors: Bool
   let observer: (any OperatorObserver)?
+  /// Whether tensors have no memory; see ``shapesOnly(_:)``.
+  let isShapesOnly: Bool
   var error: TorchError?
 
-  init(catchesErrors: Bool, observer: (any OperatorObserver)? = nil) {
+  init(
+    catchesErrors: Bool, observer: (any OperatorObserver)? = nil, isShapesOnly: Bool = false
+  ) {
     outer = DoorScope.current
+    self.isShapesOnly = isShapesOnly || outer?.isShapesOnly == true
     self.catchesErrors = catchesErrors
     self.observer = observer
   }
@@ -144,6 +149,10 @@ public struct Operator: Sendable {
   func call(_ arguments: [Value], capacity: Int) -> [Value] {
     let scope = DoorScope.current
     if let scope, scope.catcher?.error != nil { return [] }
+    if let scope, scope.isShapesOnly, let result = result(forShapes: arguments) {
+      scope.tell(name, arguments, [.tensor(result)])
+      return [.tensor(result)]
+    }
     return withUnsafeTemporaryAllocation(of: ct_value.self, capacity: capacity) { out in
       let count = withExtendedLifetime(arguments) {
         Value.lend(arguments) {
@@ -163,6 +172,8 @@ public struct Operator: Sendable {
 
 extension DoorScope {
   fileprivate func tell(_ name: String, _ arguments: [Value], _ results: [Value]) {
+    // What shapes are kept in is no operation of the network.
+    if isShapesOnly && name == "empty" { return }
     var scope: DoorScope? = self
     while let here = scope {
       if let observer = here.observer {

@@ -117,6 +117,10 @@ extension Tensor {
   private static func allocated(
     _ bytes: UnsafeRawPointer?, _ shape: [Int], _ dtype: DType
   ) -> ct_tensor? {
+    if DoorScope.current?.isShapesOnly == true {
+      let tensor = Operator.shape(shape, dtype)
+      return withExtendedLifetime(tensor) { tensor.handle.map { ct_alias($0) } }
+    }
     let wide = shape.map(Int64.init)
     return checked("empty\(shape)", ct_from_bytes(bytes, wide, Int32(wide.count), dtype.rawValue))
   }

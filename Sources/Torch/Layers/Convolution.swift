@@ -10,6 +10,8 @@ public final class Conv2d: Layer {
   public let stride: Int
   /// The zeros around the image.
   public let padding: Int
+  /// Further zeros at the right and at the bottom, as in TensorFlow's padding of even sizes.
+  public let endPadding: Int
   /// The distance between the kernel's taps, the atrous rate.
   public let dilation: Int
   /// The number of independent groups of channels.
@@ -24,12 +26,13 @@ public final class Conv2d: Layer {
   /// uniformly within ±1/√(inputs · kernel² / groups).
   public init(
     _ input: Int, _ output: Int, kernel: Int = 1, stride: Int = 1, padding: Int? = nil,
-    dilation: Int = 1, groups: Int = 1, bias: Bool = true
+    endPadding: Int = 0, dilation: Int = 1, groups: Int = 1, bias: Bool = true
   ) {
     weight = Parameter(Tensor(uninitialized: [output, input / groups, kernel, kernel]))
     self.bias = bias ? Parameter(0, [output]) : nil
     self.stride = stride
     self.padding = padding ?? dilation * (kernel - 1) / 2
+    self.endPadding = endPadding
     self.dilation = dilation
     self.groups = groups
     super.init()
@@ -37,7 +40,8 @@ public final class Conv2d: Layer {
   }
 
   public override func forward(_ x: Tensor) -> Tensor {
-    x.conv2d(
+    let x = endPadding == 0 ? x : x.padded([0, endPadding, 0, endPadding])
+    return x.conv2d(
       weight, bias: bias, stride: [stride, stride], padding: [padding, padding],
       dilation: [dilation, dilation], groups: groups)
   }
@@ -108,6 +112,16 @@ public enum Initialization {
       let fan = fanOut ? conv.outputs * conv.kernel * conv.kernel : fanIn(conv.weight)
       conv.weight.drawNormal(deviation: (2 / Double(max(1, fan))).squareRoot())
       conv.bias?.fill(0)
+    }
+  }
+
+  /// Draws every convolution and matrix in `module` from a normal distribution; biases become 0.
+  public static func normal(_ module: Module, deviation: Double) {
+    guard !isSkipped else { return }
+    for module in module.modules.map(\.module) where module is Conv2d || module is Linear {
+      for (name, parameter) in module.parameters {
+        if name == "bias" { parameter.fill(0) } else { parameter.drawNormal(deviation: deviation) }
+      }
     }
   }
 

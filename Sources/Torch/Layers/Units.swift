@@ -63,12 +63,12 @@ public final class ConvNorm: Layer {
   /// A unit from `input` to `output` channels.
   public init(
     _ input: Int, _ output: Int, kernel: Int = 3, stride: Int = 1, padding: Int? = nil,
-    dilation: Int = 1, groups: Int = 1, eps: Double = 1e-5, momentum: Double = 0.1,
-    _ activation: Activation = .relu
+    endPadding: Int = 0, dilation: Int = 1, groups: Int = 1, eps: Double = 1e-5,
+    momentum: Double = 0.1, _ activation: Activation = .relu
   ) {
     conv = Conv2d(
-      input, output, kernel: kernel, stride: stride, padding: padding, dilation: dilation,
-      groups: groups, bias: false)
+      input, output, kernel: kernel, stride: stride, padding: padding, endPadding: endPadding,
+      dilation: dilation, groups: groups, bias: false)
     norm = BatchNorm2d(output, eps: eps, momentum: momentum)
     self.activation = activation
   }

@@ -1,0 +1,104 @@
+import Torch
+
+/// An inverted residual (Sandler et al., 2018): a 1×1 convolution that expands, a depthwise one, a
+/// squeeze and excitation where asked for, and a 1×1 convolution back to few channels.
+final class InvertedResidual: Layer {
+  /// What makes one block different from another: a row of the papers' tables.
+  struct Row {
+    var kernel = 3
+    /// The channels of the depthwise convolution.
+    let expanded: Int
+    let output: Int
+    var squeezes = false
+    var activation = Activation.relu6
+    /// The stride of the original network, which dilation may take the place of.
+    var stride = 1
+    /// The share of images for which training leaves the block out.
+    var dropRate = 0.0
+  }
+
+  /// How the depthwise convolution scans the map.
+  struct Scan {
+    var stride = 1, dilation = 1
+    /// The zeros before the map and those that the end gets beyond that; nil for as many on each
+    /// side as keep the size.
+    var padding: (start: Int, extra: Int)?
+  }
+
+  /// Where torchvision's names put the parts.
+  enum Names { case ofMobileNetV2, ofMobileNetV3 }
+
+  let expand: ConvNorm?, depthwise: ConvNorm
+  let squeeze: SqueezeExcitation?
+  let project: Conv2d, norm: BatchNorm2d
+  private let depth: StochasticDepth
+  private let adds: Bool
+  private let names: Names
+
+  init(
+    _ input: Int, _ row: Row, _ scan: Scan, names: Names, eps: Double = 1e-5,
+    momentum: Double = 0.1
+  ) {
+    let width = row.expanded
+    expand =
+      width == input
+      ? nil : ConvNorm(input, width, kernel: 1, eps: eps, momentum: momentum, row.activation)
+    depthwise = ConvNorm(
+      width, width, kernel: row.kernel, stride: scan.stride, padding: scan.padding?.start,
+      endPadding: scan.padding?.extra ?? 0, dilation: scan.dilation, groups: width, eps: eps,
+      momentum: momentum, row.activation)
+    squeeze = row.squeezes ? SqueezeExcitation(width) : nil
+    project = Conv2d(width, row.output, bias: false)
+    norm = BatchNorm2d(row.output, eps: eps, momentum: momentum)
+    depth = StochasticDepth(row.dropRate)
+    // The shortcut is the original network's: a dilated block keeps having none.
+    adds = row.stride == 1 && input == row.output
+    self.names = names
+  }
+
+  override var keys: [String: String] {
+    let parts = ["expand": expand as Layer?, "depthwise": depthwise, "squeeze": squeeze]
+    var keys: [String: String] = [:]
+    var number = 0
+    let sequence = names == .ofMobileNetV2 ? "conv" : "block"
+    for name in ["expand", "depthwise", "squeeze"] where parts[name] ?? nil != nil {
+      keys[name] = "\(sequence).\(number)"
+      number += 1
+    }
+    switch names {
+    case .ofMobileNetV2: (keys["project"], keys["norm"]) = ("conv.\(number)", "conv.\(number + 1)")
+    case .ofMobileNetV3:
+      (keys["project"], keys["norm"]) = ("block.\(number).0", "block.\(number).1")
+    }
+    return keys
+  }
+
+  override func forward(_ x: Tensor) -> Tensor {
+    var y = expand?(x) ?? x
+    y = depthwise(y)
+    y = squeeze?(y) ?? y
+    y = project(y, norm)
+    return adds ? depth(y) + x : y
+  }
+}
+
+/// Scales each channel by what the whole image says of it (Hu et al., 2018).
+final class SqueezeExcitation: Layer {
+  let fc1: Conv2d, fc2: Conv2d
+
+  init(_ channels: Int) {
+    let squeezed = roundedToEight(Double(channels / 4))
+    fc1 = Conv2d(channels, squeezed)
+    fc2 = Conv2d(squeezed, channels)
+  }
+
+  override func forward(_ x: Tensor) -> Tensor {
+    fc2(fc1(x.globalAvgPool2d(), nil, .relu)).hardsigmoid() * x
+  }
+}
+
+/// `channels` as a multiple of eight that keeps nine tenths of them.
+func roundedToEight(_ channels: Double) -> Int {
+  let rounded = max(8, Int(channels + 4) / 8 * 8)
+  return Double(rounded) < 0.9 * channels ? rounded + 8 : rounded
+}

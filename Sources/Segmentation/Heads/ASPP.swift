@@ -1,0 +1,99 @@
+import Configuration
+import Torch
+
+/// Atrous spatial pyramid pooling (Chen et al., 2017, §3.3): the same features seen at several rates
+/// and, averaged, as a whole.
+///
+/// Names are those of torchvision's `ASPP`.
+public final class ASPP: Layer {
+  /// What makes one pyramid different from another.
+  public struct Configuration: Sendable, Equatable {
+    /// The rate of each branch; 1 stands for a 1×1 convolution.
+    public var rates = [1, 12, 24, 36]
+    /// The channels of each branch and of the result.
+    public var channels = 256
+    /// The kernel of a branch of rate 1: 1, or 3 as paper 002 prints it.
+    public var unitKernel = 1
+    /// Whether a branch sees the mean of the whole map.
+    public var poolsImage = true
+    /// The share of elements that training drops from the result.
+    public var dropout = 0.5
+
+    /// The pyramid for an output stride of 8.
+    public init() {}
+
+    /// DeepLab's rule: r, 2r and 3r beside the 1×1 convolution, with `baseRate` for an output stride
+    /// of 16 and inversely more or less for others (Chen et al., 2017, §4).
+    public static func rates(baseRate: Int, outputStride: Int) -> [Int] {
+      let rate = max(1, (baseRate * 16 + outputStride / 2) / outputStride)
+      return [1, rate, 2 * rate, 3 * rate]
+    }
+  }
+
+  let convs: [Layer]
+  let project: ConvNorm
+  private let dropout: Dropout
+
+  /// A pyramid over `input` channels.
+  public init(_ input: Int, _ configuration: Configuration = .init()) {
+    let channels = configuration.channels
+    let branches = configuration.rates.map { rate in
+      ConvNorm(
+        input, channels, kernel: rate == 1 ? configuration.unitKernel : 3, dilation: rate)
+    }
+    convs = branches + (configuration.poolsImage ? [ImagePooling(input, channels)] : [])
+    project = ConvNorm(convs.count * channels, channels, kernel: 1)
+    dropout = Dropout(configuration.dropout)
+  }
+
+  public override func forward(_ x: Tensor) -> Tensor {
+    dropout(project(concatenate(convs.map { $0(x) })))
+  }
+}
+
+/// The mean over the whole map through a 1×1 convolution, spread over the map again (Liu et al., 2015).
+///
+/// With a batch of one image its normalization has nothing to take statistics of and uses the running
+/// ones (see `BatchNorm2d`).
+final class ImagePooling: Layer {
+  let conv: Conv2d, norm: BatchNorm2d
+
+  override var keys: [String: String] { ["conv": "1", "norm": "2"] }
+
+  init(_ input: Int, _ output: Int) {
+    conv = Conv2d(input, output, bias: false)
+    norm = BatchNorm2d(output)
+  }
+
+  override func forward(_ x: Tensor) -> Tensor {
+    conv(x.globalAvgPool2d(), norm, .relu).resized(like: x)
+  }
+}
+
+extension ASPP.Configuration {
+  /// The pyramid that a configuration describes, for features of this output stride.
+  ///
+  /// Rates come from `rates`, all of them; from `rate`, the r of 1×1, r, 2r, 3r; or from `baseRate`,
+  /// the r that an output stride of 16 would have, which is 6 by default.
+  init(_ section: Section, outputStride: Int) throws {
+    let given = ["rates", "rate", "baseRate"].filter(section.has)
+    if given.count > 1 {
+      throw section.invalid(
+        given[1], "given beside '\(given[0])'", expected: "only one of rates, rate and baseRate")
+    }
+    if section.has("rates") {
+      rates = try section.ints("rates", in: 1...1024)
+      if rates.isEmpty { throw section.invalid("rates", "[]", expected: "at least one rate") }
+    } else if let rate = try section.optionalInt("rate", in: 1...341) {
+      rates = [1, rate, 2 * rate, 3 * rate]
+    } else {
+      let base = try section.int("baseRate", default: 6, in: 1...341)
+      rates = Self.rates(baseRate: base, outputStride: outputStride)
+    }
+    channels = try section.int("channels", default: channels, in: 1...8192)
+    unitKernel = try section.int("unitKernel", default: unitKernel, in: 1...3)
+    if unitKernel == 2 { throw section.invalid("unitKernel", "2", expected: "1 or 3") }
+    poolsImage = try section.bool("imagePooling", default: poolsImage)
+    dropout = try section.double("dropout", default: dropout, in: 0...0.99)
+  }
+}

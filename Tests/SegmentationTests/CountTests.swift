@@ -1,0 +1,120 @@
+import Segmentation
+import Testing
+import Torch
+
+/// Counts of parameters that papers and other toolkits print.
+@Suite("Parameter counts")
+struct CountTests {
+  @Test(
+    "of classifiers are torchvision's, and those of the EfficientNet-Lite port",
+    arguments: [
+      ("resnet18", 11_689_512), ("resnet34", 21_797_672), ("resnet50", 25_557_032),
+      ("resnet101", 44_549_160), ("resnet152", 60_192_808), ("densenet121", 7_978_856),
+      ("densenet161", 28_681_000), ("densenet169", 14_149_480), ("densenet201", 20_013_928),
+      ("mobilenet_v2", 3_504_872), ("mobilenet_v3_large", 5_483_032),
+      ("mobilenet_v3_small", 2_542_856), ("convnext_tiny", 28_589_128),
+      ("convnext_small", 50_223_688), ("convnext_base", 88_591_464),
+      ("efficientnet_lite0", 4_652_008), ("efficientnet_lite1", 5_416_680),
+      ("efficientnet_lite2", 6_092_072),
+    ])
+  func classifiers(_ name: String, _ count: Int) {
+    shapesOnly { #expect(ImageClassifier.named(name)?.parameterCount == count) }
+  }
+
+  @Test(
+    "of backbones are those of torchvision's features",
+    arguments: [
+      ("densenet121", 6_953_856), ("densenet201", 18_092_928), ("mobilenet_v3_large", 2_971_952),
+      ("convnext_tiny", 27_818_592), ("resnet50", 23_508_032), ("resnet101", 42_500_160),
+      ("resnet18", 11_176_512), ("densenet121, cut: 2", 1_297_536),
+      ("densenet121, cut: 3", 4_267_392),
+    ])
+  func backbones(_ yaml: String, _ count: Int) throws {
+    try shapesOnly {
+      let network = try backbone("{name: \(yaml)}")
+      #expect(network.parameterCount == count)
+    }
+  }
+
+  @Test(
+    "of the five models of paper 000 are its Table 1's",
+    arguments: [
+      ("cut: 2", "dilations: [3, 6, 9, 12], growth: 32, block: plain", 20, 662_420),
+      ("cut: 3", "dilations: [3, 6, 9, 12], growth: 32, block: plain", 20, 1_266_580),
+      ("cut: 3", "dilations: [6, 12, 18, 24], growth: 32, block: plain", 20, 1_266_580),
+      ("frozen: true", "dilations: [3, 6, 12, 18, 24]", 20, 2_252_820),
+      ("frozen: true", "dilations: [3, 6, 9, 12, 18, 24], postNorm: true", 19, 2_748_179),
+      (
+        "frozen: true", "dilations: [3, 6, 9, 12, 18, 24], normFirst: false, finalNorm: true", 19,
+        2_748_179
+      ),
+    ])
+  func paper000(_ part: String, _ head: String, _ classes: Int, _ count: Int) throws {
+    try shapesOnly {
+      let model = try model(
+        "{backbone: {name: densenet121, \(part)}, head: {name: denseaspp, \(head)},"
+          + " classes: \(classes)}")
+      #expect(model.classifier.parameterCount == count)
+    }
+  }
+
+  @Test(
+    "of model #4's head on the backbones of paper 000, Table 2",
+    arguments: [
+      ("densenet201", 3_426_580), ("mobilenet_v3_large", 2_168_980), ("convnext_tiny", 1_917_460),
+      ("resnet50", 3_594_260), ("resnet101", 3_594_260),
+    ])
+  func table2(_ name: String, _ count: Int) throws {
+    try shapesOnly {
+      let model = try model("{backbone: {name: \(name)}, head: {name: denseaspp}, classes: 20}")
+      #expect(model.classifier.parameterCount == count)
+    }
+  }
+
+  @Test(
+    "of the DenseASPP networks of 2018",
+    arguments: [
+      ("densenet121", 8_280_851), ("densenet161", 35_395_427), ("densenet169", 18_420_675),
+      ("densenet201", 28_639_987),
+    ])
+  func official(_ name: String, _ count: Int) throws {
+    try shapesOnly {
+      let model = try model(
+        "{backbone: {name: \(name), outputStride: 8, finalTransition: true},"
+          + " head: {name: denseaspp, official: true}, classes: 19}")
+      #expect(model.parameterCount == count)
+    }
+  }
+
+  @Test(
+    "of torchvision's segmentation networks",
+    arguments: [
+      ("deeplabv3_resnet50", 19, false, 39_638_355), ("deeplabv3_resnet50", 20, false, 39_638_612),
+      ("deeplabv3_resnet50", 21, true, 42_004_074), ("deeplabv3_resnet101", 21, false, 58_630_997),
+      ("deeplabv3_resnet101", 21, true, 60_996_202),
+      ("deeplabv3_mobilenet_v3_large", 21, true, 11_029_328),
+      ("fcn_resnet50", 21, false, 32_957_013), ("fcn_resnet50", 21, true, 35_322_218),
+      ("lraspp_mobilenet_v3_large", 21, false, 3_221_538),
+    ])
+  func torchvision(_ name: String, _ classes: Int, _ auxiliary: Bool, _ count: Int) {
+    shapesOnly {
+      let model = SegmentationModel.torchvision(name, classes: classes, auxiliary: auxiliary)
+      #expect(model?.parameterCount == count)
+    }
+  }
+
+  @Test(
+    "of milesial's U-Net",
+    arguments: [
+      (2, false, 31_037_698), (2, true, 17_263_042), (10, false, 31_038_218),
+      (10, true, 17_263_562), (19, false, 31_038_803), (19, true, 17_264_147),
+    ])
+  func milesial(_ classes: Int, _ bilinear: Bool, _ count: Int) throws {
+    try shapesOnly {
+      let model = try model(
+        "{backbone: {name: unet, bilinear: \(bilinear)}, head: {name: linear}, classes: \(classes)}"
+      )
+      #expect(model.parameterCount == count)
+    }
+  }
+}
