@@ -23,17 +23,20 @@ public enum ModelBuilder {
   ) throws -> SegmentationModel {
     let count = try section.int("classes", default: classes, in: 1...65_535)
     let backbone = try backbone(section.section("backbone"), pretrained: pretrained)
-    let (head, level) = try head(section.section("head"), on: backbone, classes: count)
+    let alignCorners = try section.bool("alignCorners", default: false)
+    let (head, level) = try head(
+      section.section("head"), on: backbone, classes: count, alignCorners: alignCorners)
     let auxiliary = try section.sectionList("auxiliary").map { part in
       let level = try part.int(
         "level", default: max(0, backbone.channels.count - 2), in: 0...backbone.channels.count - 1)
       let weight = try part.double("weight", default: 0.4, in: 0...100)
-      let input = HeadInput(backbone, levels: level...level, classes: count)
+      let input = HeadInput(
+        backbone, levels: level...level, classes: count, alignCorners: alignCorners)
       return AuxiliaryHead(try self.head(part, input), level: level, weight: weight)
     }
     let model = SegmentationModel(
       backbone, head, classes: count, level: level, auxiliary: auxiliary,
-      alignCorners: try section.bool("alignCorners", default: false))
+      alignCorners: alignCorners)
     try section.finish()
     return model
   }
@@ -84,14 +87,16 @@ public enum ModelBuilder {
   /// - Throws: `ConfigurationError` naming what is wrong, and what the head needs where the backbone
   ///   has no such map.
   public static func head(
-    _ section: Section, on backbone: any Backbone, classes: Int
+    _ section: Section, on backbone: any Backbone, classes: Int, alignCorners: Bool = false
   ) throws -> (head: any SegmentationHead, level: Int?) {
     let level = try section.optionalInt("level", in: 0...backbone.channels.count - 1)
-    let input = HeadInput(backbone, levels: level.map { 0...$0 }, classes: classes)
+    let input = HeadInput(
+      backbone, levels: level.map { 0...$0 }, classes: classes, alignCorners: alignCorners)
     return (try head(section, input), level)
   }
 
-  private static func head(_ section: Section, _ input: HeadInput) throws -> any SegmentationHead {
+  /// The head that a section describes, for maps like `input`.
+  static func head(_ section: Section, _ input: HeadInput) throws -> any SegmentationHead {
     let (name, entry) = try lookUp("name", Catalogue.heads, section, kind: "head")
     guard entry.fits(input) else {
       let others = Catalogue.heads.filter { $0.value.fits(input) }.keys.sorted()
