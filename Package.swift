@@ -49,11 +49,11 @@ let package = Package(
     .target(name: "Imaging", dependencies: ["CSPNG", "CTurboJPEG", "CTIFF", "CWebP", "CCairo"]),
 
     .target(name: "Configuration", dependencies: ["Yams"]),
-    .target(name: "Checkpoints", dependencies: ["Torch"]),
+    .target(name: "Checkpoints", dependencies: ["Torch", "Configuration"]),
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
     .target(name: "Datasets", dependencies: ["Imaging", "Torch", "Configuration"]),
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
-    .target(name: "Training", dependencies: ["Evaluation"]),
+    .target(name: "Training", dependencies: ["Evaluation", "Checkpoints"]),
     .target(name: "Analysis", dependencies: ["Evaluation"]),
     .target(name: "Parity", dependencies: ["Training", "Analysis"]),
     .executableTarget(
@@ -68,11 +68,13 @@ let package = Package(
     .testTarget(name: "TorchTests", dependencies: ["Torch"]),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging", "TestSupport"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
-    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"]),
+    .testTarget(
+      name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
     .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
+    .testTarget(
+      name: "TrainingTests", dependencies: ["Training", "Checkpoints", "TestSupport"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
     .testTarget(name: "ParityTests", dependencies: ["Parity"]),
     .testTarget(name: "CommandTests", dependencies: ["atrous", "Imaging", "TestSupport"]),

@@ -10,57 +10,52 @@ enum Rule {
     name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }
 
-  /// Number `index` of the stream called by `hash`, in [0, 1).
-  @inline(__always)
-  static func unit(_ hash: UInt64, _ index: Int) -> Float {
-    var z = hash &+ UInt64(truncatingIfNeeded: index) &* 0x9E37_79B9_7F4A_7C15
-    z = z &+ 0x9E37_79B9_7F4A_7C15
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    z ^= z >> 31
-    return Float(z >> 40) / 16_777_216
+  /// The first `count` numbers of the stream called `name`, in [0, 1): splitmix64 of a counter.
+  ///
+  /// libtorch's integers wrap around as the rule's do, and shift their sign in, which is masked out.
+  static func units(_ name: String, _ count: Int) -> Tensor {
+    func mixed(_ z: Tensor, _ shift: Int, _ factor: UInt64) -> Tensor {
+      Operator.times(z ^ z.shifted(by: shift), Int(truncatingIfNeeded: factor))
+    }
+    let start = hash(name) &+ 0x9E37_79B9_7F4A_7C15
+    let counter = Operator.times(Operator.range(count, DType.int64), step)
+    var z = Operator.plus(counter, Int(truncatingIfNeeded: start))
+    z = mixed(z, 30, 0xBF58_476D_1CE4_E5B9)
+    z = mixed(z, 27, 0x94D0_49BB_1331_11EB)
+    z = z ^ z.shifted(by: 31)
+    return z.shifted(by: 40).to(.float32) * (1 / 16_777_216)
   }
 
-  /// `count` numbers of the stream called `name`, each given to `transform`.
-  static func values(_ name: String, _ count: Int, _ transform: (Float) -> Float) -> [Float] {
-    let hash = hash(name)
-    return [Float](unsafeUninitializedCapacity: count) { buffer, written in
-      for index in 0..<count { buffer[index] = transform(unit(hash, index)) }
-      written = count
-    }
-  }
+  private static let step = Int(truncatingIfNeeded: 0x9E37_79B9_7F4A_7C15 as UInt64)
 
   /// The value of the state entry called `name`, or nothing where the model's own stays.
   static func state(_ name: String, like tensor: Tensor) -> Tensor? {
     guard tensor.dtype.isFloatingPoint else { return nil }
     let shape = tensor.shape
-    let last = name.split(separator: ".").last ?? ""
-    let transform: (Float) -> Float
-    switch last {
+    let units = units(name, shape.reduce(1, *)).reshaped(shape)
+    switch name.split(separator: ".").last ?? "" {
     case "bias" where shape.count <= 1, "running_mean" where shape.count <= 1:
-      transform = { 0.1 * (2 * $0 - 1) }
+      return (units * 2 - 1) * 0.1
     case "running_var":
-      transform = { 0.5 + $0 }
+      return units + 0.5
+    case _ where shape.count >= 2:
+      let fan = Float(shape.dropFirst().reduce(1, *))
+      return (units * 2 - 1) * Double((3 / fan).squareRoot())
     default:
-      if shape.count >= 2 {
-        let scale = (3 / Float(shape.dropFirst().reduce(1, *))).squareRoot()
-        transform = { (2 * $0 - 1) * scale }
-      } else {
-        transform = { 0.5 + $0 }
-      }
+      return units + 0.5
     }
-    return Tensor(values(name, shape.reduce(1, *), transform), shape)
   }
 
   /// The image called `name`, between -2 and 2.
   static func image(_ name: String, _ shape: [Int]) -> Tensor {
-    Tensor(values(name, shape.reduce(1, *)) { 2 * (2 * $0 - 1) }, shape)
+    (units(name, shape.reduce(1, *)).reshaped(shape) * 2 - 1) * 2
   }
 
   /// Labels of `shape` below `classes`, with `ignored` in the place of one class more.
   static func labels(_ shape: [Int], classes: Int, ignored: Int) -> Tensor {
-    let drawn = values("labels", shape.reduce(1, *)) { ($0 * Float(classes + 1)).rounded(.down) }
-    return Tensor(drawn.map { Int64($0) == classes ? Int64(ignored) : Int64($0) }, shape)
+    let drawn = units("labels", shape.reduce(1, *)).reshaped(shape) * Double(classes + 1)
+    let labels = drawn.to(.int64)
+    return labels.filled(with: Double(ignored), where: labels.equal(to: Double(classes)))
   }
 
   /// Gives every parameter and buffer of `module` the value that follows from its reference name.
@@ -68,5 +63,23 @@ enum Rule {
     for (own, tensor) in module.state {
       if let value = state(name(own), like: tensor) { tensor.assign(value) }
     }
+  }
+}
+
+extension Operator {
+  fileprivate static let range = Operator("arange")
+  fileprivate static let plus = Operator("add", "Scalar")
+  fileprivate static let times = Operator("mul", "Scalar")
+  fileprivate static let xor = Operator("bitwise_xor", "Tensor")
+  fileprivate static let and = Operator("bitwise_and", "Scalar")
+  fileprivate static let shiftRight = Operator("__rshift__", "Scalar")
+}
+
+extension Tensor {
+  fileprivate static func ^ (a: Tensor, b: Tensor) -> Tensor { Operator.xor(a, b) }
+
+  /// 64-bit integers shifted right with zeros coming in.
+  fileprivate func shifted(by bits: Int) -> Tensor {
+    Operator.and(Operator.shiftRight(self, bits), (1 << (64 - bits)) - 1)
   }
 }

@@ -78,16 +78,22 @@ public struct HeadInput: Sendable {
   public var strides: [Int]
   /// The number of classes.
   public var classes: Int
+  /// Whether maps and scores are resized with the corners' centres kept.
+  public var alignCorners = false
 
   /// The channels of the last map.
   public var last: Int { channels.last ?? 0 }
 
   /// What a head gets of these maps of `backbone`, all unless told otherwise.
-  public init(_ backbone: any Backbone, levels: ClosedRange<Int>? = nil, classes: Int) {
+  public init(
+    _ backbone: any Backbone, levels: ClosedRange<Int>? = nil, classes: Int,
+    alignCorners: Bool = false
+  ) {
     let levels = levels ?? 0...backbone.channels.count - 1
     channels = Array(backbone.channels[levels])
     strides = Array(backbone.strides[levels])
     self.classes = classes
+    self.alignCorners = alignCorners
   }
 }
 
@@ -120,6 +126,7 @@ public enum Catalogue {
     DenseASPP.entries,
     FCN.entries,
     LRASPP.entries,
+    PSPNet.entries,
     SETR.entries,
     SETRAggregation.entries,
   ])

@@ -26,29 +26,6 @@ public enum Convention {
     }
   }
 
-  /// The names of the PyTorch port of EfficientNet-Lite: `_conv_stem.weight`,
-  /// `_blocks.3._depthwise_conv.weight`, `_fc.bias`.
-  ///
-  /// Ours may be those of a classifier (`features.…`) or of a segmentation network's backbone.
-  public static func efficientNetLite(_ name: String) -> String {
-    let parts = name.split(separator: ".").map(String.init)
-    guard parts.count > 3, parts[0] == "features" || parts[0] == "backbone",
-      let layer = Int(parts[1])
-    else { return name.replacing("classifier.1", with: "_fc", maxReplacements: 1) }
-    let rest = parts.suffix(1).joined()
-    guard parts[2] == "block", let unit = Int(parts[3]), parts.count > 5 else {
-      let isConvolution = parts[2] == "0"
-      return
-        (layer == 0
-        ? (isConvolution ? "_conv_stem" : "_bn0") : (isConvolution ? "_conv_head" : "_bn1"))
-        + ".\(rest)"
-    }
-    // The first block does not expand.
-    let role = layer == 1 ? unit + 1 : unit
-    let convolution = ["_expand_conv", "_depthwise_conv", "_project_conv"][min(max(role, 0), 2)]
-    return "_blocks.\(layer - 1).\(parts[4] == "0" ? convolution : "_bn\(role)").\(rest)"
-  }
-
   /// The names of milesial's U-Net: `inc.double_conv.0.weight`, `outc.conv.bias`.
   public static func milesial(_ name: String) -> String {
     for (own, theirs) in [("backbone.", ""), ("classifier.1.", "outc.conv.")]

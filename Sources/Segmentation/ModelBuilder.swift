@@ -1,3 +1,4 @@
+import Checkpoints
 import Configuration
 import Torch
 
@@ -7,29 +8,37 @@ public enum ModelBuilder {
   ///
   /// ```yaml
   /// model:
-  ///   backbone: {name: densenet121, outputStride: 8, frozen: true}
+  ///   backbone: {name: densenet121, outputStride: 8, frozen: true, weights: densenet121.pth}
   ///   head: {name: denseaspp, dilations: [3, 6, 12, 18, 24]}
   ///   auxiliary: [{name: denseaspp, level: 2, weight: 0.4}]
   ///   classes: 19
   /// ```
   ///
-  /// A `neck` between both makes other maps of the backbone's. With `level` a head sees the backbone's maps up to that one only. `classes` defaults to the number given, usually that of the label map.
-  /// - Throws: `ConfigurationError` naming what is wrong; unknown keys included.
-  public static func build(_ section: Section, classes: Int? = nil) throws -> SegmentationModel {
+  /// A `neck` between backbone and heads makes other maps of the backbone's. With `level` a head
+  /// sees the maps up to that one only. `classes` defaults to the number given, usually that of the
+  /// label map. `weights` is a file of any toolkit's that has the backbone's weights; without
+  /// `pretrained` it is not opened.
+  /// - Throws: `ConfigurationError` naming what is wrong, unknown keys included; `WeightFileError`.
+  public static func build(
+    _ section: Section, classes: Int? = nil, pretrained: Bool = true
+  ) throws -> SegmentationModel {
     let count = try section.int("classes", default: classes, in: 1...65_535)
-    var backbone = try backbone(section.section("backbone"))
+    var backbone = try backbone(section.section("backbone"), pretrained: pretrained)
     if section.has("neck") { backbone = try neck(section.section("neck"), on: backbone) }
-    let (head, level) = try head(section.section("head"), on: backbone, classes: count)
+    let alignCorners = try section.bool("alignCorners", default: false)
+    let (head, level) = try head(
+      section.section("head"), on: backbone, classes: count, alignCorners: alignCorners)
     let auxiliary = try section.sectionList("auxiliary").map { part in
       let level = try part.int(
         "level", default: max(0, backbone.channels.count - 2), in: 0...backbone.channels.count - 1)
       let weight = try part.double("weight", default: 0.4, in: 0...100)
-      let input = HeadInput(backbone, levels: level...level, classes: count)
+      let input = HeadInput(
+        backbone, levels: level...level, classes: count, alignCorners: alignCorners)
       return AuxiliaryHead(try self.head(part, input), level: level, weight: weight)
     }
     let model = SegmentationModel(
       backbone, head, classes: count, level: level, auxiliary: auxiliary,
-      alignCorners: try section.bool("alignCorners", default: false))
+      alignCorners: alignCorners)
     try section.finish()
     return model
   }
@@ -38,9 +47,11 @@ public enum ModelBuilder {
   ///
   /// What every backbone can be asked for is read here: the output stride, the channels of the
   /// image, what is frozen, the momentum of its normalizations, an image pyramid around it and an
-  /// enlargement after it.
-  /// - Throws: `ConfigurationError` naming what is wrong.
-  public static func backbone(_ section: Section) throws -> any Backbone {
+  /// enlargement after it. Its weights come from the file `weights`, unless `pretrained` is false.
+  /// - Throws: `ConfigurationError` naming what is wrong; `WeightFileError` for the file.
+  public static func backbone(
+    _ section: Section, pretrained: Bool = true
+  ) throws -> any Backbone {
     let (name, entry) = try lookUp("name", Catalogue.backbones, section, kind: "backbone")
     let stride = try section.int("outputStride", default: entry.outputStrides.max() ?? 32)
     guard entry.outputStrides.contains(stride) else {
@@ -51,6 +62,11 @@ public enum ModelBuilder {
     let options = BackboneOptions(
       outputStride: stride, inputChannels: try section.int("inputChannels", default: 3, in: 1...64))
     let base = try entry.make(options, section)
+    if let file = try section.optionalString("weights"), pretrained {
+      let weights = WeightImport(try WeightFile.open(file), for: base)
+      // What the file has beyond the backbone, such as its classifier, is of no concern.
+      try weights.load([.noMissing, .noMismatch])
+    }
     try setMomentum(of: base, section)
     let frozen = try section.bool("frozen", default: false)
     let stages = try section.int("frozenStages", default: 0, in: 0...base.stages.count)
@@ -91,14 +107,16 @@ public enum ModelBuilder {
   /// - Throws: `ConfigurationError` naming what is wrong, and what the head needs where the backbone
   ///   has no such map.
   public static func head(
-    _ section: Section, on backbone: any Backbone, classes: Int
+    _ section: Section, on backbone: any Backbone, classes: Int, alignCorners: Bool = false
   ) throws -> (head: any SegmentationHead, level: Int?) {
     let level = try section.optionalInt("level", in: 0...backbone.channels.count - 1)
-    let input = HeadInput(backbone, levels: level.map { 0...$0 }, classes: classes)
+    let input = HeadInput(
+      backbone, levels: level.map { 0...$0 }, classes: classes, alignCorners: alignCorners)
     return (try head(section, input), level)
   }
 
-  private static func head(_ section: Section, _ input: HeadInput) throws -> any SegmentationHead {
+  /// The head that a section describes, for maps like `input`.
+  static func head(_ section: Section, _ input: HeadInput) throws -> any SegmentationHead {
     let (name, entry) = try lookUp("name", Catalogue.heads, section, kind: "head")
     guard entry.fits(input) else {
       let others = Catalogue.heads.filter { $0.value.fits(input) }.keys.sorted()

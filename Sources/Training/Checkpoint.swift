@@ -1,3 +1,4 @@
+import Checkpoints
 import Configuration
 import Datasets
 import Evaluation
@@ -64,6 +65,7 @@ public enum CheckpointError: Error, CustomStringConvertible {
   case noRecord(file: String)
   case anotherNetwork(file: String, report: String)
   case incomplete(file: String, reason: String)
+  case unknownConvention(name: String, known: [String])
 
   /// The message for a person.
   public var description: String {
@@ -75,6 +77,8 @@ public enum CheckpointError: Error, CustomStringConvertible {
     case .anotherNetwork(let file, let report):
       "\(file): holds the weights of another network than the configuration describes: \(report)"
     case .incomplete(let file, let reason): "\(file): cannot be resumed from: \(reason)"
+    case .unknownConvention(let name, let known):
+      "no names '\(name)' for this network; expected \(known.joined(separator: " or "))"
     }
   }
 }
@@ -88,7 +92,7 @@ public struct Checkpoint {
   public let file: String
   /// What it says about its run.
   public let record: CheckpointRecord
-  private let tensors: [String: Tensor]
+  private let weights: WeightFile
 
   /// The names of a run's files.
   enum Name {
@@ -99,23 +103,15 @@ public struct Checkpoint {
     static let configuration = "config.yaml"
   }
 
-  private static let metadataKey = "atrous"
+  static let metadataKey = "atrous"
 
   /// Reads a checkpoint file, or the best checkpoint of a run's folder, or else its last.
   ///
-  /// - Throws: ``CheckpointError``.
+  /// - Throws: ``CheckpointError``; `WeightFileError` for a file that is damaged.
   public init(_ path: String) throws {
     file = try Self.locate(path)
-    let read: (tensors: [String: Tensor], texts: [String: String])
-    do {
-      read = try TensorFile.read(file)
-    } catch let error as TensorFile.FormatError {
-      throw CheckpointError.unreadable(file: file, reason: error.reason)
-    } catch {
-      throw CheckpointError.unreadable(file: file, reason: error.localizedDescription)
-    }
-    tensors = read.tensors
-    guard let text = read.texts[Self.metadataKey] else {
+    weights = try WeightFile.open(file)
+    guard let text = weights.metadata[Self.metadataKey] else {
       throw CheckpointError.noRecord(file: file)
     }
     do {
@@ -151,31 +147,31 @@ public struct Checkpoint {
     tensors += (average?.state ?? []).map { ("ema/\($0.name)", $0.tensor) }
     tensors.append(("random/state", Engine.randomState))
     let text = String(decoding: try record.json(), as: UTF8.self)
-    try TensorFile.write(path, tensors, [metadataKey: text, "format": "pt"])
+    try WeightFile.write(tensors, metadata: [metadataKey: text, "format": "pt"], to: path)
   }
 
   /// The tensors under a prefix, without it; those without a slash for none.
-  private func part(_ prefix: String) -> [String: Tensor] {
-    var part: [String: Tensor] = [:]
-    for (name, tensor) in tensors {
-      if prefix.isEmpty {
-        if !name.contains("/") { part[name] = tensor }
-      } else if name.hasPrefix(prefix) {
-        part[String(name.dropFirst(prefix.count))] = tensor
-      }
+  private func part(_ prefix: String) -> WeightFile {
+    weights.renamed { name in
+      if prefix.isEmpty { return name.contains("/") ? nil : name }
+      return name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : nil
     }
-    return part
+  }
+
+  /// The averaged weights, or the weights where there is no average.
+  var averaged: WeightFile {
+    let average = part("ema/")
+    return average.entries.isEmpty ? part("") : average
   }
 
   /// Puts the averaged weights, or the weights where there is no average, into a network.
   ///
   /// - Throws: ``CheckpointError/anotherNetwork(file:report:)`` with the names that differ.
   public func load(into model: Module, averaged: Bool = true) throws {
-    let average = part("ema/")
     do {
-      try model.load(averaged && !average.isEmpty ? average : part(""))
-    } catch let error as LoadError {
-      throw CheckpointError.anotherNetwork(file: file, report: error.report.description)
+      try (averaged ? self.averaged : part("")).load(into: model)
+    } catch WeightFileError.otherNetwork(_, let report) {
+      throw CheckpointError.anotherNetwork(file: file, report: report.description)
     }
   }
 
@@ -185,7 +181,7 @@ public struct Checkpoint {
   func restore(_ model: Module, _ optimizer: Optimizer, _ average: MovingAverage?) throws {
     try load(into: model, averaged: false)
     do {
-      try optimizer.load(part("optimizer/"))
+      try optimizer.load(part("optimizer/").tensors)
     } catch let error as LoadError {
       throw CheckpointError.incomplete(
         file: file, reason: "the optimizer's state does not fit: \(error.report)")
@@ -193,16 +189,16 @@ public struct Checkpoint {
     if let average {
       let stored = part("ema/")
       for (name, tensor) in average.state {
-        guard let source = stored[name], source.shape == tensor.shape else {
+        guard stored.entry(name)?.shape == tensor.shape else {
           throw CheckpointError.incomplete(file: file, reason: "the moving average lacks '\(name)'")
         }
-        tensor.assign(source)
+        tensor.assign(try stored.tensor(name))
       }
     }
-    guard let state = tensors["random/state"] else {
+    guard weights.entry("random/state") != nil else {
       throw CheckpointError.incomplete(file: file, reason: "the state of random numbers is missing")
     }
-    Engine.randomState = state
+    Engine.randomState = try weights.tensor("random/state")
   }
 
   /// The configuration of the run, with overrides of the form `key.path=value`.
@@ -220,7 +216,8 @@ public struct Checkpoint {
     let section = try Section(yaml: record.configuration, named: file, overrides: overrides)
     let model = try withPreservedRandomState {
       try attempt {
-        try ModelBuilder.build(section.section("model"), classes: record.classes.count)
+        try ModelBuilder.build(
+          section.section("model"), classes: record.classes.count, pretrained: false)
       }
     }
     model.useChannelsLast()

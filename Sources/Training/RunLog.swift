@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 
 /// A line of a run's log, one JSON object a line.

@@ -1,3 +1,4 @@
+import Checkpoints
 import Configuration
 import Datasets
 import Evaluation
@@ -97,7 +98,8 @@ public final class Trainer {
     if settings.threads > 0 { Engine.threads = settings.threads }
     Engine.setFlushDenormal(true)
     Engine.seed(settings.seed)
-    model = try configuration.buildModel()
+    model = try configuration.buildModel(
+      pretrained: !(existing == .resume && folder.hasCheckpoint))
     model.useChannelsLast()
     model.move(to: device)
     optimizer = Self.optimizer(settings, model)
@@ -233,11 +235,7 @@ public final class Trainer {
     return CheckpointRecord(
       configuration: configuration.yaml, step: step, steps: steps, epoch: step / loader.steps,
       position: step % loader.steps, images: step * settings.batchSize, labelMap: map.name,
-      classes: map.classes.enumerated().map { index, entry in
-        CheckpointRecord.Class(
-          name: entry.name, color: [entry.color.red, entry.color.green, entry.color.blue],
-          values: map.rows.filter { $0.index == index }.map { Int($0.value) })
-      }, ignored: map.rows.filter { $0.index == nil }.map { Int($0.value) },
+      classes: CheckpointRecord.classes(of: map), ignored: CheckpointRecord.ignored(by: map),
       mean: loader.normalization.mean, deviation: loader.normalization.deviation,
       scores: isScored ? lastResult?.scores : nil, scoring: isScored ? lastResult?.scoring : nil,
       bestMeanIoU: best?.meanIoU, bestStep: best?.step, libtorch: Engine.version,

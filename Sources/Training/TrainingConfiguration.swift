@@ -68,15 +68,18 @@ public struct TrainingConfiguration {
         expected: "\(data.labelMap.count), the classes of the label map '\(data.labelMap.name)'")
     }
     // The builder reads the model's keys, so unknown keys are looked for once it has.
-    try withPreservedRandomState { _ = try buildModel() }
+    try withPreservedRandomState { _ = try buildModel(pretrained: false) }
     try root.finish()
   }
 
-  /// A network with weights drawn from libtorch's random numbers.
+  /// A network with weights drawn from libtorch's random numbers, and those of the backbone from the
+  /// file that the configuration names, unless `pretrained` is false.
   ///
-  /// - Throws: `ConfigurationError` naming what is wrong.
-  public func buildModel() throws -> SegmentationModel {
-    try attempt { try ModelBuilder.build(model, classes: data.labelMap.count) }
+  /// - Throws: `ConfigurationError` naming what is wrong; `WeightFileError` for the file.
+  public func buildModel(pretrained: Bool = true) throws -> SegmentationModel {
+    try attempt {
+      try ModelBuilder.build(model, classes: data.labelMap.count, pretrained: pretrained)
+    }
   }
 }
 

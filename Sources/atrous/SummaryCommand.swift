@@ -35,8 +35,9 @@ struct SummaryCommand: ParsableCommand {
       let summary = try shapesOnly {
         let model =
           section.has("data")
-          ? try TrainingConfiguration(contentsOf: configuration, overrides: overrides).buildModel()
-          : try ModelBuilder.build(part)
+          ? try TrainingConfiguration(contentsOf: configuration, overrides: overrides)
+            .buildModel(pretrained: false)
+          : try ModelBuilder.build(part, pretrained: false)
         let channels = try part.section("backbone").int("inputChannels", default: 3)
         return try ModelSummary(
           model, height: size.height, width: size.width, inputChannels: channels)

@@ -23,7 +23,7 @@ final class Command {
 
   private let process: pid_t
   private let folder: String
-  private let limit = ContinuousClock.now + .seconds(120)
+  private let limit = ContinuousClock.now + .seconds(600)
   private var status: Int32?
 
   /// Starts the command with these arguments.
@@ -89,7 +89,7 @@ final class Command {
   /// Sends a signal to the process if it is still there.
   func send(_ signal: Int32) { if isRunning { kill(process, signal) } }
 
-  /// Whether the process is still there; after two minutes it is not.
+  /// Whether the process is still there; after ten minutes it is not.
   var isRunning: Bool {
     if status == nil && ContinuousClock.now > limit { kill(process, SIGKILL) }
     poll()

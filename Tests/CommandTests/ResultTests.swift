@@ -103,7 +103,7 @@ struct ResultTests {
   func help() throws {
     let all = try Command.run("--help")
     #expect(all.status == 0)
-    for name in ["train", "evaluate", "predict", "summary", "parity", "doctor"] {
+    for name in ["train", "evaluate", "predict", "scenes", "summary", "parity", "doctor"] {
       #expect(all.output.contains("  \(name)"))
       let one = try Command.run(name, "--help")
       #expect(one.status == 0 && one.output.contains("USAGE: atrous \(name)"), "\(one)")

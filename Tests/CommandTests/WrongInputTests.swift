@@ -188,7 +188,7 @@ struct WrongInputTests {
     let photo = try write(photograph(), "photo.png")
     let half = try write(Array(try #require(Run.checkpoint(run.path)).dropLast(500)), "half")
     for (file, reason) in [
-      (photo, "cannot be read"), (half, "it ends before the data of"),
+      (photo, "is a PNG image"), (half, "is truncated"),
       ("\(path)/none", "is not there"), (path, "expected a checkpoint file"),
     ] {
       try Command.run("predict", file, photo, "--output", "\(path)/out")

@@ -89,7 +89,7 @@ struct SceneTests {
       let val = try FileDataset.cityscapes(root, split: "val", map: Cityscapes.classes19)
       #expect(train.count == 3)
       #expect(val.count == 2)
-      let sample = try val.sample(at: 0)
+      let sample = try val.load(0)
       #expect(sample.image.size == Size(width: 64, height: 32))
       let file = root + "/leftImg8bit/train/scenes/scenes_000001_000000_leftImg8bit.png"
       let bytes = try Data(contentsOf: URL(fileURLWithPath: file))

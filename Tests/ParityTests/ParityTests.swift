@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Torch
 
 @testable import Parity
 
@@ -35,8 +36,7 @@ struct ParityTests {
   func rule() {
     // splitmix64 of FNV-1a, computed independently with Python's integers.
     #expect(Rule.hash("input") == 0x1EBB_AE8F_5810_B65B)
-    let units = (0..<4).map { Rule.unit(Rule.hash("input"), $0) }
-    #expect(units == [0.097818315, 0.6523604, 0.20362425, 0.27444464])
+    #expect(Rule.units("input", 4).floats == [0.097818315, 0.6523604, 0.20362425, 0.27444464])
   }
 
   @Test("refuses files that are no part of the kit, and models that nobody knows")

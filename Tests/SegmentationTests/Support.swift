@@ -16,6 +16,14 @@ func backbone(_ yaml: String) throws -> any Backbone {
 extension Module {
   /// The number of values that a state dictionary's parameters have.
   var parameterCount: Int { parameters.reduce(0) { $0 + $1.parameter.count } }
+
+  /// Draws weights that neither shrink nor swell what passes, without normalization by the batch.
+  func drawWeightsThatKeepTheScale() {
+    for (_, parameter) in parameters where parameter.rank > 1 {
+      let inputs = parameter.shape.dropFirst().reduce(1, *)
+      parameter.drawNormal(deviation: (2 / Double(inputs)).squareRoot())
+    }
+  }
 }
 
 /// An image of noise.

@@ -1,3 +1,4 @@
+import Checkpoints
 import Evaluation
 import Foundation
 import TestSupport

@@ -9,5 +9,6 @@ func efficientNetLite(_ name: String, _ file: ParityFile) throws -> ReferenceMod
   guard EfficientNetLite.Variant(rawValue: own) != nil,
     let model = ImageClassifier.named(own, classes: shape?.last ?? 1000)
   else { return nil }
-  return ReferenceModel(model, name: Convention.efficientNetLite)
+  let names = NamingConvention.efficientNetPyTorch.names(of: model)
+  return ReferenceModel(model, name: { names[$0] ?? $0 })
 }

@@ -28,7 +28,13 @@ enum MMSegTransformers {
       level: level == whole.channels.count - 1 ? nil : level, auxiliary: auxiliary,
       alignCorners: main["align_corners"]?.bool ?? false)
     var reference = ReferenceModel(model, auxiliary: "auxiliary")
-    reference.name = Convention.mmsegmentation(model, listsAuxiliary: others?.list != nil)
+    let names = NamingConvention.mmsegmentation(model).names(of: model)
+    // A list of one auxiliary head is numbered too.
+    let isList = others?.list?.count == 1
+    reference.name = { own in
+      let name = names[own] ?? own
+      return isList ? name.replacing("auxiliary_head.", with: "auxiliary_head.0.") : name
+    }
     reference.stages = { backbone.features($0) }
     reference.outputs = { image in
       let output = model.output(image, withAuxiliary: true)

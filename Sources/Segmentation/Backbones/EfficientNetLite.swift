@@ -4,7 +4,7 @@ import Torch
 /// An EfficientNet-Lite: an EfficientNet (Tan and Le, 2019) without squeeze and excitation, with
 /// ReLU6, and with a stem and a last convolution of fixed width.
 ///
-/// The layers are numbered as those of torchvision's MobileNets; ``Convention/efficientNetLite``
+/// The layers are numbered as those of torchvision's MobileNets; ``NamingConvention/efficientNetPyTorch``
 /// gives the names of the published files. Zeros are padded as in TensorFlow, fixed by the image size
 /// of the variant as the PyTorch port does.
 public final class EfficientNetLite: MobileNetwork {

@@ -33,9 +33,6 @@ public final class FCN: Layer {
   private let dropout: Dropout
   private let classifier: Conv2d
 
-  /// The number of convolutions before the classifier.
-  var convolutionCount: Int { convs.count }
-
   /// A head from `input` channels to `classes` scores.
   public init(_ input: Int, classes: Int, _ configuration: Configuration = .init()) {
     let width = configuration.channels ?? max(1, input / 4)
@@ -79,4 +76,11 @@ extension FCN: SegmentationHead {
         .linear(dropout: try section.double("dropout", default: 0, in: 0...0.99)))
     },
   ]
+}
+
+extension FCN: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    guard let index = Int(child), index <= 3 * convs.count else { return "conv_seg" }
+    return "convs.\(index / 3).\(index % 3 == 0 ? "conv" : "bn")"
+  }
 }

@@ -34,7 +34,7 @@ public final class SETR: Layer {
   let norm: LayerNorm
   let aspp: ASPP?
   let upConvs: [ConvNorm]
-  let convSeg: Conv2d
+  let classifier: Conv2d
   private let dropout: Dropout
   private let configuration: Configuration
 
@@ -42,7 +42,7 @@ public final class SETR: Layer {
   public override var children: [(name: String, module: Module)] {
     let parts: [(String, Module?)] = [("norm", norm), ("aspp", aspp), ("dropout", dropout)]
     return parts.compactMap { name, part in part.map { (name, $0) } }
-      + upConvs.enumerated().map { ("up_convs.\($0).0", $1) } + [("conv_seg", convSeg)]
+      + upConvs.enumerated().map { ("up_convs.\($0).0", $1) } + [("classifier", classifier)]
   }
 
   /// A decoder from `input` channels to `classes` scores.
@@ -54,11 +54,11 @@ public final class SETR: Layer {
     upConvs = (0..<configuration.convolutions).map {
       ConvNorm($0 == 0 ? first : channels, channels, kernel: configuration.kernel)
     }
-    convSeg = Conv2d(upConvs.isEmpty ? first : channels, classes)
+    classifier = Conv2d(upConvs.isEmpty ? first : channels, classes)
     dropout = Dropout(configuration.dropout, ofChannels: true)
     self.configuration = configuration
     super.init()
-    Initialization.normal(convSeg, deviation: 0.01)
+    Initialization.normal(classifier, deviation: 0.01)
   }
 
   /// The scores (N, classes, H · factorⁿ, W · factorⁿ) of features (N, input, H, W).
@@ -70,7 +70,7 @@ public final class SETR: Layer {
         height: y.height * configuration.factor, width: y.width * configuration.factor,
         alignCorners: configuration.alignCorners)
     }
-    return convSeg(dropout(map))
+    return classifier(dropout(map))
   }
 }
 

@@ -7,7 +7,7 @@ import Torch
 /// Names are those of MMSegmentation's `SETRMLAHead`.
 public final class SETRAggregation: Layer {
   let upConvs: [Sequential]
-  let convSeg: Conv2d
+  let classifier: Conv2d
   private let dropout: Dropout
   private let factor: Int, alignCorners: Bool
 
@@ -26,7 +26,7 @@ public final class SETRAggregation: Layer {
         ConvNorm(channels, channels)
       }
     }
-    convSeg = Conv2d(input.count * channels, classes)
+    classifier = Conv2d(input.count * channels, classes)
     self.dropout = Dropout(dropout, ofChannels: true)
     self.factor = factor
     self.alignCorners = alignCorners
@@ -38,7 +38,7 @@ public final class SETRAggregation: Layer {
       convs(map).resized(
         height: factor * map.height, width: factor * map.width, alignCorners: alignCorners)
     }
-    return convSeg(dropout(concatenate(enlarged)))
+    return classifier(dropout(concatenate(enlarged)))
   }
 }
 

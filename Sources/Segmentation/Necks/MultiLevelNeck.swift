@@ -48,3 +48,8 @@ extension MultiLevelNeck {
     }
   ]
 }
+
+extension MultiLevelNeck: MMSegmentationNamed {
+  // Its convolutions are units there, without a normalization.
+  func mmsegmentationName(_ child: String) -> String { "\(child).conv" }
+}

@@ -43,3 +43,7 @@ public final class Necked: Layer, Backbone {
   /// What `base` needs.
   public var minimumSide: Int { base.minimumSide }
 }
+
+extension Necked: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String { child == "neck" ? "/neck" : child }
+}

@@ -55,6 +55,13 @@ public struct LoadStrictness: OptionSet, Sendable {
   public static let noMismatch = LoadStrictness(rawValue: 4)
   /// Nothing may disagree.
   public static let all: LoadStrictness = [.noMissing, .noUnexpected, .noMismatch]
+
+  /// Whether nothing that the report tells is forbidden.
+  public func allows(_ report: LoadReport) -> Bool {
+    !(contains(.noMissing) && !report.missing.isEmpty
+      || contains(.noUnexpected) && !report.unexpected.isEmpty
+      || contains(.noMismatch) && !report.mismatched.isEmpty)
+  }
 }
 
 /// Tensors that do not fit a module, all of them named.
@@ -100,12 +107,7 @@ extension Module {
     _ tensors: [String: Tensor], strictness: LoadStrictness = .all
   ) throws -> LoadReport {
     let report = loadReport(tensors.mapValues(\.shape))
-    if strictness.contains(.noMissing) && !report.missing.isEmpty
-      || strictness.contains(.noUnexpected) && !report.unexpected.isEmpty
-      || strictness.contains(.noMismatch) && !report.mismatched.isEmpty
-    {
-      throw LoadError(report: report)
-    }
+    guard strictness.allows(report) else { throw LoadError(report: report) }
     let fits = Set(report.loaded)
     for (name, tensor) in state where fits.contains(name) {
       if let source = tensors[name] { tensor.assign(source) }

@@ -1,0 +1,87 @@
+import Torch
+
+/// How another toolkit names the state of networks that are ours.
+public struct NamingConvention: Sendable {
+  /// The name of a parameter or buffer with its shape.
+  public typealias StateEntry = (name: String, shape: [Int])
+
+  /// What the convention is called.
+  public let name: String
+  /// Their names by ours, in the order of the state; nothing if they have no such network.
+  let theirs: @Sendable (_ state: [StateEntry]) -> [(ours: String, theirs: String)]
+
+  /// A convention that gives a name for each of ours, or nil.
+  init(_ name: String, _ rename: @escaping @Sendable (String) -> String?) {
+    self.name = name
+    theirs = { state in
+      state.compactMap { entry in rename(entry.name).map { (entry.name, $0) } }
+    }
+  }
+
+  private init(
+    _ name: String, state: @escaping @Sendable ([StateEntry]) -> [(ours: String, theirs: String)]
+  ) {
+    self.name = name
+    theirs = state
+  }
+
+  /// The conventions for parts of networks: backbones and classifiers of images.
+  static let ofParts: [NamingConvention] = [
+    .init("torchvision") { $0 },
+    .init("torchvision-2017") { dottedDenseLayers($0) },
+    .init("timm", state: InvertedResidualNames.timm),
+    .init("timm", state: ConvNeXtNames.timm),
+    .init("timm") { timmDeepStem($0) },
+    .efficientNetPyTorch,
+  ]
+
+  /// The names of Melas-Kyriazi's EfficientNet-PyTorch and of the EfficientNet-Lite made from it:
+  /// `_conv_stem.weight`, `_blocks.3._depthwise_conv.weight`, `_fc.bias`.
+  public static let efficientNetPyTorch = NamingConvention(
+    "efficientnet-pytorch", state: InvertedResidualNames.efficientNetPyTorch)
+
+  /// `denselayer3.norm1` as `denselayer3.norm.1`, as the first files of DenseNet have it.
+  private static func dottedDenseLayers(_ name: String) -> String? {
+    var parts = name.split(separator: ".").map(String.init)
+    guard let layer = parts.firstIndex(where: { $0.hasPrefix("denselayer") }) else { return name }
+    guard layer + 1 < parts.count, let digit = parts[layer + 1].last, digit.isNumber else {
+      return nil
+    }
+    parts[layer + 1] = "\(parts[layer + 1].dropLast()).\(digit)"
+    return parts.joined(separator: ".")
+  }
+
+  /// The stem of three convolutions of ResNet-C as `conv1`, the last normalization as `bn1`.
+  private static func timmDeepStem(_ name: String) -> String? {
+    guard name.hasPrefix("stem.") else { return name }
+    let rest = name.dropFirst("stem.".count)
+    return rest.hasPrefix("7.") ? "bn1." + rest.dropFirst(2) : "conv1." + rest
+  }
+}
+
+extension NamingConvention {
+  /// The conventions for a whole segmentation network, ours first.
+  public static func conventions(of model: SegmentationModel) -> [NamingConvention] {
+    var conventions = [NamingConvention("torchvision") { $0 }]
+    if let head = model.classifier as? DenseASPP {
+      conventions.append(
+        .init("denseaspp-2018", Convention.denseASPP2018(head.configuration.dilations)))
+    }
+    if model.backbone is UNet { conventions.append(.init("milesial", Convention.milesial)) }
+    conventions.append(.mmsegmentation(model))
+    return conventions
+  }
+
+  /// The names of this convention by a module's own.
+  public func names(of module: Module) -> [String: String] {
+    Dictionary(
+      theirs(module.state.map { ($0.name, $0.tensor.shape) }).map { ($0.ours, $0.theirs) },
+      uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The state of a module under the names of this convention.
+  public func state(of module: Module) -> [(name: String, tensor: Tensor)] {
+    let names = names(of: module)
+    return module.state.compactMap { entry in names[entry.name].map { ($0, entry.tensor) } }
+  }
+}

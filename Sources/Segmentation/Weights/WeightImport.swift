@@ -1,0 +1,167 @@
+import Checkpoints
+import Torch
+
+/// The tensors of a file under the names of a network, whichever toolkit wrote it.
+///
+/// The convention is the one that finds a place for most tensors of the right shape. What stands
+/// before all names, such as `encoder.`, is passed over.
+public struct WeightImport {
+  /// The convention of the file's names.
+  public let convention: String
+  /// What stands before the names in the file.
+  public let prefix: String
+  /// The part of the network that the file has weights for, such as `backbone`; empty for the whole.
+  public let part: String
+  /// What loads and what does not; names that are left over are the file's.
+  public let report: LoadReport
+  /// The network's names and the file's, for what loads, in the network's order.
+  public let names: [(ours: String, theirs: String)]
+  private let file: WeightFile
+  private let module: Module
+
+  /// Finds the network's tensors in a file.
+  ///
+  /// - Parameters:
+  ///   - module: A network, a backbone or a classifier of images.
+  ///   - rules: Rewrites the file's names first.
+  public init(_ file: WeightFile, for module: Module, rules: NameMap? = nil) {
+    let file = rules.map { rules in file.renamed { rules($0) } } ?? file
+    let candidates = Self.targets(of: module).flatMap { target in
+      target.conventions.flatMap { convention in
+        Candidate.all(convention, target.part, target.state, in: file)
+      }
+    }
+    // Of those that find as much the first: the whole before a part, our names before others'.
+    let best = candidates.reduce(nil as Candidate?) { best, next in
+      next.fitting > best?.fitting ?? 0 ? next : best
+    }
+    convention = best?.convention ?? "unknown"
+    prefix = best?.prefix ?? ""
+    part = best?.part ?? ""
+    let pairs = best?.pairs ?? []
+
+    var found: [String: WeightFile.Entry] = [:]
+    for (ours, theirs) in pairs {
+      if let entry = file.entry(theirs) { found[ours] = entry }
+    }
+    let shapes = Dictionary(
+      module.state.map { ($0.name, $0.tensor.shape) }, uniquingKeysWith: { first, _ in first })
+    self.file = WeightFile(
+      file,
+      entries: found.map { name, entry in
+        var entry = entry
+        entry.name = name
+        return shapes[name].flatMap(entry.reshaped) ?? entry
+      })
+    self.module = module
+    var report = module.loadReport(self.file.shapes)
+    let used = Set(pairs.map(\.theirs))
+    // Counters of batches that old files lack.
+    report.loaded = report.loaded.filter { found[$0] != nil }
+    report.unexpected = file.entries.map(\.name).filter { !used.contains($0) }
+    self.report = report
+    names = pairs.filter { found[$0.ours] != nil }
+  }
+
+  /// Copies what fits into the network.
+  ///
+  /// - Parameter strictness: What must not disagree.
+  /// - Throws: `WeightFileError.otherNetwork`, and nothing is changed then; `TorchError` if memory
+  ///   is short.
+  public func load(_ strictness: LoadStrictness = .all) throws {
+    guard strictness.allows(report) else {
+      throw WeightFileError.otherNetwork(file: file.path, report: report)
+    }
+    try file.load(into: module, strictness: [])
+  }
+
+  /// The number of classes here and in the file if that is all that differs, as for weights of
+  /// another data set.
+  public var classCounts: (ours: Int, theirs: Int)? {
+    guard report.missing.isEmpty, report.unexpected.isEmpty, let first = report.mismatched.first,
+      let ours = first.expected.first, let theirs = first.found.first,
+      report.mismatched.allSatisfy({
+        $0.expected.first == ours && $0.found.first == theirs
+          && $0.expected.dropFirst() == $0.found.dropFirst()
+      })
+    else { return nil }
+    return (ours, theirs)
+  }
+
+  /// Whether all that disagrees is a classifier of images after the last of the network's layers.
+  public var onlyClassifierIsLeftOver: Bool {
+    report.missing.isEmpty && report.mismatched.isEmpty && !report.unexpected.isEmpty
+      && report.unexpected.allSatisfy(isClassifier)
+  }
+
+  /// Whether the network's backbone loads and nothing of its heads is in the file.
+  public var lacksOnlyHead: Bool {
+    report.mismatched.isEmpty && report.missing.allSatisfy { !$0.hasPrefix("backbone.") }
+      && report.unexpected.allSatisfy(isClassifier)
+  }
+
+  private func isClassifier(_ name: String) -> Bool {
+    let name = name.hasPrefix(prefix) ? name.dropFirst(prefix.count) : name[...]
+    let first = (name.split(separator: ".").first ?? "").drop { $0 == "_" }
+    return ["fc", "classifier", "head", "heads", "aux_classifier", "conv_head"].contains(first)
+  }
+
+  // MARK: Recognition
+
+  /// What a file may have the weights of: the network, or its backbone alone.
+  private static func targets(
+    of module: Module
+  ) -> [(part: String, state: [NamingConvention.StateEntry], conventions: [NamingConvention])] {
+    let state = module.state.map { (name: $0.name, shape: $0.tensor.shape) }
+    guard let model = module as? SegmentationModel else {
+      return [("", state, NamingConvention.ofParts)]
+    }
+    let head = "backbone."
+    let backbone = state.compactMap { entry in
+      entry.name.hasPrefix(head)
+        ? (name: String(entry.name.dropFirst(head.count)), shape: entry.shape) : nil
+    }
+    return [
+      ("", state, NamingConvention.conventions(of: model)),
+      ("backbone", backbone, NamingConvention.ofParts),
+    ]
+  }
+
+  /// A convention tried on a file.
+  private struct Candidate {
+    let convention: String, part: String, prefix: String
+    /// All names of the state, whether the file has them or not.
+    let pairs: [(ours: String, theirs: String)]
+    /// How many tensors of the right shape the file has.
+    let fitting: Int
+
+    /// The most places in a file where a network is looked for.
+    private static let maximumPrefixes = 64
+
+    static func all(
+      _ convention: NamingConvention, _ part: String, _ state: [NamingConvention.StateEntry],
+      in file: WeightFile
+    ) -> [Candidate] {
+      let pairs = convention.theirs(state)
+      guard let first = pairs.first?.theirs else { return [] }
+      let shapes = Dictionary(state.map { ($0.name, $0.shape) }, uniquingKeysWith: { a, _ in a })
+      let prefixes = file.entries.lazy.map(\.name)
+        .filter { $0 == first || $0.hasSuffix("." + first) }
+        .map { String($0.dropLast(first.count)) }
+      return Set(prefixes).sorted { ($0.count, $0) < ($1.count, $1) }
+        .prefix(maximumPrefixes).compactMap { prefix in
+          let named = pairs.map { (ours: $0.ours, theirs: prefix + $0.theirs) }
+          let fitting = named.count { ours, theirs in
+            guard let shape = shapes[ours], let entry = file.entry(theirs) else { return false }
+            return entry.reshaped(shape) != nil
+          }
+          // Fewer than a tenth are a coincidence.
+          guard 10 * fitting >= named.count else { return nil }
+          let path = part.isEmpty ? "" : part + "."
+          return Candidate(
+            convention: convention.name, part: part, prefix: prefix,
+            pairs: named.map { (path + $0.ours, $0.theirs) }, fitting: fitting)
+        }
+    }
+  }
+}

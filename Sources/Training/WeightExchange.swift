@@ -1,0 +1,75 @@
+import Checkpoints
+import Datasets
+import Foundation
+import Imaging
+import Segmentation
+import Torch
+
+extension CheckpointRecord {
+  /// The classes of a label map.
+  static func classes(of map: LabelMap) -> [Class] {
+    map.classes.enumerated().map { index, entry in
+      Class(
+        name: entry.name, color: [entry.color.red, entry.color.green, entry.color.blue],
+        values: map.rows.filter { $0.index == index }.map { Int($0.value) })
+    }
+  }
+
+  /// The file values that a label map ignores.
+  static func ignored(by map: LabelMap) -> [Int] {
+    map.rows.filter { $0.index == nil }.map { Int($0.value) }
+  }
+
+  /// The record of weights that come from elsewhere: no step of the configuration's run is done.
+  init(importedFor configuration: TrainingConfiguration) {
+    let data = configuration.data
+    self.init(
+      configuration: configuration.yaml, step: 0, steps: 0, epoch: 0, position: 0, images: 0,
+      labelMap: data.labelMap.name, classes: Self.classes(of: data.labelMap),
+      ignored: Self.ignored(by: data.labelMap), mean: data.normalization.mean,
+      deviation: data.normalization.deviation, libtorch: Engine.version, threads: Engine.threads)
+  }
+}
+
+extension Checkpoint {
+  /// Writes weights from elsewhere as a checkpoint that can be scored and used, not resumed from.
+  ///
+  /// - Throws: `WriteError`.
+  public static func write(
+    _ path: String, imported model: Module, for configuration: TrainingConfiguration
+  ) throws {
+    let record = CheckpointRecord(importedFor: configuration)
+    let text = String(decoding: try record.json(), as: UTF8.self)
+    try WeightFile.write(
+      model.state, metadata: [metadataKey: text, "format": "pt"], to: path)
+  }
+
+  /// The weights of a checkpoint, the averaged ones where there are some, for other programs.
+  ///
+  /// A file without a run's record gives its tensors under the names that it has.
+  /// - Parameters:
+  ///   - path: A run's folder, a checkpoint, or any file of weights.
+  ///   - convention: The names to give them; nil for those that the file has.
+  /// - Throws: `WeightFileError`, ``CheckpointError``, `ConfigurationError`.
+  public static func exported(
+    _ path: String, names convention: String? = nil
+  ) throws -> [(name: String, tensor: Tensor)] {
+    let checkpoint: Checkpoint
+    do {
+      checkpoint = try Checkpoint(path)
+    } catch CheckpointError.noRecord(let file) where convention == nil {
+      let weights = try WeightFile.open(file)
+      return try weights.entries.map { ($0.name, try weights.tensor($0.name)) }
+    }
+    guard let convention else {
+      let weights = checkpoint.averaged
+      return try weights.entries.map { ($0.name, try weights.tensor($0.name)) }
+    }
+    let model = try checkpoint.model()
+    let known = NamingConvention.conventions(of: model)
+    guard let names = known.first(where: { $0.name == convention }) else {
+      throw CheckpointError.unknownConvention(name: convention, known: known.map(\.name))
+    }
+    return names.state(of: model)
+  }
+}

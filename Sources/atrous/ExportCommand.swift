@@ -1,0 +1,47 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import Training
+
+/// `atrous export`: weights for other programs.
+struct ExportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export",
+    abstract: "Write weights as safetensors, or as a .pth file that PyTorch opens.",
+    discussion: """
+      A checkpoint of a run is written with the averaged weights where there are some, under the \
+      names of torchvision or those of --names. Any other file of weights is written as it is. \
+      PyTorch opens a .pth file with torch.load(FILE, weights_only=True).
+      """)
+
+  @ArgumentParser.Argument(help: "A run's folder, a checkpoint, or any file of weights.")
+  var file: String
+
+  @Option(help: "The file to write; .safetensors or .pth.")
+  var output: String
+
+  @Option(help: "The convention of the names: torchvision, milesial or denseaspp-2018.")
+  var names: String?
+
+  func validate() throws {
+    guard format != nil else {
+      throw ValidationError("--output is '\(output)', expected NAME.safetensors or NAME.pth.")
+    }
+  }
+
+  private var format: WeightFile.Format? {
+    switch (output as NSString).pathExtension.lowercased() {
+    case "safetensors": .safetensors
+    case "pth", "pt": .pytorch
+    default: nil
+    }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      let tensors = try Checkpoint.exported(file, names: names)
+      try WeightFile.write(tensors, to: output, as: format ?? .safetensors)
+      print("\(output): \(tensors.count) tensors")
+    }
+  }
+}

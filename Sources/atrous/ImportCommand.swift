@@ -1,0 +1,76 @@
+import ArgumentParser
+import Checkpoints
+import Configuration
+import Foundation
+import Segmentation
+import Torch
+import Training
+
+/// `atrous import`: weights of another toolkit, for a network of a configuration.
+struct ImportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import",
+    abstract: "Read weights that another toolkit wrote, whatever it calls them.",
+    discussion: """
+      Reads safetensors and PyTorch files of any age, and recognises the names of torchvision, \
+      timm, EfficientNet-PyTorch, milesial's U-Net and DenseASPP. Prints what loads, what is \
+      missing, what is left over and which shapes disagree. The exit status is 1 if the weights do \
+      not fit.
+      """)
+
+  @ArgumentParser.Argument(help: "The file of weights.")
+  var file: String
+
+  @Option(help: "The configuration (YAML) with a section 'model'.")
+  var model: String
+
+  @OptionGroup var settings: ConfigurationOptions
+
+  @Flag(help: "Only print what would load.")
+  var dryRun = false
+
+  @Option(help: "A YAML file with rules that rewrite the file's names first.")
+  var rules: String?
+
+  @Option(help: "The dictionary of a PyTorch file to read, such as ema.")
+  var part: String?
+
+  @Flag(help: "Load the rest if only the classifier differs.")
+  var ignoreClassifier = false
+
+  @Flag(help: "Print the file's name of every tensor that loads.")
+  var verbose = false
+
+  @Option(help: "Where the weights go, as a checkpoint for evaluate, predict and export.")
+  var output: String?
+
+  func validate() throws {
+    guard dryRun || output != nil else {
+      throw ValidationError("Either --output or --dry-run is needed.")
+    }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      let weights = try WeightFile.open(file, part: part)
+      let network = try ConfiguredModel(model, overrides: settings.overrides)
+      let plan = WeightImport(
+        weights, for: network.model, rules: try rules.map { try NameMap(contentsOf: $0) })
+      print("\(file): \(weights.format.rawValue), \(weights.entries.count) tensors")
+      for note in weights.notes { print("note: \(note)") }
+      if verbose { for (ours, theirs) in plan.names { print("  \(theirs) -> \(ours)") } }
+      print(plan)
+      let fits =
+        plan.report.isComplete || plan.onlyClassifierIsLeftOver
+        || ignoreClassifier && plan.classCounts != nil
+      guard fits else {
+        if plan.classCounts != nil { print("--ignore-classifier loads the rest") }
+        throw ExitCode(1)
+      }
+      guard !dryRun, let output else { return }
+      try plan.load([])
+      try network.write(to: output)
+      print("wrote \(output)")
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import Checkpoints
+import Foundation
+import Testing
+import Torch
+
+/// How many mutations of each file are tried; `ATROUS_FUZZ=10000` for a long run.
+private let mutationCount =
+  ProcessInfo.processInfo.environment["ATROUS_FUZZ"].flatMap { Int($0) } ?? 150
+
+/// A small generator with a seed (Vigna's splitmix64).
+private struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+    return z ^ z >> 31
+  }
+}
+
+private func mutated(_ original: [UInt8], _ random: inout SplitMix) -> [UInt8] {
+  var bytes = original
+  // Where formats say what is where: the beginning and the end.
+  func place() -> Int {
+    let window = Bool.random(using: &random) ? bytes.count : min(bytes.count, 512)
+    let at = Int.random(in: 0..<max(1, window), using: &random)
+    return Bool.random(using: &random) ? at : bytes.count - 1 - at
+  }
+  for _ in 0..<Int.random(in: 1...4, using: &random) where bytes.count > 16 {
+    let at = place()
+    switch Int.random(in: 0..<7, using: &random) {
+    case 0: bytes[at] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+    case 1: bytes[at] = .random(in: 0...255, using: &random)
+    case 2:
+      // A length, offset or count at one of the limits.
+      let limits: [UInt64] = [0, 1, 0x7f, 0xffff, 0x7fff_ffff, 0xffff_ffff, .max >> 1, .max]
+      let limit = limits.randomElement(using: &random) ?? 0
+      let width = [2, 4, 8].randomElement(using: &random) ?? 4
+      for byte in 0..<min(width, bytes.count - at) {
+        bytes[at + byte] = UInt8(truncatingIfNeeded: limit >> (8 * UInt64(byte)))
+      }
+    case 3: bytes.removeLast(min(bytes.count - 1, Int.random(in: 1...64, using: &random)))
+    case 4:
+      let end = min(bytes.count, at + Int.random(in: 1...32, using: &random))
+      bytes.removeSubrange(at..<end)
+    case 5:
+      let end = min(bytes.count, at + Int.random(in: 1...32, using: &random))
+      bytes.insert(contentsOf: bytes[at..<end], at: place())
+    default:
+      // An opcode or a digit for another.
+      let codes = Array("().0123}]atusbRcQKXqh\u{5d}\u{7d}".utf8) + [0x80, 0x85, 0x86, 0x93, 0x94]
+      bytes[at] = codes.randomElement(using: &random) ?? 0
+    }
+  }
+  return bytes
+}
+
+@Suite("Files with errors")
+struct FuzzTests {
+  @Test(
+    "load or are refused with a message, whatever is wrong with them",
+    arguments: [
+      "types.safetensors", "types.pth", "types-old.pth", "strides.pth", "strides-old.pth",
+      "training.pth", "training-old.pth", "unsigned.pth", "parameters-old.pth", "protocol4.pth",
+      "protocol4-old.pth",
+    ])
+  func mutations(_ name: String) throws {
+    let original = [UInt8](try #require(FileManager.default.contents(atPath: fixture(name))))
+    var random = SplitMix(state: 7)
+    var (opened, refused) = (0, 0)
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/\(name)"
+      for _ in 0..<mutationCount {
+        try Data(mutated(original, &random)).write(to: URL(fileURLWithPath: path))
+        do {
+          let file = try WeightFile.open(path)
+          for entry in file.entries {
+            #expect(entry.bytes.upperBound <= original.count * 4 + 4096)
+            let tensor = try file.tensor(entry.name)
+            #expect(tensor.shape == entry.shape)
+            // Every byte is there.
+            if entry.count < 1 << 20 { _ = try attempt { tensor.cloned() } }
+          }
+          opened += 1
+        } catch let error as WeightFileError {
+          #expect(error.description.hasPrefix(path))
+          refused += 1
+        }
+      }
+    }
+    #expect(opened + refused == mutationCount)
+    #expect(opened > 0 && refused > 0)
+    if mutationCount > 1000 {
+      print("\(name): \(opened) opened, \(refused) refused; peak \(peakMemory ?? "unknown")")
+    }
+  }
+}

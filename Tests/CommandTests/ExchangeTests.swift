@@ -1,0 +1,77 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Weights go out and come in")
+struct ExchangeTests {
+  @Test(
+    "a run exported and imported again gives the same scores", arguments: ["pth", "safetensors"])
+  func roundTrip(_ kind: String) throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let weights = "\(folder.path)/weights.\(kind)"
+    let exported = try Command.run("export", run.path, "--output", weights)
+    #expect(exported.status == 0, "\(exported)")
+    let plan = try Command.run("import", weights, "--model", run.configuration, "--dry-run")
+    #expect(plan.status == 0 && plan.output.contains("everything loads"), "\(plan)")
+    let imported = "\(folder.path)/imported.safetensors"
+    let result = try Command.run(
+      "import", weights, "--model", run.configuration, "--output", imported)
+    #expect(result.status == 0, "\(result)")
+    struct Result: Decodable, Equatable { let confusion: [[Int64]] }
+    func confusion(_ checkpoint: String) throws -> Result {
+      let outcome = try Command.run("evaluate", checkpoint, "--json")
+      return try JSONDecoder().decode(Result.self, from: Data(outcome.output.utf8))
+    }
+    #expect(try confusion(imported) == confusion(run.path))
+  }
+
+  @Test("names that are others' go out, and what does not fit is listed")
+  func names() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let weights = "\(folder.path)/weights.pth"
+    let exported = try Command.run(
+      "export", run.path, "--output", weights, "--names", "denseaspp-2018")
+    #expect(exported.status == 0, "\(exported)")
+    let plan = try Command.run(
+      "import", weights, "--model", run.configuration, "--dry-run", "--verbose")
+    #expect(plan.output.contains("names: denseaspp-2018"), "\(plan)")
+    #expect(plan.output.contains("classification.1.weight -> classifier.classifier.weight"))
+    let unknown = try Command.run(
+      "export", run.path, "--output", weights, "--names", "keras")
+    #expect(unknown.status == 1 && unknown.errors.contains("torchvision or denseaspp-2018"))
+  }
+
+  @Test("another network's weights are refused, and rules can mend names")
+  func disagreement() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let weights = "\(folder.path)/weights.safetensors"
+    let output = "\(folder.path)/out.safetensors"
+    #expect(try Command.run("export", run.path, "--output", weights).status == 0)
+    let other = try Command.run(
+      "import", weights, "--model", run.configuration, "--output", output, "--set",
+      "model.head.growth=5")
+    #expect(other.status == 1 && other.output.contains("of another shape"), "\(other)")
+    #expect(!FileManager.default.fileExists(atPath: output))
+    let rules = "\(folder.path)/rules.yaml"
+    try Data("rules: [{from: '^backbone', to: 'trunk'}]".utf8)
+      .write(to: URL(fileURLWithPath: rules))
+    let renamed = try Command.run(
+      "import", weights, "--model", run.configuration, "--dry-run", "--rules", rules)
+    #expect(renamed.status == 1 && renamed.output.contains("left over in the file"), "\(renamed)")
+  }
+
+  @Test("what is no file of weights is refused with its name")
+  func refusals() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let file = "\(folder.path)/page.pth"
+    try Data("<!DOCTYPE html>".utf8).write(to: URL(fileURLWithPath: file))
+    let page = try Command.run("import", file, "--model", run.configuration, "--dry-run")
+    #expect(page.status == 1 && page.errors.contains(file) && page.errors.contains("web page"))
+    #expect(try Command.run("import", file, "--model", run.configuration).status == 64)
+    #expect(try Command.run("export", run.path, "--output", "weights.h5").status == 64)
+  }
+}
