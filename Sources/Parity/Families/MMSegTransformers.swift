@@ -53,7 +53,20 @@ enum MMSegTransformers {
     let channels = settings["in_channels"]?.int ?? 3
     switch settings["type"]?.string {
     case "VisionTransformer":
-      return VisionTransformer(visionTransformer(settings), inputChannels: channels)
+      var network = visionTransformer(settings)
+      if settings["output_cls_token"]?.bool == true {
+        // The head says what becomes of the class token that it gets.
+        let readout = file.setting("decode_head")?["readout_type"]?.string
+        network.readout = readout == "project" ? .join : readout == "add" ? .add : .ignore
+      }
+      return VisionTransformer(network, inputChannels: channels)
+    case "SwinTransformer":
+      for key in ["use_abs_pos_embed"] where settings[key]?.bool == true {
+        throw ParityError.unsupportedSetting(model: file.model, setting: key, value: "true")
+      }
+      return Swin(swin(settings), inputChannels: channels)
+    case "MixVisionTransformer":
+      return MixTransformer(mixTransformer(settings), inputChannels: channels)
     default: return nil
     }
   }
@@ -75,10 +88,40 @@ enum MMSegTransformers {
     network.levels = levels.map { $0 < 0 ? $0 + network.depth : $0 }
     network.normalizesLast = settings["final_norm"]?.bool ?? false
     network.keepsClassToken = settings["with_cls_token"]?.bool ?? true
-    network.joinsClassToken = settings["output_cls_token"]?.bool ?? false
     network.patchBias = settings["patch_bias"]?.bool ?? false
     network.attentionBias = settings["qkv_bias"]?.bool ?? true
     network.eps = settings["norm_cfg"]?["eps"]?.number ?? 1e-5
+    network.dropout = settings["drop_rate"]?.number ?? 0
+    network.dropRate = settings["drop_path_rate"]?.number ?? 0
+    return network
+  }
+
+  private static func swin(_ settings: JSON) -> Swin.Configuration {
+    var network = Swin.Configuration(
+      depths: settings["depths"]?.ints ?? [2, 2, 6, 2],
+      heads: settings["num_heads"]?.ints ?? [3, 6, 12, 24],
+      width: settings["embed_dims"]?.int ?? 96,
+      dropRate: settings["drop_path_rate"]?.number ?? 0.1)
+    network.window = settings["window_size"]?.int ?? 7
+    network.patch = settings["patch_size"]?.int ?? 4
+    network.expansion = settings["mlp_ratio"]?.number ?? 4
+    network.hasBias = settings["qkv_bias"]?.bool ?? true
+    network.dropout = settings["drop_rate"]?.number ?? 0
+    network.convention = .openMMLab
+    return network
+  }
+
+  private static func mixTransformer(_ settings: JSON) -> MixTransformer.Configuration {
+    var network = MixTransformer.Configuration(
+      depths: settings["num_layers"]?.ints ?? [3, 4, 6, 3],
+      width: settings["embed_dims"]?.int ?? 64)
+    network.heads = settings["num_heads"]?.ints ?? [1, 2, 4, 8]
+    network.patches = settings["patch_sizes"]?.ints ?? network.patches
+    network.steps = settings["strides"]?.ints ?? network.steps
+    network.reductions = settings["sr_ratios"]?.ints ?? network.reductions
+    network.expansion = settings["mlp_ratio"]?.number ?? 4
+    network.hasBias = settings["qkv_bias"]?.bool ?? true
+    network.eps = settings["norm_cfg"]?["eps"]?.number ?? 1e-6
     network.dropout = settings["drop_rate"]?.number ?? 0
     network.dropRate = settings["drop_path_rate"]?.number ?? 0
     return network
@@ -155,6 +198,34 @@ enum MMSegTransformers {
       return SETRAggregation(
         input.channels, classes: input.classes, channels: settings["mla_channels"]?.int ?? 128,
         factor: settings["up_scale"]?.int ?? 4, dropout: dropout, alignCorners: alignCorners)
+    case "SegmenterMaskTransformerHead":
+      var head = Segmenter.Configuration()
+      head.depth = settings["num_layers"]?.int ?? 2
+      head.heads = settings["num_heads"]?.int ?? 3
+      head.width = settings["embed_dims"]?.int
+      head.expansion = settings["mlp_ratio"]?.number ?? 4
+      head.hasBias = settings["qkv_bias"]?.bool ?? true
+      head.eps = settings["norm_cfg"]?["eps"]?.number ?? 1e-5
+      head.dropout = settings["drop_rate"]?.number ?? 0
+      head.dropRate = settings["drop_path_rate"]?.number ?? 0.1
+      return Segmenter(input.last, classes: input.classes, head)
+    case "DPTHead":
+      var head = DPT.Configuration()
+      head.reassembled = settings["post_process_channels"]?.ints ?? head.reassembled
+      head.channels = channels ?? head.channels
+      head.dropout = dropout
+      return DPT(
+        input.channels, classes: input.classes, hasClassToken: input.joinsClassToken, head)
+    case "UPerHead":
+      return UPerNet(
+        input.channels, classes: input.classes, channels: channels ?? 512,
+        scales: settings["pool_scales"]?.ints ?? [1, 2, 3, 6], dropout: dropout,
+        alignCorners: alignCorners)
+    case "SegformerHead":
+      let isNearest = settings["interpolate_mode"]?.string == "nearest"
+      return SegFormer(
+        input.channels, classes: input.classes, channels: channels ?? 256, dropout: dropout,
+        interpolation: isNearest ? .nearest : .bilinear, alignCorners: alignCorners)
     case let other:
       throw ParityError.unsupportedSetting(
         model: file.model, setting: "head.type", value: other ?? "none")

@@ -5,7 +5,7 @@ import Torch
 /// stage halves by merging 2×2 positions.
 ///
 /// Names are those of torchvision's `swin_*.features`; the normalizations of the maps, which
-/// torchvision's classifier lacks, are `norm0` and so on.
+/// torchvision's classifier lacks, are `norms.0` and so on.
 public final class Swin: Sequential, Backbone {
   /// Whose code published weights come from: both compute the same but for details.
   public enum Convention: String, Sendable, CaseIterable {
@@ -40,6 +40,11 @@ public final class Swin: Sequential, Backbone {
     /// The share of images for which training leaves the last block out; earlier ones less often.
     public var dropRate: Double
 
+    /// A network of these depths and heads whose first stage has `width` channels.
+    public init(depths: [Int], heads: [Int], width: Int, dropRate: Double) {
+      (self.depths, self.heads, self.width, self.dropRate) = (depths, heads, width, dropRate)
+    }
+
     /// The paper's networks by torchvision's names, and the largest by such a name.
     public static let named: [String: Configuration] = [
       "swin_t": .init(depths: [2, 2, 6, 2], heads: [3, 6, 12, 24], width: 96, dropRate: 0.2),
@@ -53,7 +58,7 @@ public final class Swin: Sequential, Backbone {
   public let channels: [Int]
   /// The output stride of each stage.
   public let strides: [Int]
-  private let norms: [LayerNorm]
+  let norms: [LayerNorm]
   private let extends: Int?
 
   /// A network for images of `inputChannels` channels.
@@ -77,10 +82,6 @@ public final class Swin: Sequential, Backbone {
       append(Sequential { for block in blocks { block } })
     }
     Initialization.normal(self, deviation: 0.02)
-  }
-
-  public override var children: [(name: String, module: Module)] {
-    super.children + norms.enumerated().map { ("norm\($0)", $1) }
   }
 
   /// The outputs of the stages.
@@ -194,7 +195,7 @@ extension Swin {
 extension Swin: MMSegmentationNamed {
   func mmsegmentationName(_ child: String) -> String {
     // Patches, stage, merging, stage, merging and so on; then the normalizations.
-    guard let index = Int(child) else { return child }
+    guard let index = Int(child) else { return child.replacing("norms.", with: "norm") }
     return switch index {
     case 0: "patch_embed"
     case _ where index % 2 == 1: "stages.\(index / 2).blocks"

@@ -47,11 +47,17 @@ public final class VisionTransformer: Layer, Backbone {
     return tokens(grid).map { tokens in
       let start = configuration.keepsClassToken ? 1 : 0
       let spots = tokens.sliced(1, start, tokens.size(1))
-      let joined =
-        configuration.joinsClassToken
-        ? concatenate([spots, tokens.sliced(1, 0, 1).expanded(spots.shape)], along: 2) : spots
-      return joined.reshaped(x.size(0), grid.height, grid.width, joined.size(2))
+      let read = read(spots, tokens.sliced(1, 0, 1))
+      return read.reshaped(x.size(0), grid.height, grid.width, read.size(2))
         .permuted(0, 3, 1, 2)
+    }
+  }
+
+  private func read(_ spots: Tensor, _ classToken: Tensor) -> Tensor {
+    switch configuration.readout {
+    case .ignore: spots
+    case .add: spots + classToken
+    case .join: concatenate([spots, classToken.expanded(spots.shape)], along: 2)
     }
   }
 
@@ -89,12 +95,12 @@ public final class VisionTransformer: Layer, Backbone {
 
   /// The channels of each map: the tokens' width, twice that with the class token beside them.
   public var channels: [Int] {
-    configuration.levels.map { _ in configuration.width * (configuration.joinsClassToken ? 2 : 1) }
+    configuration.levels.map { _ in configuration.width * (joinsClassToken ? 2 : 1) }
   }
   /// The side of a patch for each map.
   public var strides: [Int] { configuration.levels.map { _ in configuration.patch } }
   /// Whether the second half of each map's channels is the class token.
-  public var joinsClassToken: Bool { configuration.joinsClassToken }
+  public var joinsClassToken: Bool { configuration.readout == .join }
   /// The blocks that lead to each map, the first with the patches.
   public var stages: [[Module]] {
     let starts = [0] + configuration.levels.dropLast().map { $0 + 1 }
@@ -105,6 +111,16 @@ public final class VisionTransformer: Layer, Backbone {
 }
 
 extension VisionTransformer {
+  /// What becomes of the class token in the maps (Ranftl et al., 2021, §3).
+  public enum Readout: String, Sendable, CaseIterable {
+    /// It is left out.
+    case ignore
+    /// It is added to every position.
+    case add
+    /// It stands beside every position, as further channels.
+    case join
+  }
+
   /// What makes one vision transformer different from another.
   public struct Configuration: Sendable {
     /// The side of a patch in pixels.
@@ -127,8 +143,8 @@ extension VisionTransformer {
     public var normalizesLast = true
     /// Whether the class token takes part in the blocks.
     public var keepsClassToken = true
-    /// Whether each map has the class token beside every position, as further channels.
-    public var joinsClassToken = false
+    /// What becomes of it in the maps.
+    public var readout = Readout.ignore
     /// Whether the patches' matrix, and the one of queries, keys and values, has a bias.
     public var patchBias = true, attentionBias = true
     /// What the normalizations add to the variance.
@@ -198,7 +214,7 @@ extension VisionTransformer {
         throw section.invalid(
           "levels", "\(configuration.levels)", expected: "blocks in rising order")
       }
-      configuration.joinsClassToken = try section.bool("joinClassToken", default: false)
+      configuration.readout = try section.choice("readout", default: .ignore)
       configuration.dropout = try section.double("dropout", default: 0, in: 0...0.99)
       configuration.dropRate = try section.double("dropRate", default: 0, in: 0...0.99)
       return VisionTransformer(configuration, inputChannels: options.inputChannels)
