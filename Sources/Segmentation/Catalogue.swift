@@ -93,11 +93,16 @@ public enum Catalogue {
 
   /// The heads.
   public static let heads: [String: HeadEntry] = merged([
+    ANN.entries,
+    DANet.entries,
     DeepLabV3.entries,
     DeepLabV3Plus.entries,
     DenseASPP.entries,
+    EncNet.entries,
     FCN.entries,
+    FastFCN.entries,
     LRASPP.entries,
+    NonLocalNet.entries,
     PSPNet.entries,
   ])
 

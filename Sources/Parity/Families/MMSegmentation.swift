@@ -90,12 +90,16 @@ struct MMSegmentationSettings {
     "ResNetV1c": { try resNet($0, hasDeepStem: true) },
   ]
 
-  static let necks: [String: Reader<NeckSection>] = [:]
+  static let necks: [String: Reader<NeckSection>] = ["JPU": jointPyramid]
 
   static let heads: [String: @Sendable (HeadSection) throws -> [String: JSON]] = [
+    "ANNHead": ann,
     "ASPPHead": deepLabV3,
+    "DAHead": daNet,
     "DepthwiseSeparableASPPHead": deepLabV3Plus,
+    "EncHead": encNet,
     "FCNHead": fcn,
+    "NLHead": nonLocalNet,
     "PSPHead": pspNet,
   ]
 
@@ -157,7 +161,9 @@ struct MMSegmentationSection {
   }
 
   /// The text at `key`.
-  func string(_ key: String) throws -> String { try read(key, nil, "a text") { $0.string } }
+  func string(_ key: String, or fallback: String? = nil) throws -> String {
+    try read(key, fallback, "a text") { $0.string }
+  }
   /// The whole number at `key`.
   func int(_ key: String, or fallback: Int? = nil) throws -> Int {
     try read(key, fallback, "a whole number") { $0.int }
