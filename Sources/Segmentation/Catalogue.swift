@@ -126,11 +126,17 @@ public enum Catalogue {
 
   /// The heads.
   public static let heads: [String: HeadEntry] = merged([
+    ANN.entries,
+    DANet.entries,
     DeepLabV3.entries,
+    DeepLabV3Plus.entries,
     DenseASPP.entries,
     DPT.entries,
+    EncNet.entries,
     FCN.entries,
+    FastFCN.entries,
     LRASPP.entries,
+    NonLocalNet.entries,
     PSPNet.entries,
     SETR.entries,
     SETRAggregation.entries,

@@ -12,8 +12,8 @@ public final class MixTransformer: Layer, Backbone {
     public var depths: [Int]
     /// The heads of each stage's attention; a stage has `width` channels for each of them.
     public var heads = [1, 2, 5, 8], width: Int
-    /// The side of each stage's patches, and the distance between them.
-    public var patches = [7, 3, 3, 3], steps = [4, 2, 2, 2]
+    /// The side of each stage's patches.
+    public var patches = [7, 3, 3, 3]
     /// How many times smaller the map is that each stage's attention sees.
     public var reductions = [8, 4, 2, 1]
     /// The channels between the matrices of a block, as a multiple of the width.
@@ -45,7 +45,7 @@ public final class MixTransformer: Layer, Backbone {
   /// The channels of each stage.
   public let channels: [Int]
   /// The output stride of each stage.
-  public let strides: [Int]
+  public let strides = [4, 8, 16, 32]
 
   /// A network for images of `inputChannels` channels.
   public init(_ configuration: Configuration, inputChannels: Int = 3) {
@@ -58,11 +58,6 @@ public final class MixTransformer: Layer, Backbone {
         dropRates: Array(rates.prefix(configuration.depths[stage])))
     }
     channels = widths
-    var stride = 1
-    strides = configuration.steps.map { step in
-      stride *= step
-      return stride
-    }
   }
 
   /// The outputs of the stages.
@@ -80,7 +75,8 @@ public final class MixTransformer: Layer, Backbone {
   public var stages: [[Module]] { layers.map { [$0] } }
 }
 
-/// Overlapping patches, blocks and a normalization: a map (N, C, H, W) to one `step` times smaller.
+/// Overlapping patches, which halve the map (N, C, H, W) or, in the first stage, quarter it; then blocks
+/// and a normalization.
 final class MixStage: Layer {
   let projection: Conv2d, patchNorm: LayerNorm
   let blocks: [MixBlock]
@@ -96,7 +92,7 @@ final class MixStage: Layer {
   ) {
     let patch = configuration.patches[stage]
     projection = Conv2d(
-      input, width, kernel: patch, stride: configuration.steps[stage], padding: patch / 2)
+      input, width, kernel: patch, stride: stage == 0 ? 4 : 2, padding: patch / 2)
     patchNorm = LayerNorm(width, eps: configuration.eps)
     blocks = dropRates.map { rate in
       MixBlock(
@@ -173,6 +169,24 @@ extension MixTransformer {
   static let entries = Configuration.named.mapValues { configuration in
     BackboneEntry(outputStrides: [32]) { options, section in
       var configuration = configuration
+      configuration.depths = try section.ints(
+        "depths", default: configuration.depths, in: 1...128)
+      configuration.heads = try section.ints("heads", default: configuration.heads, in: 1...128)
+      configuration.width = try section.int("width", default: configuration.width, in: 1...2048)
+      configuration.patches = try section.ints(
+        "patches", default: configuration.patches, in: 1...31)
+      configuration.reductions = try section.ints(
+        "reductions", default: configuration.reductions, in: 1...64)
+      try section.checkStages(
+        4,
+        [
+          "depths": configuration.depths, "heads": configuration.heads,
+          "patches": configuration.patches, "reductions": configuration.reductions,
+        ])
+      configuration.expansion = try section.double("expansion", default: 4, in: 0.1...32)
+      configuration.hasBias = try section.bool("attentionBias", default: true)
+      configuration.eps = try section.double("eps", default: configuration.eps, in: 0...1)
+      configuration.dropout = try section.double("dropout", default: 0, in: 0...0.99)
       configuration.dropRate = try section.double(
         "dropRate", default: configuration.dropRate, in: 0...0.99)
       return MixTransformer(configuration, inputChannels: options.inputChannels)

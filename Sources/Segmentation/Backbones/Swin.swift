@@ -25,8 +25,6 @@ public final class Swin: Sequential, Backbone {
     public var width: Int
     /// The side of a window in positions.
     public var window = 7
-    /// The side of a patch in pixels.
-    public var patch = 4
     /// The features between the matrices of a block, as a multiple of the width.
     public var expansion = 4.0
     /// Whether queries, keys and values have a bias.
@@ -59,18 +57,20 @@ public final class Swin: Sequential, Backbone {
   /// The output stride of each stage.
   public let strides: [Int]
   let norms: [LayerNorm]
-  private let extends: Int?
+  private let extendsImage: Bool
+
+  /// The side of a patch in pixels.
+  private static let patch = 4
 
   /// A network for images of `inputChannels` channels.
   public init(_ configuration: Configuration, inputChannels: Int = 3) {
-    let patch = configuration.patch
     channels = configuration.depths.indices.map { configuration.width << $0 }
-    strides = configuration.depths.indices.map { patch << $0 }
+    strides = configuration.depths.indices.map { Self.patch << $0 }
     norms = configuration.normalizesMaps ? channels.map { LayerNorm($0) } : []
-    extends = configuration.convention == .openMMLab ? patch : nil
+    extendsImage = configuration.convention == .openMMLab
     super.init()
     append(
-      Patches(inputChannels, configuration.width, side: patch))
+      Patches(inputChannels, configuration.width, side: Self.patch))
     var rates = dropRates(configuration.dropRate, configuration.depths.reduce(0, +))[...]
     for (stage, depth) in configuration.depths.enumerated() {
       if stage > 0 { append(PatchMerging(channels[stage - 1], configuration.convention)) }
@@ -86,7 +86,7 @@ public final class Swin: Sequential, Backbone {
 
   /// The outputs of the stages.
   public func features(_ x: Tensor) -> [Tensor] {
-    var x = self[0](extends.map { x.extended(toMultipleOf: $0) } ?? x)
+    var x = self[0](extendsImage ? x.extended(toMultipleOf: Self.patch) : x)
     return channels.indices.map { stage in
       if stage > 0 { x = self[2 * stage](x) }
       x = self[2 * stage + 1](x)
@@ -182,9 +182,19 @@ extension Swin {
   static let entries = Configuration.named.mapValues { configuration in
     BackboneEntry(outputStrides: [32]) { options, section in
       var configuration = configuration
+      configuration.depths = try section.ints(
+        "depths", default: configuration.depths, in: 1...128)
+      configuration.heads = try section.ints("heads", default: configuration.heads, in: 1...128)
+      configuration.width = try section.int("width", default: configuration.width, in: 1...2048)
+      try section.checkStages(4, ["depths": configuration.depths, "heads": configuration.heads])
+      try section.checkHeads(
+        configuration.heads, of: (0..<4).map { configuration.width << $0 })
       configuration.window = try section.int("window", default: 7, in: 1...64)
+      configuration.expansion = try section.double("expansion", default: 4, in: 0.1...32)
+      configuration.hasBias = try section.bool("attentionBias", default: true)
       configuration.convention = try section.choice("convention", default: .torchvision)
       configuration.normalizesMaps = try section.bool("normalizeMaps", default: true)
+      configuration.dropout = try section.double("dropout", default: 0, in: 0...0.99)
       configuration.dropRate = try section.double(
         "dropRate", default: configuration.dropRate, in: 0...0.99)
       return Swin(configuration, inputChannels: options.inputChannels)

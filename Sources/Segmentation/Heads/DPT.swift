@@ -10,11 +10,23 @@ public final class DPT: Layer {
   public struct Configuration: Sendable, Equatable {
     /// The channels of the reassembled maps, and of all fusions.
     public var reassembled = [96, 192, 384, 768], channels = 256
+    /// What becomes of the class token, where maps have it beside every position.
+    public var readout = Readout.project
     /// The share of elements that training drops before the classifier.
     public var dropout = 0.1
 
     /// The head for ViT-B/16.
     public init() {}
+  }
+
+  /// What becomes of the class token (§3, "Read").
+  public enum Readout: String, Sendable, CaseIterable {
+    /// It is left out.
+    case ignore
+    /// It is added to every position.
+    case add
+    /// A matrix mixes it with every position.
+    case project
   }
 
   let reassemble: [Reassemble]
@@ -26,14 +38,13 @@ public final class DPT: Layer {
   /// A head on maps of `input` channels to `classes` scores.
   ///
   /// - Parameters:
-  ///   - hasClassToken: whether the second half of each map's channels is the class token, which a
-  ///     matrix then mixes with the first (the paper's readout `project`).
+  ///   - hasClassToken: whether the second half of each map's channels is the class token.
   public init(
     _ input: [Int], classes: Int, hasClassToken: Bool, _ configuration: Configuration = .init()
   ) {
     let channels = configuration.channels
     reassemble = zip(input, configuration.reassembled).enumerated().map { level, sizes in
-      Reassemble(sizes.0, sizes.1, level: level, hasClassToken: hasClassToken)
+      Reassemble(sizes.0, sizes.1, level: level, hasClassToken ? configuration.readout : nil)
     }
     convs = configuration.reassembled.map { Conv2d($0, channels, kernel: 3, bias: false) }
     fusionBlocks = convs.indices.map { Fusion(channels, isFirst: $0 == 0) }
@@ -57,12 +68,12 @@ final class Reassemble: Layer {
   let readoutProjects: Sequential?
   let projects: Conv2d
   let resizeLayers: Layer
-  private let level: Int
+  private let level: Int, readout: DPT.Readout?
 
-  init(_ input: Int, _ output: Int, level: Int, hasClassToken: Bool) {
-    let width = hasClassToken ? input / 2 : input
+  init(_ input: Int, _ output: Int, level: Int, _ readout: DPT.Readout?) {
+    let width = readout == nil ? input : input / 2
     readoutProjects =
-      hasClassToken
+      readout == .project
       ? Sequential {
         Linear(input, width)
         Activation.gelu.layer
@@ -75,12 +86,19 @@ final class Reassemble: Layer {
       case 2: Identity()
       default: Conv2d(output, output, kernel: 3, stride: 2)
       }
-    self.level = level
+    (self.level, self.readout) = (level, readout)
   }
 
-  override func forward(_ x: Tensor) -> Tensor {
-    let read = readoutProjects.map { $0(x.permuted(0, 2, 3, 1)).permuted(0, 3, 1, 2) }
-    return resizeLayers(projects(read ?? x))
+  override func forward(_ x: Tensor) -> Tensor { resizeLayers(projects(read(x))) }
+
+  private func read(_ x: Tensor) -> Tensor {
+    guard let readout else { return x }
+    if let readoutProjects {
+      return readoutProjects(x.permuted(0, 2, 3, 1)).permuted(0, 3, 1, 2)
+    }
+    let width = x.size(1) / 2
+    let spots = x.sliced(1, 0, width)
+    return readout == .add ? spots + x.sliced(1, width, 2 * width) : spots
   }
 }
 
@@ -129,6 +147,7 @@ extension DPT: SegmentationHead {
         throw section.invalid(
           "reassembled", "\(configuration.reassembled)", expected: "four numbers of channels")
       }
+      configuration.readout = try section.choice("readout", default: .project)
       configuration.dropout = try section.double("dropout", default: 0.1, in: 0...0.99)
       return DPT(
         input.channels, classes: input.classes, hasClassToken: input.joinsClassToken,

@@ -44,6 +44,7 @@ extension SegFormer: SegmentationHead {
         input.channels, classes: input.classes,
         channels: try section.int("channels", default: 256, in: 1...8192),
         dropout: try section.double("dropout", default: 0.1, in: 0...0.99),
+        interpolation: try section.choice("interpolation", default: .bilinear),
         alignCorners: input.alignCorners)
     }
   ]

@@ -80,9 +80,11 @@ extension Segmenter: SegmentationHead {
       // 64 features a head, as in the paper, where the width allows.
       configuration.heads = try section.int(
         "heads", default: width % 64 == 0 ? width / 64 : 1, in: 1...128)
-      if width % configuration.heads != 0 {
-        throw section.invalid("heads", "\(configuration.heads)", expected: "a divisor of \(width)")
-      }
+      try section.checkHeads([configuration.heads], of: [width])
+      configuration.expansion = try section.double("expansion", default: 4, in: 0.1...32)
+      configuration.hasBias = try section.bool("attentionBias", default: true)
+      configuration.eps = try section.double("eps", default: configuration.eps, in: 0...1)
+      configuration.dropout = try section.double("dropout", default: 0, in: 0...0.99)
       configuration.dropRate = try section.double("dropRate", default: 0.1, in: 0...0.99)
       return Segmenter(input.last, classes: input.classes, configuration)
     }
