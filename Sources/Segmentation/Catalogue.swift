@@ -82,9 +82,7 @@ public enum Catalogue {
     MobileNetV2.entries,
     MobileNetV3.entries,
     ResNet.entries,
-    SwinTransformer.entries,
     UNet.entries,
-    VisionTransformer.entries,
   ])
 
   /// The heads.

@@ -14,12 +14,12 @@ struct BackboneTests {
       try shapesOnly {
         let network = try backbone("{name: \(name), outputStride: \(stride)}")
         network.train(false)
-        let maps = network.features(Tensor(uninitialized: [1, 3, 224, 448]))
+        let maps = network.features(Tensor(uninitialized: [1, 3, 96, 160]))
         #expect(network.strides.last == stride)
         #expect(network.stages.count == maps.count)
         #expect(
           maps.map(\.shape)
-            == zip(network.channels, network.strides).map { [1, $0, 224 / $1, 448 / $1] })
+            == zip(network.channels, network.strides).map { [1, $0, 96 / $1, 160 / $1] })
       }
     }
   }
@@ -95,7 +95,7 @@ struct BackboneTests {
 
   @Test("keep frozen stages as they are, statistics too", arguments: smallBackbones)
   func frozen(_ yaml: String) throws {
-    let network = try backbone("{name: \(yaml), frozenStages: 2}")
+    let network = try backbone("{name: \(yaml), outputStride: 8, frozenStages: 2}")
     network.train()
     let frozen = network.stages.prefix(2).joined().flatMap(\.state)
     let before = frozen.map { $0.tensor.detached().to(.float32).floats }

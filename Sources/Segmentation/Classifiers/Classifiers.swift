@@ -25,16 +25,10 @@ public class ImageClassifier: Layer {
       return denseNet(DenseNet(configuration), classes)
     }
     if let configuration = ResNet.Configuration.named[name] {
-      return FlatClassifier(ResNet(configuration), "fc", classes)
+      return ResNetClassifier(configuration, classes: classes)
     }
     if let configuration = ConvNeXt.Configuration.named[name] {
       return convNeXt(ConvNeXt(configuration), classes)
-    }
-    if let configuration = SwinTransformer.Configuration.named[name] {
-      return FlatClassifier(SwinTransformer(configuration), "head", classes)
-    }
-    if let configuration = VisionTransformer.Configuration.named[name] {
-      return VisionTransformerClassifier(configuration, classes: classes)
     }
     if let variant = MobileNetV3.Variant(rawValue: name) {
       return mobileNetV3(MobileNetV3(variant), hidden: variant == .large ? 1280 : 1024, classes)
@@ -84,36 +78,15 @@ public class ImageClassifier: Layer {
   }
 }
 
-/// torchvision's networks whose own names stand beside the classifier's.
-private final class FlatClassifier: ImageClassifier {
-  private let name: String
-
-  init(_ network: any Backbone, _ name: String, _ classes: Int) {
-    self.name = name
+/// torchvision's `resnet*`, where the network's own names stand beside the classifier's, `fc`.
+public final class ResNetClassifier: ImageClassifier {
+  /// The classifier of a residual network with 1000 classes unless told otherwise.
+  public init(_ configuration: ResNet.Configuration, classes: Int = 1000) {
+    let network = ResNet(configuration)
     super.init(network, Linear(network.width, classes))
   }
 
-  override var children: [(name: String, module: Module)] {
-    features.children + [(name, classifier)]
+  public override var children: [(name: String, module: Module)] {
+    features.children + [("fc", classifier)]
   }
-}
-
-/// torchvision's `vit_*`, which look at the class token.
-private final class VisionTransformerClassifier: ImageClassifier {
-  let classToken: Parameter
-  private let network: VisionTransformer
-
-  init(_ configuration: VisionTransformer.Configuration, classes: Int) {
-    network = VisionTransformer(configuration)
-    classToken = network.classToken
-    let heads = Sequential()
-    heads.append(Linear(configuration.width, classes), as: "head")
-    super.init(network, heads)
-  }
-
-  override var children: [(name: String, module: Module)] {
-    features.children + [("heads", classifier)]
-  }
-
-  override func forward(_ x: Tensor) -> Tensor { classifier(network.summary(x)) }
 }

@@ -61,15 +61,8 @@ extension Operator {
     case "adaptive_avg_pool2d":
       let sides = ints(1)
       return image(x.size(-3)) { sides[$1] }
-    case "index_select":
-      guard arguments.count > 1, case .int(let axis) = arguments[1], let index = tensor(2),
-        x.shape.indices.contains(axis)
-      else { return nil }
-      var shape = x.shape
-      shape[axis] = index.count
-      return Self.shape(shape, x.dtype)
     case "batch_norm", "layer_norm", "group_norm", "relu", "relu_", "hardswish", "hardsigmoid",
-      "hardtanh", "roll":
+      "hardtanh":
       return Self.shape(x.shape, x.dtype)
     default: return nil
     }

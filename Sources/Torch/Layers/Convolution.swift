@@ -115,19 +115,6 @@ public enum Initialization {
     }
   }
 
-  /// Draws from a normal distribution.
-  public static func normal(_ parameter: Parameter, deviation: Double) {
-    if isSkipped { parameter.fill(0) } else { parameter.drawNormal(deviation: deviation) }
-  }
-
-  /// Draws a matrix (outputs, inputs) uniformly within ±√(6 / (inputs + outputs)) (Glorot and Bengio,
-  /// 2010).
-  public static func xavierUniform(_ weight: Parameter) {
-    guard !isSkipped else { return weight.fill(0) }
-    let bound = (6 / Double(max(1, weight.size(0) + weight.size(1)))).squareRoot()
-    weight.drawUniform(-bound, bound)
-  }
-
   /// Draws every convolution and matrix in `module` from a normal distribution; biases become 0.
   public static func normal(_ module: Module, deviation: Double) {
     guard !isSkipped else { return }
