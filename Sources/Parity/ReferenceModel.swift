@@ -71,6 +71,7 @@ public struct ReferenceModel {
     "denseaspp": denseASPP2018,
     "efficientnet": efficientNetLite,
     "milesial": milesial,
+    "mmseg": { _, file in try MMSegTransformers.model(file) },
   ]
 }
 

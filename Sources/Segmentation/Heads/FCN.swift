@@ -77,3 +77,10 @@ extension FCN: SegmentationHead {
     },
   ]
 }
+
+extension FCN: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    guard let index = Int(child), index <= 3 * convs.count else { return "conv_seg" }
+    return "convs.\(index / 3).\(index % 3 == 0 ? "conv" : "bn")"
+  }
+}
