@@ -123,6 +123,7 @@ public enum Catalogue {
   /// The heads.
   public static let heads: [String: HeadEntry] = merged([
     DeepLabV3.entries,
+    DeepLabV3Plus.entries,
     DenseASPP.entries,
     FCN.entries,
     LRASPP.entries,
