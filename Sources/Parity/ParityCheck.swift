@@ -44,9 +44,10 @@ public enum Parity {
       disagreements: comparison.disagreements, worst: comparison.worst)
   }
 
-  /// Whether a file holds a receptive field, which depends on the last bits: they decide which of the
-  /// rectified features near 0 pass a gradient. Such files agree where convolutions use the kit's
-  /// instruction set, AVX2.
+  /// Whether a file holds a receptive field, which depends on the last bits of features.
+  ///
+  /// They decide which of the rectified features near 0 pass a gradient. Such files agree where
+  /// convolutions use the kit's instruction set, AVX2.
   public static func dependsOnLastBits(_ path: String) -> Bool {
     (try? ParityFile(contentsOf: path))?.json["inputs"]?.list != nil
   }
