@@ -88,6 +88,7 @@ struct MMSegmentationSettings {
   static let backbones: [String: Reader<BackboneSection>] = [
     "ResNet": { try resNet($0, hasDeepStem: false) },
     "ResNetV1c": { try resNet($0, hasDeepStem: true) },
+    "UNet": uNet,
   ]
 
   static let necks: [String: Reader<NeckSection>] = ["JPU": jointPyramid]
