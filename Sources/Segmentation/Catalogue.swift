@@ -29,6 +29,27 @@ public struct BackboneOptions: Sendable {
   public var inputChannels: Int
 }
 
+/// A neck that configurations can name.
+public struct NeckEntry: Sendable {
+  /// What a backbone's maps must have that it is built for, in words; nil if any will do.
+  public let needs: String?
+  /// Whether maps of these output strides have that.
+  public let fits: @Sendable (_ strides: [Int]) -> Bool
+  /// Builds it for maps of these channels and output strides; its options are read from the section.
+  public let make:
+    @Sendable (_ channels: [Int], _ strides: [Int], _ section: Section) throws -> any Neck
+
+  /// A neck built by `make` for any maps, or for those that `fits` accepts.
+  public init(
+    needs: String? = nil, of fits: @escaping @Sendable ([Int]) -> Bool = { _ in true },
+    make: @escaping @Sendable ([Int], [Int], Section) throws -> any Neck
+  ) {
+    self.needs = needs
+    self.fits = fits
+    self.make = make
+  }
+}
+
 /// A head that configurations can name.
 public struct HeadEntry: Sendable {
   /// What the maps must have that it is built for, in words; nil if any will do.
@@ -88,7 +109,15 @@ public enum Catalogue {
     MobileNetV2.entries,
     MobileNetV3.entries,
     ResNet.entries,
+    Swin.entries,
     UNet.entries,
+    VisionTransformer.entries,
+  ])
+
+  /// The necks.
+  public static let necks: [String: NeckEntry] = merged([
+    MultiLevelAggregation.entries,
+    MultiLevelNeck.entries,
   ])
 
   /// The heads.
@@ -104,6 +133,8 @@ public enum Catalogue {
     LRASPP.entries,
     NonLocalNet.entries,
     PSPNet.entries,
+    SETR.entries,
+    SETRAggregation.entries,
   ])
 
   private static func merged<Entry>(_ tables: [[String: Entry]]) -> [String: Entry] {

@@ -14,15 +14,17 @@ public enum ModelBuilder {
   ///   classes: 19
   /// ```
   ///
-  /// With `level` a head sees the backbone's maps up to that one only. `classes` defaults to the
-  /// number given, usually that of the label map. `weights` is a file of any toolkit's that has the
-  /// backbone's weights; without `pretrained` it is not opened.
+  /// A `neck` between backbone and heads makes other maps of the backbone's. With `level` a head
+  /// sees the maps up to that one only. `classes` defaults to the number given, usually that of the
+  /// label map. `weights` is a file of any toolkit's that has the backbone's weights; without
+  /// `pretrained` it is not opened.
   /// - Throws: `ConfigurationError` naming what is wrong, unknown keys included; `WeightFileError`.
   public static func build(
     _ section: Section, classes: Int? = nil, pretrained: Bool = true
   ) throws -> SegmentationModel {
     let count = try section.int("classes", default: classes, in: 1...65_535)
-    let backbone = try backbone(section.section("backbone"), pretrained: pretrained)
+    var backbone = try backbone(section.section("backbone"), pretrained: pretrained)
+    if section.has("neck") { backbone = try neck(section.section("neck"), on: backbone) }
     let alignCorners = try section.bool("alignCorners", default: false)
     let (head, level) = try head(
       section.section("head"), on: backbone, classes: count, alignCorners: alignCorners)
@@ -79,6 +81,24 @@ public enum ModelBuilder {
     let factor = try section.int("upsample", default: 1, in: 1...32)
     if factor > 1 { backbone = Upsampled(backbone, by: factor) }
     return backbone
+  }
+
+  /// The maps of `backbone` behind the neck that the section `neck` describes.
+  ///
+  /// - Throws: `ConfigurationError` naming what is wrong, and what the neck needs where the backbone
+  ///   has no such maps.
+  public static func neck(
+    _ section: Section, on backbone: any Backbone
+  ) throws -> any Backbone {
+    let (name, entry) = try lookUp("name", Catalogue.necks, section, kind: "neck")
+    guard entry.fits(backbone.strides) else {
+      throw section.invalid(
+        "name", "'\(name)'",
+        expected: "a neck for maps of output strides"
+          + " \(backbone.strides.map(String.init).joined(separator: ", ")):"
+          + " \(name) needs \(entry.needs ?? "other maps")")
+    }
+    return Necked(backbone, try entry.make(backbone.channels, backbone.strides, section))
   }
 
   /// The head that the section `head` describes, on the maps of `backbone` up to `level`, and that

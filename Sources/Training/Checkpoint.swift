@@ -45,6 +45,8 @@ public struct CheckpointRecord: Sendable, Codable, Equatable {
   public var bestMeanIoU: Double?
   /// The step of the best mean IoU.
   public var bestStep: Int?
+  /// How far the learning rate has fallen, where the schedule follows the score.
+  public var plateau: Plateau?
   /// The version of libtorch, and the number of threads, which the last bits depend on.
   public var libtorch: String
   /// The number of threads of the network.

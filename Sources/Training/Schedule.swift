@@ -15,6 +15,8 @@ public struct Schedule: Sendable, Equatable {
     /// A rise by a cosine from 1 / `divisor` over the share `rise` of the steps, then a fall to
     /// 1 / (`divisor` · `finalDivisor`) (Smith and Topin, 2019; PyTorch's OneCycleLR).
     case oneCycle(rise: Double = 0.3, divisor: Double = 25, finalDivisor: Double = 10_000)
+    /// Lowered when the score stops rising; ``Plateau`` keeps count.
+    case plateau(Plateau.Rule)
   }
 
   /// The curve after the warm-up.
@@ -39,17 +41,19 @@ public struct Schedule: Sendable, Equatable {
   /// What the learning rate is multiplied by at a step, 0 ..< `steps`.
   ///
   /// The curve covers the steps after the warm-up.
-  public func factor(step: Int, of steps: Int) -> Double {
+  ///
+  /// - Parameter fallen: The factor of a ``Plateau``.
+  public func factor(step: Int, of steps: Int, fallen: Double = 1) -> Double {
     if step < warmUp {
       return warmUpStart + (1 - warmUpStart) * Double(step + 1) / Double(warmUp + 1)
     }
-    return max(curve(step: step - warmUp, of: max(steps - warmUp, 1)), minimum)
+    return max(curve(step: step - warmUp, of: max(steps - warmUp, 1)) * fallen, minimum)
   }
 
   private func curve(step: Int, of steps: Int) -> Double {
     let done = min(Double(step) / Double(steps), 1)
     switch curve {
-    case .constant: return 1
+    case .constant, .plateau: return 1
     case .poly(let power): return pow(1 - done, power)
     case .step(let milestones, let gamma):
       // Milestones count from the beginning, the warm-up included.
@@ -64,6 +68,53 @@ public struct Schedule: Sendable, Equatable {
       let at = Double(step)
       if at <= peak { return anneal(low, 1, peak <= 0 ? 1 : at / peak) }
       return anneal(1, end, min((at - peak) / max(Double(steps) - 1 - peak, 1), 1))
+    }
+  }
+}
+
+/// The learning rate's factor that falls when the score of the validation images no longer rises, as
+/// PyTorch's ReduceLROnPlateau with `mode="max"` and a relative threshold.
+public struct Plateau: Sendable, Equatable, Codable {
+  /// When it falls, and how far.
+  public struct Rule: Sendable, Equatable {
+    /// What the learning rate is multiplied by.
+    public var factor = 0.1
+    /// The scores without a rise that are put up with.
+    public var patience = 10
+    /// The share by which a score must exceed the best to count as a rise.
+    public var threshold = 1e-4
+    /// The scores after a fall that are not counted.
+    public var cooldown = 0
+
+    /// PyTorch's defaults.
+    public init() {}
+  }
+
+  /// What the learning rate is multiplied by now.
+  public private(set) var factor = 1.0
+  private var best: Double?
+  private var waited = 0
+  private var cooling = 0
+
+  /// Nothing has been scored yet.
+  public init() {}
+
+  /// Takes note of a score, the higher the better.
+  public mutating func observe(_ score: Double, _ rule: Rule) {
+    if best.map({ score > $0 * (1 + rule.threshold) }) ?? true {
+      best = score
+      waited = 0
+    } else {
+      waited += 1
+    }
+    if cooling > 0 {
+      cooling -= 1
+      waited = 0
+    }
+    if waited > rule.patience {
+      factor *= rule.factor
+      cooling = rule.cooldown
+      waited = 0
     }
   }
 }

@@ -58,6 +58,7 @@ public final class Trainer {
   private let log: RunLog
   private var meter = Meter()
   private var lastEvaluatedStep = -1
+  private var plateau = Plateau()
 
   /// Gets everything ready, and refuses what cannot work before anything runs.
   ///
@@ -122,6 +123,7 @@ public final class Trainer {
       if let meanIoU = checkpoint.record.bestMeanIoU, let at = checkpoint.record.bestStep {
         best = (meanIoU, at)
       }
+      plateau = checkpoint.record.plateau ?? plateau
     }
     if existing == .resume && step == 0 {
       monitor.message("\(output): holds no checkpoint; the run begins anew")
@@ -144,7 +146,9 @@ public final class Trainer {
       defer { batches.cancel() }
 
       while step < steps, let batch = try batches.next() {
-        let rate = settings.learningRate * settings.schedule.factor(step: step, of: steps)
+        let rate =
+          settings.learningRate
+          * settings.schedule.factor(step: step, of: steps, fallen: plateau.factor)
         optimizer.learningRate = rate
         let (value, norm) = try attempt { update(batch) }
         guard value.isFinite else {
@@ -219,6 +223,9 @@ public final class Trainer {
           result.scores.classes.compactMap { entry in entry.iou.map { (entry.name, $0) } },
           uniquingKeysWith: { first, _ in first }), seconds: meter.total))
     monitor.evaluated(result, step)
+    if case .plateau(let rule) = settings.schedule.curve, let meanIoU = result.scores.meanIoU {
+      plateau.observe(meanIoU, rule)
+    }
     if let meanIoU = result.scores.meanIoU, meanIoU > best?.meanIoU ?? -1 {
       best = (meanIoU, step)
       try write(Checkpoint.Name.best)
@@ -246,7 +253,8 @@ public final class Trainer {
       classes: CheckpointRecord.classes(of: map), ignored: CheckpointRecord.ignored(by: map),
       mean: loader.normalization.mean, deviation: loader.normalization.deviation,
       scores: isScored ? lastResult?.scores : nil, scoring: isScored ? lastResult?.scoring : nil,
-      bestMeanIoU: best?.meanIoU, bestStep: best?.step, libtorch: Engine.version,
+      bestMeanIoU: best?.meanIoU, bestStep: best?.step,
+      plateau: plateau == Plateau() ? nil : plateau, libtorch: Engine.version,
       threads: Engine.threads)
   }
 }

@@ -183,7 +183,9 @@ public struct TrainingSettings {
 
   private enum Name: String, CaseIterable { case sgd, adam, adamW, rmsProp }
   private enum LossName: String, CaseIterable { case crossEntropy, dice, crossEntropyDice }
-  private enum CurveName: String, CaseIterable { case constant, poly, step, cosine, oneCycle }
+  private enum CurveName: String, CaseIterable {
+    case constant, poly, step, cosine, oneCycle, plateau
+  }
   private enum Precision: String, CaseIterable { case float32, bfloat16 }
 
   init(_ section: Section) throws {
@@ -265,6 +267,13 @@ public struct TrainingSettings {
         rise: try section.double("rise", default: 0.3, in: 0...1),
         divisor: try section.double("divisor", default: 25, in: 1...1e9),
         finalDivisor: try section.double("finalDivisor", default: 10_000, in: 1...1e12))
+    case .plateau:
+      var rule = Plateau.Rule()
+      rule.factor = try section.double("factor", default: rule.factor, in: 0...1)
+      rule.patience = try section.int("patience", default: rule.patience, in: 0...longest)
+      rule.threshold = try section.double("threshold", default: rule.threshold, in: 0...1)
+      rule.cooldown = try section.int("cooldown", default: rule.cooldown, in: 0...longest)
+      curve = .plateau(rule)
     }
     return Schedule(
       curve, warmUp: try section.int("warmUp", default: 0, in: 0...longest),

@@ -22,7 +22,7 @@ struct ParityTests {
     .enabled(if: kitIsHere, "skipped: the parity kit is not beside the checkout"),
     arguments: [
       "torchvision-densenet121", "torchvision-mobilenet_v3_large",
-      "torchvision-mobilenet_v3_small", "torchvision-resnet18",
+      "torchvision-mobilenet_v3_small", "torchvision-resnet18", "torchvision-swin_t",
       "torchvision-deeplabv3_mobilenet_v3_large", "torchvision-lraspp_mobilenet_v3_large",
       "denseaspp-DenseASPP121",
       "train-denseaspp-DenseASPP121",

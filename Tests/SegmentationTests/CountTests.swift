@@ -15,7 +15,9 @@ struct CountTests {
       ("mobilenet_v3_small", 2_542_856), ("convnext_tiny", 28_589_128),
       ("convnext_small", 50_223_688), ("convnext_base", 88_591_464),
       ("efficientnet_lite0", 4_652_008), ("efficientnet_lite1", 5_416_680),
-      ("efficientnet_lite2", 6_092_072),
+      ("efficientnet_lite2", 6_092_072), ("vit_b_16", 86_567_656), ("vit_b_32", 88_224_232),
+      ("vit_l_16", 304_326_632), ("vit_l_32", 306_535_400), ("swin_t", 28_288_354),
+      ("swin_s", 49_606_258), ("swin_b", 87_768_224),
     ])
   func classifiers(_ name: String, _ count: Int) {
     shapesOnly { #expect(ImageClassifier.named(name)?.parameterCount == count) }

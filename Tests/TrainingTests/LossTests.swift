@@ -142,4 +142,29 @@ struct ScheduleTests {
     #expect(schedule.factor(step: 4, of: 20) == 1)
     #expect(schedule.factor(step: 19, of: 20) >= 0.05)
   }
+
+  // From torch.optim.lr_scheduler.ReduceLROnPlateau(mode="max") of PyTorch 2.11.
+  @Test("the rate falls where PyTorch's falls when the score stays")
+  func plateau() {
+    let scores = [0.1, 0.2, 0.2, 0.2, 0.20001, 0.25, 0.2, 0.2, 0.2, 0.2, 0.3, 0.31]
+    func factors(_ rule: Plateau.Rule) -> [Double] {
+      var plateau = Plateau()
+      return scores.map { score in
+        plateau.observe(score, rule)
+        return plateau.factor
+      }
+    }
+    func isClose(_ found: [Double], _ expected: [Double]) -> Bool {
+      zip(found, expected).allSatisfy { abs($0 - $1) < 1e-12 }
+    }
+    var rule = Plateau.Rule()
+    rule.patience = 1
+    #expect(
+      isClose(factors(rule), [1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001, 0.001]))
+    rule = Plateau.Rule()
+    (rule.factor, rule.patience, rule.threshold, rule.cooldown) = (0.5, 0, 0.1, 2)
+    #expect(
+      isClose(
+        factors(rule), [1, 1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125, 0.125, 0.125]))
+  }
 }

@@ -40,6 +40,31 @@ struct ResumeTests {
     }
   }
 
+  @Test("a rate that follows the scores falls alike after an interruption")
+  func plateau() async {
+    await #expect(processExitsWith: .success) {
+      let folder = try TemporaryFolder()
+      try writePairs(folder.path, count: 6)
+      func trainer(_ output: String, resume: Bool = false) throws -> Trainer {
+        try Trainer(
+          TrainingConfiguration(
+            yaml: tinyYAML(folder.path), named: "test",
+            overrides: [
+              "train.schedule={name: plateau, patience: 0, factor: 0.5, threshold: 1}",
+              "train.evaluateEvery=1",
+            ]), output: folder.path + "/" + output, existing: resume ? .resume : .refuse)
+      }
+      #expect(try trainer("whole").fit() == .finished)
+      let whole = try lastCheckpoint(folder.path + "/whole")
+      let fallen = try Checkpoint(folder.path + "/whole/last.safetensors").record.plateau
+      #expect(try #require(fallen).factor < 0.1)
+      let first = try trainer("part")
+      #expect(try first.fit { first.step == 5 } == .interrupted)
+      #expect(try trainer("part", resume: true).fit() == .finished)
+      #expect(try lastCheckpoint(folder.path + "/part") == whole)
+    }
+  }
+
   @Test("how often is scored, saved and logged does not touch the weights")
   func observationIsFree() async {
     await #expect(processExitsWith: .success) {

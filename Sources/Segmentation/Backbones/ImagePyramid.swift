@@ -18,7 +18,7 @@ public final class ImagePyramid: Layer, Backbone {
   }
 
   public override var children: [(name: String, module: Module)] {
-    base.children + [("merge", merge)]
+    [("", base), ("merge", merge)]
   }
 
   /// The whole image's maps, the last merged from all sizes.

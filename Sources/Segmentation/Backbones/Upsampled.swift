@@ -12,7 +12,7 @@ public final class Upsampled: Layer, Backbone {
     self.factor = factor
   }
 
-  public override var children: [(name: String, module: Module)] { base.children }
+  public override var children: [(name: String, module: Module)] { [("", base)] }
 
   /// The maps of `base`, the last enlarged.
   public func features(_ x: Tensor) -> [Tensor] {

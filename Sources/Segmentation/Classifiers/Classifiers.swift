@@ -27,6 +27,12 @@ public class ImageClassifier: Layer {
     if let configuration = ResNet.Configuration.named[name] {
       return ResNetClassifier(configuration, classes: classes)
     }
+    if let configuration = VisionTransformer.Configuration.named[name] {
+      return ViTClassifier(configuration, classes: classes)
+    }
+    if let configuration = Swin.Configuration.named[name] {
+      return SwinClassifier(configuration, classes: classes)
+    }
     if let configuration = ConvNeXt.Configuration.named[name] {
       return convNeXt(ConvNeXt(configuration), classes)
     }
@@ -87,6 +93,6 @@ public final class ResNetClassifier: ImageClassifier {
   }
 
   public override var children: [(name: String, module: Module)] {
-    features.children + [("fc", classifier)]
+    [("", features), ("fc", classifier)]
   }
 }

@@ -2,8 +2,9 @@ import Torch
 
 /// A part of a network whose children MMSegmentation calls otherwise.
 protocol MMSegmentationNamed: Module {
-  /// MMSegmentation's name of the child that is called `child` here: empty where the child's parts
-  /// are the parent's own, beginning with a slash where the name counts from the root.
+  /// MMSegmentation's name of the child, or of the parameter, that is called `child` here: empty where
+  /// the child's parts are the parent's own, beginning with a slash where the name counts from the
+  /// root.
   func mmsegmentationName(_ child: String) -> String
 }
 
@@ -24,9 +25,9 @@ extension NamingConvention {
   ///
   /// Backbones and heads that are no ``MMSegmentationNamed`` have its names already.
   public static func mmsegmentation(_ model: SegmentationModel) -> NamingConvention {
-    var modules: [String: String] = [:]
+    var modules: [String: (module: Module, theirs: String)] = [:]
     func walk(_ module: Module, _ own: String, _ theirs: String) {
-      modules[own] = theirs
+      modules[own] = (module, theirs)
       let named = module as? any MMSegmentationNamed
       // A backbone that says nothing has the same names throughout.
       if module is any Backbone && named == nil { return }
@@ -37,19 +38,23 @@ extension NamingConvention {
         let path =
           name.hasPrefix("/")
           ? String(name.dropFirst()) : [theirs, name].filter { !$0.isEmpty }.joined(separator: ".")
-        walk(child.module, own.isEmpty ? child.name : "\(own).\(child.name)", path)
+        walk(child.module, [own, child.name].filter { !$0.isEmpty }.joined(separator: "."), path)
       }
     }
     walk(model, "", "")
-    let names = modules
-    return NamingConvention("mmsegmentation") { name in
+    var names: [String: String] = [:]
+    for (name, _) in model.state {
       // The innermost module whose path the name begins with.
       var path = name[...]
       while let dot = path.lastIndex(of: ".") {
         path = path[..<dot]
-        if let theirs = names[String(path)] { return theirs + name[dot...] }
+        guard let (module, theirs) = modules[String(path)] else { continue }
+        let own = String(name[name.index(after: dot)...])
+        let named = module as? any MMSegmentationNamed
+        names[name] = "\(theirs).\(named?.mmsegmentationName(own) ?? own)"
+        break
       }
-      return name
     }
+    return NamingConvention("mmsegmentation") { [names] in names[$0] ?? $0 }
   }
 }

@@ -62,7 +62,7 @@ extension Operator {
       let sides = ints(1)
       return image(x.size(-3)) { sides[$1] }
     case "batch_norm", "layer_norm", "group_norm", "relu", "relu_", "hardswish", "hardsigmoid",
-      "hardtanh":
+      "hardtanh", "roll":
       return Self.shape(x.shape, x.dtype)
     default: return nil
     }

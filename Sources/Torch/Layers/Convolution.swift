@@ -125,6 +125,11 @@ public enum Initialization {
     }
   }
 
+  /// Draws `parameter` from a normal distribution of mean 0.
+  public static func normal(_ parameter: Parameter, deviation: Double) {
+    if isSkipped { parameter.fill(0) } else { parameter.drawNormal(deviation: deviation) }
+  }
+
   /// The number of inputs that one output is computed from.
   static func fanIn(_ weight: Tensor) -> Int { weight.shape.dropFirst().reduce(1, *) }
 

@@ -45,6 +45,8 @@ open class Module {
   open var keys: [String: String] { [:] }
 
   /// The modules directly inside this one, in order of declaration.
+  ///
+  /// What is inside a module without a name is named as if it were inside this one.
   open var children: [(name: String, module: Module)] {
     properties.flatMap { name, value -> [(String, Module)] in
       switch value {
@@ -73,7 +75,8 @@ open class Module {
     result += own.filter { $0.1 is Parameter }.map { (prefix + $0.0, $0.1) }
     result += own.filter { $0.1 is Buffer }.map { (prefix + $0.0, $0.1) }
     for child in children {
-      child.module.collectState(prefix: "\(prefix)\(child.name).", into: &result)
+      child.module.collectState(
+        prefix: child.name.isEmpty ? prefix : "\(prefix)\(child.name).", into: &result)
     }
   }
 
@@ -93,7 +96,7 @@ open class Module {
     var result: [(String, Module)] = [("", self)]
     for child in children {
       result += child.module.modules.map { entry in
-        (entry.name.isEmpty ? child.name : "\(child.name).\(entry.name)", entry.module)
+        ([child.name, entry.name].filter { !$0.isEmpty }.joined(separator: "."), entry.module)
       }
     }
     return result

@@ -1,0 +1,210 @@
+import Configuration
+import Torch
+
+/// A transformer of shifted windows (Liu et al., 2021): attention within windows, and maps that each
+/// stage halves by merging 2×2 positions.
+///
+/// Names are those of torchvision's `swin_*.features`; the normalizations of the maps, which
+/// torchvision's classifier lacks, are `norm0` and so on.
+public final class Swin: Sequential, Backbone {
+  /// Whose code published weights come from: both compute the same but for details.
+  public enum Convention: String, Sendable, CaseIterable {
+    /// torchvision: maps no larger than a window are not shifted; merging puts whole positions one
+    /// after another.
+    case torchvision
+    /// MMSegmentation: every map is shifted; merging puts the four values of a channel one after
+    /// another; images are extended to whole patches.
+    case openMMLab = "mmseg"
+  }
+
+  /// What makes one network different from another.
+  public struct Configuration: Sendable, Equatable {
+    /// The blocks of each stage, and the heads of their attention.
+    public var depths: [Int], heads: [Int]
+    /// The channels of the first stage; each later one doubles them.
+    public var width: Int
+    /// The side of a window in positions.
+    public var window = 7
+    /// The side of a patch in pixels.
+    public var patch = 4
+    /// The features between the matrices of a block, as a multiple of the width.
+    public var expansion = 4.0
+    /// Whether queries, keys and values have a bias.
+    public var hasBias = true
+    /// Whether each map is normalized, as the authors do for everything but classification.
+    public var normalizesMaps = true
+    /// Whose weights the network takes.
+    public var convention = Convention.torchvision
+    /// The share of elements that training drops after each matrix.
+    public var dropout = 0.0
+    /// The share of images for which training leaves the last block out; earlier ones less often.
+    public var dropRate: Double
+
+    /// The paper's networks by torchvision's names, and the largest by such a name.
+    public static let named: [String: Configuration] = [
+      "swin_t": .init(depths: [2, 2, 6, 2], heads: [3, 6, 12, 24], width: 96, dropRate: 0.2),
+      "swin_s": .init(depths: [2, 2, 18, 2], heads: [3, 6, 12, 24], width: 96, dropRate: 0.3),
+      "swin_b": .init(depths: [2, 2, 18, 2], heads: [4, 8, 16, 32], width: 128, dropRate: 0.5),
+      "swin_l": .init(depths: [2, 2, 18, 2], heads: [6, 12, 24, 48], width: 192, dropRate: 0.5),
+    ]
+  }
+
+  /// The channels of each stage.
+  public let channels: [Int]
+  /// The output stride of each stage.
+  public let strides: [Int]
+  private let norms: [LayerNorm]
+  private let extends: Int?
+
+  /// A network for images of `inputChannels` channels.
+  public init(_ configuration: Configuration, inputChannels: Int = 3) {
+    let patch = configuration.patch
+    channels = configuration.depths.indices.map { configuration.width << $0 }
+    strides = configuration.depths.indices.map { patch << $0 }
+    norms = configuration.normalizesMaps ? channels.map { LayerNorm($0) } : []
+    extends = configuration.convention == .openMMLab ? patch : nil
+    super.init()
+    append(
+      Patches(inputChannels, configuration.width, side: patch))
+    var rates = dropRates(configuration.dropRate, configuration.depths.reduce(0, +))[...]
+    for (stage, depth) in configuration.depths.enumerated() {
+      if stage > 0 { append(PatchMerging(channels[stage - 1], configuration.convention)) }
+      let blocks = (0..<depth).map { index in
+        SwinBlock(
+          channels[stage], heads: configuration.heads[stage], isShifted: index % 2 == 1,
+          configuration, dropRate: rates.popFirst() ?? 0)
+      }
+      append(Sequential { for block in blocks { block } })
+    }
+    Initialization.normal(self, deviation: 0.02)
+  }
+
+  public override var children: [(name: String, module: Module)] {
+    super.children + norms.enumerated().map { ("norm\($0)", $1) }
+  }
+
+  /// The outputs of the stages.
+  public func features(_ x: Tensor) -> [Tensor] {
+    var x = self[0](extends.map { x.extended(toMultipleOf: $0) } ?? x)
+    return channels.indices.map { stage in
+      if stage > 0 { x = self[2 * stage](x) }
+      x = self[2 * stage + 1](x)
+      return (norms.isEmpty ? x : norms[stage](x)).permuted(0, 3, 1, 2)
+    }
+  }
+
+  public override func forward(_ x: Tensor) -> Tensor { features(x).last ?? x }
+
+  /// Each stage with the patches or the merging before it, and its map's normalization.
+  public var stages: [[Module]] {
+    channels.indices.map { stage in
+      let norm: [Module] = norms.isEmpty ? [] : [norms[stage]]
+      return [self[2 * stage], self[2 * stage + 1]] + norm
+    }
+  }
+}
+
+/// Each patch through one matrix to a position of the map (N, H, W, width), normalized.
+final class Patches: Sequential {
+  init(_ input: Int, _ width: Int, side: Int) {
+    super.init {
+      Conv2d(input, width, kernel: side, stride: side, padding: 0)
+      Function { $0.permuted(0, 2, 3, 1) }
+      LayerNorm(width)
+    }
+  }
+}
+
+extension Patches: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String { child == "0" ? "projection" : "norm" }
+}
+
+/// Attention within windows, then two matrices for each position, each around a shortcut.
+final class SwinBlock: Layer {
+  let norm1: LayerNorm, attn: WindowAttention
+  let norm2: LayerNorm, mlp: Perceptron
+  private let dropout: Dropout, depth: StochasticDepth
+
+  init(
+    _ width: Int, heads: Int, isShifted: Bool, _ configuration: Swin.Configuration,
+    dropRate: Double
+  ) {
+    norm1 = LayerNorm(width)
+    attn = WindowAttention(
+      width, heads: heads, window: configuration.window,
+      shift: isShifted ? configuration.window / 2 : 0, hasBias: configuration.hasBias,
+      configuration.convention)
+    norm2 = LayerNorm(width)
+    mlp = Perceptron(
+      width, hidden: Int(Double(width) * configuration.expansion), dropout: configuration.dropout)
+    dropout = Dropout(configuration.dropout)
+    depth = StochasticDepth(dropRate)
+  }
+
+  override func forward(_ x: Tensor) -> Tensor {
+    let y = x + depth(dropout(attn(norm1(x))))
+    return y + depth(mlp(norm2(y)))
+  }
+}
+
+/// Halves a map (N, H, W, C) by joining the channels of 2×2 positions, and halves the joined channels
+/// by a matrix.
+final class PatchMerging: Layer {
+  let reduction: Linear, norm: LayerNorm
+  private let convention: Swin.Convention
+
+  init(_ width: Int, _ convention: Swin.Convention) {
+    reduction = Linear(4 * width, 2 * width, bias: false)
+    norm = LayerNorm(4 * width)
+    self.convention = convention
+  }
+
+  override func forward(_ x: Tensor) -> Tensor {
+    let even = x.padded([0, 0, 0, x.size(2) % 2, 0, x.size(1) % 2])
+    func corner(_ row: Int, _ column: Int) -> Tensor {
+      even.sliced(1, row, even.size(1), step: 2).sliced(2, column, even.size(2), step: 2)
+    }
+    let joined =
+      switch convention {
+      case .torchvision:
+        concatenate([corner(0, 0), corner(1, 0), corner(0, 1), corner(1, 1)], along: 3)
+      case .openMMLab:
+        stack([corner(0, 0), corner(0, 1), corner(1, 0), corner(1, 1)], along: 4)
+          .flattened(from: 3)
+      }
+    return reduction(norm(joined))
+  }
+}
+
+extension Swin {
+  /// `swin_t`, `swin_s`, `swin_b` and `swin_l`.
+  static let entries = Configuration.named.mapValues { configuration in
+    BackboneEntry(outputStrides: [32]) { options, section in
+      var configuration = configuration
+      configuration.window = try section.int("window", default: 7, in: 1...64)
+      configuration.convention = try section.choice("convention", default: .torchvision)
+      configuration.normalizesMaps = try section.bool("normalizeMaps", default: true)
+      configuration.dropRate = try section.double(
+        "dropRate", default: configuration.dropRate, in: 0...0.99)
+      return Swin(configuration, inputChannels: options.inputChannels)
+    }
+  }
+}
+
+extension Swin: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    // Patches, stage, merging, stage, merging and so on; then the normalizations.
+    guard let index = Int(child) else { return child }
+    return switch index {
+    case 0: "patch_embed"
+    case _ where index % 2 == 1: "stages.\(index / 2).blocks"
+    default: "stages.\(index / 2 - 1).downsample"
+    }
+  }
+}
+
+extension SwinBlock: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    ["attn": "attn.w_msa", "mlp": "ffn"][child] ?? child
+  }
+}
