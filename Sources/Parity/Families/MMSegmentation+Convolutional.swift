@@ -32,6 +32,35 @@ extension MMSegmentationSettings {
     return (configuration, try section.ints("out_indices", or: Array(0..<stages)))
   }
 
+  /// A U-Net.
+  static func uNet(_ section: MMSegmentationSection) throws -> BackboneSection {
+    let sizes = try section.int("num_stages", or: 5)
+    guard (2...16).contains(sizes) else { throw section.unsupported("num_stages") }
+    let base = try section.int("base_channels", or: 64)
+    guard (1...64).contains(base) else { throw section.unsupported("base_channels") }
+    guard try section.ints("strides", or: [1]).allSatisfy({ $0 == 1 }) else {
+      throw section.unsupported("strides")
+    }
+    if section.json["downsamples"]?.list?.contains(where: { $0.bool != true }) == true {
+      throw section.unsupported("downsamples")
+    }
+    if let type = section.json["upsample_cfg"]?["type"]?.string, type != "InterpConv" {
+      throw section.unsupported("upsample_cfg")
+    }
+    var configuration: [String: JSON] = [
+      "name": "unet", "enlargement": "projected",
+      "widths": .ints((0..<sizes).map { base << $0 }),
+    ]
+    let perSize = [
+      "encoderDepths": "enc_num_convs", "decoderDepths": "dec_num_convs",
+      "encoderDilations": "enc_dilations", "decoderDilations": "dec_dilations",
+    ]
+    for (own, theirs) in perSize where section.json[theirs]?.list != nil {
+      configuration[own] = .ints(try section.ints(theirs))
+    }
+    return (configuration, Array(0..<sizes))
+  }
+
   /// DeepLabV3.
   static func deepLabV3(_ head: HeadSection) throws -> [String: JSON] {
     [

@@ -98,7 +98,9 @@ struct MMSegmentationSettings {
     "ResNet": { try resNet($0, hasDeepStem: false) },
     "ResNetV1c": { try resNet($0, hasDeepStem: true) },
     "SwinTransformer": swin,
+    "UNet": uNet,
     "VisionTransformer": visionTransformer,
+    "mmpretrain.ConvNeXt": convNeXt,
   ]
 
   /// Necks that every head sees the maps of.
