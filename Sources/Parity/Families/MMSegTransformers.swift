@@ -42,7 +42,7 @@ extension MMSegmentationSettings {
     if section.json["qk_scale"]?.number != nil { throw section.unsupported("qk_scale") }
     return (
       [
-        "name": "swin_t", "convention": "mmseg", "depths": .ints(depths),
+        "name": "swin_t", "form": "mmsegmentation", "depths": .ints(depths),
         "heads": .ints(try section.ints("num_heads", or: [3, 6, 12, 24])),
         "width": .number(Double(try section.int("embed_dims", or: 96))),
         "window": .number(Double(try section.int("window_size", or: 7))),
@@ -73,6 +73,25 @@ extension MMSegmentationSettings {
         "dropout": .number(try section.number("drop_rate", or: 0)),
         "dropRate": .number(try section.number("drop_path_rate", or: 0)),
       ], try section.ints("out_indices", or: Array(depths.indices))
+    )
+  }
+
+  /// A ConvNeXt of MMPretrain.
+  static func convNeXt(_ section: MMSegmentationSection) throws -> BackboneSection {
+    let usual: [(String, JSON)] = [
+      ("gap_before_final_norm", false), ("linear_pw_conv", true), ("use_grn", false),
+      ("out_indices", [0, 1, 2, 3]), ("stem_patch_size", 4),
+    ]
+    for (key, usual) in usual where section.json[key].map({ $0.text != usual.text }) ?? false {
+      throw section.unsupported(key)
+    }
+    return (
+      [
+        "name": .string("convnext_\(try section.string("arch", or: "tiny"))"),
+        "form": "mmsegmentation",
+        "layerScale": .number(try section.number("layer_scale_init_value", or: 1e-6)),
+        "dropRate": .number(try section.number("drop_path_rate", or: 0)),
+      ], [0, 1, 2, 3]
     )
   }
 

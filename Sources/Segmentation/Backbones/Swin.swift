@@ -7,16 +7,6 @@ import Torch
 /// Names are those of torchvision's `swin_*.features`; the normalizations of the maps, which
 /// torchvision's classifier lacks, are `norms.0` and so on.
 public final class Swin: Sequential, Backbone {
-  /// Whose code published weights come from: both compute the same but for details.
-  public enum Convention: String, Sendable, CaseIterable {
-    /// torchvision: maps no larger than a window are not shifted; merging puts whole positions one
-    /// after another.
-    case torchvision
-    /// MMSegmentation: every map is shifted; merging puts the four values of a channel one after
-    /// another; images are extended to whole patches.
-    case openMMLab = "mmseg"
-  }
-
   /// What makes one network different from another.
   public struct Configuration: Sendable, Equatable {
     /// The blocks of each stage, and the heads of their attention.
@@ -31,8 +21,10 @@ public final class Swin: Sequential, Backbone {
     public var hasBias = true
     /// Whether each map is normalized, as the authors do for everything but classification.
     public var normalizesMaps = true
-    /// Whose weights the network takes.
-    public var convention = Convention.torchvision
+    /// Whose form it has. In MMSegmentation's also maps no larger than a window are shifted, merging
+    /// puts the four values of a channel one after another rather than whole positions, and images
+    /// are extended to whole patches.
+    public var form = HeadForm.torchvision
     /// The share of elements that training drops after each matrix.
     public var dropout = 0.0
     /// The share of images for which training leaves the last block out; earlier ones less often.
@@ -67,13 +59,13 @@ public final class Swin: Sequential, Backbone {
     channels = configuration.depths.indices.map { configuration.width << $0 }
     strides = configuration.depths.indices.map { Self.patch << $0 }
     norms = configuration.normalizesMaps ? channels.map { LayerNorm($0) } : []
-    extendsImage = configuration.convention == .openMMLab
+    extendsImage = configuration.form == .mmsegmentation
     super.init()
     append(
       Patches(inputChannels, configuration.width, side: Self.patch))
     var rates = dropRates(configuration.dropRate, configuration.depths.reduce(0, +))[...]
     for (stage, depth) in configuration.depths.enumerated() {
-      if stage > 0 { append(PatchMerging(channels[stage - 1], configuration.convention)) }
+      if stage > 0 { append(PatchMerging(channels[stage - 1], configuration.form)) }
       let blocks = (0..<depth).map { index in
         SwinBlock(
           channels[stage], heads: configuration.heads[stage], isShifted: index % 2 == 1,
@@ -134,7 +126,7 @@ final class SwinBlock: Layer {
     attn = WindowAttention(
       width, heads: heads, window: configuration.window,
       shift: isShifted ? configuration.window / 2 : 0, hasBias: configuration.hasBias,
-      configuration.convention)
+      configuration.form)
     norm2 = LayerNorm(width)
     mlp = Perceptron(
       width, hidden: Int(Double(width) * configuration.expansion), dropout: configuration.dropout)
@@ -152,12 +144,12 @@ final class SwinBlock: Layer {
 /// by a matrix.
 final class PatchMerging: Layer {
   let reduction: Linear, norm: LayerNorm
-  private let convention: Swin.Convention
+  private let form: HeadForm
 
-  init(_ width: Int, _ convention: Swin.Convention) {
+  init(_ width: Int, _ form: HeadForm) {
     reduction = Linear(4 * width, 2 * width, bias: false)
     norm = LayerNorm(4 * width)
-    self.convention = convention
+    self.form = form
   }
 
   override func forward(_ x: Tensor) -> Tensor {
@@ -166,10 +158,10 @@ final class PatchMerging: Layer {
       even.sliced(1, row, even.size(1), step: 2).sliced(2, column, even.size(2), step: 2)
     }
     let joined =
-      switch convention {
+      switch form {
       case .torchvision:
         concatenate([corner(0, 0), corner(1, 0), corner(0, 1), corner(1, 1)], along: 3)
-      case .openMMLab:
+      case .mmsegmentation:
         stack([corner(0, 0), corner(0, 1), corner(1, 0), corner(1, 1)], along: 4)
           .flattened(from: 3)
       }
@@ -192,7 +184,7 @@ extension Swin {
       configuration.window = try section.int("window", default: 7, in: 1...64)
       configuration.expansion = try section.double("expansion", default: 4, in: 0.1...32)
       configuration.hasBias = try section.bool("attentionBias", default: true)
-      configuration.convention = try section.choice("convention", default: .torchvision)
+      configuration.form = try section.choice("form", default: .torchvision)
       configuration.normalizesMaps = try section.bool("normalizeMaps", default: true)
       configuration.dropout = try section.double("dropout", default: 0, in: 0...0.99)
       configuration.dropRate = try section.double(
