@@ -21,9 +21,8 @@ public struct Evaluator {
 
   /// How the scores are computed.
   public func scoring(for map: LabelMap) -> ScoringProtocol {
-    let ignored = map.rows.filter { $0.index == nil }.map { "\($0.value)" }
-    return ScoringProtocol(
-      classes: map.count, ignored: ignored.isEmpty ? "nothing" : ignored.joined(separator: ", "),
+    ScoringProtocol(
+      classes: map.count, ignored: map.ignoredText,
       imageSize: imageSize.map { "size resized to \($0.width)×\($0.height)" } ?? "own size",
       precision: predictor.precision.map { "\($0)" } ?? "float32")
   }
@@ -49,7 +48,7 @@ public struct Evaluator {
       return (sample, resized.image)
     }
     var matrix = ConfusionMatrix(classes: dataset.labelMap.count)
-    var perImage = RunningMean()
+    var perImage = ImageMeans()
     var done = 0
     while let next = ahead.next() {
       let (sample, image) = try next.get()
@@ -57,7 +56,7 @@ public struct Evaluator {
       let prediction = try predictor.classes(of: image, size: sample.mask.size, file: file)
       var own = ConfusionMatrix(classes: matrix.classes)
       own.add(truth: sample.mask, prediction: prediction)
-      perImage.add(own.meanIoU)
+      perImage.add(ImageCounts(own, name: sample.name))
       matrix.merge(own)
       done += 1
       try visit(sample, prediction, done)

@@ -12,6 +12,8 @@ struct Atrous: ParsableCommand {
     subcommands: [
       TrainCommand.self,
       EvaluateCommand.self,
+      ScoreCommand.self,
+      DataCommand.self,
       PredictCommand.self,
       ScenesCommand.self,
       SummaryCommand.self,
