@@ -13,6 +13,8 @@ atrous, scenes, out = sys.argv[1:4]
 split = sys.argv[4] if len(sys.argv) > 4 else "val"
 os.environ["CITYSCAPES_DATASET"] = scenes
 os.environ["CITYSCAPES_RESULTS"] = f"{out}/labels"
+if not hasattr(np, "in1d"):  # NumPy 2.4 dropped the name that cityscapesScripts 2.3 uses
+    np.in1d = lambda a, b, invert=False: np.isin(np.ravel(a), b, invert=invert)
 import cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling as official
 from cityscapesscripts.helpers.labels import id2label, name2label
 

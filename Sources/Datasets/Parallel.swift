@@ -41,6 +41,11 @@ package func reduceInParallel<Part: Sendable>(
   return end.total
 }
 
+/// Does the numbers 0 ..< `count` on all cores, in no order.
+package func inParallel(_ count: Int, _ body: @Sendable (Int) -> Void) {
+  DispatchQueue.concurrentPerform(iterations: count, execute: body)
+}
+
 /// What the threads of a reduction share.
 private struct Reduction<Part: Sendable>: Sendable {
   var next = 0
