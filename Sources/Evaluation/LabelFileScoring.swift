@@ -135,6 +135,23 @@ public struct LabelFileScoring: Sendable {
     return (result, images)
   }
 
+  /// Writes tables, pictures and the page into a folder.
+  ///
+  /// - Throws: `ImageError` if a file cannot be read or written.
+  public func write(_ result: EvaluationResult, _ images: [ImageCounts], to folder: String) throws {
+    let folder = try ResultFolder(folder)
+    try folder.write(result, images: images, colors: map.colors) { index in
+      let pair = pairs[index]
+      let shown = ResultFolder.Shown(
+        image: try pair.image.map { try Image(contentsOf: $0) },
+        truth: try map.classes(of: LabelImage(contentsOf: pair.truth), file: pair.truth),
+        prediction: try map.classes(
+          of: LabelImage(contentsOf: pair.prediction), file: pair.prediction))
+      try folder.keep(shown.prediction, name: pair.name, colors: map.colors)
+      return shown
+    }
+  }
+
   private func count(_ pair: Pair, _ index: Int, into part: inout Part) throws {
     let reading = isCityscapes ? Cityscapes.allRows : map
     let truth = try reading.classes(of: LabelImage(contentsOf: pair.truth), file: pair.truth)

@@ -55,7 +55,8 @@ struct ScoreCommand: ParsableCommand {
           truth: FileSelection(truth), predictions: FileSelection(predictions),
           images: images.map { FileSelection($0) }, map: LabelMap(named: classes))
       if boundary { scoring.boundaryRatio = 0.02 }
-      let (result, _) = try scoring.run(dataset: truth)
+      let (result, images) = try scoring.run(dataset: truth)
+      if let output { try scoring.write(result, images, to: output) }
       print(json ? try jsonText(result) : result.text)
     }
   }

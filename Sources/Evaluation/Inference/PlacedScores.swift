@@ -119,7 +119,9 @@ enum ScoreFusion {
   static func classes(
     _ parts: [PlacedScores], width: Int, height: Int, averaging: InferenceMode.Averaging?
   ) -> [UInt8] {
-    guard let groups = parts.first?.groups, parts.allSatisfy({ !$0.cells.isEmpty }) else { return [] }
+    guard let groups = parts.first?.groups, parts.allSatisfy({ !$0.cells.isEmpty }) else {
+      return []
+    }
     return [UInt8](unsafeUninitializedCapacity: width * height) { result, count in
       count = width * height
       nonisolated(unsafe) let result = result

@@ -155,7 +155,7 @@ extension EvaluationResult {
     }
   }
 
-  private var summaryRows: [[String]] {
+  var summaryRows: [[String]] {
     let all = scores.classes.count
     let covered =
       scores.coveredClasses == all ? "\(all) classes" : "\(scores.coveredClasses) of \(all) classes"
@@ -202,7 +202,7 @@ extension EvaluationResult {
     return rows
   }
 
-  private var warning: String? {
+  var warning: String? {
     let absent = scores.absentFromTruth
     return absent.isEmpty ? nil : "Never in the truth: \(absent.joined(separator: ", "))."
   }
