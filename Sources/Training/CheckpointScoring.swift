@@ -47,6 +47,21 @@ public struct CheckpointScoring {
     evaluator.boundaryRatio = boundaryRatio
   }
 
+  /// A folder with results: `path` itself if it is one, or the scores of the checkpoint there, written
+  /// into `folder`.
+  ///
+  /// - Throws: What making the scoring and running it throw.
+  public static func results(
+    of path: String, in folder: String, overrides: [String], split: String?, device: Device,
+    mode: InferenceMode, progress: (_ done: Int, _ count: Int) -> Void
+  ) throws -> String {
+    if ResultFolder.isOne(path) { return path }
+    _ = try CheckpointScoring(
+      path, overrides: overrides, split: split, device: device, mode: mode
+    ).run(output: folder, progress: progress)
+    return folder
+  }
+
   /// The scores; `progress` is told how many images of how many are done.
   ///
   /// - Parameters:
@@ -74,7 +89,7 @@ public struct CheckpointScoring {
       if output != nil { images.append($0) }
     }
     if let folder {
-      try folder.write(result, images: images, colors: map.colors) { index in
+      try folder.write(result, images: images, map: map) { index in
         try folder.shown(dataset.load(index), labelSize: evaluator.labelSize)
       }
     }

@@ -13,6 +13,7 @@ struct Atrous: ParsableCommand {
       TrainCommand.self,
       EvaluateCommand.self,
       ScoreCommand.self,
+      CompareCommand.self,
       DataCommand.self,
       PredictCommand.self,
       ScenesCommand.self,

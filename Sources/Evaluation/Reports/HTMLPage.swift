@@ -382,6 +382,7 @@ extension HTMLPage {
     function choose(index) {
       chosen = index; select.value = index; drawClasses(); drawImages(); gallery();
     }
-    choose(-1);
+    // A link such as index.html#pole shows a class.
+    choose(classes.findIndex(c => c.name === decodeURIComponent(location.hash.slice(1))));
     """
 }

@@ -7,7 +7,7 @@ import Imaging
 /// | file | what it is |
 /// |---|---|
 /// | `evaluation.txt`, `.md`, `.csv`, `.json` | the table, with the protocol |
-/// | `images.json` | the counts of each image, for comparisons |
+/// | `images.json`, `classes.json` | the counts of each image and the label map, for comparisons |
 /// | `predictions/NAME.png` | the predicted classes, indexed |
 /// | `confusion.png`, `classes.png` | the confusion matrix, and a bar for each class |
 /// | `panels/` | the worst and the best images with truth, prediction and errors |
@@ -33,6 +33,12 @@ public struct ResultFolder: Sendable {
         file: "\(path)/\(name)", reason: "the folder cannot be made (\(error.localizedDescription))"
       )
     }
+  }
+
+  /// Whether a folder holds results.
+  public static func isOne(_ path: String) -> Bool {
+    FileManager.default.fileExists(atPath: "\(path)/evaluation.json")
+      && FileManager.default.fileExists(atPath: "\(path)/images.json")
   }
 
   /// Keeps a prediction: classes as indices of a palette.
@@ -91,11 +97,11 @@ public struct ResultFolder: Sendable {
   /// - Parameters:
   ///   - result: The scores.
   ///   - images: What each image contributes to them.
-  ///   - colors: The classes' colours.
+  ///   - map: The classes.
   ///   - show: Reads an image again, for the pictures.
   /// - Throws: `ImageError` if a file cannot be written, and what `show` throws.
   public func write(
-    _ result: EvaluationResult, images: [ImageCounts], colors: [Color],
+    _ result: EvaluationResult, images: [ImageCounts], map: LabelMap,
     show: (Int) throws -> Shown
   ) throws {
     try write(result.text + "\n", "evaluation.txt")
@@ -103,6 +109,8 @@ public struct ResultFolder: Sendable {
     try write(result.csv, "evaluation.csv")
     try write(jsonText(result) + "\n", "evaluation.json")
     try write(jsonText(images) + "\n", "images.json")
+    try write(jsonText(ClassTable(map)) + "\n", "classes.json")
+    let colors = map.colors
     let confusion = ReportPictures.confusion(result)
     try confusion.write(to: "\(path)/confusion.png")
     try ReportPictures.bars(result, colors).write(to: "\(path)/classes.png")
@@ -132,6 +140,39 @@ public struct ResultFolder: Sendable {
 
   private func write(_ text: String, _ name: String) throws {
     try writeAtomically(Array(text.utf8), to: "\(path)/\(name)")
+  }
+}
+
+/// A label map as a file holds it.
+struct ClassTable: Codable {
+  struct Class: Codable {
+    let name: String
+    let color: [UInt8]
+  }
+  struct Row: Codable {
+    let value: UInt16
+    let index: Int?
+    let label: String
+  }
+  let name: String
+  let classes: [Class]
+  let rows: [Row]
+
+  init(_ map: LabelMap) {
+    name = map.name
+    classes = map.classes.map {
+      Class(name: $0.name, color: [$0.color.red, $0.color.green, $0.color.blue])
+    }
+    rows = map.rows.map { Row(value: $0.value, index: $0.index, label: $0.label) }
+  }
+
+  func map() throws -> LabelMap {
+    try LabelMap(
+      name: name,
+      classes: classes.map { entry in
+        let color = entry.color + [0, 0, 0]
+        return LabelMap.Class(entry.name, Color(color[0], color[1], color[2]))
+      }, rows: rows.map { LabelMap.Row(value: $0.value, index: $0.index, label: $0.label) })
   }
 }
 
