@@ -16,6 +16,8 @@ struct Atrous: ParsableCommand {
       ScenesCommand.self,
       SummaryCommand.self,
       ModelsCommand.self,
+      RatesCommand.self,
+      FieldCommand.self,
       ImportCommand.self,
       ExportCommand.self,
       ParityCommand.self,

@@ -30,6 +30,12 @@ public final class ASPP: Layer {
     }
   }
 
+  /// The rate of each branch; the pooled branch follows them.
+  public let rates: [Int]
+  /// The branches, by place, that give nothing: what is left of a network without them.
+  public var removed: Set<Int> = []
+  /// The channels of the features that it takes.
+  public let inputs: Int
   let convs: [Layer]
   let project: ConvNorm
   private let dropout: Dropout
@@ -37,6 +43,8 @@ public final class ASPP: Layer {
   /// A pyramid over `input` channels.
   public init(_ input: Int, _ configuration: Configuration = .init()) {
     let channels = configuration.channels
+    rates = configuration.rates
+    inputs = input
     let branches = configuration.rates.map { rate in
       ConvNorm(
         input, channels, kernel: rate == 1 ? configuration.unitKernel : 3, dilation: rate)
@@ -47,7 +55,24 @@ public final class ASPP: Layer {
   }
 
   public override func forward(_ x: Tensor) -> Tensor {
-    dropout(project(concatenate(convs.map { $0(x) })))
+    dropout(project(concatenate(outputs(x))))
+  }
+
+  /// The output of each branch, in their order.
+  private func outputs(_ x: Tensor) -> [Tensor] {
+    convs.enumerated().map { index, branch in
+      let y = branch(x)
+      return removed.contains(index) ? y.zerosLike() : y
+    }
+  }
+
+  /// What the branches give at their rates (N, channels, H, W), without the mean of the whole map.
+  public func sampled(_ x: Tensor) -> [Tensor] { zip(rates, convs).map { $1(x) } }
+
+  /// The branches as a person knows them: `1x1`, `rate 12`, `image mean`.
+  public var branchNames: [String] {
+    rates.map { $0 == 1 ? "1x1" : "rate \($0)" }
+      + [String](repeating: "image mean", count: convs.count - rates.count)
   }
 }
 

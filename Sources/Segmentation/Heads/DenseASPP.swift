@@ -68,6 +68,8 @@ public final class DenseASPP: Layer {
   let classifier: Conv2d
   private let dropout: Dropout
   private let rectifies: Bool
+  /// The levels, by place, that give nothing: what is left of a network without them.
+  public var removed: Set<Int> = []
   /// What the head was made from.
   public let configuration: Configuration
 
@@ -97,7 +99,10 @@ public final class DenseASPP: Layer {
 
   /// The features and every level's output, newest first as in the authors' code.
   public func pyramid(_ x: Tensor) -> Tensor {
-    levels.reduce(rectifies ? x.relu() : x) { concatenate([$1($0), $0]) }
+    levels.enumerated().reduce(rectifies ? x.relu() : x) { map, level in
+      let y = level.element(map)
+      return concatenate([removed.contains(level.offset) ? y.zerosLike() : y, map])
+    }
   }
 }
 
