@@ -1,6 +1,7 @@
 import Configuration
 import Datasets
 import Foundation
+import Imaging
 import Segmentation
 import Torch
 
@@ -50,6 +51,63 @@ public struct ModelSource {
     model.train(false)
     model.useChannelsLast()
     model.move(to: device)
+  }
+}
+
+extension ModelSource {
+  /// The network alone without memory for its weights, for use inside of `shapesOnly`.
+  ///
+  /// - Throws: As ``init(_:overrides:seed:device:)``.
+  public static func shapes(_ path: String, overrides: [String] = []) throws -> SegmentationModel {
+    let kind = (path as NSString).pathExtension.lowercased()
+    guard kind == "yaml" || kind == "yml" else {
+      let record = try Checkpoint(path).record
+      let section = try Section(yaml: record.configuration, named: path, overrides: overrides)
+      return try ModelBuilder.build(
+        section.section("model"), classes: record.classes.count, pretrained: false)
+    }
+    let section = try Section(contentsOf: path, overrides: overrides)
+    // The number of classes is the label map's where the configuration names data.
+    return section.has("data")
+      ? try TrainingConfiguration(contentsOf: path, overrides: overrides)
+        .buildModel(pretrained: false)
+      : try ModelBuilder.build(section.section("model"), pretrained: false)
+  }
+}
+
+extension ModelSource {
+  /// The names of the classes, where they have any.
+  public var classNames: [String] { labelMap?.classes.map(\.name) ?? [] }
+
+  /// The place of a class given by its name or number.
+  ///
+  /// - Throws: `ConfigurationError` for a class that the network does not have.
+  public func classIndex(_ label: String) throws -> Int {
+    let names = classNames
+    if let index = names.firstIndex(where: { $0.lowercased() == label.lowercased() }) {
+      return index
+    }
+    if let index = Int(label), (0..<model.classes).contains(index) { return index }
+    let known = names.isEmpty ? "a number below \(model.classes)" : names.joined(separator: ", ")
+    throw ConfigurationError.invalid(
+      place: "--class", key: "class", value: "'\(label)'", expected: known)
+  }
+
+  /// The classes of a label file that belongs to a photograph.
+  ///
+  /// - Throws: What reading it throws, `DatasetError` for another size than the photograph's, and
+  ///   `ConfigurationError` for a network whose classes are not known.
+  public func mask(_ label: String, for image: Image, _ file: String) throws -> ClassMask {
+    guard let labelMap else {
+      throw ConfigurationError.missing(
+        place: "the network", key: "data", expected: "a configuration that names the classes")
+    }
+    let mask = try labelMap.classes(of: LabelImage(contentsOf: label), file: label)
+    guard mask.size == image.size else {
+      throw DatasetError.sizeMismatch(
+        image: file, imageSize: image.size, label: label, labelSize: mask.size)
+    }
+    return mask
   }
 }
 

@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import Foundation
+import Segmentation
 import Training
 
 /// The network that an analysis looks at.
@@ -18,6 +19,11 @@ struct NetworkOptions: ParsableArguments {
 
   func load() throws -> ModelSource {
     try ModelSource(network, overrides: settings.overrides, seed: seed, device: place.prepared())
+  }
+
+  /// The network without memory for its weights, for use inside of `shapesOnly`.
+  func shapes() throws -> SegmentationModel {
+    try ModelSource.shapes(network, overrides: settings.overrides)
   }
 }
 

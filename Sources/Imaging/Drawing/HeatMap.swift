@@ -146,6 +146,6 @@ public struct HeatMap: Sendable {
       canvas.line([(x + bar, at), (x + bar + 4, at)], Color(60, 60, 60))
       canvas.text(Ticks.text(tick), x: x + bar + 7, y: at + 4, size: 11)
     }
-    canvas.text(quantity, centerX: x + 78, y: y + height / 2, size: 12, upwards: true)
+    canvas.text(quantity, centerX: x + 68, y: y + height / 2, size: 12, upwards: true)
   }
 }

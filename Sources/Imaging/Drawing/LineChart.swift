@@ -66,10 +66,11 @@ public struct LineChart: Sendable {
     canvas.frame(x: left, y: top, width: width, height: height)
     canvas.text(xLabel, centerX: left + width / 2, y: top + height + 40, size: 12)
     canvas.text(yLabel, centerX: 18, y: top + height / 2, size: 12, upwards: true)
-    for mark in marks {
+    for (index, mark) in marks.enumerated() {
       let at = place(mark.x, ys.low)
       canvas.line([(at.x, top), at], Color(120, 120, 120), width: 1.5, dashed: true)
-      canvas.text(mark.name, x: at.x + 4, y: top + 14, size: 11, Color(90, 90, 90))
+      canvas.text(
+        mark.name, x: at.x + 4, y: top + 14 + 16 * Double(index), size: 11, Color(90, 90, 90))
     }
     for (index, curve) in curves.enumerated() {
       let color = Self.palette[index % Self.palette.count]

@@ -61,6 +61,16 @@ public final class DenseASPP: Layer {
       for dilation in dilations { sums.formUnion(sums.map { $0 + dilation }) }
       return sums.subtracting([0]).sorted().map { 2 * $0 + 1 }
     }
+
+    /// How many positions within the largest scale take part in an output: along an axis the sums of
+    /// 0 or ± each dilation, in both axes independently.
+    public var sampledPositions: Int {
+      var sums: Set<Int> = [0]
+      for dilation in dilations {
+        sums.formUnion(sums.flatMap { [$0 + dilation, $0 - dilation] })
+      }
+      return sums.count * sums.count
+    }
   }
 
   let levels: [DenseASPPLevel]
