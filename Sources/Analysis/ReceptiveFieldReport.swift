@@ -66,7 +66,8 @@ public struct ReceptiveFieldReport: JSONReport {
       value == value.rounded() ? String(format: "%.0f", value) : fixed(value)
     }
     func pair(_ layer: TracedLayer, _ part: (ReceptiveWindow) -> Double) -> String {
-      guard let rows = layer.rows, let columns = layer.columns else { return "" }
+      guard let rows = layer.rows, let columns = layer.columns, !layer.seesAll || rows.jump >= 1
+      else { return "" }
       let (down, across) = (number(part(rows)), number(part(columns)))
       return down == across ? down : "\(across)x\(down)"
     }

@@ -93,6 +93,18 @@ extension ModelSource {
       place: "--class", key: "class", value: "'\(label)'", expected: known)
   }
 
+  /// The data that the configuration names: a split, or the one that it is scored on.
+  ///
+  /// - Throws: `DatasetError`; `ConfigurationError` for a network without data.
+  public func dataset(_ split: String? = nil, limit: Int? = nil) throws -> any Dataset {
+    guard let configuration else {
+      throw ConfigurationError.missing(
+        place: "the network", key: "data", expected: "a configuration with sections data and train")
+    }
+    let all = try configuration.data.dataset(split ?? configuration.evaluate.split)
+    return limit.map { all.spread(to: $0) } ?? all
+  }
+
   /// The classes of a label file that belongs to a photograph.
   ///
   /// - Throws: What reading it throws, `DatasetError` for another size than the photograph's, and

@@ -20,6 +20,7 @@ struct Atrous: ParsableCommand {
       ReceptiveFieldCommand.self,
       FieldCommand.self,
       SimilarityCommand.self,
+      AblateCommand.self,
       ImportCommand.self,
       ExportCommand.self,
       ParityCommand.self,
