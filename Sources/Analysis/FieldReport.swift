@@ -1,3 +1,4 @@
+import Evaluation
 import Checkpoints
 import Foundation
 import Imaging

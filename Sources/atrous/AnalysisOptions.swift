@@ -1,3 +1,4 @@
+import Evaluation
 import Analysis
 import ArgumentParser
 import Foundation

@@ -21,6 +21,7 @@ struct Atrous: ParsableCommand {
       FieldCommand.self,
       SimilarityCommand.self,
       AblateCommand.self,
+      SweepCommand.self,
       ImportCommand.self,
       ExportCommand.self,
       ParityCommand.self,

@@ -1,9 +1,9 @@
 import Foundation
 
 /// Lines of cells in columns of equal width.
-enum TextTable {
+package enum TextTable {
   /// The cells under a header; the first `left` columns are aligned at the left.
-  static func lines(_ header: [String], _ rows: [[String]], left: Int = 1) -> [String] {
+  package static func lines(_ header: [String], _ rows: [[String]], left: Int = 1) -> [String] {
     let widths = header.indices.map { column in
       ([header] + rows).map { $0[column].count }.max() ?? 0
     }
@@ -37,6 +37,6 @@ extension JSONReport {
 }
 
 /// A number with so many digits after the point.
-func fixed(_ value: Double, _ digits: Int = 2) -> String {
+package func fixed(_ value: Double, _ digits: Int = 2) -> String {
   String(format: "%.\(digits)f", value)
 }
