@@ -21,13 +21,16 @@ public enum RateCheck {
           "\(name): on \(crop) the 3x3 kernels of rate \(degenerate.joined(separator: ", "))"
             + " are 1x1 everywhere")
       }
-      if !cut.isEmpty {
+      let rule = RateRule(width: width, height: height, stride: stride)
+      let base = module is ASPP ? rates.min() : nil
+      let isAccepted = base.map(rule.accepts) ?? false
+      // The rule's own rates may have no position with all nine taps in the outermost kernel.
+      if !cut.isEmpty && !isAccepted {
         lines.append(
           "\(name): on \(crop) the kernels of rate \(cut.joined(separator: ", ")) have all nine"
             + " taps nowhere")
       }
-      let rule = RateRule(width: width, height: height, stride: stride)
-      if module is ASPP, let base = rates.min(), !rule.accepts(base) {
+      if let base, !isAccepted {
         lines.append(
           "\(name): the base rate is \(base), for \(crop) the rule (N - 32) / (6 s) of the"
             + " shorter side gives \((rule.optimal * 100).rounded() / 100):"

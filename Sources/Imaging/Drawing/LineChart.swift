@@ -40,7 +40,7 @@ public struct LineChart: Sendable {
   /// The chart as a picture of this size.
   public func image(_ size: Size = Size(width: 720, height: 440)) -> Image {
     let canvas = Canvas(size)
-    let (left, top) = (72.0, 42.0)
+    let (left, top) = (72.0, curves.count > 1 ? 58.0 : 42.0)
     let (width, height) = (Double(size.width) - left - 24, Double(size.height) - top - 58)
     let all = curves.flatMap(\.points).filter { $0.x.isFinite && $0.y.isFinite }
     let xs = Self.span(all.map(\.x) + marks.map(\.x), margin: 0.04)
@@ -87,13 +87,19 @@ public struct LineChart: Sendable {
         }
         if hasDots { canvas.fill(x: at.x - 3, y: at.y - 3, width: 6, height: 6, color) }
       }
-      if curves.count > 1 {
-        let y = top + height - 14 - 17 * Double(curves.count - 1 - index)
-        canvas.line([(left + 10, y - 4), (left + 30, y - 4)], color, width: 2)
-        canvas.text(curve.name, x: left + 36, y: y, size: 11)
-      }
     }
+    if curves.count > 1 { drawLegend(canvas, x: left, y: top - 12) }
     return canvas.image
+  }
+
+  private func drawLegend(_ canvas: Canvas, x: Double, y: Double) {
+    var x = x
+    for (index, curve) in curves.enumerated() {
+      let color = Self.palette[index % Self.palette.count]
+      canvas.line([(x, y - 4), (x + 20, y - 4)], color, width: 2)
+      canvas.text(curve.name, x: x + 26, y: y, size: 11)
+      x += canvas.width(of: curve.name, size: 11) + 44
+    }
   }
 
   private static func span(_ values: [Double], margin: Double) -> (low: Double, high: Double) {
