@@ -15,7 +15,8 @@ public struct FieldReport: JSONReport {
   public let sum: Double
   /// The output stride of the features that the head sees.
   public let stride: Int
-  /// The base rate of an atrous pyramid in the network, and the star's length 6 r s that follows.
+  /// The least rate of the head's atrous kernels, and the length that follows for the pattern from
+  /// their outermost taps: 6 r s for a pyramid, 4 r s for two convolutions.
   public let rate: Int?, expectedLength: Int?
   /// The star that was measured in the field, if the target was its middle.
   public let arms: StarArms?
@@ -60,12 +61,19 @@ public struct FieldReport: JSONReport {
     self.source = source.name
     sum = values.reduce(0) { $0 + Double($1) }
     stride = model.backbone.strides[model.level ?? model.backbone.strides.count - 1]
-    let pyramid = model.modules.lazy.compactMap { $0.module as? ASPP }.first
-    rate = pyramid?.atrousRates.min()
     let stride = self.stride
-    expectedLength = rate.map { 6 * $0 * stride }
-    arms = target == .center ? StarArms(values, height: height, width: width) : nil
-    featureStar = try pyramid.map { pyramid in try attempt { FeatureStar(pyramid) } }
+    let atrous = model.modules.lazy.compactMap { $0.module as? any AtrousModule }
+      .first { $0.atrousWidth > 0 }
+    rate = atrous?.atrousRates.min()
+    let expected = atrous.map { $0.atrousWidth * stride }
+    expectedLength = expected
+    // Small patterns end before a quarter of the image.
+    let start = expected.flatMap {
+      3 * $0 / 8 < min(size.width, size.height) / 4 ? 3 * $0 / 8 : nil
+    }
+    arms =
+      target == .center ? StarArms(values, height: height, width: width, start: start) : nil
+    featureStar = try (atrous as? ASPP).map { pyramid in try attempt { FeatureStar(pyramid) } }
     gaussian = GaussianFit(values, height: height, width: width)
     (halfWithin, ninetyWithin) = Self.reach(values, height, width)
   }
@@ -103,7 +111,7 @@ public struct FieldReport: JSONReport {
     }
     if let arms {
       let expected = expectedLength.map { length in
-        "; 6 r s is \(length)"
+        "; expected are \(length)"
           + (length > min(width, height) ? ", which the image cuts off" : "")
       }
       lines.append(
@@ -158,7 +166,7 @@ public struct FieldReport: JSONReport {
     ]
     chart.marks = [("measured \(arms.length / 2)", Double(arms.length) / 2)]
     if let expectedLength, expectedLength / 2 < arms.profile.count {
-      chart.marks.append(("3 r s = \(expectedLength / 2)", Double(expectedLength) / 2))
+      chart.marks.append(("expected \(expectedLength / 2)", Double(expectedLength) / 2))
     }
     return chart
   }

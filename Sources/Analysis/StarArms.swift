@@ -15,8 +15,11 @@ public struct StarArms: Sendable, Codable, Equatable {
   public let prominence: Double
 
   /// Measures a field of `height` rows and `width` columns around its middle; numbers are averaged
-  /// over squares of `2 * reach + 1` pixels first, since single gradients are noise.
-  public init?(_ map: [Float], height: Int, width: Int, reach: Int = 8) {
+  /// over squares of `2 * reach + 1` pixels first, since single gradients are noise. `start` replaces
+  /// the quarter of the image from which on the end is looked for.
+  public init?(
+    _ map: [Float], height: Int, width: Int, reach: Int = 8, start: Int? = nil
+  ) {
     let side = min(height, width)
     guard map.count == height * width, side >= 16 else { return nil }
     let smooth = Self.means(map, height, width, reach)
@@ -43,7 +46,7 @@ public struct StarArms: Sendable, Codable, Equatable {
           + value(row + distance, column - distance) + value(row - distance, column + distance)) / 4
       return (straight + diagonal) / 2 - mean([near, -near])
     }
-    let from = side / 4
+    let from = max(1, start ?? side / 4)
     guard from < profile.count,
       let end = (from..<profile.count).max(by: { profile[$0] < profile[$1] })
     else { return nil }

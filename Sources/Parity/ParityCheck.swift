@@ -45,6 +45,14 @@ public enum Parity {
       disagreements: comparison.disagreements, worst: comparison.worst)
   }
 
+  /// Whether a file holds a receptive field, which depends on the last bits of features.
+  ///
+  /// They decide which of the rectified features near 0 pass a gradient. Such files agree where
+  /// convolutions use the kit's instruction set, AVX2.
+  public static func dependsOnLastBits(_ path: String) -> Bool {
+    (try? ParityFile(contentsOf: path))?.json["inputs"]?.list != nil
+  }
+
   private static func checkState(
     _ file: ParityFile, _ model: ReferenceModel, _ comparison: inout Comparison
   ) {

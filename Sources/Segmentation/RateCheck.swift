@@ -45,14 +45,30 @@ public enum RateCheck {
 public protocol AtrousModule: Module {
   /// The rates of its 3×3 kernels.
   var atrousRates: [Int] { get }
+  /// The features between the outermost taps that an output depends on.
+  var atrousWidth: Int { get }
 }
 
 extension ASPP: AtrousModule {
   /// The rates of the branches that are no 1×1 convolution.
   public var atrousRates: [Int] { rates.filter { $0 > 1 } }
+  /// Twice the largest rate: 6 r for the rates r, 2r, 3r.
+  public var atrousWidth: Int { 2 * (atrousRates.max() ?? 0) }
 }
 
 extension DenseASPP: AtrousModule {
   /// The dilations of the levels.
   public var atrousRates: [Int] { configuration.dilations }
+  /// Twice the sum of the dilations.
+  public var atrousWidth: Int { 2 * configuration.dilations.reduce(0, +) }
+}
+
+extension FCN: AtrousModule {
+  /// The dilation of each convolution, if it is more than 1.
+  public var atrousRates: [Int] {
+    configuration.dilation > 1
+      ? [Int](repeating: configuration.dilation, count: configuration.convolutions) : []
+  }
+  /// The convolutions stand one after the other: 4 r for two of rate r.
+  public var atrousWidth: Int { 2 * atrousRates.reduce(0, +) }
 }

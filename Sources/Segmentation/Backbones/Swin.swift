@@ -65,11 +65,7 @@ public final class Swin: Sequential, Backbone {
     extends = configuration.convention == .openMMLab ? patch : nil
     super.init()
     append(
-      Sequential {
-        Conv2d(inputChannels, configuration.width, kernel: patch, stride: patch, padding: 0)
-        Function { $0.permuted(0, 2, 3, 1) }
-        LayerNorm(configuration.width)
-      })
+      Patches(inputChannels, configuration.width, side: patch))
     var rates = dropRates(configuration.dropRate, configuration.depths.reduce(0, +))[...]
     for (stage, depth) in configuration.depths.enumerated() {
       if stage > 0 { append(PatchMerging(channels[stage - 1], configuration.convention)) }
@@ -108,10 +104,25 @@ public final class Swin: Sequential, Backbone {
   }
 }
 
+/// Each patch through one matrix to a position of the map (N, H, W, width), normalized.
+final class Patches: Sequential {
+  init(_ input: Int, _ width: Int, side: Int) {
+    super.init {
+      Conv2d(input, width, kernel: side, stride: side, padding: 0)
+      Function { $0.permuted(0, 2, 3, 1) }
+      LayerNorm(width)
+    }
+  }
+}
+
+extension Patches: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String { child == "0" ? "projection" : "norm" }
+}
+
 /// Attention within windows, then two matrices for each position, each around a shortcut.
 final class SwinBlock: Layer {
   let norm1: LayerNorm, attn: WindowAttention
-  let norm2: LayerNorm, mlp: Sequential
+  let norm2: LayerNorm, mlp: Perceptron
   private let dropout: Dropout, depth: StochasticDepth
 
   init(
@@ -124,7 +135,7 @@ final class SwinBlock: Layer {
       shift: isShifted ? configuration.window / 2 : 0, hasBias: configuration.hasBias,
       configuration.convention)
     norm2 = LayerNorm(width)
-    mlp = perceptron(
+    mlp = Perceptron(
       width, hidden: Int(Double(width) * configuration.expansion), dropout: configuration.dropout)
     dropout = Dropout(configuration.dropout)
     depth = StochasticDepth(dropRate)
@@ -177,5 +188,23 @@ extension Swin {
         "dropRate", default: configuration.dropRate, in: 0...0.99)
       return Swin(configuration, inputChannels: options.inputChannels)
     }
+  }
+}
+
+extension Swin: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    // Patches, stage, merging, stage, merging and so on; then the normalizations.
+    guard let index = Int(child) else { return child }
+    return switch index {
+    case 0: "patch_embed"
+    case _ where index % 2 == 1: "stages.\(index / 2).blocks"
+    default: "stages.\(index / 2 - 1).downsample"
+    }
+  }
+}
+
+extension SwinBlock: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    ["attn": "attn.w_msa", "mlp": "ffn"][child] ?? child
   }
 }

@@ -213,3 +213,13 @@ extension Tensor {
     return rows == 0 && columns == 0 ? self : padded([0, columns, 0, rows])
   }
 }
+
+extension VisionTransformer: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    let names = [
+      "class_token": "cls_token", "encoder.pos_embedding": "pos_embed",
+      "conv_proj": "patch_embed.projection", "encoder.ln": "ln1",
+    ]
+    return names[child] ?? child.replacing("encoder.layers.encoder_layer_", with: "layers.")
+  }
+}

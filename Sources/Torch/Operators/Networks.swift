@@ -81,6 +81,14 @@ extension Tensor {
     }
   }
 
+  /// Resized bilinearly by `factor`, to whole rows and columns at most; neighbours of the result lie
+  /// 1 / factor apart even where that leaves a rest.
+  public final func resized(by factor: Double) -> Tensor {
+    let (height, width) = (Int(Double(height) * factor), Int(Double(width) * factor))
+    return Operator.bilinear(
+      self, [Swift.max(1, height), Swift.max(1, width)], false, factor, factor)
+  }
+
   /// Resized bilinearly to the rows and columns of `other`.
   public final func resized(like other: Tensor, alignCorners: Bool = false) -> Tensor {
     resized(height: other.height, width: other.width, alignCorners: alignCorners)
