@@ -101,6 +101,7 @@ public final class Trainer {
     Engine.seed(settings.seed)
     model = try configuration.buildModel(
       pretrained: !(existing == .resume && folder.hasCheckpoint))
+    for line in configuration.rateWarnings(for: model) { monitor.message("warning: \(line)") }
     model.useChannelsLast()
     model.move(to: device)
     optimizer = Self.optimizer(settings, model)
