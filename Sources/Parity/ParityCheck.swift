@@ -1,3 +1,4 @@
+import Analysis
 import Foundation
 import Torch
 
@@ -121,19 +122,17 @@ public enum Parity {
     let shape = try file.inputShape()
     model.module.train(false)
     for (_, parameter) in model.module.parameters { parameter.requiresGrad = false }
-    var field = Tensor(filledWith: 0, Array(shape.suffix(2)))
+    var field = EffectiveReceptiveField(
+      height: shape[2], width: shape[3], target: .position(row: centre[0], column: centre[1]))
     for name in inputs {
-      let image = Rule.image(name, shape)
-      image.requiresGrad = true
-      let outputs = model.outputs(image)
-      guard let logits = outputs["upsampled"] ?? outputs["out"] else { continue }
-      logits.selected(3, centre[1]).selected(2, centre[0]).sum().backward()
-      guard let gradient = image.gradient else { continue }
-      withoutGradients { field = field + gradient.sum([0, 1]).relu() }
+      field.add(Rule.image(name, shape)) { image in
+        let outputs = model.outputs(image)
+        return outputs["upsampled"] ?? outputs["out"] ?? image
+      }
     }
-    for (name, probe) in try file.probes("outputs") { comparison.compare(name, field, probe) }
+    for (name, probe) in try file.probes("outputs") { comparison.compare(name, field.map, probe) }
     if let sum = file.json["sum"]?.number {
-      comparison.compare("sum", field.sum().item, sum, tolerance: 1e-3 * abs(sum))
+      comparison.compare("sum", field.map.sum().item, sum, tolerance: 1e-3 * abs(sum))
     }
   }
 

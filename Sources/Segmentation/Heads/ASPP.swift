@@ -46,6 +46,12 @@ public final class ASPP: Layer {
     }
   }
 
+  /// The rate of each branch but the pooled one.
+  public let rates: [Int]
+  /// The branches, by place, that give nothing: what is left of a network without them.
+  public var removed: Set<Int> = []
+  /// The channels of the features that it takes.
+  public let inputs: Int
   let convs: [Layer]
   let project: ConvNorm
   private let dropout: Dropout
@@ -54,6 +60,8 @@ public final class ASPP: Layer {
   /// A pyramid over `input` channels.
   public init(_ input: Int, _ configuration: Configuration = .init()) {
     let channels = configuration.channels
+    rates = configuration.rates
+    inputs = input
     let branches = configuration.rates.map { rate -> Layer in
       rate > 1 && configuration.isSeparable
         ? SeparableConvNorm(input, channels, dilation: rate)
@@ -68,7 +76,29 @@ public final class ASPP: Layer {
   }
 
   public override func forward(_ x: Tensor) -> Tensor {
-    dropout(project(concatenate(convs.map { $0(x) })))
+    dropout(project(concatenate(outputs(x))))
+  }
+
+  /// The output of each branch, in their order.
+  private func outputs(_ x: Tensor) -> [Tensor] {
+    convs.enumerated().map { index, branch in
+      let y = branch(x)
+      return removed.contains(index) ? y.zerosLike() : y
+    }
+  }
+
+  /// What the branches give at their rates (N, channels, H, W), without the mean of the whole map.
+  public func sampled(_ x: Tensor) -> [Tensor] {
+    convs.filter { !($0 is ImagePooling) }.map { $0(x) }
+  }
+
+  /// The branches as a person knows them: `1x1`, `rate 12`, `image mean`.
+  public var branchNames: [String] {
+    var names = rates.map { $0 == 1 ? "1x1" : "rate \($0)" }
+    if let pooling = convs.firstIndex(where: { $0 is ImagePooling }) {
+      names.insert("image mean", at: pooling)
+    }
+    return names
   }
 }
 

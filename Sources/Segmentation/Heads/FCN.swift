@@ -49,9 +49,12 @@ public final class FCN: Layer {
   private let convCat: ConvNorm?
   private let dropout: Dropout
   private let classifier: Conv2d
+  /// What the head was made from.
+  public let configuration: Configuration
 
   /// A head from `input` channels to `classes` scores.
   public init(_ input: Int, classes: Int, _ configuration: Configuration = .init()) {
+    self.configuration = configuration
     let count = configuration.convolutions
     let width = count == 0 ? input : configuration.channels ?? max(1, input / 4)
     convs = ConvStack(
