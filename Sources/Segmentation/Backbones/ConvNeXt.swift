@@ -92,6 +92,10 @@ public final class ConvNeXt: Sequential, Backbone {
     Initialization.normal(self, deviation: 0.02)
   }
 
+  public override var children: [(name: String, module: Module)] {
+    layers.map { ($0.name, $0.layer) } + norms.enumerated().map { ("norms.\($0)", $1) }
+  }
+
   /// The outputs of the stages.
   public func features(_ x: Tensor) -> [Tensor] {
     var x = self[0](x)
@@ -103,6 +107,9 @@ public final class ConvNeXt: Sequential, Backbone {
   }
 
   public override func forward(_ x: Tensor) -> Tensor { features(x).last ?? x }
+
+  /// The normalizations of the maps.
+  public var partsWithoutPretraining: [String] { ["norms."] }
 
   /// Each stage with the downsampling before it, and its map's normalization.
   public var stages: [[Module]] {

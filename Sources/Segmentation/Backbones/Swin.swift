@@ -76,6 +76,10 @@ public final class Swin: Sequential, Backbone {
     Initialization.normal(self, deviation: 0.02)
   }
 
+  public override var children: [(name: String, module: Module)] {
+    layers.map { ($0.name, $0.layer) } + norms.enumerated().map { ("norms.\($0)", $1) }
+  }
+
   /// The outputs of the stages.
   public func features(_ x: Tensor) -> [Tensor] {
     var x = self[0](extendsImage ? x.extended(toMultipleOf: Self.patch) : x)
@@ -87,6 +91,9 @@ public final class Swin: Sequential, Backbone {
   }
 
   public override func forward(_ x: Tensor) -> Tensor { features(x).last ?? x }
+
+  /// The normalizations of the maps.
+  public var partsWithoutPretraining: [String] { ["norms."] }
 
   /// Each stage with the patches or the merging before it, and its map's normalization.
   public var stages: [[Module]] {

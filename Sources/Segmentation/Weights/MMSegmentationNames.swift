@@ -30,6 +30,22 @@ extension NamingConvention {
   public static func mmsegmentation(
     _ model: SegmentationModel, listsAuxiliary: Bool = false
   ) -> NamingConvention {
+    let isNumbered = listsAuxiliary && model.auxiliary.count == 1
+    let names = mmsegmentationNames(of: model)
+    return NamingConvention("mmsegmentation") { own in
+      let name = names[own] ?? own
+      return isNumbered && name.hasPrefix("auxiliary_head.")
+        ? name.replacing("auxiliary_head.", with: "auxiliary_head.0.", maxReplacements: 1) : name
+    }
+  }
+
+  /// The names of MMSegmentation 1.x for a backbone alone.
+  static func mmsegmentation(ofBackbone backbone: any Backbone) -> NamingConvention {
+    let names = mmsegmentationNames(of: backbone)
+    return NamingConvention("mmsegmentation") { names[$0] ?? $0 }
+  }
+
+  private static func mmsegmentationNames(of root: Module) -> [String: String] {
     var modules: [String: (module: Module, theirs: String)] = [:]
     func walk(_ module: Module, _ own: String, _ theirs: String) {
       modules[own] = (module, theirs)
@@ -46,23 +62,21 @@ extension NamingConvention {
         walk(child.module, [own, child.name].filter { !$0.isEmpty }.joined(separator: "."), path)
       }
     }
-    walk(model, "", "")
-    if let only = model.auxiliary.first, listsAuxiliary, model.auxiliary.count == 1 {
-      walk(only.head, "aux_classifier", "auxiliary_head.0")
-    }
+    walk(root, "", "")
     var names: [String: String] = [:]
-    for (name, _) in model.state {
-      // The innermost module whose path the name begins with.
-      var path = name[...]
-      while let dot = path.lastIndex(of: ".") {
-        path = path[..<dot]
-        guard let (module, theirs) = modules[String(path)] else { continue }
-        let own = String(name[name.index(after: dot)...])
-        let named = module as? any MMSegmentationNamed
-        names[name] = "\(theirs).\(named?.mmsegmentationName(own) ?? own)"
+    for (name, _) in root.state {
+      // The innermost module whose path the name begins with; the root's path is empty.
+      var parts = name.split(separator: ".")[...]
+      var own: [Substring] = []
+      while let last = parts.popLast() {
+        own.insert(last, at: 0)
+        guard let (module, theirs) = modules[parts.joined(separator: ".")] else { continue }
+        let rest = own.joined(separator: ".")
+        let renamed = (module as? any MMSegmentationNamed)?.mmsegmentationName(rest) ?? rest
+        names[name] = theirs.isEmpty ? renamed : "\(theirs).\(renamed)"
         break
       }
     }
-    return NamingConvention("mmsegmentation") { [names] in names[$0] ?? $0 }
+    return names
   }
 }
