@@ -72,7 +72,7 @@ let package = Package(
       name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
     .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
-    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
+    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),
     .testTarget(
       name: "TrainingTests", dependencies: ["Training", "Checkpoints", "TestSupport"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
