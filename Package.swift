@@ -46,7 +46,12 @@ let package = Package(
     .systemLibrary(
       name: "CCairo", pkgConfig: "cairo",
       providers: [.apt(["libcairo2-dev"]), .brew(["cairo"])]),
-    .target(name: "Imaging", dependencies: ["CSPNG", "CTurboJPEG", "CTIFF", "CWebP", "CCairo"]),
+    .systemLibrary(
+      name: "CDeflate", pkgConfig: "libdeflate",
+      providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
+    .target(
+      name: "Imaging",
+      dependencies: ["CSPNG", "CTurboJPEG", "CTIFF", "CWebP", "CCairo", "CDeflate"]),
 
     .target(name: "Configuration", dependencies: ["Yams"]),
     .target(name: "Checkpoints", dependencies: ["Torch", "Configuration"]),
