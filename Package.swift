@@ -53,13 +53,18 @@ let package = Package(
       name: "Imaging",
       dependencies: ["CSPNG", "CTurboJPEG", "CTIFF", "CWebP", "CCairo", "CDeflate"]),
 
+    // Least squares, for what is fitted to figures.
+    .systemLibrary(
+      name: "CMinpack", pkgConfig: "cminpack",
+      providers: [.apt(["libcminpack-dev"]), .brew(["cminpack"])]),
+
     .target(name: "Configuration", dependencies: ["Yams"]),
     .target(name: "Checkpoints", dependencies: ["Torch", "Configuration"]),
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
     .target(name: "Datasets", dependencies: ["Imaging", "Torch", "Configuration"]),
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
     .target(name: "Training", dependencies: ["Evaluation", "Checkpoints"]),
-    .target(name: "Analysis", dependencies: ["Evaluation"]),
+    .target(name: "Analysis", dependencies: ["Evaluation", "CMinpack"]),
     .target(name: "Parity", dependencies: ["Training", "Analysis"]),
     .executableTarget(
       name: "atrous",
