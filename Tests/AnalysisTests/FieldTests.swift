@@ -51,8 +51,33 @@ struct FieldTests {
     }
     let arms = try #require(StarArms(map, height: side, width: side, reach: 2))
     #expect(abs(arms.length - 2 * end) <= 4)
-    #expect(arms.profile.count == 97)
+    #expect(arms.profile.count == 97 && arms.isStar)
     #expect(StarArms([1, 2], height: 1, width: 2) == nil)
+  }
+
+  @Test("a field without arms has no star, one with a plateau a square", arguments: [0, 48])
+  func square(half: Int) throws {
+    let side = 257, middle = 128
+    // Five bumps along each axis, as two dilated kernels leave them, under a core.
+    func bumps(_ at: Double) -> Double {
+      (-2...2).reduce(0) { sum, step in
+        let u = at - Double(step * half) / 2
+        return sum + exp(-u * u / 288)
+      }
+    }
+    let map = (0..<side * side).map { index -> Float in
+      let (y, x) = (Double(index / side - middle), Double(index % side - middle))
+      let core = exp(-(x * x + y * y) / 288)
+      return Float(20 * core + (half > 0 ? bumps(x) * bumps(y) : 1e-6))
+    }
+    let arms = try #require(StarArms(map, height: side, width: side, reach: 4))
+    #expect(!arms.isStar)
+    let found = FieldReport.square(map, side, side)
+    if half == 0 {
+      #expect(found == nil)
+    } else {
+      #expect(abs(try #require(found) - 2 * half) <= 16)
+    }
   }
 
   @Test("a Gaussian is found with its uncertainty", arguments: [0.0, 0.5, -0.6])
