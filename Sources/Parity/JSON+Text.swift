@@ -1,8 +1,11 @@
-extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral
+extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+  ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral
 {
   public init(stringLiteral value: String) { self = .string(value) }
   public init(integerLiteral value: Int) { self = .number(Double(value)) }
   public init(booleanLiteral value: Bool) { self = .bool(value) }
+
+  public init(arrayLiteral elements: JSON...) { self = .list(elements) }
 
   /// A list of whole numbers.
   static func ints(_ values: [Int]) -> JSON { .list(values.map { .number(Double($0)) }) }

@@ -95,7 +95,7 @@ public enum Parity {
         }
         comparison.compare(name, output, probe)
       }
-      if let stages = file.json["backbone"]?.list {
+      if let stages = file.json["backbone"]?.list, !stages.isEmpty {
         guard let maps = model.stages?(image), maps.count == stages.count else {
           comparison.disagree("the backbone has not \(stages.count) stages here")
           return

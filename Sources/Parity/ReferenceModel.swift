@@ -74,7 +74,7 @@ public struct ReferenceModel {
     "denseaspp": denseASPP2018,
     "efficientnet": efficientNetLite,
     "milesial": milesial,
-    "mmseg": { try MMSegTransformers.model($1) ?? mmsegmentation($0, $1) },
+    "mmseg": mmsegmentation,
   ]
 }
 

@@ -80,6 +80,8 @@ public struct HeadInput: Sendable {
   public var classes: Int
   /// Whether maps and scores are resized with the corners' centres kept.
   public var alignCorners = false
+  /// Whether the second half of each map's channels is a vision transformer's class token.
+  public var joinsClassToken = false
 
   /// The channels of the last map.
   public var last: Int { channels.last ?? 0 }
@@ -94,6 +96,7 @@ public struct HeadInput: Sendable {
     strides = Array(backbone.strides[levels])
     self.classes = classes
     self.alignCorners = alignCorners
+    joinsClassToken = (backbone as? VisionTransformer)?.joinsClassToken ?? false
   }
 }
 
@@ -106,6 +109,7 @@ public enum Catalogue {
     ConvNeXt.entries,
     DenseNet.entries,
     EfficientNetLite.entries,
+    MixTransformer.entries,
     MobileNetV2.entries,
     MobileNetV3.entries,
     ResNet.entries,
@@ -122,14 +126,23 @@ public enum Catalogue {
 
   /// The heads.
   public static let heads: [String: HeadEntry] = merged([
+    ANN.entries,
+    DANet.entries,
     DeepLabV3.entries,
     DeepLabV3Plus.entries,
     DenseASPP.entries,
+    DPT.entries,
+    EncNet.entries,
     FCN.entries,
+    FastFCN.entries,
     LRASPP.entries,
+    NonLocalNet.entries,
     PSPNet.entries,
     SETR.entries,
     SETRAggregation.entries,
+    SegFormer.entries,
+    Segmenter.entries,
+    UPerNet.entries,
   ])
 
   private static func merged<Entry>(_ tables: [[String: Entry]]) -> [String: Entry] {

@@ -115,9 +115,11 @@ public enum ModelBuilder {
     return (try head(section, input), level)
   }
 
-  /// The head that a section describes, for maps like `input`.
-  static func head(_ section: Section, _ input: HeadInput) throws -> any SegmentationHead {
-    let (name, entry) = try lookUp("name", Catalogue.heads, section, kind: "head")
+  /// The head that a section describes, for maps like `input`; `usual` if it names none.
+  static func head(
+    _ section: Section, _ input: HeadInput, or usual: String? = nil
+  ) throws -> any SegmentationHead {
+    let (name, entry) = try lookUp("name", Catalogue.heads, section, or: usual, kind: "head")
     guard entry.fits(input) else {
       let others = Catalogue.heads.filter { $0.value.fits(input) }.keys.sorted()
       throw section.invalid(
@@ -138,9 +140,10 @@ public enum ModelBuilder {
   }
 
   private static func lookUp<Entry>(
-    _ key: String, _ table: [String: Entry], _ section: Section, kind: String
+    _ key: String, _ table: [String: Entry], _ section: Section, or usual: String? = nil,
+    kind: String
   ) throws -> (name: String, entry: Entry) {
-    let name = try section.string(key)
+    let name = try section.string(key, default: usual)
     guard let entry = table[name] else {
       let known = table.keys.sorted()
       throw section.invalid(

@@ -189,6 +189,14 @@ public final class Trainer {
     for (head, logits) in zip(model.auxiliary, output.auxiliary) {
       total = total + loss(model.upsampled(logits, like: images), target) * head.weight
     }
+    for helper in output.helpers {
+      let own =
+        switch helper.kind {
+        case .pixels: loss(model.upsampled(helper.scores, like: images), target)
+        case .presence: Loss.presence(helper.scores, target)
+        }
+      total = total + own * helper.weight
+    }
     total.backward()
     let norm = settings.clip.map { optimizer.clipGradients(to: $0) }
     optimizer.step()

@@ -12,6 +12,9 @@ struct Atrous: ParsableCommand {
     subcommands: [
       TrainCommand.self,
       EvaluateCommand.self,
+      ScoreCommand.self,
+      CompareCommand.self,
+      DataCommand.self,
       PredictCommand.self,
       ScenesCommand.self,
       SummaryCommand.self,

@@ -1,163 +1,173 @@
-import Segmentation
-import Torch
-
-/// The networks of MMSegmentation that have a transformer, by the settings that the file carries.
-///
-/// Where a setting is missing, MMSegmentation's own default stands.
-enum MMSegTransformers {
-  /// The network that `file` describes; nil if its backbone is another.
-  static func model(_ file: ParityFile) throws -> ReferenceModel? {
-    guard let settings = file.json["settings"],
-      let backbone = try backbone(settings["backbone"] ?? .null, file)
-    else { return nil }
-    var whole = backbone
-    if let neck = settings["neck"], neck["type"] != nil {
-      whole = Necked(backbone, try self.neck(neck, backbone, file))
+/// Transformers, and the heads that came with them.
+extension MMSegmentationSettings {
+  /// A vision transformer; its patches are its output stride.
+  static func visionTransformer(_ section: MMSegmentationSection) throws -> BackboneSection {
+    let depth = try section.int("num_layers", or: 12)
+    let levels = try section.ints("out_indices", or: [-1]).map { $0 < 0 ? $0 + depth : $0 }
+    let size = try section.ints("img_size", or: [224])
+    for key in ["patch_norm", "pre_norm", "out_origin"] where try section.bool(key, or: false) {
+      throw section.unsupported(key)
     }
-    let main = settings["decode_head"] ?? .null
-    let (classifier, level) = try head(main, on: whole, file)
-    let others = settings["auxiliary_head"]
-    let auxiliary = try (others?.list ?? [others].compactMap { $0 })
-      .filter { $0["type"] != nil }.map { settings in
-        let (head, level) = try head(settings, on: whole, file)
-        return AuxiliaryHead(
-          head, level: level, weight: settings["loss_decode"]?["loss_weight"]?.number ?? 1)
-      }
-    let model = SegmentationModel(
-      whole, classifier, classes: main["num_classes"]?.int ?? 19,
-      level: level == whole.channels.count - 1 ? nil : level, auxiliary: auxiliary,
-      alignCorners: main["align_corners"]?.bool ?? false)
-    var reference = ReferenceModel(model, auxiliary: "auxiliary")
-    let names = NamingConvention.mmsegmentation(model).names(of: model)
-    // A list of one auxiliary head is numbered too.
-    let isList = others?.list?.count == 1
-    reference.name = { own in
-      let name = names[own] ?? own
-      return isList ? name.replacing("auxiliary_head.", with: "auxiliary_head.0.") : name
-    }
-    reference.stages = { backbone.features($0) }
-    reference.outputs = { image in
-      let output = model.output(image, withAuxiliary: true)
-      var named = [
-        "logits": output.logits, "upsampled": model.upsampled(output.logits, like: image),
-      ]
-      for (index, scores) in output.auxiliary.enumerated() { named["auxiliary\(index)"] = scores }
-      return named
-    }
-    return reference
-  }
-
-  // MARK: Backbones
-
-  private static func backbone(_ settings: JSON, _ file: ParityFile) throws -> (any Backbone)? {
-    let channels = settings["in_channels"]?.int ?? 3
-    switch settings["type"]?.string {
-    case "VisionTransformer":
-      return VisionTransformer(visionTransformer(settings), inputChannels: channels)
-    default: return nil
-    }
-  }
-
-  private static func visionTransformer(_ settings: JSON) -> VisionTransformer.Configuration {
-    var network = VisionTransformer.Configuration()
-    network.patch = settings["patch_size"]?.int ?? 16
-    network.depth = settings["num_layers"]?.int ?? 12
-    network.width = settings["embed_dims"]?.int ?? 768
-    network.heads = settings["num_heads"]?.int ?? 12
-    network.expansion = settings["mlp_ratio"]?.number ?? 4
-    let size = settings["img_size"].flatMap { $0.ints ?? $0.int.map { [$0] } } ?? [224]
-    network.grid = (
-      (size.first ?? 224) / network.patch, (size.last ?? 224) / network.patch
+    return (
+      [
+        "name": "vit", "outputStride": .number(Double(try section.int("patch_size", or: 16))),
+        "depth": .number(Double(depth)), "levels": .ints(levels),
+        "width": .number(Double(try section.int("embed_dims", or: 768))),
+        "heads": .number(Double(try section.int("num_heads", or: 12))),
+        "expansion": .number(try section.number("mlp_ratio", or: 4)),
+        "imageSize": .ints([size.last ?? 224, size.first ?? 224]),
+        "interpolation": .string(try section.string("interpolate_mode", or: "bicubic")),
+        "normalizeLast": .bool(try section.bool("final_norm", or: false)),
+        "classToken": .bool(try section.bool("with_cls_token", or: true)),
+        "joinClassToken": .bool(try section.bool("output_cls_token", or: false)),
+        "patchBias": .bool(try section.bool("patch_bias", or: false)),
+        "attentionBias": .bool(try section.bool("qkv_bias", or: true)),
+        "eps": .number(section.json["norm_cfg"]?["eps"]?.number ?? 1e-5),
+        "dropout": .number(try section.number("drop_rate", or: 0)),
+        "dropRate": .number(try section.number("drop_path_rate", or: 0)),
+      ], Array(levels.indices)
     )
-    network.interpolation =
-      settings["interpolate_mode"]?.string == "bilinear" ? .bilinear : .bicubic
-    let levels = settings["out_indices"].flatMap { $0.ints ?? $0.int.map { [$0] } } ?? [-1]
-    network.levels = levels.map { $0 < 0 ? $0 + network.depth : $0 }
-    network.normalizesLast = settings["final_norm"]?.bool ?? false
-    network.keepsClassToken = settings["with_cls_token"]?.bool ?? true
-    network.joinsClassToken = settings["output_cls_token"]?.bool ?? false
-    network.patchBias = settings["patch_bias"]?.bool ?? false
-    network.attentionBias = settings["qkv_bias"]?.bool ?? true
-    network.eps = settings["norm_cfg"]?["eps"]?.number ?? 1e-5
-    network.dropout = settings["drop_rate"]?.number ?? 0
-    network.dropRate = settings["drop_path_rate"]?.number ?? 0
-    return network
   }
 
-  // MARK: Necks
-
-  private static func neck(
-    _ settings: JSON, _ backbone: any Backbone, _ file: ParityFile
-  ) throws -> any Neck {
-    let output = settings["out_channels"]?.int
-    switch settings["type"]?.string {
-    case "MultiLevelNeck":
-      return MultiLevelNeck(
-        backbone.channels, strides: backbone.strides, output: output,
-        scales: settings["scales"]?.numbers ?? [0.5, 1, 2, 4])
-    case "MLANeck":
-      return MultiLevelAggregation(
-        backbone.channels, strides: backbone.strides, output: output ?? 256)
-    case let other:
-      throw ParityError.unsupportedSetting(
-        model: file.model, setting: "neck.type", value: other ?? "none")
+  /// A transformer of shifted windows.
+  static func swin(_ section: MMSegmentationSection) throws -> BackboneSection {
+    let depths = try section.ints("depths", or: [2, 2, 6, 2])
+    let usual: [(String, JSON)] = [
+      ("patch_norm", true), ("use_abs_pos_embed", false), ("patch_size", 4),
+      ("strides", [4, 2, 2, 2]), ("out_indices", .ints(Array(depths.indices))),
+    ]
+    for (key, usual) in usual where section.json[key].map({ $0.text != usual.text }) ?? false {
+      throw section.unsupported(key)
     }
+    if section.json["qk_scale"]?.number != nil { throw section.unsupported("qk_scale") }
+    return (
+      [
+        "name": "swin_t", "form": "mmsegmentation", "depths": .ints(depths),
+        "heads": .ints(try section.ints("num_heads", or: [3, 6, 12, 24])),
+        "width": .number(Double(try section.int("embed_dims", or: 96))),
+        "window": .number(Double(try section.int("window_size", or: 7))),
+        "expansion": .number(try section.number("mlp_ratio", or: 4)),
+        "attentionBias": .bool(try section.bool("qkv_bias", or: true)),
+        "dropout": .number(try section.number("drop_rate", or: 0)),
+        "dropRate": .number(try section.number("drop_path_rate", or: 0.1)),
+      ], Array(depths.indices)
+    )
   }
 
-  // MARK: Heads
-
-  /// The head that `settings` describe, and the map that it takes for the last.
-  private static func head(
-    _ settings: JSON, on backbone: any Backbone, _ file: ParityFile
-  ) throws -> (head: any SegmentationHead, level: Int) {
-    let count = backbone.channels.count
-    let indices = settings["in_index"].flatMap { $0.ints ?? $0.int.map { [$0] } } ?? [-1]
-    let levels = indices.map { $0 < 0 ? $0 + count : $0 }
-    guard let level = levels.last, (0..<count).contains(level),
-      levels.count == 1 || levels == Array(0...level)
-    else {
-      throw ParityError.unsupportedSetting(
-        model: file.model, setting: "in_index", value: "\(indices)")
+  /// The mix transformer of SegFormer.
+  static func mixTransformer(_ section: MMSegmentationSection) throws -> BackboneSection {
+    let depths = try section.ints("num_layers", or: [3, 4, 6, 3])
+    if try section.ints("strides", or: [4, 2, 2, 2]) != [4, 2, 2, 2] {
+      throw section.unsupported("strides")
     }
-    let classes = settings["num_classes"]?.int ?? 19
-    let input = HeadInput(
-      backbone, levels: (levels.count == 1 ? level : 0)...level, classes: classes)
-    return (try head(settings, input, file), level)
+    return (
+      [
+        "name": "mit_b0", "depths": .ints(depths),
+        "heads": .ints(try section.ints("num_heads", or: [1, 2, 4, 8])),
+        "width": .number(Double(try section.int("embed_dims", or: 64))),
+        "patches": .ints(try section.ints("patch_sizes", or: [7, 3, 3, 3])),
+        "reductions": .ints(try section.ints("sr_ratios", or: [8, 4, 2, 1])),
+        "expansion": .number(try section.number("mlp_ratio", or: 4)),
+        "attentionBias": .bool(try section.bool("qkv_bias", or: true)),
+        "eps": .number(section.json["norm_cfg"]?["eps"]?.number ?? 1e-6),
+        "dropout": .number(try section.number("drop_rate", or: 0)),
+        "dropRate": .number(try section.number("drop_path_rate", or: 0)),
+      ], try section.ints("out_indices", or: Array(depths.indices))
+    )
   }
 
-  private static func head(
-    _ settings: JSON, _ input: HeadInput, _ file: ParityFile
-  ) throws -> any SegmentationHead {
-    let channels = settings["channels"]?.int
-    let dropout = settings["dropout_ratio"]?.number ?? 0.1
-    let alignCorners = settings["align_corners"]?.bool ?? false
-    switch settings["type"]?.string {
-    case "FCNHead":
-      if settings["num_convs"]?.int == 0 {
-        return FCN(input.last, classes: input.classes, .linear(dropout: dropout))
-      }
-      var head = FCN.Configuration()
-      head.convolutions = settings["num_convs"]?.int ?? 2
-      head.channels = channels
-      head.dilation = settings["dilation"]?.int ?? 1
-      head.dropout = dropout
-      return FCN(input.last, classes: input.classes, head)
-    case "SETRUPHead":
-      var head = SETR.Configuration()
-      head.convolutions = settings["num_convs"]?.int ?? 1
-      head.kernel = settings["kernel_size"]?.int ?? 3
-      head.channels = channels ?? 256
-      head.factor = settings["up_scale"]?.int ?? 4
-      head.dropout = dropout
-      head.alignCorners = alignCorners
-      return SETR(input.last, classes: input.classes, head)
-    case "SETRMLAHead":
-      return SETRAggregation(
-        input.channels, classes: input.classes, channels: settings["mla_channels"]?.int ?? 128,
-        factor: settings["up_scale"]?.int ?? 4, dropout: dropout, alignCorners: alignCorners)
-    case let other:
-      throw ParityError.unsupportedSetting(
-        model: file.model, setting: "head.type", value: other ?? "none")
+  /// A ConvNeXt of MMPretrain.
+  static func convNeXt(_ section: MMSegmentationSection) throws -> BackboneSection {
+    let usual: [(String, JSON)] = [
+      ("gap_before_final_norm", false), ("linear_pw_conv", true), ("use_grn", false),
+      ("out_indices", [0, 1, 2, 3]), ("stem_patch_size", 4),
+    ]
+    for (key, usual) in usual where section.json[key].map({ $0.text != usual.text }) ?? false {
+      throw section.unsupported(key)
     }
+    return (
+      [
+        "name": .string("convnext_\(try section.string("arch", or: "tiny"))"),
+        "form": "mmsegmentation",
+        "layerScale": .number(try section.number("layer_scale_init_value", or: 1e-6)),
+        "dropRate": .number(try section.number("drop_path_rate", or: 0)),
+      ], [0, 1, 2, 3]
+    )
+  }
+
+  /// A neck that makes a pyramid of maps of one size.
+  static func multiLevel(_ neck: MMSegmentationSection) throws -> [String: JSON] {
+    [
+      "name": "multilevel", "channels": .number(Double(try neck.int("out_channels"))),
+      "scales": neck.json["scales"] ?? .list([0.5, 1, 2, 4].map { .number($0) }),
+    ]
+  }
+
+  /// SETR's aggregation of levels.
+  static func multiLevelAggregation(_ neck: MMSegmentationSection) throws -> [String: JSON] {
+    ["name": "mla", "channels": .number(Double(try neck.int("out_channels")))]
+  }
+
+  /// SETR's naive and progressive decoders.
+  static func setr(_ head: HeadSection) throws -> [String: JSON] {
+    [
+      "name": "setr_naive",
+      "convolutions": .number(Double(try head.section.int("num_convs", or: 1))),
+      "kernel": .number(Double(try head.section.int("kernel_size", or: 3))),
+      "factor": .number(Double(try head.section.int("up_scale", or: 4))),
+      "channels": .number(Double(try head.section.int("channels"))),
+      "dropout": .number(try head.section.number("dropout_ratio", or: 0.1)),
+    ]
+  }
+
+  /// SETR's decoder of aggregated levels.
+  static func setrAggregation(_ head: HeadSection) throws -> [String: JSON] {
+    [
+      "name": "setr_mla", "factor": .number(Double(try head.section.int("up_scale", or: 4))),
+      "channels": .number(Double(try head.section.int("mla_channels", or: 128))),
+      "dropout": .number(try head.section.number("dropout_ratio", or: 0.1)),
+    ]
+  }
+
+  /// Segmenter's mask transformer.
+  static func segmenter(_ head: HeadSection) throws -> [String: JSON] {
+    [
+      "name": "segmenter", "depth": .number(Double(try head.section.int("num_layers"))),
+      "width": .number(Double(try head.section.int("embed_dims"))),
+      "heads": .number(Double(try head.section.int("num_heads"))),
+      "expansion": .number(try head.section.number("mlp_ratio", or: 4)),
+      "attentionBias": .bool(try head.section.bool("qkv_bias", or: true)),
+      "eps": .number(head.section.json["norm_cfg"]?["eps"]?.number ?? 1e-5),
+      "dropout": .number(try head.section.number("drop_rate", or: 0)),
+      "dropRate": .number(try head.section.number("drop_path_rate", or: 0.1)),
+    ]
+  }
+
+  /// DPT.
+  static func dpt(_ head: HeadSection) throws -> [String: JSON] {
+    if try head.section.bool("expand_channels", or: false) {
+      throw head.section.unsupported("expand_channels")
+    }
+    return [
+      "name": "dpt", "channels": .number(Double(try head.section.int("channels"))),
+      "reassembled": .ints(
+        try head.section.ints("post_process_channels", or: [96, 192, 384, 768])),
+      "readout": .string(try head.section.string("readout_type", or: "ignore")),
+      "dropout": .number(try head.section.number("dropout_ratio", or: 0.1)),
+    ]
+  }
+
+  /// UPerNet.
+  static func uperNet(_ head: HeadSection) throws -> [String: JSON] {
+    try ["name": "upernet"].merging(pspNet(head)) { own, _ in own }
+  }
+
+  /// SegFormer.
+  static func segFormer(_ head: HeadSection) throws -> [String: JSON] {
+    [
+      "name": "segformer", "channels": .number(Double(try head.section.int("channels"))),
+      "interpolation": .string(try head.section.string("interpolate_mode", or: "bilinear")),
+      "dropout": .number(try head.section.number("dropout_ratio", or: 0.1)),
+    ]
   }
 }

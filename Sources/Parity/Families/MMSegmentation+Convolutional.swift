@@ -32,6 +32,35 @@ extension MMSegmentationSettings {
     return (configuration, try section.ints("out_indices", or: Array(0..<stages)))
   }
 
+  /// A U-Net.
+  static func uNet(_ section: MMSegmentationSection) throws -> BackboneSection {
+    let sizes = try section.int("num_stages", or: 5)
+    guard (2...16).contains(sizes) else { throw section.unsupported("num_stages") }
+    let base = try section.int("base_channels", or: 64)
+    guard (1...64).contains(base) else { throw section.unsupported("base_channels") }
+    guard try section.ints("strides", or: [1]).allSatisfy({ $0 == 1 }) else {
+      throw section.unsupported("strides")
+    }
+    if section.json["downsamples"]?.list?.contains(where: { $0.bool != true }) == true {
+      throw section.unsupported("downsamples")
+    }
+    if let type = section.json["upsample_cfg"]?["type"]?.string, type != "InterpConv" {
+      throw section.unsupported("upsample_cfg")
+    }
+    var configuration: [String: JSON] = [
+      "name": "unet", "enlargement": "projected",
+      "widths": .ints((0..<sizes).map { base << $0 }),
+    ]
+    let perSize = [
+      "encoderDepths": "enc_num_convs", "decoderDepths": "dec_num_convs",
+      "encoderDilations": "enc_dilations", "decoderDilations": "dec_dilations",
+    ]
+    for (own, theirs) in perSize where section.json[theirs]?.list != nil {
+      configuration[own] = .ints(try section.ints(theirs))
+    }
+    return (configuration, Array(0..<sizes))
+  }
+
   /// DeepLabV3.
   static func deepLabV3(_ head: HeadSection) throws -> [String: JSON] {
     [
@@ -73,5 +102,74 @@ extension MMSegmentationSettings {
       "channels": .number(Double(try head.section.int("channels"))),
       "dropout": .number(try head.section.number("dropout_ratio", or: 0.1)),
     ]
+  }
+
+  /// The head with a non-local block.
+  static func nonLocalNet(_ head: HeadSection) throws -> [String: JSON] {
+    let weightings = ["embedded_gaussian": "softmax", "dot_product": "mean"]
+    guard let weighting = weightings[try head.section.string("mode", or: "embedded_gaussian")]
+    else { throw head.section.unsupported("mode") }
+    return [
+      "name": "nonlocal", "weighting": .string(weighting),
+      "joinInput": .bool(try head.section.bool("concat_input", or: true)),
+      "reduction": .number(Double(try head.section.int("reduction", or: 2))),
+      "scale": .bool(try head.section.bool("use_scale", or: true)),
+      "channels": .number(Double(try head.section.int("channels"))),
+      "dropout": .number(try head.section.number("dropout_ratio", or: 0.1)),
+    ]
+  }
+
+  /// The asymmetric non-local network.
+  static func ann(_ head: HeadSection) throws -> [String: JSON] {
+    guard head.levels.count == 2 else { throw head.section.unsupported("in_index") }
+    guard try head.section.ints("query_scales", or: [1]) == [1] else {
+      throw head.section.unsupported("query_scales")
+    }
+    return [
+      "name": "ann", "low": .number(Double(head.levels[0])),
+      "scales": .ints(try head.section.ints("key_pool_scales", or: [1, 3, 6, 8])),
+      "projectChannels": .number(Double(try head.section.int("project_channels"))),
+      "channels": .number(Double(try head.section.int("channels"))),
+      "dropout": .number(try head.section.number("dropout_ratio", or: 0.1)),
+    ]
+  }
+
+  /// DANet.
+  static func daNet(_ head: HeadSection) throws -> [String: JSON] {
+    [
+      "name": "danet",
+      "positionChannels": .number(Double(try head.section.int("pam_channels"))),
+      "channels": .number(Double(try head.section.int("channels"))),
+      "dropout": .number(try head.section.number("dropout_ratio", or: 0.1)),
+    ]
+  }
+
+  /// EncNet.
+  static func encNet(_ head: HeadSection) throws -> [String: JSON] {
+    let hasPresence = try head.section.bool("use_se_loss", or: true)
+    let isLateral = try head.section.bool("add_lateral", or: false)
+    return [
+      "name": "encnet", "codes": .number(Double(try head.section.int("num_codes", or: 32))),
+      "presenceWeight": .number(
+        hasPresence ? head.section.json["loss_se_decode"]?["loss_weight"]?.number ?? 0.2 : 0),
+      "laterals": .ints(isLateral ? head.levels.dropLast() : []),
+      "channels": .number(Double(try head.section.int("channels"))),
+      "dropout": .number(try head.section.number("dropout_ratio", or: 0.1)),
+    ]
+  }
+
+  /// FastFCN's joint pyramid upsampling, around a head.
+  static func jointPyramid(_ neck: MMSegmentationSection) throws -> NeckSection {
+    guard try neck.ints("in_channels", or: [512, 1024, 2048]).count == 3,
+      try neck.int("start_level", or: 0) == 0
+    else { throw neck.unsupported("start_level") }
+    guard [-1, 3].contains(try neck.int("end_level", or: -1)) else {
+      throw neck.unsupported("end_level")
+    }
+    let own: [String: JSON] = [
+      "name": "fastfcn", "channels": .number(Double(try neck.int("mid_channels", or: 512))),
+      "dilations": .ints(try neck.ints("dilations", or: [1, 2, 4, 8])),
+    ]
+    return { head in own.merging(["head": .object(head)]) { first, _ in first } }
   }
 }

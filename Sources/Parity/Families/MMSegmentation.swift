@@ -13,7 +13,9 @@ func mmsegmentation(_ name: String, _ file: ParityFile) throws -> ReferenceModel
   let configuration = try MMSegmentationSettings(described, image: file.inputShape()[1])
   let section = try Section(yaml: configuration.model.text, named: described.path)
   let model = try ModelBuilder.build(section)
-  let names = NamingConvention.mmsegmentation(model).names(of: model)
+  let names = NamingConvention.mmsegmentation(
+    model, listsAuxiliary: described.setting("auxiliary_head")?.list != nil
+  ).names(of: model)
   var reference = ReferenceModel(model, auxiliary: "auxiliary") { names[$0] ?? $0 }
   reference.outputs = { image in
     let output = model.output(image, withAuxiliary: true)
@@ -24,7 +26,7 @@ func mmsegmentation(_ name: String, _ file: ParityFile) throws -> ReferenceModel
     return named
   }
   reference.stages = { image in
-    let maps = model.backbone.features(image)
+    let maps = ((model.backbone as? Necked)?.base ?? model.backbone).features(image)
     return configuration.probed.map { maps[$0] }
   }
   return reference
@@ -57,8 +59,13 @@ struct MMSegmentationSettings {
     let settings = MMSegmentationSection(file, "settings", file.json["settings"] ?? .null)
     let backbone = try Self.translate(settings.part("backbone"), by: Self.backbones)
     var head = try Self.head(settings.part("decode_head"), on: backbone.maps)
+    var own: [String: JSON] = [:]
     if let neck = try settings.optionalPart("neck") {
-      head = try Self.translate(neck, by: Self.necks)(head)
+      if Self.necks[try neck.string("type")] != nil {
+        own["neck"] = .object(try Self.translate(neck, by: Self.necks))
+      } else {
+        head = try Self.translate(neck, by: Self.upsamplings)(head)
+      }
     }
     let classes = try settings.part("decode_head").int("num_classes")
     let auxiliary = try settings.parts("auxiliary_head").map { part in
@@ -66,13 +73,14 @@ struct MMSegmentationSettings {
       entry["weight"] = part.json["loss_decode"]?["loss_weight"] ?? 1
       return JSON.object(entry)
     }
-    var own = backbone.configuration
-    own["inputChannels"] = .number(Double(channels))
-    model = .object([
-      "backbone": .object(own), "head": .object(head), "auxiliary": .list(auxiliary),
+    var images = backbone.configuration
+    images["inputChannels"] = .number(Double(channels))
+    own.merge([
+      "backbone": .object(images), "head": .object(head), "auxiliary": .list(auxiliary),
       "classes": .number(Double(classes)),
       "alignCorners": .bool(try settings.part("decode_head").bool("align_corners", or: false)),
-    ])
+    ]) { first, _ in first }
+    model = .object(own)
     probed = backbone.maps
   }
 
@@ -82,21 +90,43 @@ struct MMSegmentationSettings {
   typealias HeadSection = (section: MMSegmentationSection, levels: [Int], maps: [Int])
   /// Reads a part of the settings.
   typealias Reader<Result> = @Sendable (MMSegmentationSection) throws -> Result
-  /// What puts a neck into a head's section.
+  /// What puts a head's section into that of an upsampling before it.
   typealias NeckSection = ([String: JSON]) throws -> [String: JSON]
 
   static let backbones: [String: Reader<BackboneSection>] = [
+    "MixVisionTransformer": mixTransformer,
     "ResNet": { try resNet($0, hasDeepStem: false) },
     "ResNetV1c": { try resNet($0, hasDeepStem: true) },
+    "SwinTransformer": swin,
+    "UNet": uNet,
+    "VisionTransformer": visionTransformer,
+    "mmpretrain.ConvNeXt": convNeXt,
   ]
 
-  static let necks: [String: Reader<NeckSection>] = [:]
+  /// Necks that every head sees the maps of.
+  static let necks: [String: Reader<[String: JSON]>] = [
+    "MLANeck": multiLevelAggregation,
+    "MultiLevelNeck": multiLevel,
+  ]
+
+  /// Necks that are part of the head here.
+  static let upsamplings: [String: Reader<NeckSection>] = ["JPU": jointPyramid]
 
   static let heads: [String: @Sendable (HeadSection) throws -> [String: JSON]] = [
+    "ANNHead": ann,
     "ASPPHead": deepLabV3,
+    "DAHead": daNet,
+    "DPTHead": dpt,
     "DepthwiseSeparableASPPHead": deepLabV3Plus,
+    "EncHead": encNet,
     "FCNHead": fcn,
+    "NLHead": nonLocalNet,
     "PSPHead": pspNet,
+    "SETRMLAHead": setrAggregation,
+    "SETRUPHead": setr,
+    "SegformerHead": segFormer,
+    "SegmenterMaskTransformerHead": segmenter,
+    "UPerHead": uperNet,
   ]
 
   private static func translate<Result>(
@@ -157,7 +187,9 @@ struct MMSegmentationSection {
   }
 
   /// The text at `key`.
-  func string(_ key: String) throws -> String { try read(key, nil, "a text") { $0.string } }
+  func string(_ key: String, or fallback: String? = nil) throws -> String {
+    try read(key, fallback, "a text") { $0.string }
+  }
   /// The whole number at `key`.
   func int(_ key: String, or fallback: Int? = nil) throws -> Int {
     try read(key, fallback, "a whole number") { $0.int }

@@ -107,7 +107,6 @@ extension FCN: SegmentationHead {
 extension FCN: MMSegmentationNamed {
   func mmsegmentationName(_ child: String) -> String {
     guard let number = Int(child) else { return child }
-    return number > 3 * convs.count
-      ? "conv_seg" : "convs.\(number / 3).\(number % 3 == 0 ? "conv" : "bn")"
+    return number > 3 * convs.count ? "conv_seg" : "convs.\(convs.mmsegmentationName(child))"
   }
 }

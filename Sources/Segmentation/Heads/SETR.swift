@@ -82,6 +82,7 @@ extension SETR: SegmentationHead {
     "setr_aspp": HeadEntry { input, section in
       var configuration = Configuration()
       configuration.pyramid = try .init(section, outputStride: input.strides.last ?? 16)
+      configuration.alignCorners = input.alignCorners
       return SETR(input.last, classes: input.classes, configuration)
     },
   ]
@@ -97,6 +98,7 @@ extension SETR: SegmentationHead {
       configuration.kernel = try section.int("kernel", default: configuration.kernel, in: 1...3)
       if configuration.kernel == 2 { throw section.invalid("kernel", "2", expected: "1 or 3") }
       configuration.dropout = try section.double("dropout", default: 0, in: 0...0.99)
+      configuration.alignCorners = input.alignCorners
       return SETR(input.last, classes: input.classes, configuration)
     }
   }

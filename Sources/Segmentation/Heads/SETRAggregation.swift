@@ -52,7 +52,8 @@ extension SETRAggregation: SegmentationHead {
         input.channels, classes: input.classes,
         channels: try section.int("channels", default: 128, in: 1...8192),
         factor: try section.int("factor", default: 4, in: 1...16),
-        dropout: try section.double("dropout", default: 0, in: 0...0.99))
+        dropout: try section.double("dropout", default: 0, in: 0...0.99),
+        alignCorners: input.alignCorners)
     }
   ]
 }

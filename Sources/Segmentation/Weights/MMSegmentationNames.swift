@@ -24,7 +24,12 @@ extension NamingConvention {
   /// `decode_head.bottleneck.conv.weight`, `auxiliary_head.conv_seg.bias`.
   ///
   /// Backbones and heads that are no ``MMSegmentationNamed`` have its names already.
-  public static func mmsegmentation(_ model: SegmentationModel) -> NamingConvention {
+  ///
+  /// - Parameters:
+  ///   - listsAuxiliary: whether a single auxiliary head is the first of a list there.
+  public static func mmsegmentation(
+    _ model: SegmentationModel, listsAuxiliary: Bool = false
+  ) -> NamingConvention {
     var modules: [String: (module: Module, theirs: String)] = [:]
     func walk(_ module: Module, _ own: String, _ theirs: String) {
       modules[own] = (module, theirs)
@@ -42,6 +47,9 @@ extension NamingConvention {
       }
     }
     walk(model, "", "")
+    if let only = model.auxiliary.first, listsAuxiliary, model.auxiliary.count == 1 {
+      walk(only.head, "aux_classifier", "auxiliary_head.0")
+    }
     var names: [String: String] = [:]
     for (name, _) in model.state {
       // The innermost module whose path the name begins with.

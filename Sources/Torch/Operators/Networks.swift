@@ -60,7 +60,7 @@ extension Tensor {
 }
 
 /// How images are resized.
-public enum Interpolation: Sendable {
+public enum Interpolation: String, Sendable, CaseIterable {
   case nearest, bilinear, bicubic
 }
 
