@@ -104,7 +104,7 @@ public struct FieldReport: JSONReport {
     }
     // The plateau is where the means fall least, by ratio, before they have fallen to nothing.
     func fall(_ at: Int) -> Double { means[at - 16] / max(means[at + 16], .leastNormalMagnitude) }
-    let candidates = (2 * inner + 16..<last - 16).filter { means[$0] > 1e-3 * means[0] }
+    let candidates = (2 * inner + 16..<last - 16).filter { means[$0] > 5e-3 * means[0] }
     guard let flat = candidates.min(by: { fall($0) < fall($1) }), fall(flat) < 2,
       let outer = (flat...last).first(where: { means[$0] < means[flat] / 2 })
     else { return nil }
