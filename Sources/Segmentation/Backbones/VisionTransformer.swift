@@ -3,7 +3,8 @@ import Torch
 
 /// A vision transformer (Dosovitskiy et al., 2021).
 ///
-/// The image is cut into patches, each a token, for blocks of attention among all of them.
+/// The image is cut into patches, each a token, for blocks of attention among all of them. DeiT
+/// (Touvron et al., 2021) is the same network.
 ///
 /// Names are those of torchvision's `VisionTransformer`. Its maps are the tokens after some of the
 /// blocks, laid out as the patches were; all have the output stride of one patch. Sides that are no
