@@ -56,7 +56,9 @@ public struct StarArms: Sendable, Codable, Equatable {
     self.profile = profile
     length = 2 * end
     let both = (rays[end].on + rays[end].off) / 2
-    contrast = both > 0 ? Double(profile[end] / both) : 0
+    // The tail of a hill is higher on the rays, too, but next to nothing.
+    let isTail = both <= 0.005 * smooth[row * width + column]
+    contrast = isTail ? 0 : Double(profile[end] / both)
   }
 
   /// Means over squares, which shrink at the edges.
