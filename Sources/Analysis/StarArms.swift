@@ -16,9 +16,10 @@ public struct StarArms: Sendable, Codable, Equatable {
   /// Whether there is a star: a contrast of at least 0.15.
   public var isStar: Bool { contrast >= 0.15 }
 
-  /// Measures a field of `height` rows and `width` columns around its middle; numbers are averaged
-  /// over squares of `2 * reach + 1` pixels first, since single gradients are noise. `start` replaces
-  /// the quarter of the image from which on the end is looked for.
+  /// Measures a field of `height` rows and `width` columns around its middle; nil if it is small.
+  ///
+  /// Numbers are averaged over squares of `2 * reach + 1` pixels first, since single gradients are
+  /// noise. `start` replaces the quarter of the image from which on the end is looked for.
   public init?(
     _ map: [Float], height: Int, width: Int, reach: Int = 8, start: Int? = nil
   ) {
