@@ -16,11 +16,10 @@ public struct StarArms: Sendable, Codable, Equatable {
   /// Whether there is a star: a contrast of at least 0.15.
   public var isStar: Bool { contrast >= 0.15 }
 
-  /// Measures a field of `height` rows and `width` columns around its middle.
+  /// Measures a field of `height` rows and `width` columns around its middle; nil if it is small.
   ///
   /// Numbers are averaged over squares of `2 * reach + 1` pixels first, since single gradients are
-  /// noise. `start` replaces
-  /// the quarter of the image from which on the end is looked for.
+  /// noise. `start` replaces the quarter of the image from which on the end is looked for.
   public init?(
     _ map: [Float], height: Int, width: Int, reach: Int = 8, start: Int? = nil
   ) {
@@ -58,7 +57,9 @@ public struct StarArms: Sendable, Codable, Equatable {
     self.profile = profile
     length = 2 * end
     let both = (rays[end].on + rays[end].off) / 2
-    contrast = both > 0 ? Double(profile[end] / both) : 0
+    // The tail of a hill is higher on the rays, too, but next to nothing.
+    let isTail = both <= 0.005 * smooth[row * width + column]
+    contrast = isTail ? 0 : Double(profile[end] / both)
   }
 
   /// Means over squares, which shrink at the edges.

@@ -41,7 +41,13 @@ struct ReceptiveFieldTests {
     #expect(rows.jump == 8)
     var field = EffectiveReceptiveField(
       height: side, width: side, target: .position(row: row, column: column))
-    field.add(Tensor(filledWith: 1, [1, 3, side, side])) { model.output($0).logits }
+    // Of equal numbers pooling takes the first, of rising ones the last.
+    let rising = (0..<3 * side * side).map { Float(1 + $0 % side + $0 / side % side) }
+    for image in [
+      Tensor(filledWith: 1, [1, 3, side, side]), Tensor(rising, [1, 3, side, side]),
+    ] {
+      field.add(image) { model.output($0).logits }
+    }
     let hits = field.values.indices.filter { field.values[$0] != 0 }
     let (hitRows, hitColumns) = (hits.map { $0 / side }, hits.map { $0 % side })
     func expected(_ position: Int) -> ClosedRange<Int> {
