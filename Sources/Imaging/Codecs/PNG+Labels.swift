@@ -99,51 +99,26 @@ extension PNG {
           case 2:
             for i in 0..<count { row[i] &+= above[i] }
           case 3:
-            for i in 0..<min(step, count) { row[i] &+= above[i] >> 1 }
-            for i in Swift.stride(from: step, to: count, by: 1) {
-              row[i] &+= UInt8(truncatingIfNeeded: (Int(row[i &- step]) &+ Int(above[i])) >> 1)
+            for i in 0..<count {
+              let left = i < step ? 0 : Int(row[i - step])
+              row[i] &+= UInt8(truncatingIfNeeded: (left + Int(above[i])) >> 1)
             }
-          case 4: unpaeth(row, above, count, step)
+          case 4:
+            for i in 0..<count {
+              // Nothing was added: the neighbours decide, and mostly they are equal.
+              let (a, b, c) =
+                i < step
+                ? (0, Int16(above[i]), 0)
+                : (Int16(row[i - step]), Int16(above[i]), Int16(above[i - step]))
+              let (p, q) = (b - c, a - c)
+              let (fromA, fromB, fromC) = (abs(p), abs(q), abs(p + q))
+              let best = fromA <= fromB && fromA <= fromC ? a : fromB <= fromC ? b : c
+              row[i] &+= UInt8(truncatingIfNeeded: best)
+            }
           default: return false
           }
         }
         return true
-      }
-    }
-  }
-
-  /// Undoes the fourth filter, by which the neighbour left, above or above left is the guess that is
-  /// nearest to left + above - above left.
-  private static func unpaeth(
-    _ row: UnsafeMutablePointer<UInt8>, _ above: UnsafePointer<UInt8>, _ count: Int, _ step: Int
-  ) {
-    for i in 0..<min(step, count) { row[i] &+= above[i] }
-    let (bytes, up) = (UnsafeMutableRawPointer(row), UnsafeRawPointer(above))
-    var i = step
-    while i < count {
-      let end = min(i &+ 8, count)
-      // Where the row above stays as it is the guess is the left neighbour; over long stretches
-      // nothing was added to it.
-      if end &- i == 8, bytes.loadUnaligned(fromByteOffset: i, as: UInt64.self) == 0,
-        up.loadUnaligned(fromByteOffset: i, as: UInt64.self)
-          == up.loadUnaligned(fromByteOffset: i &- step, as: UInt64.self)
-      {
-        let left: UInt64 =
-          step == 1
-          ? UInt64(row[i &- 1]) &* 0x0101_0101_0101_0101
-          : UInt64(bytes.loadUnaligned(fromByteOffset: i &- 2, as: UInt16.self))
-            &* 0x0001_0001_0001_0001
-        bytes.storeBytes(of: left, toByteOffset: i, as: UInt64.self)
-        i = end
-        continue
-      }
-      while i < end {
-        let (a, b, c) = (Int32(row[i &- step]), Int32(above[i]), Int32(above[i &- step]))
-        let (p, q) = (b &- c, a &- c)
-        let (fromA, fromB, fromC) = (abs(p), abs(q), abs(p &+ q))
-        let best = fromA <= fromB && fromA <= fromC ? a : fromB <= fromC ? b : c
-        row[i] &+= UInt8(truncatingIfNeeded: best)
-        i &+= 1
       }
     }
   }
