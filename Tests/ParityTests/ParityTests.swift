@@ -25,7 +25,8 @@ struct ParityTests {
       "torchvision-mobilenet_v3_small", "torchvision-resnet18", "torchvision-swin_t",
       "torchvision-deeplabv3_mobilenet_v3_large", "torchvision-lraspp_mobilenet_v3_large",
       "denseaspp-DenseASPP121",
-      "train-denseaspp-DenseASPP121",
+      "train-denseaspp-DenseASPP121", "mmseg-deeplabv3_r18-d8", "mmseg-encnet_r50-d8",
+      "mmseg-unet-s5-d16_fcn",
     ])
   func agrees(_ name: String) throws {
     let result = try Parity.check(kit.appending(path: "\(name).json").path)
