@@ -1,10 +1,13 @@
 extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
   ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral
 {
+  /// A text.
   public init(stringLiteral value: String) { self = .string(value) }
+  /// A whole number.
   public init(integerLiteral value: Int) { self = .number(Double(value)) }
+  /// Yes or no.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
-
+  /// A list.
   public init(arrayLiteral elements: JSON...) { self = .list(elements) }
 
   /// A list of whole numbers.
