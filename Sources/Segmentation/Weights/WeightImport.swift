@@ -103,6 +103,11 @@ public struct WeightImport {
       && report.unexpected.allSatisfy { isClassifier($0) || isMMSegmentationHead($0) }
   }
 
+  /// Whether all that disagrees is that the file has auxiliary heads of MMSegmentation's.
+  public var onlyAuxiliaryIsLeftOver: Bool {
+    onlyClassifierIsLeftOver && report.unexpected.allSatisfy { module($0) == "auxiliary_head" }
+  }
+
   /// Whether all that is missing belongs to auxiliary heads, which only training uses.
   public var lacksOnlyAuxiliary: Bool {
     report.mismatched.isEmpty && !report.missing.isEmpty
