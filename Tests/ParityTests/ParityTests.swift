@@ -25,8 +25,8 @@ struct ParityTests {
       "torchvision-mobilenet_v3_small", "torchvision-resnet18",
       "torchvision-deeplabv3_mobilenet_v3_large", "torchvision-lraspp_mobilenet_v3_large",
       "mmseg-segformer_mit-b0", "mmseg-segmenter_vit-t_mask", "mmseg-setr_mla_vit-small",
-      "mmseg-setr_naive_vit-small", "denseaspp-DenseASPP121",
-      "train-denseaspp-DenseASPP121",
+      "mmseg-setr_naive_vit-small", "mmseg-deeplabv3_r18-d8", "mmseg-encnet_r50-d8",
+      "mmseg-unet-s5-d16_fcn", "denseaspp-DenseASPP121", "train-denseaspp-DenseASPP121",
     ])
   func agrees(_ name: String) throws {
     let result = try Parity.check(kit.appending(path: "\(name).json").path)

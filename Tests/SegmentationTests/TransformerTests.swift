@@ -289,7 +289,7 @@ struct TransformerWeightTests {
     #expect(timm.contains { $0.name == "blocks.1.attn.qkv.weight" })
     var plan = try load(timm, into: vit)
     #expect(plan.convention == "timm" && plan.report.isComplete, "\(plan)")
-    let mmseg = NamingConvention.mmsegmentation(ofBackbone: vit)
+    let mmseg = NamingConvention.mmsegmentation(vit)
     plan = try load(mmseg.state(of: vit).map { ("backbone." + $0.name, $0.tensor) }, into: vit)
     #expect(plan.convention == "mmsegmentation" && plan.prefix == "backbone.", "\(plan)")
     #expect(plan.report.isComplete)
@@ -305,7 +305,7 @@ struct TransformerWeightTests {
   func forms() throws {
     let theirs = try backbone(swin + ", form: mmsegmentation}")
     let own = try backbone(swin + "}")
-    let names = NamingConvention.mmsegmentation(ofBackbone: theirs)
+    let names = NamingConvention.mmsegmentation(theirs)
     #expect(throws: WeightFileError.self) {
       _ = try load(names.state(of: theirs).map { ($0.name, $0.tensor) }, into: own)
     }

@@ -36,7 +36,7 @@ private func network(_ parts: (backbone: String, head: String)) throws -> Segmen
 
 /// Images of one colour per quarter and, as classes, which colour that is; a few pixels are ignored.
 private func quarters(_ count: Int) -> (images: Tensor, target: Tensor) {
-  let (height, width) = (72, 104)
+  let (height, width) = (64, 80)
   var values: [Float] = [], classes: [Int64] = []
   for image in 0..<count {
     for y in 0..<height {

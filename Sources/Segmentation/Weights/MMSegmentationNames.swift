@@ -26,26 +26,11 @@ extension NamingConvention {
   /// Backbones and heads that are no ``MMSegmentationNamed`` have its names already.
   ///
   /// - Parameters:
+  ///   - module: a network, or a backbone alone.
   ///   - listsAuxiliary: whether a single auxiliary head is the first of a list there.
   public static func mmsegmentation(
-    _ model: SegmentationModel, listsAuxiliary: Bool = false
+    _ module: Module, listsAuxiliary: Bool = false
   ) -> NamingConvention {
-    let isNumbered = listsAuxiliary && model.auxiliary.count == 1
-    let names = mmsegmentationNames(of: model)
-    return NamingConvention("mmsegmentation") { own in
-      let name = names[own] ?? own
-      return isNumbered && name.hasPrefix("auxiliary_head.")
-        ? name.replacing("auxiliary_head.", with: "auxiliary_head.0.", maxReplacements: 1) : name
-    }
-  }
-
-  /// The names of MMSegmentation 1.x for a backbone alone.
-  static func mmsegmentation(ofBackbone backbone: any Backbone) -> NamingConvention {
-    let names = mmsegmentationNames(of: backbone)
-    return NamingConvention("mmsegmentation") { names[$0] ?? $0 }
-  }
-
-  private static func mmsegmentationNames(of root: Module) -> [String: String] {
     var modules: [String: (module: Module, theirs: String)] = [:]
     func walk(_ module: Module, _ own: String, _ theirs: String) {
       modules[own] = (module, theirs)
@@ -62,9 +47,13 @@ extension NamingConvention {
         walk(child.module, [own, child.name].filter { !$0.isEmpty }.joined(separator: "."), path)
       }
     }
-    walk(root, "", "")
+    walk(module, "", "")
+    let auxiliary = (module as? SegmentationModel)?.auxiliary ?? []
+    if let only = auxiliary.first, listsAuxiliary, auxiliary.count == 1 {
+      walk(only.head, "aux_classifier", "auxiliary_head.0")
+    }
     var names: [String: String] = [:]
-    for (name, _) in root.state {
+    for (name, _) in module.state {
       // The innermost module whose path the name begins with; the root's path is empty.
       var parts = name.split(separator: ".")[...]
       var own: [Substring] = []
@@ -77,6 +66,6 @@ extension NamingConvention {
         break
       }
     }
-    return names
+    return NamingConvention("mmsegmentation") { [names] in names[$0] ?? $0 }
   }
 }
