@@ -8,7 +8,7 @@ import Torch
 /// torchvision's classifier lacks, are `norms.0` and so on.
 public final class Swin: Sequential, Backbone {
   /// What makes one network different from another.
-  public struct Configuration: Sendable, Equatable {
+  public struct Configuration: StagedTransformer, Sendable, Equatable {
     /// The blocks of each stage, and the heads of their attention.
     public var depths: [Int], heads: [Int]
     /// The channels of the first stage; each later one doubles them.
@@ -106,21 +106,6 @@ public final class Swin: Sequential, Backbone {
   }
 }
 
-/// Each patch through one matrix to a position of the map (N, H, W, width), normalized.
-final class Patches: Sequential {
-  init(_ input: Int, _ width: Int, side: Int) {
-    super.init {
-      Conv2d(input, width, kernel: side, stride: side, padding: 0)
-      Function { $0.permuted(0, 2, 3, 1) }
-      LayerNorm(width)
-    }
-  }
-}
-
-extension Patches: MMSegmentationNamed {
-  func mmsegmentationName(_ child: String) -> String { child == "0" ? "projection" : "norm" }
-}
-
 /// Attention within windows, then two matrices for each position, each around a shortcut.
 final class SwinBlock: Layer {
   let norm1: LayerNorm, attn: WindowAttention
@@ -183,21 +168,12 @@ extension Swin {
   static let entries = Configuration.named.mapValues { configuration in
     BackboneEntry(outputStrides: [32]) { options, section in
       var configuration = configuration
-      configuration.depths = try section.ints(
-        "depths", default: configuration.depths, in: 1...128)
-      configuration.heads = try section.ints("heads", default: configuration.heads, in: 1...128)
-      configuration.width = try section.int("width", default: configuration.width, in: 1...2048)
-      try section.checkStages(4, ["depths": configuration.depths, "heads": configuration.heads])
+      try configuration.readSizes(section)
       try section.checkHeads(
         configuration.heads, of: (0..<4).map { configuration.width << $0 })
       configuration.window = try section.int("window", default: 7, in: 1...64)
-      configuration.expansion = try section.double("expansion", default: 4, in: 0.1...32)
-      configuration.hasBias = try section.bool("attentionBias", default: true)
       configuration.form = try section.choice("form", default: .torchvision)
       configuration.normalizesMaps = try section.bool("normalizeMaps", default: true)
-      configuration.dropout = try section.double("dropout", default: 0, in: 0...0.99)
-      configuration.dropRate = try section.double(
-        "dropRate", default: configuration.dropRate, in: 0...0.99)
       return Swin(configuration, inputChannels: options.inputChannels)
     }
   }

@@ -19,6 +19,13 @@ extension ConvNorm: MMSegmentationNamed {
   func mmsegmentationName(_ child: String) -> String { child == "0" ? "conv" : "bn" }
 }
 
+extension ConvStack: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    let number = Int(child) ?? 0
+    return "\(number / 3).\(number % 3 == 0 ? "conv" : "bn")"
+  }
+}
+
 extension NamingConvention {
   /// The names of MMSegmentation 1.x for a network: `backbone.layer1.0.conv1.weight`,
   /// `decode_head.bottleneck.conv.weight`, `auxiliary_head.conv_seg.bias`.
