@@ -28,9 +28,10 @@ test: setup
 	$(SWIFT) test -c $(TEST_CONFIGURATION) --skip-build --disable-xctest
 
 docs:
+	@mkdir -p out
 	docc convert docs/Atrous.docc --output-path out/docs --warnings-as-errors \
 	  --fallback-display-name Atrous --fallback-bundle-identifier atrous
-	@echo "open with: docc preview docs/Atrous.docc, or serve out/docs"
+	@echo "serve out/docs, for instance by python3 -m http.server --directory out/docs"
 
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift
