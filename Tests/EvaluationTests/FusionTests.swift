@@ -28,7 +28,10 @@ struct FusionTests {
 
   @Test(
     "is what a resize of all scores and their argmax give, but for ties",
-    arguments: [(2, 5, 7, 40, 56), (19, 9, 6, 71, 45), (8, 3, 3, 3, 3), (11, 16, 12, 30, 23)],
+    arguments: [
+      (2, 5, 7, 40, 56), (19, 9, 6, 71, 45), (8, 3, 3, 3, 3), (11, 16, 12, 30, 23),
+      (19, 33, 65, 256, 512), (1, 4, 4, 9, 9), (150, 6, 5, 48, 40), (9, 1, 1, 12, 20),
+    ],
     [false, true])
   func twoSteps(_ shape: (Int, Int, Int, Int, Int), alignCorners: Bool) {
     let (classes, h, w, height, width) = shape
@@ -40,7 +43,8 @@ struct FusionTests {
     for i in expected.indices where found[i] != expected[i] {
       let gap =
         values[Int(expected[i]) * height * width + i] - values[Int(found[i]) * height * width + i]
-      #expect(abs(gap) < 1e-4, "pixel \(i): \(found[i]) and \(expected[i])")
+      // Scores up to 3 are sums of four products, whose order of rounding is libtorch's own.
+      #expect(abs(gap) < 2e-6, "pixel \(i): \(found[i]) and \(expected[i])")
     }
     #expect(found.count == expected.count)
   }

@@ -218,7 +218,7 @@ private struct InstanceTable {
         var i = 0
         while i &+ 4 <= last {
           let block = values.loadUnaligned(fromByteOffset: 2 &* i, as: UInt64.self)
-          if (block | block &+ 23 &* lanes) & high != 0 {
+          if (block | (block &+ 23 &* lanes)) & high != 0 {
             let guesses = predicted.loadUnaligned(fromByteOffset: i, as: UInt32.self)
             let (value, guess) = (block & 0xFFFF, guesses & 0xFF)
             if value > 1000, block == value &* lanes, guesses == guess &* 0x0101_0101 {
