@@ -16,14 +16,7 @@ struct FusionTests {
 
   private func fused(_ scores: Tensor, _ height: Int, _ width: Int, _ alignCorners: Bool) -> [UInt8]
   {
-    func axis(_ cells: Int, _ target: Int) -> GridAxis {
-      GridAxis(
-        cells: cells, extent: target, origin: 0, length: target, image: target, target: target,
-        alignCorners: alignCorners)
-    }
-    let part = PlacedScores(
-      scores, rows: axis(scores.height, height), columns: axis(scores.width, width))
-    return ScoreFusion.classes([part], width: width, height: height, averaging: nil)
+    ScoreFusion.classes(scores, width: width, height: height, alignCorners: alignCorners)
   }
 
   @Test(
@@ -36,6 +29,10 @@ struct FusionTests {
   func twoSteps(_ shape: (Int, Int, Int, Int, Int), alignCorners: Bool) {
     let (classes, h, w, height, width) = shape
     let coarse = scores(classes, h, w)
+    // However the network's memory is laid out.
+    #expect(
+      fused(coarse.contiguous(.channelsLast), height, width, alignCorners)
+        == fused(coarse, height, width, alignCorners))
     let found = fused(coarse, height, width, alignCorners)
     let whole = coarse.resized(height: height, width: width, alignCorners: alignCorners)
     let expected = whole.argmax(1).to(.uint8).values(UInt8.self)
