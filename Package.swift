@@ -76,7 +76,7 @@ let package = Package(
     // What is timed.
     .executableTarget(
       name: "upsampling-benchmark", dependencies: ["Evaluation", "Torch"],
-      path: "Benchmarks/upsampling"),
+      path: "Benchmarks/upsampling", exclude: ["README.md"]),
 
     // What several tests need: folders, tiny pictures, a tiny run.
     .target(name: "TestSupport", dependencies: ["Datasets"], path: "Tests/TestSupport"),
