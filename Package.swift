@@ -74,7 +74,8 @@ let package = Package(
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training", "Checkpoints", "TestSupport"]),
+      name: "TrainingTests",
+      dependencies: ["Training", "Checkpoints", "Configuration", "TestSupport"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
     .testTarget(name: "ParityTests", dependencies: ["Parity"]),
     .testTarget(name: "CommandTests", dependencies: ["atrous", "Imaging", "TestSupport"]),

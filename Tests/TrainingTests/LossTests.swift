@@ -1,3 +1,4 @@
+import Configuration
 import Datasets
 import Foundation
 import Testing
@@ -21,7 +22,10 @@ struct LossTests {
   /// Values and gradients of PyTorch 2.11.
   ///
   /// They are the loss, the sum of the gradient's absolute values, and the gradient of the second
-  /// score. Dice follows milesial's definition, written out in Python.
+  /// score. Dice follows milesial's definition and OHEM its own, written out in Python; focal loss is
+  /// that of segmentation_models_pytorch 0.5 (`FocalLoss("multiclass", gamma=2, ignore_index=255)`)
+  /// and, with alpha, torchvision's `sigmoid_focal_loss` over labelled pixels; Lovász and Tversky are
+  /// `LovaszLoss` and `TverskyLoss` of segmentation_models_pytorch with the arguments given here.
   @Test(
     "values and gradients are PyTorch's",
     arguments: [
@@ -34,6 +38,20 @@ struct LossTests {
       ),
       (Loss(.dice), 0.772007823, 0.16310133, 0.00398755446),
       (Loss(.crossEntropyDice(weight: 0.5)), 3.31396222, 1.62164259, 0.00657220092),
+      (Loss(.ohem(threshold: 0.3, keep: 4)), 3.87324429, 1.89200413, 0),
+      (Loss(.ohem(threshold: 0, keep: 9)), 5.05265617, 1.98417524, 0),
+      (
+        Loss(.ohem(threshold: 0.05, keep: 11), classWeights: weights, labelSmoothing: 0.1),
+        4.61786795, 1.86564729, 0
+      ),
+      (Loss(.focal()), 0.828961134, 0.498881854, 0.004197028),
+      (Loss(.focal(gamma: 1.5, alpha: 0.25)), 2.24019384, 1.2542387, 0.0128095774),
+      (Loss(.lovasz), 0.837047815, 0.141672003, 0.00193050993),
+      (Loss(.tversky(alpha: 0.3, beta: 0.7)), 0.771576464, 0.16350077, 0.00381404301),
+      (
+        Loss(.tversky(alpha: 0.3, beta: 0.7, gamma: 4.0 / 3)), 0.707682788, 0.199948525,
+        0.00466427393
+      ),
     ])
   func reference(loss: Loss, value: Double, gradientSum: Double, gradient: Double) throws {
     let (logits, target) = example()
@@ -47,7 +65,9 @@ struct LossTests {
 
   static let all = [
     Loss(.crossEntropy), Loss(.crossEntropy, classWeights: weights, labelSmoothing: 0.1),
-    Loss(.dice), Loss(.crossEntropyDice(weight: 1)),
+    Loss(.dice), Loss(.crossEntropyDice(weight: 1)), Loss(.ohem(threshold: 0.3, keep: 4)),
+    Loss(.ohem(keep: .max), classWeights: weights), Loss(.focal(gamma: 0.5, alpha: 0.25)),
+    Loss(.lovasz), Loss(.tversky(alpha: 0.3, beta: 0.7, gamma: 2)),
   ]
 
   @Test("scores at ignored pixels change neither value nor gradient", arguments: all)
@@ -84,12 +104,42 @@ struct LossTests {
     #expect(try #require(logits.gradient).floats.allSatisfy { $0 == 0 })
   }
 
-  @Test("a perfect prediction has a loss near 0", arguments: all.filter { $0.labelSmoothing == 0 })
+  @Test(
+    "a perfect prediction has a loss near 0",
+    arguments: all.filter { $0.labelSmoothing == 0 && $0.rule != .focal(gamma: 0.5, alpha: 0.25) })
   func perfect(loss: Loss) {
     let target = Tensor((0..<16).map { Int64($0 % 4) }, [1, 4, 4])
     var values = [Float](repeating: 0, count: 64)
     for pixel in 0..<16 { values[pixel % 4 * 16 + pixel] = 50 }
     #expect(loss(Tensor(values, [1, 4, 4, 4]), target).item < 1e-5)
+  }
+}
+
+@Suite("Losses in configurations")
+struct LossConfigurationTests {
+  @Test(
+    "every loss has a name",
+    arguments: [
+      ("{}", Loss(.crossEntropy)),
+      ("{labelSmoothing: 0.1}", Loss(.crossEntropy, labelSmoothing: 0.1)),
+      ("{name: ohem, threshold: 0.6, keep: 9}", Loss(.ohem(threshold: 0.6, keep: 9))),
+      ("{name: dice}", Loss(.dice)),
+      ("{name: crossEntropyDice, diceWeight: 2}", Loss(.crossEntropyDice(weight: 2))),
+      ("{name: focal, gamma: 3, alpha: 0.25}", Loss(.focal(gamma: 3, alpha: 0.25))),
+      ("{name: focal}", Loss(.focal())), ("{name: lovasz}", Loss(.lovasz)),
+      ("{name: tversky, alpha: 0.3, beta: 0.7}", Loss(.tversky(alpha: 0.3, beta: 0.7))),
+    ])
+  func names(text: String, expected: Loss) throws {
+    let section = try Section(yaml: text, named: "loss.yaml")
+    #expect(try Loss(section) == expected)
+    try section.finish()
+  }
+
+  @Test("a setting that the loss has no use for is an unknown key")
+  func useless() throws {
+    let section = try Section(yaml: "{name: lovasz, labelSmoothing: 0.1}", named: "loss.yaml")
+    _ = try Loss(section)
+    #expect(throws: ConfigurationError.self) { try section.finish() }
   }
 }
 
