@@ -48,13 +48,18 @@ let package = Package(
       providers: [.apt(["libcairo2-dev"]), .brew(["cairo"])]),
     .target(name: "Imaging", dependencies: ["CSPNG", "CTurboJPEG", "CTIFF", "CWebP", "CCairo"]),
 
+    // Least squares, for what is fitted to figures.
+    .systemLibrary(
+      name: "CMinpack", pkgConfig: "cminpack",
+      providers: [.apt(["libcminpack-dev"]), .brew(["cminpack"])]),
+
     .target(name: "Configuration", dependencies: ["Yams"]),
     .target(name: "Checkpoints", dependencies: ["Torch", "Configuration"]),
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
     .target(name: "Datasets", dependencies: ["Imaging", "Torch", "Configuration"]),
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
     .target(name: "Training", dependencies: ["Evaluation", "Checkpoints"]),
-    .target(name: "Analysis", dependencies: ["Evaluation"]),
+    .target(name: "Analysis", dependencies: ["Evaluation", "CMinpack"]),
     .target(name: "Parity", dependencies: ["Training", "Analysis"]),
     .executableTarget(
       name: "atrous",

@@ -25,7 +25,8 @@ public final class FlopCounter: OperatorObserver {
     byOperator[call.name, default: 0] += flops
   }
 
-  private static func flops(_ call: OperatorCall, _ result: Tensor) -> Int {
+  /// The operations of one call with this first result.
+  static func flops(_ call: OperatorCall, _ result: Tensor) -> Int {
     func shape(_ index: Int) -> [Int]? {
       guard call.arguments.indices.contains(index), case .tensor(let tensor) = call.arguments[index]
       else { return nil }

@@ -1,10 +1,11 @@
+import Evaluation
 import Segmentation
 import Torch
 
 /// What a network consists of and costs for one size of image.
-public struct ModelSummary: Sendable {
+public struct ModelSummary: JSONReport, Sendable {
   /// One part of the network.
-  public struct Part: Sendable {
+  public struct Part: Sendable, Codable {
     /// The dotted name.
     public let name: String
     /// The type of the module.
@@ -33,11 +34,17 @@ public struct ModelSummary: Sendable {
   public let activationBytes: Int
   /// For DenseASPP: the sizes in feature pixels that the cascade sees, smallest first.
   public let scales: [Int]
+  /// The operators of the pass, if they were asked for.
+  public let layers: [TracedLayer]
 
-  /// Runs `model` once, in evaluation mode, on an empty image of this size.
+  /// Runs `model` once, in evaluation mode, on an empty image of this size; with `tracing` a second
+  /// time for the list of layers, which keeps all results at once unless it is run in `shapesOnly`.
   ///
   /// - Throws: `TorchError` if the network cannot run at this size.
-  public init(_ model: SegmentationModel, height: Int, width: Int, inputChannels: Int = 3) throws {
+  public init(
+    _ model: SegmentationModel, height: Int, width: Int, inputChannels: Int = 3,
+    tracing: Bool = false
+  ) throws {
     let image = Tensor(filledWith: 0, [1, inputChannels, height, width])
     let counter = FlopCounter()
     let wasTraining = model.isTraining
@@ -53,6 +60,9 @@ public struct ModelSummary: Sendable {
     channels = model.backbone.channels
     strides = model.backbone.strides
     scales = (model.classifier as? DenseASPP)?.configuration.scales ?? []
+    layers =
+      tracing
+      ? try LayerTrace(model, height: height, width: width, channels: inputChannels).layers : []
     func part(_ name: String, _ module: Module) -> Part {
       let all = module.parameters
       return Part(
@@ -104,6 +114,24 @@ public struct ModelSummary: Sendable {
       ]
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// The layers as a text table: what has parameters, costs operations or changes the size.
+  public var layerTable: String {
+    let shown = layers.filter {
+      !$0.name.isEmpty || $0.flops > 0 || $0.kind.contains("pool") || $0.kind.hasPrefix("upsample")
+    }
+    return TextTable.lines(
+      ["layer", "operator", "output", "parameters", "trainable", "GFLOP", "MiB"],
+      shown.map {
+        [
+          $0.name.isEmpty ? "-" : $0.name, $0.kind,
+          $0.shape.map(String.init).joined(separator: "x"),
+          Self.grouped($0.parameters), Self.grouped($0.trainable),
+          Self.rounded(Double($0.flops) / 1e9), Self.rounded(Double($0.bytes) / 1_048_576),
+        ]
+      }, left: 3
+    ).joined(separator: "\n")
   }
 
   static func grouped(_ number: Int) -> String {

@@ -3,14 +3,14 @@ import Foundation
 import Synchronization
 
 /// The number of threads meant by a setting: 0 stands for one a core.
-func threadCount(_ setting: Int) -> Int {
+package func threadCount(_ setting: Int) -> Int {
   setting > 0 ? setting : ProcessInfo.processInfo.activeProcessorCount
 }
 
 /// Folds the numbers 0 ..< `count` on several threads; `merge` must not care about order.
 ///
 /// - Throws: The error of the smallest number that failed, whichever thread met it first.
-func reduceInParallel<Part: Sendable>(
+package func reduceInParallel<Part: Sendable>(
   count: Int, threads: Int, initial: Part,
   step: @Sendable (inout Part, Int) throws -> Void,
   merge: @Sendable (inout Part, Part) -> Void
@@ -39,6 +39,11 @@ func reduceInParallel<Part: Sendable>(
   let end = state.withLock { $0 }
   if let failure = end.failure { throw failure.error }
   return end.total
+}
+
+/// Does the numbers 0 ..< `count` on all cores, in no order.
+package func inParallel(_ count: Int, _ body: @Sendable (Int) -> Void) {
+  DispatchQueue.concurrentPerform(iterations: count, execute: body)
 }
 
 /// What the threads of a reduction share.

@@ -5,26 +5,36 @@ import Torch
 
 /// Scores a network on a data set, one image at a time at the size of its ground truth.
 ///
-/// Only counts are kept, so memory does not grow with the number of images; the next image is read
-/// while the network runs.
+/// Only counts are kept, so memory does not grow with the number of images. The next image is read and
+/// the one before is scored while the network runs.
 public struct Evaluator {
   /// What predicts.
   public let predictor: Predictor
   /// The size to which images are resized for the network; nil for their own.
   public let imageSize: Size?
 
+  /// The size to which the truth is resized before it is compared; nil for its own.
+  ///
+  /// Scores at another size are not those at the truth's own, mostly they are higher.
+  public let labelSize: Size?
+  /// The width of the strips of boundary IoU as a share of the diagonal; nil leaves it out.
+  public var boundaryRatio: Double?
+
   /// An evaluator; `imageSize` changes what the network sees, not the size at which is scored.
-  public init(_ predictor: Predictor, imageSize: Size? = nil) {
+  public init(_ predictor: Predictor, imageSize: Size? = nil, labelSize: Size? = nil) {
     self.predictor = predictor
     self.imageSize = imageSize
+    self.labelSize = labelSize
   }
 
   /// How the scores are computed.
   public func scoring(for map: LabelMap) -> ScoringProtocol {
-    let ignored = map.rows.filter { $0.index == nil }.map { "\($0.value)" }
-    return ScoringProtocol(
-      classes: map.count, ignored: ignored.isEmpty ? "nothing" : ignored.joined(separator: ", "),
+    ScoringProtocol(
+      classes: map.count, ignored: map.ignoredText,
+      scoredAt: labelSize.map { "size \($0.width)×\($0.height), to which labels are resized" }
+        ?? "size of the ground truth",
       imageSize: imageSize.map { "size resized to \($0.width)×\($0.height)" } ?? "own size",
+      scales: predictor.mode.scales, flip: predictor.mode.flip, mode: predictor.mode.summary,
       precision: predictor.precision.map { "\($0)" } ?? "float32")
   }
 
@@ -34,38 +44,88 @@ public struct Evaluator {
   ///   - dataset: Images with labels.
   ///   - model: What the result calls the network.
   ///   - visit: Is given each sample with its prediction, and how many have been scored.
+  ///   - counted: Is given what each image contributes to the scores.
   /// - Throws: What reading a sample throws, ``PredictionError``, and what `visit` throws.
   public func evaluate(
     _ dataset: any Dataset, model: String = "model",
-    visit: (_ sample: Sample, _ prediction: ClassMask, _ done: Int) throws -> Void = { _, _, _ in }
+    visit: (_ sample: Sample, _ prediction: ClassMask, _ done: Int) throws -> Void = { _, _, _ in },
+    counted: (ImageCounts) -> Void = { _ in }
   ) throws -> EvaluationResult {
     let start = ContinuousClock.now
-    let size = imageSize
-    let ahead = Ahead(count: dataset.count) { index in
-      let sample = try dataset.load(index)
-      guard let size, size != sample.image.size else { return (sample, sample.image) }
-      var random = SampleRandom(seed: 0, epoch: 0, index: index)
-      let resized = try Pipeline([.resize(size)])(sample.image, sample.mask, random: &random)
-      return (sample, resized.image)
-    }
+    let stages = Stages(self, dataset)
+    let predictions = Ahead(count: dataset.count) { _ in try stages.next() }
+    // The network must not run on when the caller goes on after an error.
+    defer { predictions.finish() }
     var matrix = ConfusionMatrix(classes: dataset.labelMap.count)
-    var perImage = RunningMean()
+    var boundary = boundaryRatio.map { BoundaryCounts(classes: matrix.classes, ratio: $0) }
+    var perImage = ImageMeans()
     var done = 0
-    while let next = ahead.next() {
-      let (sample, image) = try next.get()
-      let file = sample.imagePath.isEmpty ? sample.name : sample.imagePath
-      let prediction = try predictor.classes(of: image, size: sample.mask.size, file: file)
+    while let next = predictions.next() {
+      let (sample, prediction) = try next.get()
       var own = ConfusionMatrix(classes: matrix.classes)
       own.add(truth: sample.mask, prediction: prediction)
-      perImage.add(own.meanIoU)
+      boundary?.add(truth: sample.mask, prediction: prediction)
+      let counts = ImageCounts(
+        own, name: sample.name, image: sample.imagePath, label: sample.labelPath ?? "")
+      perImage.add(counts)
+      counted(counts)
       matrix.merge(own)
       done += 1
       try visit(sample, prediction, done)
     }
-    return EvaluationResult(
+    var result = EvaluationResult(
       dataset: dataset.name, model: model, images: done,
       seconds: (ContinuousClock.now - start) / .seconds(1),
       scoring: scoring(for: dataset.labelMap), matrix: matrix,
       names: dataset.labelMap.classes.map(\.name), perImage: perImage)
+    result.boundary = boundary.map { BoundaryScores($0) }
+    return result
+  }
+
+  /// Reading and the network, one after the other on two threads.
+  ///
+  /// Unchecked: one thread alone asks for the next prediction, and nobody else uses the predictor
+  /// while it does.
+  private final class Stages: @unchecked Sendable {
+    private let predictor: Predictor
+    private let samples: Ahead<(Sample, Image)>
+
+    init(_ evaluator: Evaluator, _ dataset: any Dataset) {
+      predictor = evaluator.predictor
+      let (size, labelSize) = (evaluator.imageSize, evaluator.labelSize)
+      samples = Ahead(count: dataset.count) { index in
+        var sample = try dataset.load(index)
+        var image = sample.image
+        if let size, size != image.size {
+          var random = SampleRandom(seed: 0, epoch: 0, index: index)
+          image = try Pipeline([.resize(size)])(image, sample.mask, random: &random).image
+        }
+        if let labelSize, labelSize != sample.mask.size {
+          sample = Sample(
+            index: sample.index, name: sample.name, imagePath: sample.imagePath,
+            labelPath: sample.labelPath, image: sample.image.resized(to: labelSize),
+            mask: sample.mask.resized(to: labelSize))
+        }
+        return (sample, image)
+      }
+    }
+
+    func next() throws -> (Sample, ClassMask) {
+      guard let next = samples.next() else { throw CancellationError() }
+      let (sample, image) = try next.get()
+      let file = sample.imagePath.isEmpty ? sample.name : sample.imagePath
+      return (sample, try predictor.classes(of: image, size: sample.mask.size, file: file))
+    }
+  }
+}
+
+extension ClassMask {
+  /// The mask at another size: each pixel takes the class whose centre is nearest.
+  func resized(to size: Size) -> ClassMask {
+    let labels = LabelImage(width: width, height: height, values: classes.map(UInt16.init))
+      .resized(to: size)
+    return ClassMask(
+      width: size.width, height: size.height,
+      classes: labels.values.map { UInt8(truncatingIfNeeded: $0) })
   }
 }

@@ -26,8 +26,11 @@ public struct ReferenceModel {
 
   /// A segmentation network whose output is `out`; its auxiliary heads' go by the name `auxiliary`
   /// and count with their weights in the loss.
-  public init(_ model: SegmentationModel, auxiliary name: String) {
-    self.init(model)
+  public init(
+    _ model: SegmentationModel, auxiliary name: String,
+    name own: @escaping (String) -> String = { $0 }
+  ) {
+    self.init(model, name: own)
     func scores(_ image: Tensor) -> (out: Tensor, auxiliary: [Tensor]) {
       let output = model.output(image, withAuxiliary: true)
       return (
@@ -71,6 +74,7 @@ public struct ReferenceModel {
     "denseaspp": denseASPP2018,
     "efficientnet": efficientNetLite,
     "milesial": milesial,
+    "mmseg": mmsegmentation,
   ]
 }
 

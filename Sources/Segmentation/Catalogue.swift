@@ -29,6 +29,27 @@ public struct BackboneOptions: Sendable {
   public var inputChannels: Int
 }
 
+/// A neck that configurations can name.
+public struct NeckEntry: Sendable {
+  /// What a backbone's maps must have that it is built for, in words; nil if any will do.
+  public let needs: String?
+  /// Whether maps of these output strides have that.
+  public let fits: @Sendable (_ strides: [Int]) -> Bool
+  /// Builds it for maps of these channels and output strides; its options are read from the section.
+  public let make:
+    @Sendable (_ channels: [Int], _ strides: [Int], _ section: Section) throws -> any Neck
+
+  /// A neck built by `make` for any maps, or for those that `fits` accepts.
+  public init(
+    needs: String? = nil, of fits: @escaping @Sendable ([Int]) -> Bool = { _ in true },
+    make: @escaping @Sendable ([Int], [Int], Section) throws -> any Neck
+  ) {
+    self.needs = needs
+    self.fits = fits
+    self.make = make
+  }
+}
+
 /// A head that configurations can name.
 public struct HeadEntry: Sendable {
   /// What the maps must have that it is built for, in words; nil if any will do.
@@ -57,16 +78,25 @@ public struct HeadInput: Sendable {
   public var strides: [Int]
   /// The number of classes.
   public var classes: Int
+  /// Whether maps and scores are resized with the corners' centres kept.
+  public var alignCorners = false
+  /// Whether the second half of each map's channels is a vision transformer's class token.
+  public var joinsClassToken = false
 
   /// The channels of the last map.
   public var last: Int { channels.last ?? 0 }
 
   /// What a head gets of these maps of `backbone`, all unless told otherwise.
-  public init(_ backbone: any Backbone, levels: ClosedRange<Int>? = nil, classes: Int) {
+  public init(
+    _ backbone: any Backbone, levels: ClosedRange<Int>? = nil, classes: Int,
+    alignCorners: Bool = false
+  ) {
     let levels = levels ?? 0...backbone.channels.count - 1
     channels = Array(backbone.channels[levels])
     strides = Array(backbone.strides[levels])
     self.classes = classes
+    self.alignCorners = alignCorners
+    joinsClassToken = (backbone as? VisionTransformer)?.joinsClassToken ?? false
   }
 }
 
@@ -79,6 +109,7 @@ public enum Catalogue {
     ConvNeXt.entries,
     DenseNet.entries,
     EfficientNetLite.entries,
+    MixTransformer.entries,
     MobileNetV2.entries,
     MobileNetV3.entries,
     ResNet.entries,
@@ -87,12 +118,31 @@ public enum Catalogue {
     VisionTransformer.entries,
   ])
 
+  /// The necks.
+  public static let necks: [String: NeckEntry] = merged([
+    MultiLevelAggregation.entries,
+    MultiLevelNeck.entries,
+  ])
+
   /// The heads.
   public static let heads: [String: HeadEntry] = merged([
+    ANN.entries,
+    DANet.entries,
     DeepLabV3.entries,
+    DeepLabV3Plus.entries,
     DenseASPP.entries,
+    DPT.entries,
+    EncNet.entries,
     FCN.entries,
+    FastFCN.entries,
     LRASPP.entries,
+    NonLocalNet.entries,
+    PSPNet.entries,
+    SETR.entries,
+    SETRAggregation.entries,
+    SegFormer.entries,
+    Segmenter.entries,
+    UPerNet.entries,
   ])
 
   private static func merged<Entry>(_ tables: [[String: Entry]]) -> [String: Entry] {

@@ -14,26 +14,31 @@ public enum ModelBuilder {
   ///   classes: 19
   /// ```
   ///
-  /// With `level` a head sees the backbone's maps up to that one only. `classes` defaults to the
-  /// number given, usually that of the label map. `weights` is a file of any toolkit's that has the
-  /// backbone's weights; without `pretrained` it is not opened.
+  /// A `neck` between backbone and heads makes other maps of the backbone's. With `level` a head
+  /// sees the maps up to that one only. `classes` defaults to the number given, usually that of the
+  /// label map. `weights` is a file of any toolkit's that has the backbone's weights; without
+  /// `pretrained` it is not opened.
   /// - Throws: `ConfigurationError` naming what is wrong, unknown keys included; `WeightFileError`.
   public static func build(
     _ section: Section, classes: Int? = nil, pretrained: Bool = true
   ) throws -> SegmentationModel {
     let count = try section.int("classes", default: classes, in: 1...65_535)
-    let backbone = try backbone(section.section("backbone"), pretrained: pretrained)
-    let (head, level) = try head(section.section("head"), on: backbone, classes: count)
+    var backbone = try backbone(section.section("backbone"), pretrained: pretrained)
+    if section.has("neck") { backbone = try neck(section.section("neck"), on: backbone) }
+    let alignCorners = try section.bool("alignCorners", default: false)
+    let (head, level) = try head(
+      section.section("head"), on: backbone, classes: count, alignCorners: alignCorners)
     let auxiliary = try section.sectionList("auxiliary").map { part in
       let level = try part.int(
         "level", default: max(0, backbone.channels.count - 2), in: 0...backbone.channels.count - 1)
       let weight = try part.double("weight", default: 0.4, in: 0...100)
-      let input = HeadInput(backbone, levels: level...level, classes: count)
+      let input = HeadInput(
+        backbone, levels: level...level, classes: count, alignCorners: alignCorners)
       return AuxiliaryHead(try self.head(part, input), level: level, weight: weight)
     }
     let model = SegmentationModel(
       backbone, head, classes: count, level: level, auxiliary: auxiliary,
-      alignCorners: try section.bool("alignCorners", default: false))
+      alignCorners: alignCorners)
     try section.finish()
     return model
   }
@@ -78,21 +83,43 @@ public enum ModelBuilder {
     return backbone
   }
 
+  /// The maps of `backbone` behind the neck that the section `neck` describes.
+  ///
+  /// - Throws: `ConfigurationError` naming what is wrong, and what the neck needs where the backbone
+  ///   has no such maps.
+  public static func neck(
+    _ section: Section, on backbone: any Backbone
+  ) throws -> any Backbone {
+    let (name, entry) = try lookUp("name", Catalogue.necks, section, kind: "neck")
+    guard entry.fits(backbone.strides) else {
+      throw section.invalid(
+        "name", "'\(name)'",
+        expected: "a neck for maps of output strides"
+          + " \(backbone.strides.map(String.init).joined(separator: ", ")):"
+          + " \(name) needs \(entry.needs ?? "other maps")")
+    }
+    return Necked(backbone, try entry.make(backbone.channels, backbone.strides, section))
+  }
+
   /// The head that the section `head` describes, on the maps of `backbone` up to `level`, and that
   /// level if the section names one.
   ///
   /// - Throws: `ConfigurationError` naming what is wrong, and what the head needs where the backbone
   ///   has no such map.
   public static func head(
-    _ section: Section, on backbone: any Backbone, classes: Int
+    _ section: Section, on backbone: any Backbone, classes: Int, alignCorners: Bool = false
   ) throws -> (head: any SegmentationHead, level: Int?) {
     let level = try section.optionalInt("level", in: 0...backbone.channels.count - 1)
-    let input = HeadInput(backbone, levels: level.map { 0...$0 }, classes: classes)
+    let input = HeadInput(
+      backbone, levels: level.map { 0...$0 }, classes: classes, alignCorners: alignCorners)
     return (try head(section, input), level)
   }
 
-  private static func head(_ section: Section, _ input: HeadInput) throws -> any SegmentationHead {
-    let (name, entry) = try lookUp("name", Catalogue.heads, section, kind: "head")
+  /// The head that a section describes, for maps like `input`; `usual` if it names none.
+  static func head(
+    _ section: Section, _ input: HeadInput, or usual: String? = nil
+  ) throws -> any SegmentationHead {
+    let (name, entry) = try lookUp("name", Catalogue.heads, section, or: usual, kind: "head")
     guard entry.fits(input) else {
       let others = Catalogue.heads.filter { $0.value.fits(input) }.keys.sorted()
       throw section.invalid(
@@ -113,9 +140,10 @@ public enum ModelBuilder {
   }
 
   private static func lookUp<Entry>(
-    _ key: String, _ table: [String: Entry], _ section: Section, kind: String
+    _ key: String, _ table: [String: Entry], _ section: Section, or usual: String? = nil,
+    kind: String
   ) throws -> (name: String, entry: Entry) {
-    let name = try section.string(key)
+    let name = try section.string(key, default: usual)
     guard let entry = table[name] else {
       let known = table.keys.sorted()
       throw section.invalid(

@@ -6,6 +6,8 @@ public struct SegmentationOutput {
   public let logits: Tensor
   /// The scores of the auxiliary heads, in their order.
   public let auxiliary: [Tensor]
+  /// What the head's own loss sees besides in training.
+  public var helpers: [HelperScores] = []
 }
 
 /// A backbone, a head and, in training, auxiliary heads on earlier maps.
@@ -56,10 +58,16 @@ open class SegmentationModel: Layer {
       height == x.height && width == x.width
       ? x : x.padded([0, width - x.width, 0, height - x.height])
     let maps = backbone.features(x)
+    let own = level.map { Array(maps.prefix($0 + 1)) } ?? maps
+    let scores =
+      isTraining
+      ? classifier.trainingScores(own, image: x)
+      : TrainingScores(logits: classifier.scores(own, image: x))
     return SegmentationOutput(
-      logits: classifier.scores(level.map { Array(maps.prefix($0 + 1)) } ?? maps, image: x),
+      logits: scores.logits,
       auxiliary: isTraining || withAuxiliary
-        ? auxiliary.map { $0.head.scores([maps[$0.level]], image: x) } : [])
+        ? auxiliary.map { $0.head.scores([maps[$0.level]], image: x) } : [],
+      helpers: scores.helpers)
   }
 
   /// The scores of each class (N, classes, H, W) at the size of `x` (N, C, H, W).
@@ -82,9 +90,48 @@ open class SegmentationModel: Layer {
 public protocol SegmentationHead: Layer {
   /// The scores (N, classes, h, w) of the maps that a backbone gave for `image`.
   func scores(_ maps: [Tensor], image: Tensor) -> Tensor
+
+  /// The scores in training, and what else the head's own loss sees.
+  func trainingScores(_ maps: [Tensor], image: Tensor) -> TrainingScores
+}
+
+/// What a head gives in training.
+public struct TrainingScores {
+  /// The scores (N, classes, h, w).
+  public var logits: Tensor
+  /// What else its loss sees.
+  public var helpers: [HelperScores] = []
+}
+
+/// Scores that a head is trained with and does not give otherwise.
+public struct HelperScores {
+  /// What is scored.
+  public enum Kind: Sendable {
+    /// The class of each pixel: (N, classes, h, w).
+    case pixels
+    /// Whether each class is anywhere in the image: (N, classes).
+    case presence
+  }
+
+  /// The scores.
+  public let scores: Tensor
+  /// What is scored.
+  public let kind: Kind
+  /// The weight of their loss.
+  public let weight: Double
+
+  /// Scores whose loss counts `weight`.
+  public init(_ scores: Tensor, _ kind: Kind = .pixels, weight: Double) {
+    (self.scores, self.kind, self.weight) = (scores, kind, weight)
+  }
 }
 
 extension SegmentationHead {
+  /// The scores alone, for heads whose loss sees nothing else.
+  public func trainingScores(_ maps: [Tensor], image: Tensor) -> TrainingScores {
+    TrainingScores(logits: scores(maps, image: image))
+  }
+
   /// The scores of the last map, for heads that look at nothing else.
   public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {
     maps.last.map { self($0) } ?? image

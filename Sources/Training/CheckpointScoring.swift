@@ -2,12 +2,13 @@ import Checkpoints
 import Datasets
 import Evaluation
 import Foundation
+import Imaging
 import Torch
 
 /// Scores a checkpoint on a part of the data that its configuration names.
 public struct CheckpointScoring {
   private let checkpoint: Checkpoint
-  private let evaluator: Evaluator
+  private var evaluator: Evaluator
   private let dataset: any Dataset
 
   /// Gets everything ready.
@@ -18,11 +19,17 @@ public struct CheckpointScoring {
   ///   - split: The part of the data; nil for the configuration's.
   ///   - device: Where the network runs.
   ///   - memoryBudget: The memory that an image may take, in bytes; nil for what is free.
+  ///   - tiles: Whether an image that needs more is cut into tiles.
+  ///   - mode: How images go through the network.
+  ///   - labelSize: The size at which is scored; nil for that of the truth.
+  ///   - boundaryRatio: The width of strips for the boundary IoU; nil leaves it out.
   /// - Throws: ``CheckpointError``, `ConfigurationError`, `DatasetError`.
   public init(
     _ path: String, overrides: [String] = [], split: String? = nil, device: Device = .cpu,
-    memoryBudget: Int? = nil
+    memoryBudget: Int? = nil, tiles: Bool = false, mode: InferenceMode = InferenceMode(),
+    labelSize: Size? = nil, boundaryRatio: Double? = nil
   ) throws {
+    try mode.check()
     checkpoint = try Checkpoint(path)
     let configuration = try checkpoint.configuration(overrides: overrides)
     if configuration.train.threads > 0 { Engine.threads = configuration.train.threads }
@@ -35,30 +42,57 @@ public struct CheckpointScoring {
       Predictor(
         model, normalization: try checkpoint.normalization(), device: device,
         precision: configuration.train.precision,
-        memoryBudget: memoryBudget ?? MemoryBudget.standard),
-      imageSize: configuration.evaluate.imageSize)
+        memoryBudget: memoryBudget ?? MemoryBudget.standard, oversize: tiles ? .tile : .refuse,
+        mode: mode), imageSize: configuration.evaluate.imageSize, labelSize: labelSize)
+    evaluator.boundaryRatio = boundaryRatio
+  }
+
+  /// A folder with results: `path` itself if it is one, or the scores of the checkpoint there, written
+  /// into `folder`.
+  ///
+  /// - Throws: What making the scoring and running it throw.
+  public static func results(
+    of path: String, in folder: String, overrides: [String], split: String?, device: Device,
+    mode: InferenceMode, progress: (_ done: Int, _ count: Int) -> Void
+  ) throws -> String {
+    if ResultFolder.isOne(path) { return path }
+    _ = try CheckpointScoring(
+      path, overrides: overrides, split: split, device: device, mode: mode
+    ).run(output: folder, progress: progress)
+    return folder
   }
 
   /// The scores; `progress` is told how many images of how many are done.
   ///
-  /// - Throws: What reading an image throws, and `PredictionError`.
-  public func run(progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }) throws
-    -> EvaluationResult
-  {
-    try evaluator.evaluate(
+  /// - Parameters:
+  ///   - output: The folder for tables, pictures and predictions; nil for none.
+  ///   - submission: The folder for label ids as the Cityscapes server takes them; nil for none.
+  ///   - progress: Is told how many images of how many are done.
+  /// - Throws: What reading an image throws, `PredictionError`, and what writing throws.
+  public func run(
+    output: String? = nil, submission: String? = nil,
+    progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
+  ) throws -> EvaluationResult {
+    let folder = try output.map { try ResultFolder($0) }
+    if let submission { try RunFolder(path: submission).make() }
+    var images: [ImageCounts] = []
+    let map = dataset.labelMap
+    let result = try evaluator.evaluate(
       dataset, model: "\(checkpoint.file), iteration \(checkpoint.record.step)"
-    ) { _, _, done in progress(done, dataset.count) }
-  }
-}
-
-extension EvaluationResult {
-  /// Writes `evaluation.txt`, `.md` and `.json` into a folder, which is made if need be.
-  ///
-  /// - Throws: ``WriteError``, ``RunError/notWritable(folder:reason:)``.
-  public func write(to folder: String) throws {
-    try RunFolder(path: folder).make()
-    try AtomicFile.write("\(folder)/evaluation.txt", Data((text + "\n").utf8))
-    try AtomicFile.write("\(folder)/evaluation.md", Data(markdown.utf8))
-    try AtomicFile.write("\(folder)/evaluation.json", json())
+    ) { sample, prediction, done in
+      try folder?.keep(prediction, name: sample.name, colors: map.colors)
+      if let submission {
+        try CityscapesSubmission.write(prediction, name: sample.name, map: map, to: submission)
+      }
+      progress(done, dataset.count)
+    } counted: {
+      if output != nil { images.append($0) }
+    }
+    if let folder {
+      try folder.write(result, images: images, map: map) { index in
+        try folder.shown(dataset.load(index), labelSize: evaluator.labelSize)
+      }
+    }
+    return result
   }
 }

@@ -112,30 +112,17 @@ public struct Segmenter {
   }
 
   private func images(in folder: String) throws -> [String] {
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-    } catch {
-      throw DatasetError.missingFolder(path: folder, expected: "a folder that can be read")
-    }
-    let files = names.filter {
-      FileSelection.pictures.contains(($0 as NSString).pathExtension.lowercased())
-        && !$0.hasPrefix(".")
-    }
-    guard !files.isEmpty else {
-      throw DatasetError.emptyFolder(
-        path: folder, expected: "images (\(FileSelection.pictures.joined(separator: ", ")))")
-    }
+    let files = try imageFiles(folder)
     // What is written is named after the image, so that two of one name would share a file.
     var stems: [String: String] = [:]
     for file in files {
       let stem = (file as NSString).stem
       if let other = stems.updateValue(file, forKey: stem) {
         throw DatasetError.ambiguousPartner(
-          name: "\(folder)/\(stem)", files: ["\(folder)/\(other)", "\(folder)/\(file)"])
+          name: "\(folder)/\(stem)", files: [other, file])
       }
     }
-    return files.map { "\(folder)/\($0)" }
+    return files
   }
 
   private func isFolder(_ path: String) -> Bool {

@@ -101,6 +101,7 @@ public final class Trainer {
     Engine.seed(settings.seed)
     model = try configuration.buildModel(
       pretrained: !(existing == .resume && folder.hasCheckpoint))
+    for line in configuration.rateWarnings(for: model) { monitor.message("warning: \(line)") }
     model.useChannelsLast()
     model.move(to: device)
     optimizer = Self.optimizer(settings, model)
@@ -187,6 +188,14 @@ public final class Trainer {
     var total = loss(model.upsampled(output.logits, like: images), target)
     for (head, logits) in zip(model.auxiliary, output.auxiliary) {
       total = total + loss(model.upsampled(logits, like: images), target) * head.weight
+    }
+    for helper in output.helpers {
+      let own =
+        switch helper.kind {
+        case .pixels: loss(model.upsampled(helper.scores, like: images), target)
+        case .presence: Loss.presence(helper.scores, target)
+        }
+      total = total + own * helper.weight
     }
     total.backward()
     let norm = settings.clip.map { optimizer.clipGradients(to: $0) }

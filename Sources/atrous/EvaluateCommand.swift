@@ -1,6 +1,7 @@
 import ArgumentParser
 import Evaluation
 import Foundation
+import Imaging
 import Training
 
 /// `atrous evaluate`: scores a checkpoint.
@@ -18,8 +19,19 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "The part of the data: train, val, test or a split of the data set.")
   var split: String?
 
-  @Option(help: "Where evaluation.txt, .md and .json go.")
+  @Option(help: "Where the tables, pictures, predictions and the page index.html go.")
   var output: String?
+
+  @Option(help: "Where predictions go as label ids, named for the Cityscapes server.")
+  var submission: String?
+
+  @OptionGroup var inference: InferenceOptions
+
+  @Option(help: "Resize labels to WIDTHxHEIGHT and score there, which the protocol then says.")
+  var labelSize: String?
+
+  @Flag(help: "Compute the boundary IoU too.")
+  var boundary = false
 
   @Flag(help: "Print JSON instead of the table.")
   var json = false
@@ -27,16 +39,31 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "The memory that an image may take, such as 4G.")
   var memoryBudget: ByteCount?
 
+  @Flag(help: "Cut images that need more memory into tiles instead of refusing them.")
+  var tiles = false
+
   @OptionGroup var place: DeviceOptions
+
+  func validate() throws {
+    guard labelSize == nil || labelSize.flatMap({ ImageSize($0) }) != nil else {
+      throw ValidationError(
+        "--label-size is '\(labelSize ?? "")', expected WIDTHxHEIGHT such as 1024x512.")
+    }
+  }
 
   func run() throws {
     try reportingErrors {
       let monitor = ConsoleMonitor()
       let scoring = try CheckpointScoring(
         checkpoint, overrides: settings.overrides, split: split, device: place.prepared(),
-        memoryBudget: memoryBudget?.value)
-      let result = try scoring.run { monitor.evaluating($0, $1) }
-      if let output { try result.write(to: output) }
+        memoryBudget: memoryBudget?.value, tiles: tiles, mode: inference.mode,
+        labelSize: labelSize.flatMap { ImageSize($0) }.map {
+          Size(width: $0.width, height: $0.height)
+        },
+        boundaryRatio: boundary ? 0.02 : nil)
+      let result = try scoring.run(output: output, submission: submission) {
+        monitor.evaluating($0, $1)
+      }
       monitor.finish()
       print(json ? String(decoding: try result.json(), as: UTF8.self) : result.text)
     }

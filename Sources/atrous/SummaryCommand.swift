@@ -20,6 +20,12 @@ struct SummaryCommand: ParsableCommand {
   @Option(help: "The image's size, WIDTHxHEIGHT.")
   var size = "1024x512"
 
+  @Flag(help: "List every layer with output shape, parameters, operations and memory.")
+  var layers = false
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
   func validate() throws {
     guard ImageSize(size) != nil else {
       throw ValidationError("--size is '\(size)', expected WIDTHxHEIGHT such as 1024x512.")
@@ -40,9 +46,11 @@ struct SummaryCommand: ParsableCommand {
           : try ModelBuilder.build(part, pretrained: false)
         let channels = try part.section("backbone").int("inputChannels", default: 3)
         return try ModelSummary(
-          model, height: size.height, width: size.width, inputChannels: channels)
+          model, height: size.height, width: size.width, inputChannels: channels,
+          tracing: layers)
       }
-      print(summary.table)
+      if layers && !json { print(summary.layerTable + "\n") }
+      try show(summary, text: summary.table, asJSON: json)
     }
   }
 }

@@ -70,7 +70,7 @@ public struct FileSelection: Sendable, Hashable {
   /// The files by sample name.
   ///
   /// - Throws: `DatasetError.missingFolder`, `.emptyFolder` and `.ambiguousPartner`.
-  func files() throws -> [String: String] {
+  package func files() throws -> [String: String] {
     var found: [String: String] = [:]
     for file in try listing(of: folder, expected: expected) {
       guard let dot = file.lastIndex(of: "."), !file.hasPrefix(".") else { continue }

@@ -27,23 +27,29 @@ public final class Canvas {
     cairo_surface_destroy(surface)
   }
 
-  private func set(_ color: Color) {
-    cairo_set_source_rgb(
-      context, Double(color.red) / 255, Double(color.green) / 255, Double(color.blue) / 255)
+  private func set(_ color: Color, _ opacity: Double = 1) {
+    cairo_set_source_rgba(
+      context, Double(color.red) / 255, Double(color.green) / 255, Double(color.blue) / 255,
+      opacity)
   }
 
-  /// Fills a rectangle.
-  public func fill(x: Double, y: Double, width: Double, height: Double, _ color: Color) {
-    set(color)
+  /// Fills a rectangle; `opacity` is what it covers of what is there, 0 to 1.
+  public func fill(
+    x: Double, y: Double, width: Double, height: Double, _ color: Color, opacity: Double = 1
+  ) {
+    set(color, opacity)
     cairo_rectangle(context, x, y, width, height)
     cairo_fill(context)
   }
 
   /// Draws a line through points.
-  public func line(_ points: [(x: Double, y: Double)], _ color: Color, width: Double = 1) {
+  public func line(
+    _ points: [(x: Double, y: Double)], _ color: Color, width: Double = 1, dashed: Bool = false
+  ) {
     guard let first = points.first else { return }
     set(color)
     cairo_set_line_width(context, width)
+    cairo_set_dash(context, [6, 4], dashed ? 2 : 0, 0)
     cairo_move_to(context, first.x, first.y)
     for point in points.dropFirst() { cairo_line_to(context, point.x, point.y) }
     cairo_stroke(context)
@@ -57,6 +63,33 @@ public final class Canvas {
     cairo_set_font_size(context, size)
     cairo_move_to(context, x, y)
     cairo_show_text(context, text)
+  }
+
+  /// Draws the edge of a rectangle.
+  public func frame(x: Double, y: Double, width: Double, height: Double) {
+    let corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
+    line(corners.map { (x: $0.0, y: $0.1) }, Color(60, 60, 60))
+  }
+
+  /// Writes text whose middle is at `centerX`; `upwards` turns it by a quarter around that point.
+  public func text(
+    _ text: String, centerX: Double, y: Double, size: Double = 12,
+    _ color: Color = Color(20, 20, 20), upwards: Bool = false
+  ) {
+    let half = width(of: text, size: size) / 2
+    cairo_save(context)
+    cairo_translate(context, centerX, y)
+    if upwards { cairo_rotate(context, -.pi / 2) }
+    self.text(text, x: -half, y: 0, size: size, color)
+    cairo_restore(context)
+  }
+
+  /// Writes text that ends at `rightX`.
+  public func text(
+    _ text: String, rightX: Double, y: Double, size: Double = 12,
+    _ color: Color = Color(20, 20, 20)
+  ) {
+    self.text(text, x: rightX - width(of: text, size: size), y: y, size: size, color)
   }
 
   /// The width of text in pixels.

@@ -8,8 +8,9 @@ import Training
 func milesial(_ name: String, _ file: ParityFile) throws -> ReferenceModel? {
   guard name.hasPrefix("unet") else { return nil }
   var configuration = UNet.Configuration()
-  configuration.isBilinear =
+  let isBilinear =
     name.contains("bilinear") || file.hasEntries("up1.") && !file.hasEntries("up1.up.")
+  configuration.enlargement = isBilinear ? .bilinear : .transposed
   let shape = file.json["outputs"]?["out"]?["shape"]?.ints
   let classes = file.json["classes"]?.int ?? shape.flatMap { $0.count == 4 ? $0[1] : nil } ?? 2
   let backbone = UNet(configuration, inputChannels: try file.inputShape()[1])

@@ -7,7 +7,7 @@ import Torch
 /// it.
 final class TransformerBlock: Layer {
   let norm1: LayerNorm, attention: MultiheadAttention
-  let norm2: LayerNorm, mlp: Sequential
+  let norm2: LayerNorm, mlp: Perceptron
   private let dropout: Dropout, depth: StochasticDepth
 
   /// What makes one block different from another.
@@ -37,7 +37,7 @@ final class TransformerBlock: Layer {
     attention = MultiheadAttention(
       width, heads: configuration.heads, bias: configuration.hasBias)
     norm2 = LayerNorm(width, eps: configuration.eps)
-    mlp = perceptron(width, hidden: configuration.hidden, dropout: configuration.dropout)
+    mlp = Perceptron(width, hidden: configuration.hidden, dropout: configuration.dropout)
     dropout = Dropout(configuration.dropout)
     depth = StochasticDepth(dropRate)
     super.init()
@@ -52,17 +52,29 @@ final class TransformerBlock: Layer {
 }
 
 /// Two matrices with GELU between them, numbered 0 and 3 as in torchvision.
-func perceptron(_ width: Int, hidden: Int, dropout: Double = 0) -> Sequential {
-  Sequential {
-    Linear(width, hidden)
-    Activation.gelu.layer
-    Dropout(dropout)
-    Linear(hidden, width)
-    Dropout(dropout)
+final class Perceptron: Sequential {
+  init(_ width: Int, hidden: Int, dropout: Double = 0) {
+    super.init {
+      Linear(width, hidden)
+      Activation.gelu.layer
+      Dropout(dropout)
+      Linear(hidden, width)
+      Dropout(dropout)
+    }
   }
 }
 
 /// The share of images for which each of `count` blocks is left out: from 0, evenly up to `rate`.
 func dropRates(_ rate: Double, _ count: Int) -> [Double] {
   (0..<count).map { rate * Double($0) / Double(max(1, count - 1)) }
+}
+
+extension TransformerBlock: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    ["ln_1": "ln1", "self_attention": "attn.attn", "ln_2": "ln2", "mlp": "ffn"][child] ?? child
+  }
+}
+
+extension Perceptron: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String { child == "0" ? "layers.0.0" : "layers.1" }
 }

@@ -15,22 +15,22 @@ final class WindowAttention: Layer {
   ///
   /// - Parameters:
   ///   - shift: how far the windows lie from the map's corner.
-  ///   - convention: whose code decides what happens on maps no larger than a window.
+  ///   - form: whose code decides what happens on maps no larger than a window.
   init(
     _ width: Int, heads: Int, window: Int, shift: Int, hasBias: Bool,
-    _ convention: Swin.Convention
+    _ form: HeadForm
   ) {
     relativePositionBiasTable = Parameter(
       Tensor(uninitialized: [(2 * window - 1) * (2 * window - 1), heads]))
     relativePositionIndex = Buffer(
       Tensor(
         Self.distances(window),
-        convention == .torchvision
+        form == .torchvision
           ? [window * window * window * window] : [window * window, window * window]))
     qkv = Linear(width, 3 * width, bias: hasBias)
     proj = Linear(width, width)
     (side, self.heads, self.shift) = (window, heads, shift)
-    shiftsSmallMaps = convention == .openMMLab
+    shiftsSmallMaps = form == .mmsegmentation
     super.init()
     Initialization.normal(relativePositionBiasTable, deviation: 0.02)
   }

@@ -14,12 +14,25 @@ public final class ConvNeXt: Sequential, Backbone {
     public var widths: [Int]
     /// The share of images for which training leaves the last block out; earlier ones less often.
     public var dropRate: Double
+    /// Whether each map is normalized, as the authors do for everything but classification.
+    public var normalizesMaps = false
+    /// The factor of a block's branch before training.
+    public var layerScale = 1e-6
+    /// Whose form it has: MMSegmentation's scales have one dimension.
+    public var form = HeadForm.torchvision
 
-    /// The paper's three networks that torchvision calls so.
+    /// A network of these depths and widths.
+    public init(depths: [Int], widths: [Int], dropRate: Double) {
+      (self.depths, self.widths, self.dropRate) = (depths, widths, dropRate)
+    }
+
+    /// The paper's networks by torchvision's names, and the largest by such a name.
     public static let named: [String: Configuration] = [
       "convnext_tiny": .init(depths: [3, 3, 9, 3], widths: [96, 192, 384, 768], dropRate: 0.1),
       "convnext_small": .init(depths: [3, 3, 27, 3], widths: [96, 192, 384, 768], dropRate: 0.4),
       "convnext_base": .init(depths: [3, 3, 27, 3], widths: [128, 256, 512, 1024], dropRate: 0.5),
+      "convnext_large": .init(
+        depths: [3, 3, 27, 3], widths: [192, 384, 768, 1536], dropRate: 0.5),
     ]
   }
 
@@ -27,6 +40,7 @@ public final class ConvNeXt: Sequential, Backbone {
   public private(set) var channels: [Int] = []
   /// The output stride of each stage.
   public private(set) var strides: [Int] = []
+  let norms: [LayerNorm]
 
   /// The convolutional part of a ConvNeXt.
   ///
@@ -37,8 +51,12 @@ public final class ConvNeXt: Sequential, Backbone {
   public init(
     _ configuration: Configuration, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3
   ) {
-    super.init()
     let widths = configuration.widths
+    let stages = cut ?? widths.count
+    norms =
+      configuration.normalizesMaps
+      ? widths.prefix(stages).map { LayerNorm($0, ofImages: true, eps: 1e-6) } : []
+    super.init()
     append(
       Sequential {
         Conv2d(inputChannels, widths[0], kernel: 4, stride: 4, padding: 0)
@@ -47,7 +65,7 @@ public final class ConvNeXt: Sequential, Backbone {
     var dilator = Dilator(limit: outputStride, stride: 4)
     let last = configuration.depths.reduce(-1, +)
     var block = 0
-    for (index, depth) in configuration.depths.prefix(cut ?? widths.count).enumerated() {
+    for (index, depth) in configuration.depths.prefix(stages).enumerated() {
       if index > 0 {
         let before = dilator.dilation
         let stride = dilator.next(2).stride
@@ -63,7 +81,7 @@ public final class ConvNeXt: Sequential, Backbone {
       for _ in 0..<depth {
         stage.append(
           ConvNeXtBlock(
-            widths[index], dilation: dilator.dilation,
+            widths[index], dilation: dilator.dilation, configuration,
             dropRate: configuration.dropRate * Double(block) / Double(max(1, last))))
         block += 1
       }
@@ -80,13 +98,18 @@ public final class ConvNeXt: Sequential, Backbone {
     return stride(from: 1, to: count, by: 2).map { stage in
       if stage > 1 { x = self[stage - 1](x) }
       x = self[stage](x)
-      return x
+      return norms.isEmpty ? x : norms[stage / 2](x)
     }
   }
 
-  /// Each stage with the downsampling before it.
+  public override func forward(_ x: Tensor) -> Tensor { features(x).last ?? x }
+
+  /// Each stage with the downsampling before it, and its map's normalization.
   public var stages: [[Module]] {
-    stride(from: 1, to: count, by: 2).map { [self[$0 - 1], self[$0]] }
+    stride(from: 1, to: count, by: 2).map { stage in
+      let norm: [Module] = norms.isEmpty ? [] : [norms[stage / 2]]
+      return [self[stage - 1], self[stage]] + norm
+    }
   }
 }
 
@@ -102,8 +125,10 @@ final class ConvNeXtBlock: Layer {
     ["depthwise": "block.0", "norm": "block.2", "expand": "block.3", "project": "block.5"]
   }
 
-  init(_ width: Int, dilation: Int, dropRate: Double) {
-    layerScale = Parameter(1e-6, [width, 1, 1])
+  init(_ width: Int, dilation: Int, _ configuration: ConvNeXt.Configuration, dropRate: Double) {
+    layerScale = Parameter(
+      Float(configuration.layerScale),
+      configuration.form == .torchvision ? [width, 1, 1] : [width])
     depthwise = Conv2d(width, width, kernel: 7, dilation: dilation, groups: width)
     norm = LayerNorm(width, eps: 1e-6)
     expand = Linear(width, 4 * width)
@@ -113,21 +138,43 @@ final class ConvNeXtBlock: Layer {
 
   override func forward(_ x: Tensor) -> Tensor {
     let y = norm(depthwise(x).permuted(0, 2, 3, 1))
-    let z = project(expand(y).gelu()).permuted(0, 3, 1, 2)
-    return depth(layerScale * z) + x
+    let z = project(expand(y).gelu()) * layerScale.flattened(from: 0)
+    return depth(z.permuted(0, 3, 1, 2)) + x
   }
 }
 
 extension ConvNeXt {
-  /// `convnext_tiny`, `convnext_small` and `convnext_base`.
+  /// `convnext_tiny`, `convnext_small`, `convnext_base` and `convnext_large`.
   static let entries = Configuration.named.mapValues { configuration in
     BackboneEntry(outputStrides: [4, 8, 16, 32]) { options, section in
       var configuration = configuration
       configuration.dropRate = try section.double(
         "dropRate", default: configuration.dropRate, in: 0...0.99)
+      configuration.form = try section.choice("form", default: .torchvision)
+      configuration.normalizesMaps = try section.bool(
+        "normalizeMaps", default: configuration.form == .mmsegmentation)
+      configuration.layerScale = try section.double(
+        "layerScale", default: configuration.layerScale, in: 0...10)
       return ConvNeXt(
         configuration, outputStride: options.outputStride,
         cut: try section.optionalInt("cut", in: 1...4), inputChannels: options.inputChannels)
     }
+  }
+}
+
+extension ConvNeXt: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    guard let index = Int(child) else { return child.replacing("norms.", with: "norm") }
+    return index % 2 == 0 ? "downsample_layers.\(index / 2)" : "stages.\(index / 2)"
+  }
+}
+
+extension ConvNeXtBlock: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    let names = [
+      "layer_scale": "gamma", "block.0": "depthwise_conv", "block.2": "norm",
+      "block.3": "pointwise_conv1", "block.5": "pointwise_conv2",
+    ]
+    return names[child] ?? child
   }
 }

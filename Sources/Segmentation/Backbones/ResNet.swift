@@ -16,6 +16,10 @@ public final class ResNet: Layer, Backbone {
     public var hasDeepStem = false
     /// What multiplies the dilation of the last stage's blocks in turn (Chen et al., 2017, §3.2.1).
     public var multiGrid: [Int]?
+    /// The dilations of the last stage's blocks in turn, as MMSegmentation reads a multi-grid.
+    public var lastDilations: [Int]?
+    /// The dilation of each stage, where it is not what the output stride asks for.
+    public var dilations: [Int]?
     /// Whether the first block of a dilated stage keeps the dilation before, as in torchvision.
     public var contractsDilation = true
 
@@ -65,13 +69,17 @@ public final class ResNet: Layer, Backbone {
     var channels: [Int] = [], strides: [Int] = []
     for (index, depth) in blocks.enumerated() {
       let width = 64 << index
-      let before = dilator.dilation
-      let (stride, dilation) = dilator.next(index == 0 ? 1 : 2)
-      let grid = index + 1 == blocks.count ? configuration.multiGrid : nil
+      let (stride, needed) = dilator.next(index == 0 ? 1 : 2)
+      let dilation = configuration.dilations?[index] ?? needed
+      let isLast = index + 1 == blocks.count
+      let grid =
+        isLast
+        ? configuration.lastDilations ?? configuration.multiGrid?.map { $0 * dilation } : nil
       let layer = Sequential()
       for block in 0..<depth {
-        let contracts = block == 0 && configuration.contractsDilation && grid == nil
-        let rate = contracts ? before : dilation * (grid.map { $0[block % $0.count] } ?? 1)
+        let contracts = block == 0 && configuration.contractsDilation
+        let rate =
+          grid.map { $0[block % $0.count] } ?? (contracts ? max(1, dilation / 2) : dilation)
         layer.append(
           ResidualBlock(
             input, width, expansion: expansion, stride: block == 0 ? stride : 1, dilation: rate))
@@ -170,16 +178,27 @@ extension ResNet {
       var configuration = configuration
       configuration.hasDeepStem = try section.bool("deepStem", default: false)
       configuration.contractsDilation = try section.bool("contractDilation", default: true)
-      if section.has("multiGrid") {
-        configuration.multiGrid = try section.ints("multiGrid", in: 1...64)
-        if configuration.multiGrid?.isEmpty == true {
-          throw section.invalid("multiGrid", "[]", expected: "at least one number")
-        }
+      configuration.multiGrid = try section.dilations("multiGrid")
+      configuration.lastDilations = try section.dilations("lastDilations")
+      configuration.dilations = try section.dilations("dilations")
+      if let given = configuration.dilations, given.count != configuration.blocks.count {
+        throw section.invalid(
+          "dilations", "\(given)", expected: "\(configuration.blocks.count), one for each stage")
       }
       return ResNet(
         configuration, outputStride: options.outputStride,
         cut: try section.optionalInt("cut", in: 1...configuration.blocks.count),
         inputChannels: options.inputChannels)
     }
+  }
+}
+
+extension Section {
+  /// The dilations at `key`, or nothing.
+  fileprivate func dilations(_ key: String) throws -> [Int]? {
+    guard has(key) else { return nil }
+    let dilations = try ints(key, in: 1...64)
+    if dilations.isEmpty { throw invalid(key, "[]", expected: "at least one number") }
+    return dilations
   }
 }

@@ -5,18 +5,8 @@ import Torch
 /// stage halves by merging 2×2 positions.
 ///
 /// Names are those of torchvision's `swin_*.features`; the normalizations of the maps, which
-/// torchvision's classifier lacks, are `norm0` and so on.
+/// torchvision's classifier lacks, are `norms.0` and so on.
 public final class Swin: Sequential, Backbone {
-  /// Whose code published weights come from: both compute the same but for details.
-  public enum Convention: String, Sendable, CaseIterable {
-    /// torchvision: maps no larger than a window are not shifted; merging puts whole positions one
-    /// after another.
-    case torchvision
-    /// MMSegmentation: every map is shifted; merging puts the four values of a channel one after
-    /// another; images are extended to whole patches.
-    case openMMLab = "mmseg"
-  }
-
   /// What makes one network different from another.
   public struct Configuration: Sendable, Equatable {
     /// The blocks of each stage, and the heads of their attention.
@@ -25,20 +15,25 @@ public final class Swin: Sequential, Backbone {
     public var width: Int
     /// The side of a window in positions.
     public var window = 7
-    /// The side of a patch in pixels.
-    public var patch = 4
     /// The features between the matrices of a block, as a multiple of the width.
     public var expansion = 4.0
     /// Whether queries, keys and values have a bias.
     public var hasBias = true
     /// Whether each map is normalized, as the authors do for everything but classification.
     public var normalizesMaps = true
-    /// Whose weights the network takes.
-    public var convention = Convention.torchvision
+    /// Whose form it has. In MMSegmentation's also maps no larger than a window are shifted, merging
+    /// puts the four values of a channel one after another rather than whole positions, and images
+    /// are extended to whole patches.
+    public var form = HeadForm.torchvision
     /// The share of elements that training drops after each matrix.
     public var dropout = 0.0
     /// The share of images for which training leaves the last block out; earlier ones less often.
     public var dropRate: Double
+
+    /// A network of these depths and heads whose first stage has `width` channels.
+    public init(depths: [Int], heads: [Int], width: Int, dropRate: Double) {
+      (self.depths, self.heads, self.width, self.dropRate) = (depths, heads, width, dropRate)
+    }
 
     /// The paper's networks by torchvision's names, and the largest by such a name.
     public static let named: [String: Configuration] = [
@@ -53,26 +48,24 @@ public final class Swin: Sequential, Backbone {
   public let channels: [Int]
   /// The output stride of each stage.
   public let strides: [Int]
-  private let norms: [LayerNorm]
-  private let extends: Int?
+  let norms: [LayerNorm]
+  private let extendsImage: Bool
+
+  /// The side of a patch in pixels.
+  private static let patch = 4
 
   /// A network for images of `inputChannels` channels.
   public init(_ configuration: Configuration, inputChannels: Int = 3) {
-    let patch = configuration.patch
     channels = configuration.depths.indices.map { configuration.width << $0 }
-    strides = configuration.depths.indices.map { patch << $0 }
+    strides = configuration.depths.indices.map { Self.patch << $0 }
     norms = configuration.normalizesMaps ? channels.map { LayerNorm($0) } : []
-    extends = configuration.convention == .openMMLab ? patch : nil
+    extendsImage = configuration.form == .mmsegmentation
     super.init()
     append(
-      Sequential {
-        Conv2d(inputChannels, configuration.width, kernel: patch, stride: patch, padding: 0)
-        Function { $0.permuted(0, 2, 3, 1) }
-        LayerNorm(configuration.width)
-      })
+      Patches(inputChannels, configuration.width, side: Self.patch))
     var rates = dropRates(configuration.dropRate, configuration.depths.reduce(0, +))[...]
     for (stage, depth) in configuration.depths.enumerated() {
-      if stage > 0 { append(PatchMerging(channels[stage - 1], configuration.convention)) }
+      if stage > 0 { append(PatchMerging(channels[stage - 1], configuration.form)) }
       let blocks = (0..<depth).map { index in
         SwinBlock(
           channels[stage], heads: configuration.heads[stage], isShifted: index % 2 == 1,
@@ -83,13 +76,9 @@ public final class Swin: Sequential, Backbone {
     Initialization.normal(self, deviation: 0.02)
   }
 
-  public override var children: [(name: String, module: Module)] {
-    super.children + norms.enumerated().map { ("norm\($0)", $1) }
-  }
-
   /// The outputs of the stages.
   public func features(_ x: Tensor) -> [Tensor] {
-    var x = self[0](extends.map { x.extended(toMultipleOf: $0) } ?? x)
+    var x = self[0](extendsImage ? x.extended(toMultipleOf: Self.patch) : x)
     return channels.indices.map { stage in
       if stage > 0 { x = self[2 * stage](x) }
       x = self[2 * stage + 1](x)
@@ -108,10 +97,25 @@ public final class Swin: Sequential, Backbone {
   }
 }
 
+/// Each patch through one matrix to a position of the map (N, H, W, width), normalized.
+final class Patches: Sequential {
+  init(_ input: Int, _ width: Int, side: Int) {
+    super.init {
+      Conv2d(input, width, kernel: side, stride: side, padding: 0)
+      Function { $0.permuted(0, 2, 3, 1) }
+      LayerNorm(width)
+    }
+  }
+}
+
+extension Patches: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String { child == "0" ? "projection" : "norm" }
+}
+
 /// Attention within windows, then two matrices for each position, each around a shortcut.
 final class SwinBlock: Layer {
   let norm1: LayerNorm, attn: WindowAttention
-  let norm2: LayerNorm, mlp: Sequential
+  let norm2: LayerNorm, mlp: Perceptron
   private let dropout: Dropout, depth: StochasticDepth
 
   init(
@@ -122,9 +126,9 @@ final class SwinBlock: Layer {
     attn = WindowAttention(
       width, heads: heads, window: configuration.window,
       shift: isShifted ? configuration.window / 2 : 0, hasBias: configuration.hasBias,
-      configuration.convention)
+      configuration.form)
     norm2 = LayerNorm(width)
-    mlp = perceptron(
+    mlp = Perceptron(
       width, hidden: Int(Double(width) * configuration.expansion), dropout: configuration.dropout)
     dropout = Dropout(configuration.dropout)
     depth = StochasticDepth(dropRate)
@@ -140,12 +144,12 @@ final class SwinBlock: Layer {
 /// by a matrix.
 final class PatchMerging: Layer {
   let reduction: Linear, norm: LayerNorm
-  private let convention: Swin.Convention
+  private let form: HeadForm
 
-  init(_ width: Int, _ convention: Swin.Convention) {
+  init(_ width: Int, _ form: HeadForm) {
     reduction = Linear(4 * width, 2 * width, bias: false)
     norm = LayerNorm(4 * width)
-    self.convention = convention
+    self.form = form
   }
 
   override func forward(_ x: Tensor) -> Tensor {
@@ -154,10 +158,10 @@ final class PatchMerging: Layer {
       even.sliced(1, row, even.size(1), step: 2).sliced(2, column, even.size(2), step: 2)
     }
     let joined =
-      switch convention {
+      switch form {
       case .torchvision:
         concatenate([corner(0, 0), corner(1, 0), corner(0, 1), corner(1, 1)], along: 3)
-      case .openMMLab:
+      case .mmsegmentation:
         stack([corner(0, 0), corner(0, 1), corner(1, 0), corner(1, 1)], along: 4)
           .flattened(from: 3)
       }
@@ -170,12 +174,40 @@ extension Swin {
   static let entries = Configuration.named.mapValues { configuration in
     BackboneEntry(outputStrides: [32]) { options, section in
       var configuration = configuration
+      configuration.depths = try section.ints(
+        "depths", default: configuration.depths, in: 1...128)
+      configuration.heads = try section.ints("heads", default: configuration.heads, in: 1...128)
+      configuration.width = try section.int("width", default: configuration.width, in: 1...2048)
+      try section.checkStages(4, ["depths": configuration.depths, "heads": configuration.heads])
+      try section.checkHeads(
+        configuration.heads, of: (0..<4).map { configuration.width << $0 })
       configuration.window = try section.int("window", default: 7, in: 1...64)
-      configuration.convention = try section.choice("convention", default: .torchvision)
+      configuration.expansion = try section.double("expansion", default: 4, in: 0.1...32)
+      configuration.hasBias = try section.bool("attentionBias", default: true)
+      configuration.form = try section.choice("form", default: .torchvision)
       configuration.normalizesMaps = try section.bool("normalizeMaps", default: true)
+      configuration.dropout = try section.double("dropout", default: 0, in: 0...0.99)
       configuration.dropRate = try section.double(
         "dropRate", default: configuration.dropRate, in: 0...0.99)
       return Swin(configuration, inputChannels: options.inputChannels)
     }
+  }
+}
+
+extension Swin: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    // Patches, stage, merging, stage, merging and so on; then the normalizations.
+    guard let index = Int(child) else { return child.replacing("norms.", with: "norm") }
+    return switch index {
+    case 0: "patch_embed"
+    case _ where index % 2 == 1: "stages.\(index / 2).blocks"
+    default: "stages.\(index / 2 - 1).downsample"
+    }
+  }
+}
+
+extension SwinBlock: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    ["attn": "attn.w_msa", "mlp": "ffn"][child] ?? child
   }
 }

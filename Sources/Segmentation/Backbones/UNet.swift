@@ -5,20 +5,36 @@ import Torch
 /// times, and a decoder that doubles it again and joins what the encoder had at each size.
 ///
 /// Names are those of milesial's Pytorch-UNet. The maps are the encoder's last and what each step of
-/// the decoder gives: the coarsest first, so that heads see the one of the image's size.
+/// the decoder gives: the coarsest first, so that heads see the one of the image's size, or with
+/// `level: 0` the encoder's alone.
 public final class UNet: Layer, Backbone {
+  /// How the decoder doubles a map.
+  public enum Enlargement: String, Sendable, CaseIterable {
+    /// By a transposed convolution.
+    case transposed
+    /// Bilinearly.
+    case bilinear
+    /// Bilinearly, then by a 1×1 convolution to the width of the map beside (MMSegmentation).
+    case projected
+  }
+
   /// What makes one U-Net different from another.
   public struct Configuration: Sendable, Equatable {
     /// The channels at each size, the image's first.
     public var widths = [64, 128, 256, 512, 1024]
-    /// Whether maps are enlarged bilinearly rather than by transposed convolutions.
-    public var isBilinear = false
+    /// How the decoder doubles a map.
+    public var enlargement = Enlargement.transposed
+    /// The convolutions at each size of the encoder and, finest first, of the decoder; two each if
+    /// nil.
+    public var encoderDepths: [Int]?, decoderDepths: [Int]?
+    /// The dilations of all but the first of them; 1 if nil.
+    public var encoderDilations: [Int]?, decoderDilations: [Int]?
 
     /// The network of the paper.
     public init() {}
   }
 
-  let inc: DoubleConv
+  let inc: ConvBlock
   private let downs: [DownStep]
   private let ups: [UpStep]
   /// The channels of each map, coarsest first.
@@ -30,16 +46,25 @@ public final class UNet: Layer, Backbone {
   public init(_ configuration: Configuration = .init(), inputChannels: Int = 3) {
     let widths = configuration.widths
     let last = widths.count - 1
-    let isBilinear = configuration.isBilinear
-    // Without transposed convolutions the next smaller map's channels are halved where it is made.
-    func width(_ level: Int) -> Int { isBilinear && level > 0 ? widths[level] / 2 : widths[level] }
-    inc = DoubleConv(inputChannels, widths[0])
-    downs = (0..<last).map { level in
-      DownStep(widths[level], level + 1 == last ? width(last) : widths[level + 1])
+    // What bilinear enlargement does not narrow is made with half the channels.
+    let halves = configuration.enlargement == .bilinear
+    func width(_ level: Int) -> Int { halves && level > 0 ? widths[level] / 2 : widths[level] }
+    func encode(_ input: Int, _ level: Int) -> ConvBlock {
+      let output = level == last ? width(level) : widths[level]
+      return ConvBlock(
+        input, output, depth: configuration.encoderDepths?[level] ?? 2,
+        dilation: configuration.encoderDilations?[level] ?? 1)
     }
+    inc = encode(inputChannels, 0)
+    downs = (1...last).map { DownStep(encode(widths[$0 - 1], $0)) }
     ups = (0..<last).reversed().map { level in
-      UpStep(
-        below: width(level + 1), beside: widths[level], width(level), isBilinear: isBilinear)
+      let joined = halves ? width(level + 1) + widths[level] : 2 * widths[level]
+      return UpStep(
+        configuration.enlargement, below: width(level + 1), beside: widths[level],
+        ConvBlock(
+          joined, width(level), middle: halves ? joined / 2 : nil,
+          depth: configuration.decoderDepths?[level] ?? 2,
+          dilation: configuration.decoderDilations?[level] ?? 1))
     }
     channels = (0...last).reversed().map(width)
     strides = (0...last).reversed().map { 1 << $0 }
@@ -68,61 +93,64 @@ public final class UNet: Layer, Backbone {
   public var stages: [[Module]] { [[inc] + downs] + ups.map { [$0] } }
 }
 
-/// Two 3×3 convolutions.
-final class DoubleConv: Layer {
-  let conv1: Conv2d, norm1: BatchNorm2d
-  let conv2: Conv2d, norm2: BatchNorm2d
+/// The 3×3 convolutions at one size, two in the paper; the first is not dilated.
+final class ConvBlock: Layer {
+  let doubleConv: ConvStack
 
-  override var keys: [String: String] {
-    [
-      "conv1": "double_conv.0", "norm1": "double_conv.1",
-      "conv2": "double_conv.3", "norm2": "double_conv.4",
-    ]
+  init(_ input: Int, _ output: Int, middle: Int? = nil, depth: Int, dilation: Int) {
+    let widths = Array(repeating: middle ?? output, count: depth - 1) + [output]
+    doubleConv = ConvStack(input, widths, dilation: dilation, firstDilation: 1)
   }
 
-  init(_ input: Int, _ output: Int, middle: Int? = nil) {
-    let middle = middle ?? output
-    conv1 = Conv2d(input, middle, kernel: 3, bias: false)
-    norm1 = BatchNorm2d(middle)
-    conv2 = Conv2d(middle, output, kernel: 3, bias: false)
-    norm2 = BatchNorm2d(output)
-  }
-
-  override func forward(_ x: Tensor) -> Tensor { conv2(conv1(x, norm1, .relu), norm2, .relu) }
+  override func forward(_ x: Tensor) -> Tensor { doubleConv(x) }
 }
 
 /// Halves the map.
 private final class DownStep: Layer {
-  let conv: DoubleConv
+  let conv: ConvBlock
 
   override var keys: [String: String] { ["conv": "maxpool_conv.1"] }
 
-  init(_ input: Int, _ output: Int) { conv = DoubleConv(input, output) }
+  init(_ conv: ConvBlock) { self.conv = conv }
 
   override func forward(_ x: Tensor) -> Tensor { conv(x.maxPool2d(2, stride: 2)) }
 }
 
 /// Doubles the map and joins the encoder's of that size.
 private final class UpStep: Layer {
-  let up: ConvTranspose2d?
-  let conv: DoubleConv
+  let up: Layer?
+  let conv: ConvBlock
+  private let enlargement: UNet.Enlargement
 
-  init(below: Int, beside: Int, _ output: Int, isBilinear: Bool) {
-    up = isBilinear ? nil : ConvTranspose2d(below, beside, kernel: 2, stride: 2)
-    let joined = isBilinear ? below + beside : 2 * beside
-    conv = DoubleConv(joined, output, middle: isBilinear ? joined / 2 : output)
+  init(_ enlargement: UNet.Enlargement, below: Int, beside: Int, _ conv: ConvBlock) {
+    self.enlargement = enlargement
+    self.conv = conv
+    up =
+      switch enlargement {
+      case .transposed: ConvTranspose2d(below, beside, kernel: 2, stride: 2)
+      case .bilinear: nil
+      case .projected: ConvNorm(below, beside, kernel: 1)
+      }
   }
 
   func callAsFunction(_ below: Tensor, beside: Tensor) -> Tensor {
     let larger =
-      up?(below)
-      ?? below.resized(height: 2 * below.height, width: 2 * below.width, alignCorners: true)
-    // Odd sizes lose a row or a column on the way down.
-    let (rows, columns) = (beside.height - larger.height, beside.width - larger.width)
-    let fitted =
-      rows == 0 && columns == 0
-      ? larger : larger.padded([columns / 2, columns - columns / 2, rows / 2, rows - rows / 2])
-    return conv(concatenate([beside, fitted]))
+      switch enlargement {
+      case .transposed: fitted(up?(below) ?? below, beside)
+      case .bilinear:
+        fitted(
+          below.resized(height: 2 * below.height, width: 2 * below.width, alignCorners: true),
+          beside)
+      case .projected: up?(below.resized(like: beside)) ?? below
+      }
+    return conv(concatenate([beside, larger]))
+  }
+
+  /// Odd sizes lose a row or a column on the way down.
+  private func fitted(_ x: Tensor, _ beside: Tensor) -> Tensor {
+    let (rows, columns) = (beside.height - x.height, beside.width - x.width)
+    return rows == 0 && columns == 0
+      ? x : x.padded([columns / 2, columns - columns / 2, rows / 2, rows - rows / 2])
   }
 }
 
@@ -133,12 +161,66 @@ extension UNet {
       var configuration = Configuration()
       configuration.widths = try section.ints(
         "widths", default: configuration.widths, in: 2...8192)
-      configuration.isBilinear = try section.bool("bilinear", default: false)
-      if configuration.widths.count < 2 {
+      let sizes = configuration.widths.count
+      if !(2...16).contains(sizes) {
         throw section.invalid(
-          "widths", "\(configuration.widths)", expected: "at least two numbers of channels")
+          "widths", "\(configuration.widths)", expected: "from two to sixteen numbers of channels")
       }
+      let isBilinear = try section.bool("bilinear", default: false)
+      configuration.enlargement = try section.choice(
+        "enlargement", default: isBilinear ? .bilinear : .transposed)
+      configuration.encoderDepths = try section.perSize("encoderDepths", sizes, in: 1...64)
+      configuration.decoderDepths = try section.perSize("decoderDepths", sizes - 1, in: 1...64)
+      configuration.encoderDilations = try section.perSize("encoderDilations", sizes, in: 1...64)
+      configuration.decoderDilations = try section.perSize(
+        "decoderDilations", sizes - 1, in: 1...64)
       return UNet(configuration, inputChannels: options.inputChannels)
     }
   ]
+}
+
+extension Section {
+  /// The whole numbers at `key`, one for each size of the map, or nothing.
+  fileprivate func perSize(_ key: String, _ count: Int, in range: ClosedRange<Int>) throws -> [Int]?
+  {
+    guard has(key) else { return nil }
+    let values = try ints(key, in: range)
+    guard values.count == count else {
+      throw invalid(key, "\(values)", expected: "\(count) whole numbers, the finest size's first")
+    }
+    return values
+  }
+}
+
+// MARK: - MMSegmentation's names
+
+extension UNet: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    if let level = Int(child.dropFirst("down".count)), child.hasPrefix("down") {
+      return "encoder.\(level)"
+    }
+    let step = Int(child.dropFirst("up".count)) ?? 0
+    return child == "inc" ? "encoder.0.0" : "decoder.\(ups.count - step)"
+  }
+}
+
+extension DownStep: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String { "1" }
+}
+
+extension UpStep: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    child == "up" ? "upsample.interp_upsample.1" : "conv_block"
+  }
+}
+
+extension ConvBlock: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String { "convs" }
+}
+
+extension ConvStack: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    let number = Int(child) ?? 0
+    return "\(number / 3).\(number % 3 == 0 ? "conv" : "bn")"
+  }
 }

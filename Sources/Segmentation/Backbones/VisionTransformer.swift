@@ -47,10 +47,10 @@ public final class VisionTransformer: Layer, Backbone {
     return tokens(grid).map { tokens in
       let start = configuration.keepsClassToken ? 1 : 0
       let spots = tokens.sliced(1, start, tokens.size(1))
-      let joined =
-        configuration.joinsClassToken
+      let read =
+        joinsClassToken
         ? concatenate([spots, tokens.sliced(1, 0, 1).expanded(spots.shape)], along: 2) : spots
-      return joined.reshaped(x.size(0), grid.height, grid.width, joined.size(2))
+      return read.reshaped(x.size(0), grid.height, grid.width, read.size(2))
         .permuted(0, 3, 1, 2)
     }
   }
@@ -89,7 +89,7 @@ public final class VisionTransformer: Layer, Backbone {
 
   /// The channels of each map: the tokens' width, twice that with the class token beside them.
   public var channels: [Int] {
-    configuration.levels.map { _ in configuration.width * (configuration.joinsClassToken ? 2 : 1) }
+    configuration.levels.map { _ in configuration.width * (joinsClassToken ? 2 : 1) }
   }
   /// The side of a patch for each map.
   public var strides: [Int] { configuration.levels.map { _ in configuration.patch } }
@@ -127,7 +127,7 @@ extension VisionTransformer {
     public var normalizesLast = true
     /// Whether the class token takes part in the blocks.
     public var keepsClassToken = true
-    /// Whether each map has the class token beside every position, as further channels.
+    /// Whether each map has it beside every position, as further channels.
     public var joinsClassToken = false
     /// Whether the patches' matrix, and the one of queries, keys and values, has a bias.
     public var patchBias = true, attentionBias = true
@@ -174,34 +174,66 @@ extension VisionTransformer {
     ]
   }
 
-  /// `vit_b_16`, `deit_s_16` and so on.
-  static let entries = Configuration.named.mapValues { configuration in
-    BackboneEntry(outputStrides: [configuration.patch]) { options, section in
-      var configuration = configuration
-      configuration.depth = try section.int("depth", default: configuration.depth, in: 1...128)
-      configuration.width = try section.int("width", default: configuration.width, in: 1...8192)
-      configuration.heads = try section.int("heads", default: configuration.heads, in: 1...128)
-      if configuration.width % configuration.heads != 0 {
-        throw section.invalid(
-          "heads", "\(configuration.heads)", expected: "a divisor of \(configuration.width)")
+  /// `vit_b_16`, `deit_s_16` and so on, and `vit` whose patches are as large as its output stride.
+  static let entries = Configuration.named.filter { $0.value.patch != 14 }
+    .mapValues { configuration in
+      BackboneEntry(outputStrides: [configuration.patch]) { options, section in
+        VisionTransformer(
+          try Configuration(section, from: configuration), inputChannels: options.inputChannels)
       }
-      let size = try section.size("imageSize", default: (224, 224))
-      configuration.grid = (
-        max(1, size.height / configuration.patch), max(1, size.width / configuration.patch)
-      )
-      let depth = configuration.depth
-      configuration.levels = try section.ints(
-        "levels", default: Configuration.quarters(of: depth), in: 0...depth - 1)
-      if configuration.levels.isEmpty
-        || configuration.levels != Set(configuration.levels).sorted()
-      {
-        throw section.invalid(
-          "levels", "\(configuration.levels)", expected: "blocks in rising order")
+    }
+    .merging([
+      "vit": BackboneEntry(outputStrides: [14, 16, 32], isComplete: false) { options, section in
+        var configuration = Configuration()
+        configuration.patch = options.outputStride
+        return VisionTransformer(
+          try .init(section, from: configuration), inputChannels: options.inputChannels)
       }
-      configuration.joinsClassToken = try section.bool("joinClassToken", default: false)
-      configuration.dropout = try section.double("dropout", default: 0, in: 0...0.99)
-      configuration.dropRate = try section.double("dropRate", default: 0, in: 0...0.99)
-      return VisionTransformer(configuration, inputChannels: options.inputChannels)
+    ]) { first, _ in first }
+}
+
+extension VisionTransformer.Configuration {
+  /// The network that a section describes, `base` where it says nothing.
+  init(_ section: Section, from base: Self) throws {
+    self = base
+    depth = try section.int("depth", default: depth, in: 1...128)
+    width = try section.int("width", default: width, in: 1...8192)
+    heads = try section.int("heads", default: heads, in: 1...128)
+    try section.checkHeads([heads], of: [width])
+    expansion = try section.double("expansion", default: expansion, in: 0.1...32)
+    let size = try section.size("imageSize", default: (224, 224))
+    grid = (max(1, size.height / patch), max(1, size.width / patch))
+    interpolation = try section.choice("interpolation", default: interpolation)
+    levels = try section.ints("levels", default: Self.quarters(of: depth), in: 0...depth - 1)
+    if levels.isEmpty || levels != Set(levels).sorted() {
+      throw section.invalid("levels", "\(levels)", expected: "blocks in rising order")
+    }
+    normalizesLast = try section.bool("normalizeLast", default: normalizesLast)
+    keepsClassToken = try section.bool("classToken", default: keepsClassToken)
+    joinsClassToken = try section.bool("joinClassToken", default: joinsClassToken)
+    if joinsClassToken && !keepsClassToken {
+      throw section.invalid("joinClassToken", "true", expected: "false without a class token")
+    }
+    patchBias = try section.bool("patchBias", default: patchBias)
+    attentionBias = try section.bool("attentionBias", default: attentionBias)
+    eps = try section.double("eps", default: eps, in: 0...1)
+    dropout = try section.double("dropout", default: dropout, in: 0...0.99)
+    dropRate = try section.double("dropRate", default: dropRate, in: 0...0.99)
+  }
+}
+
+extension Section {
+  /// Refuses `heads` that do not share out the features of each width evenly.
+  func checkHeads(_ heads: [Int], of widths: [Int]) throws {
+    for (count, width) in zip(heads, widths) where width % count != 0 {
+      throw invalid("heads", "\(heads)", expected: "a divisor of the width, \(width)")
+    }
+  }
+
+  /// Refuses lists of another length than one entry for each of `count` stages.
+  func checkStages(_ count: Int, _ lists: [String: [Int]]) throws {
+    for (key, list) in lists.sorted(by: { $0.key < $1.key }) where list.count != count {
+      throw invalid(key, "\(list)", expected: "\(count) numbers, one for each stage")
     }
   }
 }
@@ -211,5 +243,15 @@ extension Tensor {
   func extended(toMultipleOf step: Int) -> Tensor {
     let (rows, columns) = ((step - height % step) % step, (step - width % step) % step)
     return rows == 0 && columns == 0 ? self : padded([0, columns, 0, rows])
+  }
+}
+
+extension VisionTransformer: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    let names = [
+      "class_token": "cls_token", "encoder.pos_embedding": "pos_embed",
+      "conv_proj": "patch_embed.projection", "encoder.ln": "ln1",
+    ]
+    return names[child] ?? child.replacing("encoder.layers.encoder_layer_", with: "layers.")
   }
 }

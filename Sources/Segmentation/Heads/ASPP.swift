@@ -16,11 +16,27 @@ public final class ASPP: Layer {
     public var unitKernel = 1
     /// Whether a branch sees the mean of the whole map.
     public var poolsImage = true
+    /// Whether that branch is the first rather than the last.
+    public var poolsFirst = false
+    /// Whether atrous convolutions are depthwise separable (Chen et al., 2018).
+    public var isSeparable = false
+    /// The kernel of the convolution that joins the branches: 1, or 3 as in MMSegmentation.
+    public var projection = 1
     /// The share of elements that training drops from the result.
     public var dropout = 0.5
 
     /// The pyramid for an output stride of 8.
     public init() {}
+
+    /// MMSegmentation's pyramid, which is wider and joins its branches by a 3×3 convolution.
+    public static var mmsegmentation: Configuration {
+      var configuration = Configuration()
+      configuration.channels = 512
+      configuration.poolsFirst = true
+      configuration.projection = 3
+      configuration.dropout = 0
+      return configuration
+    }
 
     /// DeepLab's rule: r, 2r and 3r beside the 1×1 convolution, with `baseRate` for an output stride
     /// of 16 and inversely more or less for others (Chen et al., 2017, §4).
@@ -30,24 +46,59 @@ public final class ASPP: Layer {
     }
   }
 
+  /// The rate of each branch but the pooled one.
+  public let rates: [Int]
+  /// The branches, by place, that give nothing: what is left of a network without them.
+  public var removed: Set<Int> = []
+  /// The channels of the features that it takes.
+  public let inputs: Int
   let convs: [Layer]
   let project: ConvNorm
   private let dropout: Dropout
+  private let configuration: Configuration
 
   /// A pyramid over `input` channels.
   public init(_ input: Int, _ configuration: Configuration = .init()) {
     let channels = configuration.channels
-    let branches = configuration.rates.map { rate in
-      ConvNorm(
-        input, channels, kernel: rate == 1 ? configuration.unitKernel : 3, dilation: rate)
+    rates = configuration.rates
+    inputs = input
+    let branches = configuration.rates.map { rate -> Layer in
+      rate > 1 && configuration.isSeparable
+        ? SeparableConvNorm(input, channels, dilation: rate)
+        : ConvNorm(
+          input, channels, kernel: rate == 1 ? configuration.unitKernel : 3, dilation: rate)
     }
-    convs = branches + (configuration.poolsImage ? [ImagePooling(input, channels)] : [])
-    project = ConvNorm(convs.count * channels, channels, kernel: 1)
+    let pooling = configuration.poolsImage ? [ImagePooling(input, channels)] : []
+    convs = configuration.poolsFirst ? pooling + branches : branches + pooling
+    project = ConvNorm(convs.count * channels, channels, kernel: configuration.projection)
     dropout = Dropout(configuration.dropout)
+    self.configuration = configuration
   }
 
   public override func forward(_ x: Tensor) -> Tensor {
-    dropout(project(concatenate(convs.map { $0(x) })))
+    dropout(project(concatenate(outputs(x))))
+  }
+
+  /// The output of each branch, in their order.
+  private func outputs(_ x: Tensor) -> [Tensor] {
+    convs.enumerated().map { index, branch in
+      let y = branch(x)
+      return removed.contains(index) ? y.zerosLike() : y
+    }
+  }
+
+  /// What the branches give at their rates (N, channels, H, W), without the mean of the whole map.
+  public func sampled(_ x: Tensor) -> [Tensor] {
+    convs.filter { !($0 is ImagePooling) }.map { $0(x) }
+  }
+
+  /// The branches as a person knows them: `1x1`, `rate 12`, `image mean`.
+  public var branchNames: [String] {
+    var names = rates.map { $0 == 1 ? "1x1" : "rate \($0)" }
+    if let pooling = convs.firstIndex(where: { $0 is ImagePooling }) {
+      names.insert("image mean", at: pooling)
+    }
+    return names
   }
 }
 
@@ -70,12 +121,28 @@ final class ImagePooling: Layer {
   }
 }
 
+extension ASPP: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    guard let index = Int(child.dropFirst("convs.".count)) else { return "bottleneck" }
+    guard configuration.poolsImage else { return "aspp_modules.\(index)" }
+    let pooling = configuration.poolsFirst ? 0 : convs.count - 1
+    return index == pooling
+      ? "image_pool.1" : "aspp_modules.\(configuration.poolsFirst ? index - 1 : index)"
+  }
+}
+
+extension ImagePooling: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String { child == "1" ? "conv" : "bn" }
+}
+
 extension ASPP.Configuration {
   /// The pyramid that a configuration describes, for features of this output stride.
   ///
+  /// What is not given is as in `base`.
   /// Rates come from `rates`, all of them; from `rate`, the r of 1×1, r, 2r, 3r; or from `baseRate`,
   /// the r that an output stride of 16 would have, which is 6 by default.
-  init(_ section: Section, outputStride: Int) throws {
+  init(_ section: Section, outputStride: Int, base: Self = .init()) throws {
+    self = base
     let given = ["rates", "rate", "baseRate"].filter(section.has)
     if given.count > 1 {
       throw section.invalid(
@@ -94,6 +161,10 @@ extension ASPP.Configuration {
     unitKernel = try section.int("unitKernel", default: unitKernel, in: 1...3)
     if unitKernel == 2 { throw section.invalid("unitKernel", "2", expected: "1 or 3") }
     poolsImage = try section.bool("imagePooling", default: poolsImage)
+    poolsFirst = try section.bool("poolFirst", default: poolsFirst)
+    isSeparable = try section.bool("separable", default: isSeparable)
+    projection = try section.int("projection", default: projection, in: 1...3)
+    if projection == 2 { throw section.invalid("projection", "2", expected: "1 or 3") }
     dropout = try section.double("dropout", default: dropout, in: 0...0.99)
   }
 }

@@ -61,6 +61,16 @@ public final class DenseASPP: Layer {
       for dilation in dilations { sums.formUnion(sums.map { $0 + dilation }) }
       return sums.subtracting([0]).sorted().map { 2 * $0 + 1 }
     }
+
+    /// How many positions within the largest scale take part in an output: along an axis the sums of
+    /// 0 or ± each dilation, in both axes independently.
+    public var sampledPositions: Int {
+      var sums: Set<Int> = [0]
+      for dilation in dilations {
+        sums.formUnion(sums.flatMap { [$0 + dilation, $0 - dilation] })
+      }
+      return sums.count * sums.count
+    }
   }
 
   let levels: [DenseASPPLevel]
@@ -68,6 +78,8 @@ public final class DenseASPP: Layer {
   let classifier: Conv2d
   private let dropout: Dropout
   private let rectifies: Bool
+  /// The levels, by place, that give nothing: what is left of a network without them.
+  public var removed: Set<Int> = []
   /// What the head was made from.
   public let configuration: Configuration
 
@@ -97,7 +109,10 @@ public final class DenseASPP: Layer {
 
   /// The features and every level's output, newest first as in the authors' code.
   public func pyramid(_ x: Tensor) -> Tensor {
-    levels.reduce(rectifies ? x.relu() : x) { concatenate([$1($0), $0]) }
+    levels.enumerated().reduce(rectifies ? x.relu() : x) { map, level in
+      let y = level.element(map)
+      return concatenate([removed.contains(level.offset) ? y.zerosLike() : y, map])
+    }
   }
 }
 

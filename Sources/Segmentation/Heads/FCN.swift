@@ -8,17 +8,33 @@ import Torch
 public final class FCN: Layer {
   /// What makes one head different from another.
   public struct Configuration: Sendable, Equatable {
-    /// The number of 3×3 convolutions.
+    /// The number of convolutions.
     public var convolutions = 1
+    /// Their kernel.
+    public var kernel = 3
     /// Their channels; a quarter of the features' if nil.
     public var channels: Int?
     /// Their atrous rate: 6 with two of them is the FCN-D6 of paper 003.
     public var dilation = 1
+    /// Whether a further convolution joins their result and the features.
+    public var joinsInput = false
     /// The share of elements that training drops before the classifier.
     public var dropout = 0.1
+    /// Whether it drops whole channels.
+    public var dropsChannels = false
 
     /// torchvision's head.
     public init() {}
+
+    /// MMSegmentation's `FCNHead`.
+    public static var mmsegmentation: Configuration {
+      var configuration = Configuration()
+      configuration.convolutions = 2
+      configuration.channels = 512
+      configuration.joinsInput = true
+      configuration.dropsChannels = true
+      return configuration
+    }
 
     /// The classifier alone.
     public static func linear(dropout: Double = 0) -> Configuration {
@@ -29,33 +45,37 @@ public final class FCN: Layer {
     }
   }
 
-  private let convs: [Conv2d], norms: [BatchNorm2d]
+  private let convs: ConvStack
+  private let convCat: ConvNorm?
   private let dropout: Dropout
   private let classifier: Conv2d
+  /// What the head was made from.
+  public let configuration: Configuration
 
   /// A head from `input` channels to `classes` scores.
   public init(_ input: Int, classes: Int, _ configuration: Configuration = .init()) {
-    let width = configuration.channels ?? max(1, input / 4)
+    self.configuration = configuration
     let count = configuration.convolutions
-    convs = (0..<count).map { index in
-      Conv2d(
-        index == 0 ? input : width, width, kernel: 3, dilation: configuration.dilation, bias: false)
-    }
-    norms = (0..<count).map { _ in BatchNorm2d(width) }
-    dropout = Dropout(configuration.dropout)
-    classifier = Conv2d(count == 0 ? input : width, classes)
+    let width = count == 0 ? input : configuration.channels ?? max(1, input / 4)
+    convs = ConvStack(
+      input, Array(repeating: width, count: count), kernel: configuration.kernel,
+      dilation: configuration.dilation)
+    convCat =
+      configuration.joinsInput
+      ? ConvNorm(input + width, width, kernel: configuration.kernel) : nil
+    dropout = Dropout(configuration.dropout, ofChannels: configuration.dropsChannels)
+    classifier = Conv2d(width, classes)
   }
 
   public override var children: [(name: String, module: Module)] {
-    let units = zip(convs, norms).enumerated().flatMap { index, unit -> [(String, Module)] in
-      [("\(3 * index)", unit.0), ("\(3 * index + 1)", unit.1)]
-    }
-    return units + [("dropout", dropout), ("\(3 * convs.count + 1)", classifier)]
+    convs.children + (convCat.map { [("conv_cat", $0)] } ?? [])
+      + [("dropout", dropout), ("\(3 * convs.count + 1)", classifier)]
   }
 
   /// The scores (N, classes, H, W) of features (N, input, H, W).
   public override func forward(_ x: Tensor) -> Tensor {
-    classifier(dropout(zip(convs, norms).reduce(x) { $1.0($0, $1.1, .relu) }))
+    let y = convs(x)
+    return classifier(dropout(convCat?(concatenate([x, y])) ?? y))
   }
 }
 
@@ -63,12 +83,18 @@ extension FCN: SegmentationHead {
   /// `fcn`, and `linear` for a 1×1 convolution alone.
   static let entries = [
     "fcn": HeadEntry { input, section in
-      var configuration = Configuration()
-      configuration.convolutions = try section.int("convolutions", default: 1, in: 0...16)
-      configuration.channels = try section.optionalInt("channels", in: 1...8192)
-      configuration.dilation = try section.int("dilation", default: 1, in: 1...512)
-      configuration.dropout = try section.double("dropout", default: 0.1, in: 0...0.99)
-      return FCN(input.last, classes: input.classes, configuration)
+      let form = try section.choice("form", default: HeadForm.torchvision)
+      var head = form == .torchvision ? Configuration() : .mmsegmentation
+      head.convolutions = try section.int("convolutions", default: head.convolutions, in: 0...16)
+      head.kernel = try section.int("kernel", default: head.kernel, in: 1...31)
+      if head.kernel % 2 == 0 {
+        throw section.invalid("kernel", "\(head.kernel)", expected: "an odd number")
+      }
+      head.channels = try section.optionalInt("channels", in: 1...8192) ?? head.channels
+      head.dilation = try section.int("dilation", default: head.dilation, in: 1...512)
+      head.joinsInput = try section.bool("joinInput", default: head.joinsInput)
+      head.dropout = try section.double("dropout", default: head.dropout, in: 0...0.99)
+      return FCN(input.last, classes: input.classes, head)
     },
     "linear": HeadEntry { input, section in
       FCN(
@@ -76,4 +102,11 @@ extension FCN: SegmentationHead {
         .linear(dropout: try section.double("dropout", default: 0, in: 0...0.99)))
     },
   ]
+}
+
+extension FCN: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    guard let number = Int(child) else { return child }
+    return number > 3 * convs.count ? "conv_seg" : "convs.\(convs.mmsegmentationName(child))"
+  }
 }

@@ -68,6 +68,7 @@ extension NamingConvention {
         .init("denseaspp-2018", Convention.denseASPP2018(head.configuration.dilations)))
     }
     if model.backbone is UNet { conventions.append(.init("milesial", Convention.milesial)) }
+    conventions.append(.mmsegmentation(model))
     return conventions
   }
 

@@ -24,6 +24,14 @@ public enum Engine {
     set { Door.check(ct_set_threads(Int32(max(1, newValue))), "set_num_threads") }
   }
 
+  /// Keeps oneDNN's convolutions to an instruction set such as `AVX2`, unless the environment names
+  /// another; before the first convolution of the process.
+  ///
+  /// Processors with other instructions round the last bits otherwise.
+  public static func limitInstructions(to name: String) {
+    setenv("ONEDNN_MAX_CPU_ISA", name, 0)
+  }
+
   /// Keeps memory that tensors give back, up to 2 GB at the heap's end, instead of returning it to the
   /// system and taking it again page by page, which costs a training step a third of its time.
   ///

@@ -80,9 +80,15 @@ open class Module {
     }
   }
 
-  /// Every parameter by its dotted name, in PyTorch's order.
+  /// Every parameter by its dotted name, in PyTorch's order; one that has several goes by the first.
   public final var parameters: [(name: String, parameter: Parameter)] {
-    state.compactMap { entry in (entry.tensor as? Parameter).map { (entry.name, $0) } }
+    var seen = Set<ObjectIdentifier>()
+    return state.compactMap { entry in
+      guard let parameter = entry.tensor as? Parameter,
+        seen.insert(ObjectIdentifier(parameter)).inserted
+      else { return nil }
+      return (entry.name, parameter)
+    }
   }
 
   /// This module and all inside it by dotted name; its own name is empty.

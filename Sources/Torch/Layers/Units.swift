@@ -74,6 +74,9 @@ public final class ConvNorm: Layer {
   }
 
   public override func forward(_ x: Tensor) -> Tensor { conv(x, norm, activation) }
+
+  /// Sets the normalization's scale to 0, so that the unit gives 0 until training changes that.
+  public func zeroScale() { (norm as? BatchNorm2d)?.weight.fill(0) }
 }
 
 /// max(x, 0) as a layer.

@@ -60,7 +60,7 @@ extension Tensor {
 }
 
 /// How images are resized.
-public enum Interpolation: Sendable {
+public enum Interpolation: String, Sendable, CaseIterable {
   case nearest, bilinear, bicubic
 }
 
@@ -79,6 +79,14 @@ extension Tensor {
     case .bilinear: Operator.bilinear(self, [height, width], alignCorners)
     case .bicubic: Operator.bicubic(self, [height, width], alignCorners)
     }
+  }
+
+  /// Resized bilinearly by `factor`, to whole rows and columns at most; neighbours of the result lie
+  /// 1 / factor apart even where that leaves a rest.
+  public final func resized(by factor: Double) -> Tensor {
+    let (height, width) = (Int(Double(height) * factor), Int(Double(width) * factor))
+    return Operator.bilinear(
+      self, [Swift.max(1, height), Swift.max(1, width)], false, factor, factor)
   }
 
   /// Resized bilinearly to the rows and columns of `other`.

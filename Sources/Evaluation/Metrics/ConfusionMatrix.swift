@@ -67,6 +67,26 @@ public struct ConfusionMatrix: Sendable, Equatable {
     ignored += other.ignored
   }
 
+  /// The matrix of classes that these are parts of: class `i` becomes `map[i]`.
+  ///
+  /// Truth that becomes nil is ignored; a prediction that becomes nil is no class.
+  public func regrouped(_ map: [Int?], classes count: Int) -> ConfusionMatrix {
+    precondition(map.count == classes, "expected a group for each class")
+    var result = ConfusionMatrix(classes: count)
+    result.ignored = ignored
+    for row in 0..<classes {
+      guard let target = map[row] else {
+        result.ignored += truth(row)
+        continue
+      }
+      for column in 0...classes {
+        let group = column < classes ? map[column] ?? count : count
+        result.counts[target * (count + 1) + group] += counts[row * (classes + 1) + column]
+      }
+    }
+    return result
+  }
+
   /// The pixels of the truth that have class `index`.
   public func truth(_ index: Int) -> Int64 {
     counts[index * (classes + 1)..<(index + 1) * (classes + 1)].reduce(0, +)

@@ -12,13 +12,13 @@ public struct ClassScores: Sendable, Codable, Equatable {
   /// The pixels that are in either.
   public var union: Int64 { truth + predicted - correct }
   /// Intersection over union; nil for a class that neither truth nor prediction has.
-  public var iou: Double? { ratio(correct, union) }
+  public var iou: Double? { ratioOf(correct, union) }
   /// Dice's coefficient, which is F1; nil for a class that neither truth nor prediction has.
-  public var dice: Double? { ratio(2 * correct, truth + predicted) }
+  public var dice: Double? { ratioOf(2 * correct, truth + predicted) }
   /// The share of what was predicted as the class that is; nil if nothing was.
-  public var precision: Double? { ratio(correct, predicted) }
+  public var precision: Double? { ratioOf(correct, predicted) }
   /// The share of the class that was predicted; nil if the truth has none.
-  public var recall: Double? { ratio(correct, truth) }
+  public var recall: Double? { ratioOf(correct, truth) }
 
   private enum CodingKeys: String, CodingKey {
     case name, truth, predicted, correct, iou, dice, precision, recall
@@ -66,6 +66,8 @@ public struct Scores: Sendable, Codable, Equatable {
   public let coveredClasses: Int
   /// The mean over images of each image's own mean IoU, where it was computed.
   public let meanIoUPerImage: Double?
+  /// All scores that are averaged over images, where they were computed.
+  public let perImage: ImageMeans?
   /// The share of pixels predicted right.
   public let pixelAccuracy: Double?
   /// The mean recall of the classes that the truth has.
@@ -83,8 +85,8 @@ public struct Scores: Sendable, Codable, Equatable {
 
   /// The scores of `matrix`, whose classes are called `names`.
   ///
-  /// `perImage` are the mean IoU of single images, if they were computed.
-  public init(_ matrix: ConfusionMatrix, names: [String], perImage: RunningMean? = nil) {
+  /// `perImage` are the means over single images, if they were computed.
+  public init(_ matrix: ConfusionMatrix, names: [String], perImage: ImageMeans? = nil) {
     precondition(names.count == matrix.classes, "expected a name for each class")
     let classes = names.enumerated().map { index, name in
       ClassScores(
@@ -94,18 +96,19 @@ public struct Scores: Sendable, Codable, Equatable {
     self.classes = classes
     let total = matrix.total
     let ious = classes.compactMap(\.iou)
-    meanIoU = mean(ious)
+    meanIoU = meanOf(ious)
     coveredClasses = ious.count
-    meanIoUPerImage = perImage?.mean
-    pixelAccuracy = ratio(matrix.correct, total)
-    meanAccuracy = mean(classes.compactMap(\.recall))
+    meanIoUPerImage = perImage?.meanIoU.mean
+    self.perImage = perImage
+    pixelAccuracy = ratioOf(matrix.correct, total)
+    meanAccuracy = meanOf(classes.compactMap(\.recall))
     frequencyWeightedIoU =
       total == 0
       ? nil : classes.reduce(0.0) { $0 + Double($1.truth) / Double(total) * ($1.iou ?? 0) }
-    meanDice = mean(classes.compactMap(\.dice))
+    meanDice = meanOf(classes.compactMap(\.dice))
     let missed = total - matrix.correct
     let claimed = classes.reduce(Int64(0)) { $0 + $1.predicted } - matrix.correct
-    jaccardMicro = ratio(matrix.correct, matrix.correct + missed + claimed)
+    jaccardMicro = ratioOf(matrix.correct, matrix.correct + missed + claimed)
     jaccardMacro = meanIoU
     jaccardWeighted = frequencyWeightedIoU
   }
@@ -135,10 +138,12 @@ public struct RunningMean: Sendable, Codable, Equatable {
   public var mean: Double? { count == 0 ? nil : sum / Double(count) }
 }
 
-private func ratio(_ part: Int64, _ whole: Int64) -> Double? {
+/// A share, or nil of nothing.
+func ratioOf(_ part: Int64, _ whole: Int64) -> Double? {
   whole == 0 ? nil : Double(part) / Double(whole)
 }
 
-private func mean(_ values: [Double]) -> Double? {
+/// The mean, or nil of nothing.
+func meanOf(_ values: [Double]) -> Double? {
   values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
 }

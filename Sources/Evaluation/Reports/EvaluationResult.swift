@@ -61,17 +61,21 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
   public var scores: Scores
   /// The confusion matrix by rows, of which each ends with the predictions that are no class.
   public var confusion: [[Int64]]
+  /// The boundary IoU of each class, where it was computed.
+  public var boundary: BoundaryScores?
+  /// The categories and instances of Cityscapes, where they were scored.
+  public var cityscapes: CityscapesScores?
 
   private enum CodingKeys: String, CodingKey {
     case dataset, model, images, pixels, ignoredPixels, seconds
     case scoring = "protocol"
-    case scores, confusion
+    case scores, confusion, boundary, cityscapes
   }
 
   /// The result of counting `matrix`.
   public init(
     dataset: String, model: String, images: Int, seconds: Double, scoring: ScoringProtocol,
-    matrix: ConfusionMatrix, names: [String], perImage: RunningMean? = nil
+    matrix: ConfusionMatrix, names: [String], perImage: ImageMeans? = nil
   ) {
     self.dataset = dataset
     self.model = model
@@ -84,6 +88,23 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
     confusion = (0..<matrix.classes).map { row in
       (0...matrix.classes).map { matrix[row, $0] }
     }
+  }
+}
+
+/// The boundary IoU of classes and their mean.
+public struct BoundaryScores: Sendable, Codable, Equatable {
+  /// The share of the diagonal that strips are wide.
+  public let ratio: Double
+  /// The score of each class; nil for one without a strip.
+  public let classes: [Double?]
+  /// The mean over the classes that have one.
+  public let mean: Double?
+
+  /// The scores of these counts.
+  public init(_ counts: BoundaryCounts) {
+    ratio = counts.ratio
+    classes = counts.iou
+    mean = counts.mean
   }
 }
 
@@ -134,7 +155,7 @@ extension EvaluationResult {
     }
   }
 
-  private var summaryRows: [[String]] {
+  var summaryRows: [[String]] {
     let all = scores.classes.count
     let covered =
       scores.coveredClasses == all ? "\(all) classes" : "\(scores.coveredClasses) of \(all) classes"
@@ -142,16 +163,46 @@ extension EvaluationResult {
     if let perImage = scores.meanIoUPerImage {
       rows.append(["mean IoU per image", percent(perImage), "each image's own, then averaged"])
     }
-    return rows + [
+    rows += [
       ["pixel accuracy", percent(scores.pixelAccuracy), "also accuracy"],
       ["mean accuracy", percent(scores.meanAccuracy), "recall averaged over classes"],
       ["frequency-weighted IoU", percent(scores.frequencyWeightedIoU), "also Jaccard weighted"],
       ["mean Dice", percent(scores.meanDice), "also macro F1"],
       ["Jaccard micro", percent(scores.jaccardMicro), "all pixels taken together"],
     ]
+    if let means = scores.perImage {
+      rows += [
+        ["pixel accuracy per image", percent(means.pixelAccuracy.mean), "averaged over images"],
+        ["Jaccard micro per image", percent(means.jaccardMicro.mean), "averaged over images"],
+        [
+          "Jaccard weighted per image", percent(means.jaccardWeighted.mean), "averaged over images",
+        ],
+      ]
+    }
+    if let boundary {
+      rows.append([
+        "boundary IoU", percent(boundary.mean),
+        "strips of \(number(boundary.ratio * 100)) % of the diagonal",
+      ])
+    }
+    if let cityscapes {
+      rows.append([
+        "category IoU", percent(cityscapes.meanCategoryIoU),
+        "\(cityscapes.categories.count) categories of Cityscapes",
+      ])
+      if !cityscapes.instanceClasses.isEmpty {
+        rows += [
+          ["iIoU", percent(cityscapes.meanInstanceIoU), "weighted by instances"],
+          [
+            "category iIoU", percent(cityscapes.meanCategoryInstanceIoU), "weighted by instances",
+          ],
+        ]
+      }
+    }
+    return rows
   }
 
-  private var warning: String? {
+  var warning: String? {
     let absent = scores.absentFromTruth
     return absent.isEmpty ? nil : "Never in the truth: \(absent.joined(separator: ", "))."
   }

@@ -20,6 +20,9 @@ public final class Ahead<Value: Sendable> {
 
   deinit { line.stop() }
 
+  /// Ends the thread and waits until it has.
+  func finish() { line.finish() }
+
   /// The next value, or what making it threw; nil after the last.
   public func next() -> Result<Value, any Error>? { line.next() }
 
@@ -30,6 +33,7 @@ public final class Ahead<Value: Sendable> {
     private var ready: [Result<Value, any Error>] = []
     private var taken = 0
     private var isStopped = false
+    private var isDone = false
 
     init(count: Int, depth: Int) {
       self.count = count
@@ -37,6 +41,12 @@ public final class Ahead<Value: Sendable> {
     }
 
     func work(_ make: @Sendable (Int) throws -> Value) {
+      defer {
+        condition.withLock {
+          isDone = true
+          condition.broadcast()
+        }
+      }
       for index in 0..<count {
         let goesOn = condition.withLock {
           while ready.count >= depth && !isStopped { condition.wait() }
@@ -59,6 +69,11 @@ public final class Ahead<Value: Sendable> {
         defer { condition.broadcast() }
         return ready.removeFirst()
       }
+    }
+
+    func finish() {
+      stop()
+      condition.withLock { while !isDone { condition.wait() } }
     }
 
     func stop() {

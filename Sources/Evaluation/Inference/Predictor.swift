@@ -1,4 +1,5 @@
 import Datasets
+import Foundation
 import Imaging
 import Segmentation
 import Torch
@@ -30,6 +31,8 @@ public final class Predictor {
   public let memoryBudget: Int
   /// What happens to images that need more.
   public let oversize: Oversize
+  /// How images go through the network.
+  public let mode: InferenceMode
   /// Sides are extended to multiples of this.
   public let stride: Int
 
@@ -39,7 +42,7 @@ public final class Predictor {
   public init(
     _ model: SegmentationModel, normalization: Normalization = .imageNet, device: Device = .cpu,
     precision: DType? = nil, memoryBudget: Int = MemoryBudget.standard,
-    oversize: Oversize = .refuse
+    oversize: Oversize = .refuse, mode: InferenceMode = InferenceMode()
   ) {
     self.model = model
     self.normalization = normalization
@@ -47,6 +50,7 @@ public final class Predictor {
     self.precision = precision
     self.memoryBudget = memoryBudget
     self.oversize = oversize
+    self.mode = mode
     stride = max(model.backbone.strides.max() ?? 1, model.backbone.minimumSide)
   }
 
@@ -61,13 +65,99 @@ public final class Predictor {
       throw PredictionError.notRGB(file: file, channels: image.channels)
     }
     let size = size ?? image.size
-    guard needsTiles(image.size, scoredAt: size) else {
+    guard mode.isPlain else { return try averaged(image, size: size, file: file) }
+    guard needsTiles(image.size) else {
       return try attempt { evaluating { mask(scores(of: image), image.size, size) } }
     }
     guard oversize == .tile, size == image.size, let side = tileSide else {
       throw tooLarge(image.size, file: file)
     }
     return try attempt { evaluating { tiled(image, side: side) } }
+  }
+
+  /// The class of each pixel by the mean over windows, scales and mirror images.
+  private func averaged(_ image: Image, size: Size, file: String) throws -> ClassMask {
+    try mode.check()
+    return try attempt {
+      try evaluating {
+        var parts: [PlacedScores] = []
+        for scale in mode.scales {
+          func scaled(_ length: Int) -> Int {
+            max(1, Int((Double(length) * scale).rounded()))
+          }
+          let view = image.resized(
+            to: Size(width: scaled(image.width), height: scaled(image.height)))
+          let window = try window(for: view.size, file: file)
+          parts += placed(view, size, window, isMirrored: false)
+          if mode.flip { parts += placed(view.mirrored, size, window, isMirrored: true) }
+        }
+        return complete(
+          ScoreFusion.classes(
+            parts, width: size.width, height: size.height, averaging: mode.averaging), size)
+      }
+    }
+  }
+
+  /// The window that an image is seen by: the mode's, or one that fits the memory budget.
+  private func window(for size: Size, file: String) throws -> InferenceMode.Window {
+    var window = mode.window ?? .init(size)
+    window.size = Size(
+      width: min(window.size.width, size.width), height: min(window.size.height, size.height))
+    guard needsTiles(window.size) else { return window }
+    guard oversize == .tile, let side = tileSide else { throw tooLarge(window.size, file: file) }
+    window.size = Size(
+      width: min(window.size.width, side), height: min(window.size.height, side))
+    return window
+  }
+
+  /// The scores of all windows of an image, placed in a result of `target` pixels.
+  private func placed(
+    _ image: Image, _ target: Size, _ window: InferenceMode.Window, isMirrored: Bool
+  ) -> [PlacedScores] {
+    let tops = InferenceMode.starts(
+      image.height, side: window.size.height, overlap: window.overlap)
+    let lefts = InferenceMode.starts(image.width, side: window.size.width, overlap: window.overlap)
+    var found: [[Tensor]] = []
+    for top in tops {
+      found.append(
+        lefts.map { left in
+          let part =
+            window.size == image.size
+            ? image : image.cropped(x: left, y: top, size: window.size)
+          return scores(of: part)
+        })
+    }
+    guard let first = found.first?.first else { return [] }
+    let padded = padded(window.size)
+    func axis(
+      _ cells: Int, _ extent: Int, _ origin: Int, _ length: Int, _ image: Int, _ target: Int,
+      _ isMirrored: Bool
+    ) -> GridAxis {
+      var axis = GridAxis(
+        cells: cells, extent: extent, origin: origin, length: length, image: image, target: target,
+        alignCorners: model.alignCorners, isMirrored: isMirrored)
+      if window.weights == .gaussian {
+        let centre = Double(axis.weight.count - 1) / 2
+        let deviation = max(Double(axis.weight.count) / 8, 0.5)
+        for i in axis.weight.indices {
+          let distance = (Double(i) - centre) / deviation
+          axis.weight[i] = max(
+            Float.leastNormalMagnitude * 1e8, Float(exp(-distance * distance / 2)))
+        }
+      }
+      return axis
+    }
+    var rows = tops.map {
+      axis(first.height, padded.height, $0, window.size.height, image.height, target.height, false)
+    }
+    var columns = lefts.map {
+      axis(first.width, padded.width, $0, window.size.width, image.width, target.width, isMirrored)
+    }
+    GridAxis.normalize(&rows, target.height)
+    GridAxis.normalize(&columns, target.width)
+    return zip(rows, found).flatMap { rows, line in
+      zip(columns, line).map { PlacedScores($1, rows: rows, columns: $0) }
+    }
   }
 
   /// Refuses an image by its size, before it is decoded.
@@ -77,7 +167,7 @@ public final class Predictor {
   public func check(_ size: Size, file: String) throws {
     let pixels = size.width.multipliedReportingOverflow(by: size.height)
     let tooMany = pixels.overflow || pixels.partialValue > memoryBudget / 8
-    if tooMany || needsTiles(size, scoredAt: size) && (oversize == .refuse || tileSide == nil) {
+    if tooMany || needsTiles(size) && (oversize == .refuse || tileSide == nil) {
       throw tooLarge(size, file: file)
     }
   }
@@ -137,43 +227,16 @@ public final class Predictor {
   /// The best class of every pixel, of scores that cover an image and what it was extended by.
   private func mask(_ scores: Tensor, _ image: Size, _ size: Size) -> ClassMask {
     let padded = padded(image)
-    guard size == image else {
-      let whole = scores.resized(
-        height: padded.height, width: padded.width, alignCorners: model.alignCorners)
-      let own = whole.sliced(2, 0, image.height).sliced(3, 0, image.width)
-      return read(
-        own.resized(height: size.height, width: size.width, alignCorners: model.alignCorners))
+    func axis(_ cells: Int, _ extent: Int, _ image: Int, _ target: Int) -> GridAxis {
+      GridAxis(
+        cells: cells, extent: extent, origin: 0, length: image, image: image, target: target,
+        alignCorners: model.alignCorners)
     }
-    let factor = padded.height / max(scores.height, 1)
-    guard !model.alignCorners, scores.height * factor == padded.height,
-      scores.width * factor == padded.width, factor & (factor - 1) == 0, factor > 1
-    else {
-      let whole = scores.resized(
-        height: padded.height, width: padded.width, alignCorners: model.alignCorners)
-      return read(whole.sliced(2, 0, image.height).sliced(3, 0, image.width))
-    }
-    // In bands, so that the scores never exist at full size. A row at full size depends on its
-    // neighbours in the coarse map only, and factors that are powers of two give the same weights.
-    var classes: [UInt8] = []
-    classes.reserveCapacity(size.width * size.height)
-    let rows = max(1, 64 / factor)
-    for start in Swift.stride(from: 0, to: scores.height, by: rows)
-    where start * factor < size.height {
-      let end = min(start + rows, scores.height)
-      let (from, to) = (max(start - 1, 0), min(end + 1, scores.height))
-      let band = scores.sliced(2, from, to).resized(
-        height: (to - from) * factor, width: padded.width)
-      let top = (start - from) * factor
-      let bottom = top + min((end - start) * factor, size.height - start * factor)
-      classes += read(band.sliced(2, top, bottom).sliced(3, 0, size.width)).classes
-    }
-    return complete(classes, size)
-  }
-
-  private func read(_ scores: Tensor) -> ClassMask {
-    complete(
-      scores.argmax(1).to(.uint8).values(UInt8.self),
-      Size(width: scores.width, height: scores.height))
+    let part = PlacedScores(
+      scores, rows: axis(scores.height, padded.height, image.height, size.height),
+      columns: axis(scores.width, padded.width, image.width, size.width))
+    return complete(
+      ScoreFusion.classes([part], width: size.width, height: size.height, averaging: nil), size)
   }
 
   /// The mask; of nothing if an operator failed, which ``attempt(_:)`` reports.
@@ -192,11 +255,7 @@ public final class Predictor {
 
   // MARK: Memory
 
-  private func needsTiles(_ size: Size, scoredAt scored: Size) -> Bool {
-    let extra = scored == size ? 0 : scored.width * scored.height * model.classes * 4
-    return memoryNeed(size).addingReportingOverflow(extra).overflow
-      || memoryNeed(size) + extra > memoryBudget
-  }
+  private func needsTiles(_ size: Size) -> Bool { memoryNeed(size) > memoryBudget }
 
   private func tooLarge(_ size: Size, file: String) -> PredictionError {
     .tooLarge(file: file, size: size, need: memoryNeed(size), budget: memoryBudget)
@@ -232,7 +291,7 @@ public final class Predictor {
         let (x0, y0) = (max(left - margin, 0), max(top - margin, 0))
         let x1 = min(left + core + margin, image.width)
         let y1 = min(top + core + margin, image.height)
-        let part = crop(image, x0..<x1, y0..<y1)
+        let part = image.cropped(x: x0, y: y0, size: Size(width: x1 - x0, height: y1 - y0))
         let mask = mask(scores(of: part), part.size, part.size)
         for y in top..<min(top + core, image.height) {
           for x in left..<min(left + core, image.width) {
@@ -242,16 +301,6 @@ public final class Predictor {
       }
     }
     return result
-  }
-
-  private func crop(_ image: Image, _ columns: Range<Int>, _ rows: Range<Int>) -> Image {
-    var pixels: [UInt8] = []
-    pixels.reserveCapacity(columns.count * rows.count * 3)
-    for y in rows {
-      let start = (y * image.width + columns.lowerBound) * 3
-      pixels += image.pixels[start..<start + columns.count * 3]
-    }
-    return Image(width: columns.count, height: rows.count, pixels: pixels)
   }
 }
 

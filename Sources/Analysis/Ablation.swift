@@ -1,0 +1,193 @@
+import Datasets
+import Evaluation
+import Foundation
+import Imaging
+import Segmentation
+import Torch
+
+/// A head of which parts can be taken away without training again.
+public protocol AblatableModule: Module {
+  /// The parts that give nothing, by place.
+  var removed: Set<Int> { get set }
+  /// What the parts are called, in order; the last ones are the top.
+  var partNames: [String] { get }
+  /// Whether parts build on those before, so that they are removed from the top.
+  var isCascade: Bool { get }
+}
+
+extension DenseASPP: AblatableModule {
+  /// The levels by their dilations.
+  public var partNames: [String] { configuration.dilations.map { "dilation \($0)" } }
+  /// Each level sees those before it.
+  public var isCascade: Bool { true }
+}
+
+extension ASPP: AblatableModule {
+  /// The branches.
+  public var partNames: [String] { branchNames }
+  /// Branches stand side by side.
+  public var isCascade: Bool { false }
+}
+
+/// Why nothing can be taken away.
+public struct AblationError: Error, CustomStringConvertible {
+  /// The head's type.
+  let head: String
+  /// The message for a person.
+  public var description: String {
+    "the head \(head) has no levels or branches to remove; expected DenseASPP or ASPP"
+  }
+}
+
+/// What parts of a head are worth: the network is scored without them, not trained again (paper 000,
+/// Figure 4).
+public struct Ablation: JSONReport {
+  /// The network without some parts.
+  public struct Step: Sendable, Encodable {
+    /// What was removed.
+    public let removed: [String]
+    /// The scores.
+    public let meanIoU: Double?, pixelAccuracy: Double?
+    /// The IoU of each class.
+    public let iou: [Double?]
+    /// The pixels found by class and size of object.
+    public let sizes: SizeScores
+
+    /// What was removed, in words.
+    public var name: String {
+      removed.isEmpty ? "whole" : "without \(removed.joined(separator: ", "))"
+    }
+  }
+
+  /// The data set and how many images of it were scored.
+  public let dataset: String, images: Int
+  /// The names of the classes.
+  public let classes: [String]
+  /// The steps, of which the first is the whole network.
+  public private(set) var steps: [Step] = []
+  /// For some images the photograph, the truth and the prediction of each step.
+  private var panels: [(name: String, parts: [(caption: String, image: Image)])] = []
+  private let labelMap: LabelMap
+
+  private enum CodingKeys: String, CodingKey { case dataset, images, classes, steps }
+
+  /// Scores `predictor`'s network without parts: without the top 1, 2, … levels of a cascade, or
+  /// without each branch of a pyramid; the network is whole again afterwards.
+  ///
+  /// - Parameters:
+  ///   - singly: Whether levels of a cascade are removed one at a time, too.
+  ///   - pictures: For how many of the first images pictures are kept.
+  /// - Throws: ``AblationError``, what reading an image throws, and `PredictionError`.
+  public init(
+    _ predictor: Predictor, on dataset: any Dataset, singly: Bool = false, pictures: Int = 2,
+    progress: (_ step: Int, _ steps: Int) -> Void = { _, _ in }
+  ) throws {
+    let model = predictor.model
+    guard let head = model.modules.lazy.compactMap({ $0.module as? any AblatableModule }).first
+    else { throw AblationError(head: "\(type(of: model.classifier))") }
+    let names = head.partNames
+    var plans: [Set<Int>] = [[]]
+    if head.isCascade {
+      plans += (1...names.count).map { Set((names.count - $0)..<names.count) }
+    }
+    if singly || !head.isCascade {
+      // The top alone is the first of a cascade's steps already.
+      plans += (0..<names.count - (head.isCascade ? 1 : 0)).map { [$0] }
+    }
+    self.dataset = dataset.name
+    images = dataset.count
+    labelMap = dataset.labelMap
+    classes = labelMap.classes.map(\.name)
+    let before = head.removed
+    defer { head.removed = before }
+    for (number, plan) in plans.enumerated() {
+      head.removed = before.union(plan)
+      let removed = plan.sorted().map { names[$0] }
+      var sizes = SizeScores(classes: labelMap.count)
+      let caption = removed.isEmpty ? "whole" : "- " + removed.joined(separator: ", ")
+      let result = try Evaluator(predictor).evaluate(dataset) { sample, prediction, done in
+        sizes.add(truth: sample.mask, prediction: prediction)
+        if done <= pictures { keep(sample, prediction, done, caption) }
+      }
+      steps.append(
+        Step(
+          removed: removed, meanIoU: result.scores.meanIoU,
+          pixelAccuracy: result.scores.pixelAccuracy, iou: result.scores.classes.map(\.iou),
+          sizes: sizes))
+      progress(number + 1, plans.count)
+    }
+  }
+
+  private mutating func keep(
+    _ sample: Sample, _ prediction: ClassMask, _ done: Int, _ caption: String
+  ) {
+    func picture(_ mask: ClassMask) -> Image {
+      Image(classes: mask.classes, size: mask.size, palette: labelMap.colors)
+    }
+    if panels.count < done {
+      panels.append(
+        (sample.name, [("image", sample.image), ("truth", picture(sample.mask))]))
+    }
+    panels[done - 1].parts.append((caption, picture(prediction)))
+  }
+
+  /// The scores as text.
+  public var text: String {
+    func percent(_ value: Double?) -> String { value.map { fixed($0 * 100, 1) } ?? "n/a" }
+    var lines = ["\(images) images of \(dataset); shares in per cent", ""]
+    lines += TextTable.lines(
+      ["network", "mean IoU", "accuracy"] + ObjectSize.allCases.map(\.name),
+      steps.map { step in
+        [step.name, percent(step.meanIoU), percent(step.pixelAccuracy)]
+          + ObjectSize.allCases.map { percent(step.sizes.recall($0)) }
+      })
+    lines += [
+      "", "small, medium, large: pixels found of objects (connected parts) below 32² pixels, below",
+      "96² and above. IoU by class:", "",
+    ]
+    lines += TextTable.lines(
+      ["class"] + steps.indices.map { $0 == 0 ? "whole" : "(\($0))" },
+      classes.enumerated().map { index, name in
+        [name] + steps.map { percent($0.iou[index]) }
+      })
+    lines += steps.enumerated().dropFirst().map { "(\($0)) \($1.name)" }
+    return lines.joined(separator: "\n")
+  }
+
+  /// The scores over the number of removed levels, for cascades.
+  public var chart: LineChart {
+    var chart = LineChart()
+    chart.title = "Without the top levels, \(dataset)"
+    chart.xLabel = "levels removed"
+    chart.yLabel = "per cent"
+    let fromTop = steps.enumerated().prefix { $0.element.removed.count == $0.offset }.map(\.element)
+    func curve(_ value: (Step) -> Double?) -> [LineChart.Point] {
+      fromTop.compactMap { step in
+        value(step).map { .init(Double(step.removed.count), $0 * 100) }
+      }
+    }
+    chart.curves = [("mean IoU", curve(\.meanIoU))]
+    for size in ObjectSize.allCases {
+      chart.curves.append(("\(size.name) objects found", curve { $0.sizes.recall(size) }))
+    }
+    return chart
+  }
+
+  /// Writes a panel for each kept image, the chart and the numbers as JSON into a folder.
+  ///
+  /// - Throws: `ImageError`, `WriteError`.
+  /// - Returns: The files.
+  public func write(to folder: String) throws -> [String] {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let legend = labelMap.classes.map { LegendEntry($0.name, $0.color) }
+    var files = ["\(folder)/ablation.json", "\(folder)/ablation.png"]
+    try writeAtomically(Array(json()), to: files[0])
+    try chart.image().write(to: files[1])
+    for panel in panels {
+      let file = "\(folder)/\((panel.name as NSString).lastPathComponent)_ablation.png"
+      try Image.panel(panel.parts, columns: 4, legend: legend).write(to: file)
+      files.append(file)
+    }
+    return files
+  }
+}

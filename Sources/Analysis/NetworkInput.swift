@@ -1,0 +1,78 @@
+import Datasets
+import Evaluation
+import Imaging
+import Torch
+
+extension Tensor {
+  /// An RGB picture as a network takes it: (1, 3, H, W), normalised.
+  static func input(_ image: Image, _ normalization: Normalization, on device: Device) -> Tensor {
+    func row(_ values: [Double]) -> Tensor { Tensor(values.map(Float.init), [1, 1, 1, 3]) }
+    let image = image.rgb
+    let levels = image.pixels.withUnsafeBytes {
+      Tensor(bytes: $0, [1, image.height, image.width, 3], .uint8)
+    }
+    let x = (levels.to(.float32) * (1.0 / 255) - row(normalization.mean))
+    return (x / row(normalization.deviation)).permuted(0, 3, 1, 2).to(device)
+  }
+}
+
+extension Image {
+  /// The middle of the picture at exactly this size; a picture that is too small is enlarged first.
+  func middle(_ target: Size) -> Image {
+    let scale = max(
+      1, Double(target.width) / Double(width), Double(target.height) / Double(height))
+    let whole =
+      scale > 1
+      ? resized(
+        to: Size(
+          width: max(target.width, Int((Double(width) * scale).rounded())),
+          height: max(target.height, Int((Double(height) * scale).rounded())))) : self
+    return whole.cropped(
+      x: (whole.width - target.width) / 2, y: (whole.height - target.height) / 2, size: target)
+  }
+}
+
+/// The images that an analysis looks at.
+public struct ImageSource {
+  /// What messages call them.
+  public let name: String
+  /// How many there are.
+  public let count: Int
+  private let make: (_ index: Int, _ size: Size) throws -> Tensor
+
+  /// Images of a data set, from its middle parts of the size asked for.
+  public init(
+    _ dataset: any Dataset, normalization: Normalization, device: Device = .cpu
+  ) {
+    name = "\(dataset.count) images of \(dataset.name)"
+    count = dataset.count
+    make = { index, size in
+      .input(try dataset.load(index).image.middle(size), normalization, on: device)
+    }
+  }
+
+  /// Image files.
+  public init(_ files: [String], normalization: Normalization, device: Device = .cpu) {
+    name = "\(files.count) image\(files.count == 1 ? "" : "s")"
+    count = files.count
+    make = { index, size in
+      .input(try Image(contentsOf: files[index]).rgb.middle(size), normalization, on: device)
+    }
+  }
+
+  /// Normal noise, drawn from libtorch's random numbers.
+  public init(noise count: Int, channels: Int = 3, device: Device = .cpu) {
+    name = "\(count) images of noise"
+    self.count = count
+    make = { _, size in
+      let x = Tensor(filledWith: 0, [1, channels, size.height, size.width])
+      x.drawNormal()
+      return x.to(device)
+    }
+  }
+
+  /// The image at a place as the network takes it, (1, C, H, W) of exactly `size`.
+  ///
+  /// - Throws: What reading it throws.
+  public func input(_ index: Int, size: Size) throws -> Tensor { try make(index, size) }
+}

@@ -1,0 +1,233 @@
+import Datasets
+import Foundation
+import Imaging
+
+/// Several results on the same images under one protocol, side by side.
+public struct Comparison: Sendable {
+  /// One of the results.
+  struct Entry: Sendable {
+    let name: String
+    let folder: String
+    let result: EvaluationResult
+    let images: [ImageCounts]
+  }
+
+  let entries: [Entry]
+  /// For each result but the first the differences from the first.
+  public let differences: [[PairedDifference]]
+  /// What the protocols do not have in common.
+  public let notes: [String]
+  private let map: LabelMap
+
+  /// Reads the folders that ``ResultFolder`` wrote.
+  ///
+  /// - Parameters:
+  ///   - folders: At least two.
+  ///   - names: What they are called; their folders' names if nothing is said.
+  ///   - repeats: How often images are drawn anew for the intervals.
+  /// - Throws: ``ScoringError`` if one cannot be read or they cannot be compared.
+  public init(_ folders: [String], names: [String]? = nil, repeats: Int = 2000, seed: UInt64 = 0)
+    throws
+  {
+    guard folders.count > 1 else {
+      throw ScoringError.setting(
+        name: "the number of results", value: "\(folders.count)", expected: "two or more")
+    }
+    var entries: [Entry] = []
+    for (index, folder) in folders.enumerated() {
+      let name =
+        names.flatMap { $0.indices.contains(index) ? $0[index] : nil }
+        ?? URL(fileURLWithPath: folder).lastPathComponent
+      entries.append(
+        Entry(
+          name: name, folder: folder, result: try Self.read(folder, "evaluation.json"),
+          images: try Self.read(folder, "images.json")))
+    }
+    map = try (Self.read(folders[0], "classes.json") as ClassTable).map()
+    let first = entries[0]
+    var notes: [String] = []
+    let classes = first.result.scores.classes.count
+    for other in entries {
+      func refuse(_ what: String) -> ScoringError {
+        .incomparable(first: first.folder, second: other.folder, what: what)
+      }
+      guard first.result.scores.classes.map(\.name) == other.result.scores.classes.map(\.name)
+      else { throw refuse("their classes differ") }
+      guard !first.images.isEmpty, first.images.map(\.name) == other.images.map(\.name) else {
+        throw refuse("they are not of the same images")
+      }
+      for image in first.images + other.images
+      where [image.truth, image.predicted, image.correct].contains(where: { $0.count != classes }) {
+        throw refuse("images.json does not have \(classes) classes for \(image.name)")
+      }
+      guard first.images.map(\.truth) == other.images.map(\.truth) else {
+        throw refuse("their truth differs, by another size of labels or other ignored pixels")
+      }
+      let (a, b) = (first.result.scoring, other.result.scoring)
+      guard a.scoredAt == b.scoredAt, a.ignored == b.ignored else {
+        throw refuse("one protocol is \(a.summary), the other \(b.summary)")
+      }
+      if a != b { notes.append("\(other.name) was computed otherwise: \(b.summary)") }
+    }
+    self.entries = entries
+    self.notes = notes
+    differences = entries.dropFirst().map {
+      Bootstrap.differences(
+        first.images, $0.images, names: first.result.scores.classes.map(\.name), repeats: repeats,
+        seed: seed)
+    }
+  }
+
+  private static func read<Value: Decodable>(_ folder: String, _ name: String) throws -> Value {
+    let file = "\(folder)/\(name)"
+    guard let data = FileManager.default.contents(atPath: file) else {
+      throw ScoringError.unreadable(
+        file: file, reason: "it is not there; expected a folder that evaluate --output wrote")
+    }
+    do {
+      return try JSONDecoder().decode(Value.self, from: data)
+    } catch {
+      throw ScoringError.unreadable(file: file, reason: "it is not what evaluate writes")
+    }
+  }
+
+  // MARK: Tables
+
+  /// Paper 001's first table: the IoU of classes.
+  var classTable: [[String]] {
+    let classes = entries[0].result.scores.classes
+    var rows = [["IoU %"] + entries.map(\.name)]
+    for (index, entry) in classes.enumerated() {
+      rows.append([entry.name] + entries.map { percent($0.result.scores.classes[index].iou) })
+    }
+    rows.append(["mean"] + entries.map { percent($0.result.scores.meanIoU) })
+    return rows
+  }
+
+  /// Paper 001's second table: accuracy and Jaccard indices, of the data set and per image.
+  var summaryTable: [[String]] {
+    func row(_ title: String, _ score: (Scores) -> Double?) -> [String] {
+      [title] + entries.map { percent(score($0.result.scores)) }
+    }
+    return [
+      ["score %"] + entries.map(\.name), row("pixel accuracy", \.pixelAccuracy),
+      row("Jaccard micro", \.jaccardMicro), row("Jaccard macro", \.jaccardMacro),
+      row("Jaccard weighted", \.jaccardWeighted),
+      row("Jaccard macro per image", { $0.perImage?.meanIoU.mean }),
+      row("Jaccard micro per image", { $0.perImage?.jaccardMicro.mean }),
+      row("Jaccard weighted per image", { $0.perImage?.jaccardWeighted.mean }),
+    ]
+  }
+
+  /// The differences of one result from the first, in percentage points.
+  func differenceTable(_ index: Int) -> [[String]] {
+    [["points", "difference", "from", "to", ""]]
+      + differences[index].map {
+        [
+          $0.score, percent($0.difference), percent($0.low), percent($0.high),
+          $0.isClear ? "clear" : "",
+        ]
+      }
+  }
+
+  /// All tables for a terminal.
+  public var text: String {
+    let first = entries[0]
+    var lines = ["\(first.result.dataset): \(first.images.count) images", ""]
+    lines += aligned(classTable, numeric: 1) + [""] + aligned(summaryTable, numeric: 1)
+    for (index, entry) in entries.dropFirst().enumerated() {
+      lines += [
+        "", "\(entry.name) minus \(first.name), 95 % intervals of a bootstrap over images:",
+      ]
+      lines += aligned(differenceTable(index), numeric: 1)
+    }
+    return (lines + ["", first.result.scoring.summary] + notes).joined(separator: "\n")
+  }
+
+  /// All tables as Markdown.
+  public var markdown: String {
+    func table(_ rows: [[String]]) -> [String] {
+      var lines = rows.map { "| " + $0.joined(separator: " | ") + " |" }
+      let columns = rows.first?.count ?? 1
+      lines.insert("|---|" + String(repeating: "---:|", count: columns - 1), at: 1)
+      return lines
+    }
+    let first = entries[0]
+    var lines = ["# \(first.result.dataset): \(first.images.count) images", ""]
+    lines += table(classTable) + [""] + table(summaryTable)
+    for (index, entry) in entries.dropFirst().enumerated() {
+      lines += ["", "## \(entry.name) minus \(first.name)", ""]
+      lines += ["95 % intervals of a bootstrap over images.", ""] + table(differenceTable(index))
+    }
+    return (lines + ["", "Protocol: \(first.result.scoring.summary)."] + notes)
+      .joined(separator: "\n") + "\n"
+  }
+
+  private struct Record: Encodable {
+    let names: [String]
+    let results: [EvaluationResult]
+    let differences: [[PairedDifference]]
+    let notes: [String]
+  }
+
+  /// Writes the tables as text, Markdown and JSON, and a picture of the images that differ most.
+  ///
+  /// - Throws: ``ScoringError``, `ImageError`.
+  public func write(to folder: String) throws {
+    let folder = try ResultFolder(folder).path
+    let record = Record(
+      names: entries.map(\.name), results: entries.map(\.result), differences: differences,
+      notes: notes)
+    for (name, text) in [
+      ("comparison.txt", text + "\n"), ("comparison.md", markdown),
+      ("comparison.json", try jsonText(record) + "\n"),
+    ] { try writeAtomically(Array(text.utf8), to: "\(folder)/\(name)") }
+    if let picture = try picture() {
+      try picture.write(to: "\(folder)/comparison.jpg", quality: 88)
+    }
+  }
+
+  /// Rows of image, truth and predictions: where the last gains most over the first, and where it
+  /// loses most. Nil without images whose predictions were kept.
+  func picture(rows: Int = 6) throws -> Image? {
+    let (first, last) = (entries[0], entries[entries.count - 1])
+    let order = first.images.indices.sorted {
+      let a = (last.images[$0].meanIoU ?? 0) - (first.images[$0].meanIoU ?? 0)
+      let b = (last.images[$1].meanIoU ?? 0) - (first.images[$1].meanIoU ?? 0)
+      return (a, $0) < (b, $1)
+    }
+    let colors = map.colors
+    var chosen: [Int] = []
+    for index in order.suffix(rows / 2).reversed() + order.prefix(rows / 2)
+    where !chosen.contains(index) { chosen.append(index) }
+    var parts: [(caption: String, image: Image)] = []
+    for index in chosen {
+      let counts = first.images[index]
+      let masks = try entries.map { try ResultFolder.kept($0.folder, counts.name) }
+      guard let size = masks[0]?.size, masks.allSatisfy({ $0?.size == size }),
+        !counts.image.isEmpty, !counts.label.isEmpty
+      else { continue }
+      let truth = try map.classes(of: LabelImage(contentsOf: counts.label), file: counts.label)
+      let small = Size(
+        width: min(size.width, 480), height: max(1, size.height * min(size.width, 480) / size.width)
+      )
+      func colored(_ mask: ClassMask) -> Image {
+        Image(classes: mask.classes, size: mask.size, palette: colors)
+          .resized(to: small, filter: .nearest)
+      }
+      parts.append(
+        (counts.name, try Image(contentsOf: counts.image).resized(to: small)))
+      parts.append(("truth", colored(truth)))
+      for (entry, mask) in zip(entries, masks) {
+        guard let mask else { continue }
+        parts.append(
+          ("\(entry.name), mean IoU \(percent(entry.images[index].meanIoU)) %", colored(mask)))
+      }
+    }
+    return parts.isEmpty
+      ? nil
+      : Image.panel(
+        parts, columns: entries.count + 2,
+        legend: map.classes.map { LegendEntry($0.name, $0.color) })
+  }
+}

@@ -1,0 +1,262 @@
+import Datasets
+import Torch
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// For the positions of a result along one axis the two cells of a coarse grid that they lie
+/// between, and how much a window counts there.
+struct GridAxis: Sendable {
+  /// The first position that the grid covers.
+  let start: Int
+  /// For each position from `start`: the lower cell, and whether the next one is another.
+  private(set) var lower: [Int] = []
+  private(set) var upper: [Int] = []
+  /// The share of the upper cell.
+  private(set) var fraction: [Float] = []
+  /// What the position counts.
+  var weight: [Float] = []
+
+  var end: Int { start + lower.count }
+
+  /// - Parameters:
+  ///   - cells: The grid's cells.
+  ///   - extent: The pixels that the grid covers, of which some may lie beyond the image.
+  ///   - origin: Where it begins in the image.
+  ///   - length: How many pixels of the image it is asked for.
+  ///   - image: The image's pixels.
+  ///   - target: The result's pixels, which cover the image.
+  ///   - isMirrored: Whether the image was seen from its end.
+  init(
+    cells: Int, extent: Int, origin: Int, length: Int, image: Int, target: Int,
+    alignCorners: Bool, isMirrored: Bool = false
+  ) {
+    // As libtorch computes positions, in single precision.
+    let cellsAPixel = Float(cells) / Float(extent)
+    let pixelsAPosition = Float(image) / Float(target)
+    let cornerCells = extent > 1 ? Float(cells - 1) / Float(extent - 1) : 0
+    let cornerPixels = target > 1 ? Float(image - 1) / Float(target - 1) : 0
+    var start: Int?
+    for position in 0..<target {
+      let seen = Float(isMirrored ? target - 1 - position : position)
+      let cell: Float
+      let pixel: Float
+      if alignCorners {
+        pixel = seen * cornerPixels - Float(origin)
+        cell = pixel * cornerCells
+      } else {
+        let edge = image == target ? seen + 0.5 : (seen + 0.5) * pixelsAPosition
+        pixel = edge - 0.5 - Float(origin)
+        cell = (edge - Float(origin)) * cellsAPixel - 0.5
+      }
+      guard pixel > -0.75, pixel < Float(length) - 0.25 else { continue }
+      if start == nil { start = position }
+      let inside = max(0, cell)
+      let below = min(Int(inside), cells - 1)
+      lower.append(below)
+      upper.append(min(below + 1, cells - 1))
+      fraction.append(min(max(inside - Float(below), 0), 1))
+      weight.append(1)
+    }
+    self.start = start ?? 0
+  }
+
+  /// Makes the weights of the windows along an axis add up to one at every position.
+  static func normalize(_ axes: inout [GridAxis], _ target: Int) {
+    var sums = [Float](repeating: 0, count: target)
+    for axis in axes {
+      for (i, weight) in axis.weight.enumerated() { sums[axis.start + i] += weight }
+    }
+    for a in axes.indices {
+      for i in axes[a].weight.indices { axes[a].weight[i] /= max(sums[axes[a].start + i], 1e-30) }
+    }
+  }
+}
+
+/// The scores that a network gave on a coarse grid, and where they lie in the result.
+struct PlacedScores: Sendable {
+  /// (h, w, groups): the scores of a cell, eight classes a group, the last filled up.
+  let cells: [SIMD8<Float>]
+  let width: Int
+  let classes: Int
+  let groups: Int
+  let rows: GridAxis
+  let columns: GridAxis
+
+  /// Takes scores (1, classes, h, w) to where they lie.
+  init(_ scores: Tensor, rows: GridAxis, columns: GridAxis) {
+    self.rows = rows
+    self.columns = columns
+    // What an operator that failed gives has no shape; `attempt` reports it.
+    guard scores.shape.count == 4 else {
+      (cells, width, classes, groups) = ([], 0, 0, 0)
+      return
+    }
+    let (classes, groups) = (scores.size(1), (scores.size(1) + 7) / 8)
+    let (height, width) = (scores.height, scores.width)
+    // A score that no class has: far below all others, and yet finite between cells.
+    let filled = scores.permuted(0, 2, 3, 1).padded([0, groups * 8 - classes], value: -1e30)
+      .contiguous()
+    cells = [SIMD8<Float>](unsafeUninitializedCapacity: height * width * groups) { buffer, count in
+      filled.read(into: UnsafeMutableRawBufferPointer(buffer))
+      count = height * width * groups
+    }
+    self.classes = classes
+    self.groups = groups
+    self.width = width
+  }
+}
+
+/// Bilinear interpolation of coarse scores and the best class of every pixel in one pass.
+///
+/// Only rows exist at full size, one a core: interpolated down first, then along, then compared.
+/// Where scores of several windows or scales meet, what they say is averaged in the same row.
+enum ScoreFusion {
+  /// The best class of each pixel of a result (H, W), row-major; of equal ones the first.
+  static func classes(
+    _ parts: [PlacedScores], width: Int, height: Int, averaging: InferenceMode.Averaging?
+  ) -> [UInt8] {
+    guard let groups = parts.first?.groups, parts.allSatisfy({ !$0.cells.isEmpty }) else {
+      return []
+    }
+    return [UInt8](unsafeUninitializedCapacity: width * height) { result, count in
+      count = width * height
+      nonisolated(unsafe) let result = result
+      let bands = max(1, min(height, 64))
+      inParallel(bands) { band in
+        var row = Row(width: width, groups: groups)
+        for y in band * height / bands..<(band + 1) * height / bands {
+          let out = UnsafeMutableBufferPointer(rebasing: result[y * width..<(y + 1) * width])
+          row.write(parts, y, averaging, to: out)
+        }
+      }
+    }
+  }
+
+  /// The memory of one row.
+  private struct Row {
+    private let groups: Int
+    private var line: [SIMD8<Float>] = []
+    private var sums: [SIMD8<Float>]
+
+    init(width: Int, groups: Int) {
+      self.groups = groups
+      sums = [SIMD8<Float>](repeating: .zero, count: width * groups)
+    }
+
+    mutating func write(
+      _ parts: [PlacedScores], _ y: Int, _ averaging: InferenceMode.Averaging?,
+      to out: UnsafeMutableBufferPointer<UInt8>
+    ) {
+      if averaging != nil { for i in sums.indices { sums[i] = .zero } }
+      for part in parts where (part.rows.start..<part.rows.end).contains(y) {
+        interpolateDown(part, y)
+        switch averaging {
+        case nil: best(part, out)
+        case .probabilities: add(part, y, isLogarithmic: false)
+        case .logProbabilities: add(part, y, isLogarithmic: true)
+        }
+      }
+      guard averaging != nil else { return }
+      sums.withUnsafeBufferPointer { sums in
+        for x in out.indices {
+          var (value, index) = (sums[x * groups], Self.lanes)
+          for group in 1..<max(groups, 1) {
+            let other = sums[x * groups + group]
+            let isBetter = other .> value
+            value.replace(with: other, where: isBetter)
+            index.replace(with: Self.lanes &+ Int32(group * 8), where: isBetter)
+          }
+          out[x] = Self.first(value, index)
+        }
+      }
+    }
+
+    /// The row of the grid that row `y` of the result lies on.
+    private mutating func interpolateDown(_ part: PlacedScores, _ y: Int) {
+      let i = y - part.rows.start
+      let count = part.width * groups
+      let (above, below) = (part.rows.lower[i] * count, part.rows.upper[i] * count)
+      let share = part.rows.fraction[i]
+      if line.count != count { line = [SIMD8<Float>](repeating: .zero, count: count) }
+      part.cells.withUnsafeBufferPointer { cells in
+        line.withUnsafeMutableBufferPointer { line in
+          for k in 0..<count {
+            line[k] = cells[above + k] * (1 - share) + cells[below + k] * share
+          }
+        }
+      }
+    }
+
+    private func best(_ part: PlacedScores, _ out: UnsafeMutableBufferPointer<UInt8>) {
+      let (columns, groups) = (part.columns, groups)
+      line.withUnsafeBufferPointer { line in
+        for i in 0..<columns.lower.count {
+          let (a, b) = (columns.lower[i] * groups, columns.upper[i] * groups)
+          let share = columns.fraction[i]
+          var value = line[a] * (1 - share) + line[b] * share
+          var index = Self.lanes
+          for group in 1..<max(groups, 1) {
+            let other = line[a + group] * (1 - share) + line[b + group] * share
+            let isBetter = other .> value
+            value.replace(with: other, where: isBetter)
+            index.replace(with: Self.lanes &+ Int32(group * 8), where: isBetter)
+          }
+          out[columns.start + i] = Self.first(value, index)
+        }
+      }
+    }
+
+    /// Adds probabilities, or their logarithms, to the sums.
+    private mutating func add(_ part: PlacedScores, _ y: Int, isLogarithmic: Bool) {
+      let (columns, groups, classes) = (part.columns, groups, part.classes)
+      let rowWeight = part.rows.weight[y - part.rows.start]
+      var scores = [Float](repeating: 0, count: groups * 8)
+      line.withUnsafeBufferPointer { line in
+        sums.withUnsafeMutableBytes { raw in
+          let sums = raw.assumingMemoryBound(to: Float.self)
+          for i in 0..<columns.lower.count {
+            let (a, b) = (columns.lower[i] * groups, columns.upper[i] * groups)
+            let share = columns.fraction[i]
+            var peak = SIMD8<Float>(repeating: -.greatestFiniteMagnitude)
+            for group in 0..<groups {
+              let value = line[a + group] * (1 - share) + line[b + group] * share
+              peak = pointwiseMax(peak, value)
+              for lane in 0..<8 { scores[group * 8 + lane] = value[lane] }
+            }
+            let top = peak.max()
+            var total: Float = 0
+            let at = (columns.start + i) * groups * 8
+            let weight = rowWeight * columns.weight[i]
+            if isLogarithmic {
+              for k in 0..<classes { total += expf(scores[k] - top) }
+              let shift = top + logf(total)
+              for k in 0..<classes { sums[at + k] += weight * (scores[k] - shift) }
+              for k in classes..<groups * 8 { sums[at + k] = -1e30 }
+            } else {
+              for k in 0..<classes {
+                scores[k] = expf(scores[k] - top)
+                total += scores[k]
+              }
+              let factor = weight / total
+              for k in 0..<classes { sums[at + k] += factor * scores[k] }
+            }
+          }
+        }
+      }
+    }
+
+    private static let lanes = SIMD8<Int32>(0, 1, 2, 3, 4, 5, 6, 7)
+
+    /// The smallest index among the lanes that hold the largest value.
+    @inline(__always)
+    private static func first(_ value: SIMD8<Float>, _ index: SIMD8<Int32>) -> UInt8 {
+      let top = SIMD8<Float>(repeating: value.max())
+      let candidates = SIMD8<Int32>(repeating: .max).replacing(with: index, where: value .== top)
+      return UInt8(truncatingIfNeeded: candidates.min())
+    }
+  }
+}

@@ -1,0 +1,207 @@
+import Datasets
+import Foundation
+import Imaging
+
+/// Scores label files against label files, without a network.
+///
+/// Files are read and counted on all cores, one pair a core at a time, so memory does not grow with
+/// their number.
+public struct LabelFileScoring: Sendable {
+  /// The files of one image.
+  public struct Pair: Sendable, Equatable {
+    /// The image's name.
+    public var name: String
+    /// The truth and the prediction.
+    public var truth, prediction: String
+    /// The picture itself and the truth's instances, where they are.
+    public var image, instances: String?
+  }
+
+  /// The pairs in the order of their names.
+  public let pairs: [Pair]
+  /// What the files' values mean; the predictions' are the truth's.
+  public let map: LabelMap
+  /// Whether files are Cityscapes' label ids, whose categories and instances are scored too.
+  public let isCityscapes: Bool
+  /// The width of the strips of boundary IoU as a share of the diagonal; nil leaves it out.
+  public var boundaryRatio: Double?
+
+  /// Label files of equal names in two folders.
+  ///
+  /// - Throws: `DatasetError`, ``ScoringError/missingPrediction(image:expected:)``.
+  public init(
+    truth: FileSelection, predictions: FileSelection, images: FileSelection? = nil, map: LabelMap
+  ) throws {
+    let own = try truth.files()
+    let others = try predictions.files()
+    let pictures = try images?.files() ?? [:]
+    pairs = try own.sorted { $0.key < $1.key }.map { name, file in
+      guard let other = others[name] else {
+        throw ScoringError.missingPrediction(
+          image: file, expected: "\(predictions.folder)/\(name)\(predictions.suffix).png")
+      }
+      return Pair(name: name, truth: file, prediction: other, image: pictures[name])
+    }
+    self.map = map
+    isCityscapes = false
+  }
+
+  /// The label ids of a Cityscapes split against predictions as they are submitted.
+  ///
+  /// A prediction is the one PNG anywhere below `predictions` whose name begins with the image's:
+  /// `<city>_<sequence>_<frame>*.png`.
+  /// - Parameters:
+  ///   - root: The folder that holds `gtFine`; images and instances are used where they are.
+  ///   - split: The split's folder.
+  ///   - instances: Whether instances are scored too.
+  ///   - predictions: The folder of predictions.
+  /// - Throws: `DatasetError`, ``ScoringError``.
+  public init(
+    cityscapes root: String, split: String = "val", predictions: String, instances: Bool = true
+  ) throws {
+    let found = try CityscapesSubmission.predictions(in: predictions)
+    let truth = "\(root)/gtFine/\(split)"
+    var pairs: [Pair] = []
+    for city in try CityscapesSubmission.cities(truth) {
+      let files = try FileSelection(
+        "\(truth)/\(city)", suffix: "_gtFine_labelIds", extensions: ["png"]
+      ).files()
+      for (name, file) in files {
+        func existing(_ path: String) -> String? {
+          FileManager.default.fileExists(atPath: path) ? path : nil
+        }
+        let answers = found[CityscapesSubmission.frame(name) ?? name] ?? []
+        guard let prediction = answers.first else {
+          throw ScoringError.missingPrediction(
+            image: file, expected: "a file \(name)*.png in \(predictions)")
+        }
+        guard answers.count == 1 else {
+          throw ScoringError.severalPredictions(image: file, files: answers)
+        }
+        pairs.append(
+          Pair(
+            name: name, truth: file, prediction: prediction,
+            image: existing("\(root)/leftImg8bit/\(split)/\(city)/\(name)_leftImg8bit.png"),
+            instances: instances
+              ? existing("\(truth)/\(city)/\(name)_gtFine_instanceIds.png") : nil))
+      }
+    }
+    self.pairs = pairs.sorted { $0.name < $1.name }
+    map = Cityscapes.classes19
+    isCityscapes = true
+  }
+
+  /// What a core has counted.
+  private struct Part: Sendable {
+    var cityscapes = CityscapesCounts()
+    var matrix: ConfusionMatrix
+    var boundary: BoundaryCounts
+    var images: [(Int, ImageCounts)] = []
+  }
+
+  /// The scores, and what each image contributes to them.
+  ///
+  /// - Parameter threads: The number of threads; 0 for one a core.
+  /// - Throws: `ImageError`, `DatasetError.valueOutsideMap`, ``ScoringError``.
+  public func run(dataset: String = "label files", threads: Int = 0) throws
+    -> (result: EvaluationResult, images: [ImageCounts])
+  {
+    let start = ContinuousClock.now
+    let ratio = boundaryRatio ?? 0.02
+    var part = try reduceInParallel(
+      count: pairs.count, threads: threads,
+      initial: Part(
+        matrix: ConfusionMatrix(classes: map.count),
+        boundary: BoundaryCounts(classes: map.count, ratio: ratio))
+    ) { part, index in
+      try count(pairs[index], index, into: &part)
+    } merge: { all, part in
+      all.cityscapes.merge(part.cityscapes)
+      all.matrix.merge(part.matrix)
+      all.boundary.merge(part.boundary)
+      all.images += part.images
+    }
+    part.images.sort { $0.0 < $1.0 }
+    let images = part.images.map(\.1)
+    var result = EvaluationResult(
+      dataset: dataset, model: "label files", images: images.count,
+      seconds: (ContinuousClock.now - start) / .seconds(1),
+      scoring: ScoringProtocol(
+        classes: map.count, ignored: map.ignoredText, mode: "label files against label files",
+        precision: "no network"),
+      matrix: part.matrix, names: map.classes.map(\.name), perImage: ImageMeans(images))
+    if boundaryRatio != nil { result.boundary = BoundaryScores(part.boundary) }
+    if isCityscapes { result.cityscapes = part.cityscapes.scores }
+    return (result, images)
+  }
+
+  /// Writes tables, pictures and the page into a folder.
+  ///
+  /// - Throws: `ImageError` if a file cannot be read or written.
+  public func write(_ result: EvaluationResult, _ images: [ImageCounts], to folder: String) throws {
+    let folder = try ResultFolder(folder)
+    try folder.write(result, images: images, map: map) { index in
+      let pair = pairs[index]
+      let shown = ResultFolder.Shown(
+        image: try pair.image.map { try Image(contentsOf: $0) },
+        truth: try map.classes(of: LabelImage(contentsOf: pair.truth), file: pair.truth),
+        prediction: try map.classes(
+          of: LabelImage(contentsOf: pair.prediction), file: pair.prediction))
+      try folder.keep(shown.prediction, name: pair.name, colors: map.colors)
+      return shown
+    }
+  }
+
+  private func count(_ pair: Pair, _ index: Int, into part: inout Part) throws {
+    let reading = isCityscapes ? Cityscapes.allRows : map
+    let truth = try reading.classes(of: LabelImage(contentsOf: pair.truth), file: pair.truth)
+    let prediction = try reading.classes(
+      of: LabelImage(contentsOf: pair.prediction), file: pair.prediction)
+    guard truth.size == prediction.size else {
+      throw ScoringError.sizes(
+        file: pair.prediction, size: prediction.size, truth: pair.truth, truthSize: truth.size)
+    }
+    var own: ConfusionMatrix
+    if isCityscapes {
+      var counts = CityscapesCounts()
+      counts.add(truth: truth, prediction: prediction)
+      if let file = pair.instances {
+        let instances = try LabelImage(contentsOf: file)
+        guard instances.size == truth.size else {
+          throw ScoringError.sizes(
+            file: file, size: instances.size, truth: pair.truth, truthSize: truth.size)
+        }
+        try counts.add(instances: instances, prediction: prediction, file: file)
+      }
+      own = counts.evaluated
+      part.cityscapes.merge(counts)
+    } else {
+      own = ConfusionMatrix(classes: map.count)
+      own.add(truth: truth, prediction: prediction)
+    }
+    part.matrix.merge(own)
+    if boundaryRatio != nil {
+      part.boundary.add(truth: evaluated(truth), prediction: evaluated(prediction))
+    }
+    part.images.append(
+      (index, ImageCounts(own, name: pair.name, image: pair.image ?? "", label: pair.truth)))
+  }
+
+  /// Rows of Cityscapes as the classes that count.
+  private func evaluated(_ mask: ClassMask) -> ClassMask {
+    guard isCityscapes else { return mask }
+    let table =
+      Cityscapes.labels.map { $0.ignoredInEvaluation ? LabelMap.ignored : UInt8($0.trainId) }
+      + [UInt8](repeating: LabelMap.ignored, count: 256)
+    return ClassMask(
+      width: mask.width, height: mask.height, classes: mask.classes.map { table[Int($0)] })
+  }
+}
+
+extension LabelMap {
+  /// The values that count nowhere, as text.
+  var ignoredText: String {
+    let values = rows.filter { $0.index == nil }.map { "\($0.value)" }
+    return values.isEmpty ? "nothing" : values.joined(separator: ", ")
+  }
+}

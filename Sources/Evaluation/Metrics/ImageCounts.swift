@@ -1,0 +1,76 @@
+import Datasets
+
+/// What one image contributes to the scores: counts of each class, and where its files are.
+///
+/// Lists of these are what images are ordered by, and what a bootstrap draws from.
+public struct ImageCounts: Sendable, Codable, Equatable {
+  /// The image's name.
+  public var name: String
+  /// The image and label files; empty for what never was a file.
+  public var image, label: String
+  /// For each class the pixels of the truth, of the prediction, and those in both.
+  public var truth, predicted, correct: [Int64]
+
+  /// The counts of one image's matrix.
+  public init(_ matrix: ConfusionMatrix, name: String, image: String = "", label: String = "") {
+    self.name = name
+    self.image = image
+    self.label = label
+    truth = (0..<matrix.classes).map { matrix.truth($0) }
+    predicted = (0..<matrix.classes).map { matrix.predicted($0) }
+    correct = (0..<matrix.classes).map { matrix[$0, $0] }
+  }
+
+  /// The IoU of each class; nil for one that the image and its prediction lack.
+  public var iou: [Double?] {
+    truth.indices.map { ratioOf(correct[$0], truth[$0] + predicted[$0] - correct[$0]) }
+  }
+  /// The mean of the IoU of the classes that the image or its prediction has.
+  public var meanIoU: Double? { meanOf(iou.compactMap { $0 }) }
+  /// The share of pixels predicted right.
+  public var pixelAccuracy: Double? { ratioOf(correct.reduce(0, +), truth.reduce(0, +)) }
+  /// The Jaccard index of all pixels taken together.
+  public var jaccardMicro: Double? {
+    let hits = correct.reduce(0, +)
+    return ratioOf(hits, truth.reduce(0, +) + predicted.reduce(0, +) - hits)
+  }
+  /// The IoU of classes weighted by their share of the truth.
+  public var jaccardWeighted: Double? {
+    let total = truth.reduce(0, +)
+    guard total > 0 else { return nil }
+    return zip(truth, iou).reduce(0.0) { $0 + Double($1.0) / Double(total) * ($1.1 ?? 0) }
+  }
+  /// The mean Dice coefficient of the classes that the image or its prediction has.
+  public var meanDice: Double? {
+    meanOf(truth.indices.compactMap { ratioOf(2 * correct[$0], truth[$0] + predicted[$0]) })
+  }
+}
+
+/// Scores of single images, averaged over images: the other kind beside those of a whole data set.
+public struct ImageMeans: Sendable, Codable, Equatable {
+  /// The images' own mean IoU, which is their macro Jaccard index.
+  public private(set) var meanIoU = RunningMean()
+  /// The images' pixel accuracy.
+  public private(set) var pixelAccuracy = RunningMean()
+  /// The images' micro Jaccard index.
+  public private(set) var jaccardMicro = RunningMean()
+  /// The images' weighted Jaccard index.
+  public private(set) var jaccardWeighted = RunningMean()
+  /// The images' mean Dice coefficient.
+  public private(set) var meanDice = RunningMean()
+
+  /// The means of no image yet.
+  public init() {}
+
+  /// The means over images.
+  public init(_ images: [ImageCounts]) { for image in images { add(image) } }
+
+  /// Takes in one more image; a score that it does not have is left out.
+  public mutating func add(_ image: ImageCounts) {
+    meanIoU.add(image.meanIoU)
+    pixelAccuracy.add(image.pixelAccuracy)
+    jaccardMicro.add(image.jaccardMicro)
+    jaccardWeighted.add(image.jaccardWeighted)
+    meanDice.add(image.meanDice)
+  }
+}

@@ -1,0 +1,388 @@
+import Datasets
+import Foundation
+import Imaging
+
+/// One page with everything an evaluation found, which needs no other file and no network.
+struct HTMLPage {
+  let result: EvaluationResult
+  let images: [ImageCounts]
+  let colors: [Color]
+  /// The confusion matrix as a PNG.
+  var confusion: [UInt8] = []
+  private var shown: [Shown] = []
+
+  /// The width of pictures in the page.
+  private static let width = 400
+
+  init(result: EvaluationResult, images: [ImageCounts], colors: [Color]) {
+    self.result = result
+    self.images = images
+    self.colors = colors
+  }
+
+  /// An image's pictures as they stand in the page.
+  private struct Shown: Encodable {
+    let index: Int
+    let pictures: [Picture]
+  }
+
+  private struct Picture: Encodable {
+    let caption: String
+    let source: String
+  }
+
+  /// What the script works on; shares are from 0 to 1, null where there is nothing to score.
+  private struct Contents: Encodable {
+    struct Class: Encodable {
+      let name, color: String
+      let iou, dice, precision, recall, share, boundary: Double?
+      let taken: String?
+    }
+    struct Entry: Encodable {
+      let name: String
+      let meanIoU, accuracy: Double?
+      let iou: [Double?]
+      let share: [Double]
+    }
+    let classes: [Class]
+    let images: [Entry]
+    let shown: [Shown]
+  }
+
+  /// Takes in the pictures of image `index`.
+  mutating func add(_ index: Int, _ parts: ResultFolder.Shown, _ errors: Image) throws {
+    let size = parts.truth.size
+    let small =
+      size.width <= Self.width
+      ? size
+      : Size(
+        width: Self.width,
+        height: max(1, Int(Double(size.height * Self.width) / Double(size.width))))
+    func jpeg(_ image: Image) throws -> String {
+      let bytes = try image.resized(to: small).jpeg(quality: 80)
+      return "data:image/jpeg;base64," + Data(bytes).base64EncodedString()
+    }
+    func png(_ mask: ClassMask) throws -> String {
+      var palette = colors
+      while palette.count < 256 { palette.append(Color(0, 0, 0)) }
+      let bytes = try LabelImage(
+        width: mask.width, height: mask.height, values: mask.classes.map(UInt16.init)
+      ).resized(to: small).png(palette: palette)
+      return "data:image/png;base64," + Data(bytes).base64EncodedString()
+    }
+    var pictures: [Picture] = []
+    if let image = parts.image {
+      pictures.append(Picture(caption: "image", source: try jpeg(image)))
+    }
+    pictures.append(Picture(caption: "truth", source: try png(parts.truth)))
+    pictures.append(Picture(caption: "prediction", source: try png(parts.prediction)))
+    pictures.append(Picture(caption: "errors", source: try jpeg(errors)))
+    shown.append(Shown(index: index, pictures: pictures))
+  }
+
+  /// The page.
+  func text() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    // A name must not end the element that the text stands in.
+    let data = String(decoding: try encoder.encode(contents), as: UTF8.self)
+      .replacingOccurrences(of: "<", with: "\\u003c")
+    return """
+      <!doctype html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8">
+      <meta name="viewport" content="width=device-width, initial-scale=1">
+      <title>\(escaped(result.dataset)): \(percent(result.scores.meanIoU)) % mean IoU</title>
+      <style>\(Self.style)</style>
+      </head>
+      <body>
+      <header>
+      <h1>\(escaped(result.dataset))</h1>
+      <p class="quiet">\(escaped(result.model)), \(result.images) images</p>
+      <div class="cards">\(cards)</div>
+      \(summary)
+      </header>
+      <main>
+      <section>
+      <h2>Classes</h2>
+      <p class="quiet">A class chosen here filters the images below. Headings sort.</p>
+      <div class="scroll"><table id="classes"></table></div>
+      </section>
+      <section>
+      <h2>Images</h2>
+      <div class="tools">
+      <label>Class <select id="class"></select></label>
+      <label>Order <select id="order"><option value="worst">worst first</option>
+      <option value="best">best first</option></select></label>
+      <span id="count" class="quiet"></span>
+      </div>
+      <div id="legend"></div>
+      <div id="gallery"></div>
+      <h3>All images</h3>
+      <div class="scroll tall"><table id="images"></table></div>
+      </section>
+      <section>
+      <h2>Confusion matrix</h2>
+      <div class="scroll"><img class="wide" alt="confusion matrix" src="data:image/png;base64,\
+      \(Data(confusion).base64EncodedString())"></div>
+      </section>
+      <section>
+      <h2>Protocol</h2>
+      <p>\(escaped(result.scoring.summary)).</p>
+      <div class="scroll"><table>\(summaryTable)</table></div>
+      </section>
+      </main>
+      <script type="application/json" id="data">\(data)</script>
+      <script>\(Self.script)</script>
+      </body>
+      </html>
+
+      """
+  }
+
+  private var cards: String {
+    let scores = result.scores
+    let cards = [
+      ("mean IoU", scores.meanIoU), ("mean IoU per image", scores.meanIoUPerImage),
+      ("pixel accuracy", scores.pixelAccuracy), ("mean accuracy", scores.meanAccuracy),
+    ]
+    return cards.map {
+      "<div class=\"card\"><b>\(percent($0.1))<small> %</small></b><span>\($0.0)</span></div>"
+    }.joined()
+  }
+
+  /// What fails, in words.
+  private var summary: String {
+    let worst = result.scores.classes.filter { $0.iou != nil && $0.truth > 0 }
+      .sorted { ($0.iou ?? 0) < ($1.iou ?? 0) }.prefix(3)
+      .map { "<b>\(escaped($0.name))</b> \(percent($0.iou)) %" }
+    let images = images.filter { $0.meanIoU != nil }
+      .sorted { ($0.meanIoU ?? 0) < ($1.meanIoU ?? 0) }.prefix(3)
+      .map { "<b>\(escaped($0.name))</b> \(percent($0.meanIoU)) %" }
+    var lines = [
+      "Fails most on the classes \(worst.joined(separator: ", ")).",
+      "Worst images: \(images.joined(separator: ", ")).",
+    ]
+    if let absent = result.warning { lines.append(escaped(absent)) }
+    return lines.map { "<p>\($0)</p>" }.joined()
+  }
+
+  private var summaryTable: String {
+    result.summaryRows.map { row in
+      "<tr>" + row.map { "<td>\(escaped($0))</td>" }.joined() + "</tr>"
+    }.joined()
+  }
+
+  private var contents: Contents {
+    let total = Double(max(result.pixels, 1))
+    let classes = result.scores.classes.enumerated().map { index, entry in
+      // What the class is taken for most often, if it is for anything.
+      let row = result.confusion[index]
+      let other = row.indices.filter { $0 != index && $0 < result.scores.classes.count }
+        .max { row[$0] < row[$1] }
+      let taken = other.flatMap { other -> String? in
+        guard entry.truth > 0, row[other] > 0 else { return nil }
+        let share = percent(Double(row[other]) / Double(entry.truth))
+        return "\(result.scores.classes[other].name) \(share)"
+      }
+      return Contents.Class(
+        name: entry.name, color: colors.indices.contains(index) ? hex(colors[index]) : "#888",
+        iou: entry.iou, dice: entry.dice, precision: entry.precision, recall: entry.recall,
+        share: Double(entry.truth) / total, boundary: result.boundary?.classes[index], taken: taken)
+    }
+    return Contents(
+      classes: classes,
+      images: images.map { image in
+        let pixels = Double(max(image.truth.reduce(0, +), 1))
+        return Contents.Entry(
+          name: image.name, meanIoU: image.meanIoU, accuracy: image.pixelAccuracy, iou: image.iou,
+          share: image.truth.map { Double($0) / pixels })
+      }, shown: shown)
+  }
+
+  private func hex(_ color: Color) -> String {
+    String(format: "#%02x%02x%02x", color.red, color.green, color.blue)
+  }
+}
+
+/// Text as it stands in HTML.
+func escaped(_ text: String) -> String {
+  var text = text
+  for (from, to) in [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;")] {
+    text = text.replacingOccurrences(of: from, with: to)
+  }
+  return text
+}
+
+extension HTMLPage {
+  fileprivate static let style = """
+    :root{color-scheme:light dark;--ink:#1a1c1f;--quiet:#667;--line:#d9dce1;--paper:#fff;--soft:#f4f5f7;
+    --mark:#1b5fb4}
+    @media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--quiet:#9aa3ad;--line:#3a3f46;--paper:#17191c;
+    --soft:#22262b;--mark:#7db3f2}}
+    *{box-sizing:border-box}
+    body{margin:0;font:15px/1.45 system-ui,-apple-system,"DejaVu Sans",sans-serif;color:var(--ink);
+    background:var(--paper)}
+    header,main{max-width:1280px;margin:0 auto;padding:16px 20px}
+    h1{font-size:24px;margin:8px 0 0}h2{font-size:19px;margin:28px 0 4px}h3{font-size:16px}
+    p{margin:6px 0;overflow-wrap:anywhere}.quiet{color:var(--quiet)}
+    .cards{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));gap:12px;margin:14px 0}
+    .card{background:var(--soft);border-radius:8px;padding:10px 14px}
+    .card b{display:block;font-size:26px}.card small{font-size:15px;font-weight:400}
+    .card span{color:var(--quiet)}
+    .scroll{overflow-x:auto}.tall{max-height:420px;overflow-y:auto}
+    table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+    th,td{padding:5px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+    th:first-child,td:first-child,td.text,th.text{text-align:left}
+    thead th{position:sticky;top:0;background:var(--paper)}
+    th button{all:unset;cursor:pointer;font-weight:600}
+    th button:focus-visible{outline:2px solid var(--mark)}
+    tbody tr.pick{cursor:pointer}tbody tr.pick:hover,tbody tr.on{background:var(--soft)}
+    i.dot{display:inline-block;width:13px;height:13px;border-radius:3px;margin-right:7px;
+    border:1px solid var(--quiet);vertical-align:-1px}
+    .bar{display:inline-block;width:110px;height:10px;background:var(--soft);border-radius:3px;
+    margin-right:8px;overflow:hidden}
+    .bar u{display:block;height:100%;background:var(--mark)}
+    .bar.low u{background:#d23c3c}
+    .tools{display:flex;flex-wrap:wrap;gap:14px;align-items:center;margin:8px 0}
+    select{font:inherit;padding:4px 6px;max-width:60vw}
+    #legend{display:flex;flex-wrap:wrap;gap:4px 14px;font-size:13px;margin:8px 0}
+    figure{margin:0 0 18px;border:1px solid var(--line);border-radius:8px;padding:10px}
+    figcaption{display:flex;flex-wrap:wrap;gap:4px 16px;margin-bottom:8px}
+    .views{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));gap:8px}
+    .views div{font-size:13px;color:var(--quiet)}
+    .views img{width:100%;display:block;image-rendering:auto;border-radius:4px}
+    img.wide{max-width:none;background:#fff}
+    @media(max-width:720px){.cards,.views{grid-template-columns:repeat(2,minmax(0,1fr))}
+    header,main{padding:10px 12px}.bar{width:56px}th,td{padding:5px 6px}img.wide{width:640px}}
+    """
+
+  fileprivate static let script = """
+    'use strict';
+    const data = JSON.parse(document.getElementById('data').textContent);
+    const make = (name, text, kind) => {
+      const e = document.createElement(name);
+      if (text !== undefined) e.textContent = text;
+      if (kind) e.className = kind;
+      return e;
+    };
+    const pc = v => v === null || v === undefined ? 'n/a' : (100 * v).toFixed(2);
+    const dot = color => { const e = make('i', undefined, 'dot'); e.style.background = color; return e; };
+    const barCell = v => {
+      const cell = make('td');
+      if (v !== null && v !== undefined) {
+        const bar = make('span', undefined, v < 0.4 ? 'bar low' : 'bar'), fill = make('u');
+        fill.style.width = 100 * v + '%'; bar.append(fill); cell.append(bar);
+      }
+      cell.append(pc(v));
+      return cell;
+    };
+    const last = (a, b, up) => {
+      const none = v => v === null || v === undefined;
+      if (none(a) || none(b)) return none(a) - none(b);
+      const order = typeof a === 'string' ? a.localeCompare(b, undefined, {numeric: true}) : a - b;
+      return up ? order : -order;
+    };
+    let chosen = -1;
+
+    function table(id, columns, rows, start, pick, isOn) {
+      const state = {key: start, up: true};
+      const draw = () => {
+        const cols = columns(), head = make('tr'), body = make('tbody');
+        for (const [i, c] of cols.entries()) {
+          const th = make('th', undefined, c.text ? 'text' : ''), b = make('button', c.name);
+          if (state.key === i) b.textContent += state.up ? ' ▲' : ' ▼';
+          th.setAttribute('aria-sort', state.key === i ? (state.up ? 'ascending' : 'descending') : 'none');
+          b.onclick = () => { state.up = state.key === i ? !state.up : true; state.key = i; draw(); };
+          th.append(b); head.append(th);
+        }
+        const key = cols[Math.min(state.key, cols.length - 1)].value;
+        for (const row of [...rows].sort((a, b) => last(key(a), key(b), state.up))) {
+          const tr = make('tr', undefined, pick ? 'pick' : '');
+          if (isOn && isOn(row)) tr.classList.add('on');
+          for (const c of cols) tr.append(c.cell ? c.cell(row) : make('td', pc(c.value(row)), c.text && 'text'));
+          if (pick) tr.onclick = () => pick(row);
+          body.append(tr);
+        }
+        const t = document.getElementById(id), h = make('thead');
+        h.append(head); t.replaceChildren(h, body);
+      };
+      draw();
+      return draw;
+    }
+
+    const classes = data.classes.map((c, index) => ({...c, index}));
+    const images = data.images.map((c, index) => ({...c, index}));
+    const pictures = new Map(data.shown.map(s => [s.index, s.pictures]));
+    const named = c => { const td = make('td'); td.append(dot(c.color), c.name); return td; };
+    const classColumns = () => [
+      {name: 'class', value: c => c.name, cell: named},
+      {name: 'IoU %', value: c => c.iou, cell: c => barCell(c.iou)},
+      {name: 'Dice %', value: c => c.dice},
+      {name: 'precision %', value: c => c.precision},
+      {name: 'recall %', value: c => c.recall},
+      ...(classes.some(c => c.boundary !== null && c.boundary !== undefined)
+        ? [{name: 'boundary IoU %', value: c => c.boundary}] : []),
+      {name: 'share of truth %', value: c => c.share},
+      {name: 'mostly taken for, %', value: c => c.taken, text: true,
+        cell: c => make('td', c.taken || '', 'text')},
+    ];
+    const drawClasses = table('classes', classColumns, classes, 1,
+      c => choose(chosen === c.index ? -1 : c.index), c => c.index === chosen);
+
+    const score = image => chosen < 0 ? image.meanIoU : image.iou[chosen];
+    const imageColumns = () => [
+      {name: 'image', value: i => i.name, cell: i => make('td', i.name)},
+      {name: 'mean IoU %', value: i => i.meanIoU, cell: i => barCell(i.meanIoU)},
+      {name: 'pixel accuracy %', value: i => i.accuracy},
+      ...(chosen < 0 ? [] : [
+        {name: data.classes[chosen].name + ' IoU %', value: i => i.iou[chosen]},
+        {name: 'share %', value: i => i.share[chosen]}]),
+    ];
+    const drawImages = table('images', imageColumns, images, 1, i => {
+      if (!pictures.has(i.index)) return;
+      const at = document.getElementById('image-' + i.index);
+      if (at) at.scrollIntoView({behavior: 'smooth', block: 'center'});
+    }, i => pictures.has(i.index));
+
+    function gallery() {
+      const best = document.getElementById('order').value === 'best';
+      const rows = images.filter(i => pictures.has(i.index) && (chosen < 0 || i.share[chosen] > 0))
+        .sort((a, b) => last(score(a), score(b), !best)).slice(0, 12);
+      const all = images.filter(i => chosen < 0 || i.share[chosen] > 0).length;
+      document.getElementById('count').textContent = rows.length + ' of ' + all + ' images shown'
+        + (chosen < 0 ? '' : ', by the IoU of ' + data.classes[chosen].name);
+      document.getElementById('gallery').replaceChildren(...rows.map(i => {
+        const figure = make('figure'), caption = make('figcaption'), views = make('div', undefined, 'views');
+        figure.id = 'image-' + i.index;
+        caption.append(make('b', i.name), make('span', 'mean IoU ' + pc(i.meanIoU) + ' %'),
+          make('span', 'pixel accuracy ' + pc(i.accuracy) + ' %'));
+        if (chosen >= 0) caption.append(make('span', data.classes[chosen].name + ' ' + pc(i.iou[chosen]) + ' %'));
+        const low = classes.filter(c => i.share[c.index] > 0.002 && i.iou[c.index] !== null)
+          .sort((a, b) => i.iou[a.index] - i.iou[b.index]).slice(0, 3);
+        caption.append(make('span', 'weakest: ' + low.map(c => c.name + ' ' + pc(i.iou[c.index])).join(', '), 'quiet'));
+        for (const p of pictures.get(i.index)) {
+          const box = make('div', p.caption), img = make('img');
+          img.src = p.source; img.alt = p.caption + ' of ' + i.name; img.loading = 'lazy';
+          box.append(img); views.append(box);
+        }
+        figure.append(caption, views);
+        return figure;
+      }));
+    }
+
+    const select = document.getElementById('class');
+    select.append(new Option('all classes', -1), ...classes.map(c => new Option(c.name, c.index)));
+    select.onchange = () => choose(Number(select.value));
+    document.getElementById('order').onchange = gallery;
+    const legend = (name, color) => { const s = make('span'); s.append(dot(color), name); return s; };
+    document.getElementById('legend').append(...classes.map(c => legend(c.name, c.color)),
+      legend('wrong', '#e12828'), legend('ignored', '#141414'));
+    function choose(index) {
+      chosen = index; select.value = index; drawClasses(); drawImages(); gallery();
+    }
+    // A link such as index.html#pole shows a class.
+    choose(classes.findIndex(c => c.name === decodeURIComponent(location.hash.slice(1))));
+    """
+}

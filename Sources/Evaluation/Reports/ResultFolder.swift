@@ -1,0 +1,228 @@
+import Datasets
+import Foundation
+import Imaging
+
+/// The folder that an evaluation leaves: tables, pictures, what each image contributes, and a page.
+///
+/// | file | what it is |
+/// |---|---|
+/// | `evaluation.txt`, `.md`, `.csv`, `.json` | the table, with the protocol |
+/// | `images.json`, `classes.json` | the counts of each image and the label map, for comparisons |
+/// | `predictions/NAME.png` | the predicted classes, indexed |
+/// | `confusion.png`, `classes.png` | the confusion matrix, and a bar for each class |
+/// | `panels/` | the worst and the best images with truth, prediction and errors |
+/// | `index.html` | all of it in one page that needs no other file |
+public struct ResultFolder: Sendable {
+  /// The folder's path.
+  public let path: String
+
+  /// The folder at `path`, which is made with what is above it.
+  ///
+  /// - Throws: ``ScoringError/unreadable(file:reason:)`` if it cannot be made.
+  public init(_ path: String) throws {
+    self.path = path
+    try make("")
+  }
+
+  private func make(_ name: String) throws {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: "\(path)/\(name)", withIntermediateDirectories: true)
+    } catch {
+      throw ScoringError.unreadable(
+        file: "\(path)/\(name)", reason: "the folder cannot be made (\(error.localizedDescription))"
+      )
+    }
+  }
+
+  /// Whether a folder holds results.
+  public static func isOne(_ path: String) -> Bool {
+    FileManager.default.fileExists(atPath: "\(path)/evaluation.json")
+      && FileManager.default.fileExists(atPath: "\(path)/images.json")
+  }
+
+  /// Keeps a prediction: classes as indices of a palette.
+  ///
+  /// - Throws: `ImageError` if it cannot be written.
+  public func keep(_ prediction: ClassMask, name: String, colors: [Color]) throws {
+    if !FileManager.default.fileExists(atPath: "\(path)/predictions") { try make("predictions") }
+    try LabelImage(
+      width: prediction.width, height: prediction.height,
+      values: prediction.classes.map(UInt16.init)
+    ).writePNG(to: Self.prediction(path, name), palette: colors)
+  }
+
+  /// A sample with the prediction that was kept for it.
+  ///
+  /// - Throws: `ImageError` if the prediction cannot be read.
+  public func shown(_ sample: Sample, labelSize: Size? = nil) throws -> Shown {
+    let size = labelSize ?? sample.mask.size
+    let truth = size == sample.mask.size ? sample.mask : sample.mask.resized(to: size)
+    return Shown(
+      image: sample.image.resized(to: size), truth: truth,
+      prediction: try Self.kept(path, sample.name) ?? ClassMask(size: size))
+  }
+
+  static func prediction(_ folder: String, _ name: String) -> String {
+    "\(folder)/predictions/\(name).png"
+  }
+
+  /// Reads a prediction that was kept; nil if there is none.
+  static func kept(_ folder: String, _ name: String) throws -> ClassMask? {
+    let file = prediction(folder, name)
+    guard FileManager.default.fileExists(atPath: file) else { return nil }
+    let labels = try LabelImage(contentsOf: file)
+    return ClassMask(
+      width: labels.width, height: labels.height,
+      classes: labels.values.map { UInt8(truncatingIfNeeded: $0) })
+  }
+
+  /// An image with its truth and its prediction, of one size.
+  public struct Shown: Sendable {
+    /// The picture; nil if there is none.
+    public var image: Image?
+    /// The true and the predicted classes.
+    public var truth, prediction: ClassMask
+
+    /// An image of these parts.
+    public init(image: Image?, truth: ClassMask, prediction: ClassMask) {
+      self.image = image?.size == truth.size ? image : nil
+      self.truth = truth
+      self.prediction = prediction
+    }
+  }
+
+  /// Writes everything but the predictions.
+  ///
+  /// - Parameters:
+  ///   - result: The scores.
+  ///   - images: What each image contributes to them.
+  ///   - map: The classes.
+  ///   - show: Reads an image again, for the pictures.
+  /// - Throws: `ImageError` if a file cannot be written, and what `show` throws.
+  public func write(
+    _ result: EvaluationResult, images: [ImageCounts], map: LabelMap,
+    show: (Int) throws -> Shown
+  ) throws {
+    try write(result.text + "\n", "evaluation.txt")
+    try write(result.markdown, "evaluation.md")
+    try write(result.csv, "evaluation.csv")
+    try write(jsonText(result) + "\n", "evaluation.json")
+    try write(jsonText(images) + "\n", "images.json")
+    try write(jsonText(ClassTable(map)) + "\n", "classes.json")
+    let colors = map.colors
+    let confusion = ReportPictures.confusion(result)
+    try confusion.write(to: "\(path)/confusion.png")
+    try ReportPictures.bars(result, colors).write(to: "\(path)/classes.png")
+    try make("panels")
+    let choice = ImageChoice(images, classes: result.scores.classes.count)
+    let legend =
+      zip(result.scores.classes, colors).map { LegendEntry($0.name, $1) }
+      + ReportPictures.errorLegend
+    var page = HTMLPage(result: result, images: images, colors: colors)
+    page.confusion = try confusion.png()
+    for index in choice.all {
+      let shown = try show(index)
+      let errors = ReportPictures.errors(shown.image, shown.truth, shown.prediction)
+      try page.add(index, shown, errors)
+      guard let place = choice.place(index) else { continue }
+      var parts: [(caption: String, image: Image)] = []
+      if let image = shown.image { parts.append(("image \(images[index].name)", image)) }
+      for (caption, mask) in [("truth", shown.truth), ("prediction", shown.prediction)] {
+        parts.append((caption, Image(classes: mask.classes, size: mask.size, palette: colors)))
+      }
+      parts.append(("errors, mean IoU \(percent(images[index].meanIoU)) %", errors))
+      try Image.panel(parts, columns: 2, legend: legend)
+        .write(to: "\(path)/panels/\(place)-\(images[index].name).jpg", quality: 88)
+    }
+    try write(page.text(), "index.html")
+  }
+
+  private func write(_ text: String, _ name: String) throws {
+    try writeAtomically(Array(text.utf8), to: "\(path)/\(name)")
+  }
+}
+
+/// A label map as a file holds it.
+struct ClassTable: Codable {
+  struct Class: Codable {
+    let name: String
+    let color: [UInt8]
+  }
+  struct Row: Codable {
+    let value: UInt16
+    let index: Int?
+    let label: String
+  }
+  let name: String
+  let classes: [Class]
+  let rows: [Row]
+
+  init(_ map: LabelMap) {
+    name = map.name
+    classes = map.classes.map {
+      Class(name: $0.name, color: [$0.color.red, $0.color.green, $0.color.blue])
+    }
+    rows = map.rows.map { Row(value: $0.value, index: $0.index, label: $0.label) }
+  }
+
+  func map() throws -> LabelMap {
+    try LabelMap(
+      name: name,
+      classes: classes.map { entry in
+        let color = entry.color + [0, 0, 0]
+        return LabelMap.Class(entry.name, Color(color[0], color[1], color[2]))
+      }, rows: rows.map { LabelMap.Row(value: $0.value, index: $0.index, label: $0.label) })
+  }
+}
+
+/// Which images a report shows.
+struct ImageChoice {
+  /// The worst and the best by mean IoU.
+  let worst, best: [Int]
+  /// Those and the worst of each class, without repetition.
+  let all: [Int]
+
+  init(_ images: [ImageCounts], classes: Int, worst: Int = 8, best: Int = 4, ofEachClass: Int = 3) {
+    let order = images.indices.filter { images[$0].meanIoU != nil }
+      .sorted { (images[$0].meanIoU ?? 0, $0) < (images[$1].meanIoU ?? 0, $1) }
+    self.worst = Array(order.prefix(worst))
+    self.best = Array(order.dropFirst(worst).suffix(best).reversed())
+    var chosen = self.worst + self.best
+    // Images in which a class is hardly there say little of it.
+    for index in 0..<min(classes, 40) {
+      let most = images.map { $0.truth[index] }.max() ?? 0
+      chosen += images.indices.filter { images[$0].truth[index] > most / 20 }
+        .sorted { (images[$0].iou[index] ?? 0, $0) < (images[$1].iou[index] ?? 0, $1) }
+        .prefix(ofEachClass)
+    }
+    var seen: Set<Int> = []
+    all = chosen.filter { seen.insert($0).inserted }
+  }
+
+  /// The name of an image's place among the worst or the best; nil if it is neither.
+  func place(_ index: Int) -> String? {
+    if let i = worst.firstIndex(of: index) { return String(format: "worst-%02d", i + 1) }
+    return best.firstIndex(of: index).map { String(format: "best-%02d", $0 + 1) }
+  }
+}
+
+extension EvaluationResult {
+  /// The scores of classes as comma-separated values, shares from 0 to 1, empty for n/a.
+  public var csv: String {
+    func cell(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
+    var lines = ["class,iou,dice,precision,recall,truth,predicted,correct,boundary_iou"]
+    for (index, entry) in scores.classes.enumerated() {
+      let name =
+        entry.name.contains(where: { ",\"\n".contains($0) })
+        ? "\"" + entry.name.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : entry.name
+      lines.append(
+        [
+          name, cell(entry.iou), cell(entry.dice), cell(entry.precision), cell(entry.recall),
+          "\(entry.truth)", "\(entry.predicted)", "\(entry.correct)",
+          cell(boundary?.classes[index]),
+        ].joined(separator: ","))
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+}

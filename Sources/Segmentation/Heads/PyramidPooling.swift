@@ -1,0 +1,44 @@
+import Torch
+
+/// Pyramid pooling (Zhao et al., 2017, §3.2): the features beside their means over 1 × 1, 2 × 2, …
+/// regions, each through a 1×1 convolution and resized to the features again.
+public final class PyramidPooling: Layer {
+  private let scales: [Int]
+  let convs: [ConvNorm]
+  private let alignCorners: Bool
+
+  /// The channels of the result.
+  public let outputs: Int
+
+  /// A pyramid over `input` channels with a level of `channels` for each of `scales`, the numbers of
+  /// regions along a side.
+  public init(
+    _ input: Int, channels: Int, scales: [Int] = [1, 2, 3, 6], alignCorners: Bool = false
+  ) {
+    self.scales = scales
+    self.alignCorners = alignCorners
+    convs = scales.map { _ in ConvNorm(input, channels, kernel: 1) }
+    outputs = input + scales.count * channels
+  }
+
+  /// The features (N, input, H, W) and all levels, joined: (N, outputs, H, W).
+  public override func forward(_ x: Tensor) -> Tensor {
+    let levels = zip(scales, convs).map { scale, conv in
+      conv(x.regionMeans(scale)).resized(like: x, alignCorners: alignCorners)
+    }
+    return concatenate([x] + levels)
+  }
+}
+
+extension PyramidPooling: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    child.replacing("convs.", with: "") + ".1"
+  }
+}
+
+extension Tensor {
+  /// The means over `count` × `count` regions that cover the map: (N, C, count, count).
+  func regionMeans(_ count: Int) -> Tensor {
+    count == 1 ? globalAvgPool2d() : adaptiveAvgPool2d(height: count, width: count)
+  }
+}

@@ -1,0 +1,51 @@
+import Configuration
+import Torch
+
+/// The all-MLP head of SegFormer (Xie et al., 2021, §3.2): every map through a matrix, enlarged to the
+/// finest, all joined through another, and classified.
+///
+/// Names are those of MMSegmentation's `SegformerHead`.
+public final class SegFormer: Layer {
+  let convs: [ConvNorm], fusionConv: ConvNorm
+  let classifier: Conv2d
+  private let dropout: Dropout
+  private let interpolation: Interpolation, alignCorners: Bool
+
+  /// A head on maps of `input` channels, finest first, to `classes` scores.
+  public init(
+    _ input: [Int], classes: Int, channels: Int = 256, dropout: Double = 0.1,
+    interpolation: Interpolation = .bilinear, alignCorners: Bool = false
+  ) {
+    convs = input.map { ConvNorm($0, channels, kernel: 1) }
+    fusionConv = ConvNorm(input.count * channels, channels, kernel: 1)
+    classifier = Conv2d(channels, classes)
+    self.dropout = Dropout(dropout, ofChannels: true)
+    self.interpolation = interpolation
+    self.alignCorners = alignCorners
+  }
+
+  /// The scores (N, classes, H, W) at the size of the finest map.
+  public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {
+    guard let finest = maps.first else { return image }
+    let levels = zip(convs, maps).map { conv, map in
+      conv(map).resized(
+        height: finest.height, width: finest.width, interpolation, alignCorners: alignCorners)
+    }
+    return classifier(dropout(fusionConv(concatenate(levels))))
+  }
+}
+
+extension SegFormer: SegmentationHead {
+  /// `segformer`.
+  static let entries = [
+    "segformer": HeadEntry(needs: "maps, finest first", of: { $0.strides.isRising }) {
+      input, section in
+      SegFormer(
+        input.channels, classes: input.classes,
+        channels: try section.int("channels", default: 256, in: 1...8192),
+        dropout: try section.double("dropout", default: 0.1, in: 0...0.99),
+        interpolation: try section.choice("interpolation", default: .bilinear),
+        alignCorners: input.alignCorners)
+    }
+  ]
+}

@@ -1,0 +1,72 @@
+import Configuration
+import Torch
+
+/// The head of UPerNet (Xiao et al., 2018): pyramid pooling on the last map, a feature pyramid from it
+/// down to the finest, and all its levels joined.
+///
+/// Names are those of MMSegmentation's `UPerHead`.
+public final class UPerNet: Layer {
+  let pspModules: PyramidPooling, bottleneck: ConvNorm
+  let lateralConvs: [ConvNorm], fpnConvs: [ConvNorm]
+  let fpnBottleneck: ConvNorm
+  let classifier: Conv2d
+  private let dropout: Dropout
+  private let alignCorners: Bool
+
+  /// A head on maps of `input` channels, finest first, to `classes` scores.
+  ///
+  /// - Parameters:
+  ///   - channels: the channels of each level.
+  ///   - scales: the numbers of regions along a side that the last map's pyramid pools.
+  public init(
+    _ input: [Int], classes: Int, channels: Int = 512, scales: [Int] = [1, 2, 3, 6],
+    dropout: Double = 0.1, alignCorners: Bool = false
+  ) {
+    pspModules = PyramidPooling(
+      input.last ?? 1, channels: channels, scales: scales, alignCorners: alignCorners)
+    bottleneck = ConvNorm(pspModules.outputs, channels)
+    lateralConvs = input.dropLast().map { ConvNorm($0, channels, kernel: 1) }
+    fpnConvs = input.dropLast().map { _ in ConvNorm(channels, channels) }
+    fpnBottleneck = ConvNorm(input.count * channels, channels)
+    classifier = Conv2d(channels, classes)
+    self.dropout = Dropout(dropout, ofChannels: true)
+    self.alignCorners = alignCorners
+  }
+
+  /// The scores (N, classes, H, W) at the size of the finest map.
+  public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {
+    guard let finest = maps.first, let coarsest = maps.last else { return image }
+    // Top-down: each level is its own map and all coarser ones.
+    var top = bottleneck(pspModules(coarsest))
+    var levels = [top]
+    for (lateral, map) in zip(lateralConvs, maps).reversed() {
+      let own = lateral(map)
+      top = own + top.resized(like: own, alignCorners: alignCorners)
+      levels.insert(top, at: 0)
+    }
+    let smooth = zip(fpnConvs, levels).map { $0($1) } + levels.suffix(1)
+    let joined = concatenate(smooth.map { $0.resized(like: finest, alignCorners: alignCorners) })
+    return classifier(dropout(fpnBottleneck(joined)))
+  }
+}
+
+extension UPerNet: SegmentationHead {
+  /// `upernet`.
+  static let entries = [
+    "upernet": HeadEntry(
+      needs: "several maps, finest first", of: { $0.strides.count > 1 && $0.strides.isRising }
+    ) { input, section in
+      UPerNet(
+        input.channels, classes: input.classes,
+        channels: try section.int("channels", default: 512, in: 1...8192),
+        scales: try section.regionCounts("scales", default: [1, 2, 3, 6]),
+        dropout: try section.double("dropout", default: 0.1, in: 0...0.99),
+        alignCorners: input.alignCorners)
+    }
+  ]
+}
+
+extension [Int] {
+  /// Whether no number is smaller than the one before.
+  var isRising: Bool { zip(self, dropFirst()).allSatisfy(<=) }
+}

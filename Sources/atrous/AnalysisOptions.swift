@@ -1,0 +1,45 @@
+import Evaluation
+import Analysis
+import ArgumentParser
+import Foundation
+import Segmentation
+import Training
+
+/// The network that an analysis looks at.
+struct NetworkOptions: ParsableArguments {
+  @Argument(
+    help: "A configuration (YAML; weights are drawn), the folder of a run, or a checkpoint file.")
+  var network: String
+
+  @OptionGroup var settings: ConfigurationOptions
+
+  @Option(help: "What the weights of a configuration are drawn from.")
+  var seed: UInt64 = 0
+
+  @OptionGroup var place: DeviceOptions
+
+  func load() throws -> ModelSource {
+    try ModelSource(network, overrides: settings.overrides, seed: seed, device: place.prepared())
+  }
+
+  /// The network without memory for its weights, for use inside of `shapesOnly`.
+  func shapes() throws -> SegmentationModel {
+    try ModelSource.shapes(network, overrides: settings.overrides)
+  }
+}
+
+/// A point of an image: `120,80`.
+struct ImagePoint: ExpressibleByArgument {
+  let x: Int, y: Int
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let x = parts[0], let y = parts[1], x >= 0, y >= 0 else { return nil }
+    (self.x, self.y) = (x, y)
+  }
+}
+
+/// Prints a report's text or its JSON.
+func show(_ report: some JSONReport, text: String, asJSON: Bool) throws {
+  print(asJSON ? String(decoding: try report.json(), as: UTF8.self) : text)
+}
