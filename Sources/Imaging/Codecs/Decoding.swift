@@ -5,6 +5,7 @@ public enum ImageFormat: String, Sendable, CaseIterable {
   case tiff = "TIFF"
   case webp = "WebP"
   case pnm = "PNM"
+  case gif = "GIF"
 
   /// The format that the first bytes of a file announce, whatever the file is called.
   init?(_ bytes: [UInt8]) {
@@ -24,6 +25,8 @@ public enum ImageFormat: String, Sendable, CaseIterable {
     } else if bytes.count > 2, bytes[0] == 0x50, (0x35...0x36).contains(bytes[1]), bytes[2] <= 0x20
     {
       self = .pnm
+    } else if begins(Array("GIF87a".utf8)) || begins(Array("GIF89a".utf8)) {
+      self = .gif
     } else {
       return nil
     }
@@ -70,6 +73,7 @@ extension ImageFormat {
     case .tiff: TIFF.self
     case .webp: WebP.self
     case .pnm: PNM.self
+    case .gif: GIF.self
     }
   }
 }
