@@ -8,7 +8,7 @@ extension DatasetDescription {
   ]
 
   private static func folders(
-    _ images: String, _ imageExtensions: [String], suffix imageSuffix: String = "",
+    _ images: String, _ imageExtensions: [String], imageSuffix: String = "",
     _ labels: String, _ labelExtensions: [String], suffix labelSuffix: String = ""
   ) -> Layout {
     .folders(
@@ -107,7 +107,7 @@ extension DatasetDescription {
   static let drive = DatasetDescription(
     "drive", "DRIVE", .binary("vessel"), colors: blackAndWhite,
     layout: folders(
-      "{split}/images", ["tif"], suffix: "_{split}", "{split}/1st_manual", ["gif"],
+      "{split}/images", ["tif"], imageSuffix: "_{split}", "{split}/1st_manual", ["gif"],
       suffix: "_manual1"),
     splits: ["train": Split("training"), "test": Split("test")],
     licence: "research, by registration", source: "drive.grand-challenge.org")

@@ -69,8 +69,8 @@ enum GIF: Codec {
         guard size == screen else {
           throw damaged(
             file,
-            "its first picture is \(size.text) on a screen of \(screen.text), expected one size"
-          )
+            "its first picture is \(size.width)x\(size.height) on a screen of "
+              + "\(screen.width)x\(screen.height), expected one size")
         }
         let flags = try byte(at + 9)
         let own = try palette(at + 10, flags)
