@@ -46,7 +46,12 @@ let package = Package(
     .systemLibrary(
       name: "CCairo", pkgConfig: "cairo",
       providers: [.apt(["libcairo2-dev"]), .brew(["cairo"])]),
-    .target(name: "Imaging", dependencies: ["CSPNG", "CTurboJPEG", "CTIFF", "CWebP", "CCairo"]),
+    .systemLibrary(
+      name: "CDeflate", pkgConfig: "libdeflate",
+      providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
+    .target(
+      name: "Imaging",
+      dependencies: ["CSPNG", "CTurboJPEG", "CTIFF", "CWebP", "CCairo", "CDeflate"]),
 
     // Least squares, for what is fitted to figures.
     .systemLibrary(
@@ -77,7 +82,7 @@ let package = Package(
       name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
     .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
-    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
+    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),
     .testTarget(
       name: "TrainingTests",
       dependencies: ["Training", "Checkpoints", "Configuration", "TestSupport"]),

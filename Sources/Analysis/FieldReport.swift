@@ -20,6 +20,8 @@ public struct FieldReport: JSONReport {
   public let rate: Int?, expectedLength: Int?
   /// The star that was measured in the field, if the target was its middle.
   public let arms: StarArms?
+  /// The width of a square around the field's core, which convolutions one after the other leave.
+  public let square: Int?
   /// The positions at feature level.
   public let featureStar: FeatureStar?
   /// A Gaussian fitted to the field.
@@ -30,7 +32,7 @@ public struct FieldReport: JSONReport {
   public let values: [Float]
 
   private enum CodingKeys: String, CodingKey {
-    case width, height, images, source, sum, stride, rate, expectedLength, arms, featureStar
+    case width, height, images, source, sum, stride, rate, expectedLength, arms, square, featureStar
     case gaussian, halfWithin, ninetyWithin
   }
 
@@ -73,9 +75,40 @@ public struct FieldReport: JSONReport {
     }
     arms =
       target == .center ? StarArms(values, height: height, width: width, start: start) : nil
+    square = target == .center ? Self.square(values, height, width) : nil
     featureStar = try (atrous as? ASPP).map { pyramid in try attempt { FeatureStar(pyramid) } }
     gaussian = GaussianFit(values, height: height, width: width)
     (halfWithin, ninetyWithin) = Self.reach(values, height, width)
+  }
+
+  /// The width of a plateau around the core, centre to centre: the means of the field over rings of
+  /// equal Chebyshev distance fall to half of the plateau further out than they fall to half of the
+  /// core, by half of the width.
+  static func square(_ values: [Float], _ height: Int, _ width: Int) -> Int? {
+    let last = (min(height, width) - 1) / 2
+    var sums = [Double](repeating: 0, count: last + 1), counts = sums
+    for (index, value) in values.enumerated() {
+      let distance = max(abs(index / width - height / 2), abs(index % width - width / 2))
+      guard distance <= last else { continue }
+      sums[distance] += Double(value)
+      counts[distance] += 1
+    }
+    // Means over bands of 17 pixels: single rings are noise.
+    func band(_ at: Int) -> Double {
+      let range = max(0, at - 8)...min(last, at + 8)
+      return range.reduce(0) { $0 + sums[$1] } / max(1, range.reduce(0) { $0 + counts[$1] })
+    }
+    let means = (0...last).map(band)
+    guard let inner = means.firstIndex(where: { $0 < means[0] / 2 }), 2 * inner + 32 < last else {
+      return nil
+    }
+    // The plateau is where the means fall least, by ratio, before they have fallen to nothing.
+    func fall(_ at: Int) -> Double { means[at - 16] / max(means[at + 16], .leastNormalMagnitude) }
+    let candidates = (2 * inner + 16..<last - 16).filter { means[$0] > 5e-3 * means[0] }
+    guard let flat = candidates.min(by: { fall($0) < fall($1) }), fall(flat) < 2,
+      let outer = (flat...last).first(where: { means[$0] < means[flat] / 2 })
+    else { return nil }
+    return 2 * (outer - inner)
   }
 
   /// The distances within which half and nine tenths of the field lie.
@@ -109,14 +142,18 @@ public struct FieldReport: JSONReport {
         "feature level    \(featureStar.points) positions, \(featureStar.width) features wide, for"
           + " the rates \(featureStar.rates.map(String.init).joined(separator: ", "))")
     }
-    if let arms {
-      let expected = expectedLength.map { length in
-        "; expected are \(length)"
-          + (length > min(width, height) ? ", which the image cuts off" : "")
-      }
+    let expected = expectedLength.map { length in
+      "; expected are \(length)"
+        + (length > min(width, height) ? ", which the image cuts off" : "")
+    }
+    if let square, !(arms?.isStar ?? false) {
+      lines.append("square           \(square) pixels wide\(expected ?? "")")
+    } else if let arms {
+      let share = "contrast \(fixed(arms.contrast))"
       lines.append(
-        "star             \(arms.length) pixels from end to end of its arms"
-          + " (\(fixed(arms.prominence, 1)) deviations above the rest)\(expected ?? "")")
+        arms.isStar
+          ? "star             \(arms.length) pixels from end to end of its arms, \(share)\(expected ?? "")"
+          : "star             none: on the rays is no more than between them, \(share)")
     }
     if let gaussian {
       func number(_ name: String, _ number: FittedNumber) -> String {

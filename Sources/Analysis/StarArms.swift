@@ -10,13 +10,16 @@ public struct StarArms: Sendable, Codable, Equatable {
   public let length: Int
   /// The profile by distance in pixels, from 0.
   public let profile: [Float]
-  /// How far the profile at the arm's end stands above the rest beyond a quarter of the image, in
-  /// standard deviations of the rest: a network without a star has no such peak.
-  public let prominence: Double
+  /// The profile at the arm's end as a share of the field's mean on both kinds of rays there: about
+  /// 0 for a network whose field has no star.
+  public let contrast: Double
+  /// Whether there is a star: a contrast of at least 0.15.
+  public var isStar: Bool { contrast >= 0.15 }
 
-  /// Measures a field of `height` rows and `width` columns around its middle; numbers are averaged
-  /// over squares of `2 * reach + 1` pixels first, since single gradients are noise. `start` replaces
-  /// the quarter of the image from which on the end is looked for.
+  /// Measures a field of `height` rows and `width` columns around its middle; nil if it is small.
+  ///
+  /// Numbers are averaged over squares of `2 * reach + 1` pixels first, since single gradients are
+  /// noise. `start` replaces the quarter of the image from which on the end is looked for.
   public init?(
     _ map: [Float], height: Int, width: Int, reach: Int = 8, start: Int? = nil
   ) {
@@ -28,7 +31,7 @@ public struct StarArms: Sendable, Codable, Equatable {
     func value(_ y: Int, _ x: Int) -> Float {
       smooth[min(max(y, 0), height - 1) * width + min(max(x, 0), width - 1)]
     }
-    let profile = (0...last).map { distance in
+    let rays = (0...last).map { distance -> (on: Float, off: Float) in
       let near = Int((Double(distance) * 0.414_213_562).rounded())
       func mean(_ across: [Int]) -> Float {
         // The eight images of (distance, across) under the symmetries of the square.
@@ -44,20 +47,19 @@ public struct StarArms: Sendable, Codable, Equatable {
       let diagonal =
         (value(row + distance, column + distance) + value(row - distance, column - distance)
           + value(row + distance, column - distance) + value(row - distance, column + distance)) / 4
-      return (straight + diagonal) / 2 - mean([near, -near])
+      return ((straight + diagonal) / 2, mean([near, -near]))
     }
+    let profile = rays.map { $0.on - $0.off }
     let from = max(1, start ?? side / 4)
     guard from < profile.count,
       let end = (from..<profile.count).max(by: { profile[$0] < profile[$1] })
     else { return nil }
     self.profile = profile
     length = 2 * end
-    let rest = (from..<profile.count).filter { abs($0 - end) > 3 * reach }
-      .map { Double(profile[$0]) }
-    let mean = rest.reduce(0, +) / Double(max(1, rest.count))
-    let deviation =
-      (rest.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(1, rest.count))).squareRoot()
-    prominence = deviation > 0 ? (Double(profile[end]) - mean) / deviation : 0
+    let both = (rays[end].on + rays[end].off) / 2
+    // The tail of a hill is higher on the rays, too, but next to nothing.
+    let isTail = both <= 0.005 * smooth[row * width + column]
+    contrast = isTail ? 0 : Double(profile[end] / both)
   }
 
   /// Means over squares, which shrink at the edges.

@@ -73,8 +73,11 @@ public struct CheckpointScoring {
     output: String? = nil, submission: String? = nil,
     progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
   ) throws -> EvaluationResult {
+    // Before anything is computed that could not be kept.
+    for path in [output, submission] {
+      if let path { try RunFolder(path: path).make() }
+    }
     let folder = try output.map { try ResultFolder($0) }
-    if let submission { try RunFolder(path: submission).make() }
     var images: [ImageCounts] = []
     let map = dataset.labelMap
     let result = try evaluator.evaluate(

@@ -36,7 +36,9 @@ public struct SweepPlan: Sendable, Equatable {
       else { throw wrong() }
       values = stride(from: low, through: high, by: step).map(String.init)
     } else {
-      values = list.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+      values = list.split(separator: ",", omittingEmptySubsequences: false).map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }
     }
     guard !values.isEmpty, values.count <= 1000, !values.contains(""),
       Set(values).count == values.count

@@ -185,18 +185,7 @@ public final class Trainer {
     let (images, target) = (batch.images(on: device), batch.target(on: device))
     optimizer.clearGradients()
     let output = autocast(to: settings.precision, on: device) { model.output(images) }
-    var total = loss(model.upsampled(output.logits, like: images), target)
-    for (head, logits) in zip(model.auxiliary, output.auxiliary) {
-      total = total + loss(model.upsampled(logits, like: images), target) * head.weight
-    }
-    for helper in output.helpers {
-      let own =
-        switch helper.kind {
-        case .pixels: loss(model.upsampled(helper.scores, like: images), target)
-        case .presence: Loss.presence(helper.scores, target)
-        }
-      total = total + own * helper.weight
-    }
+    let total = loss.total(output, of: model, for: images, target)
     total.backward()
     let norm = settings.clip.map { optimizer.clipGradients(to: $0) }
     optimizer.step()

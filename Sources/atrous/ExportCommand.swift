@@ -20,7 +20,8 @@ struct ExportCommand: ParsableCommand {
   @Option(help: "The file to write; .safetensors or .pth.")
   var output: String
 
-  @Option(help: "The convention of the names: torchvision, milesial or denseaspp-2018.")
+  @Option(
+    help: "The convention of the names: torchvision, mmsegmentation, milesial or denseaspp-2018.")
   var names: String?
 
   func validate() throws {

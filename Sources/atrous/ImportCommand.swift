@@ -13,9 +13,9 @@ struct ImportCommand: ParsableCommand {
     abstract: "Read weights that another toolkit wrote, whatever it calls them.",
     discussion: """
       Reads safetensors and PyTorch files of any age, and recognises the names of torchvision, \
-      timm, EfficientNet-PyTorch, milesial's U-Net and DenseASPP. Prints what loads, what is \
-      missing, what is left over and which shapes disagree. The exit status is 1 if the weights do \
-      not fit.
+      timm, EfficientNet-PyTorch, MMSegmentation, milesial's U-Net and DenseASPP. Prints what \
+      loads, what is missing, what is left over and which shapes disagree. The exit status is 1 if \
+      the weights do not fit.
       """)
 
   @ArgumentParser.Argument(help: "The file of weights.")
@@ -61,7 +61,7 @@ struct ImportCommand: ParsableCommand {
       if verbose { for (ours, theirs) in plan.names { print("  \(theirs) -> \(ours)") } }
       print(plan)
       let fits =
-        plan.report.isComplete || plan.onlyClassifierIsLeftOver
+        plan.report.isComplete || plan.onlyClassifierIsLeftOver || plan.lacksOnlyAuxiliary
         || ignoreClassifier && plan.classCounts != nil
       guard fits else {
         if plan.classCounts != nil { print("--ignore-classifier loads the rest") }

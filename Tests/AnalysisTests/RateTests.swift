@@ -77,7 +77,7 @@ struct RateTests {
     func lines(_ head: String, _ side: Int) throws -> [String] {
       let section = try Section(
         yaml: """
-          backbone: {name: densenet, blocks: [1], growth: 8, stem: 8, outputStride: 8}
+          backbone: {name: densenet, blocks: [1, 1], growth: 8, stem: 8, outputStride: 8}
           head: \(head)
           classes: 3
           """, named: "test")

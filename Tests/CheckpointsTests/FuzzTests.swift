@@ -63,7 +63,7 @@ struct FuzzTests {
     arguments: [
       "types.safetensors", "types.pth", "types-old.pth", "strides.pth", "strides-old.pth",
       "training.pth", "training-old.pth", "unsigned.pth", "parameters-old.pth", "protocol4.pth",
-      "protocol4-old.pth",
+      "protocol4-old.pth", "mmengine.pth", "mmengine-old.pth",
     ])
   func mutations(_ name: String) throws {
     let original = [UInt8](try #require(FileManager.default.contents(atPath: fixture(name))))

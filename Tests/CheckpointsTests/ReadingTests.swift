@@ -94,6 +94,13 @@ struct ReadingTests {
     #expect(file.notes.joined().contains("'values' (a list)"))
   }
 
+  @Test("may hold what MMEngine notes in training", arguments: ["", "-old"])
+  func engine(_ variant: String) throws {
+    let file = try WeightFile.open(fixture("mmengine\(variant).pth"))
+    #expect(file.entries.map(\.name) == ["backbone.weight", "decode_head.conv_seg.bias"])
+    #expect(try file.values("backbone.weight") == counting(6))
+  }
+
   @Test("may have any of Python 3's protocols", arguments: [3, 4, 5], ["", "-old"])
   func protocols(_ number: Int, _ variant: String) throws {
     let file = try WeightFile.open(fixture("protocol\(number)\(variant).pth"))

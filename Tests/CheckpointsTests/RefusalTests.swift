@@ -129,9 +129,11 @@ struct RefusalTests {
   func pickles() throws {
     let cases: [(String, String)] = [
       ("cos\nsystem\n.", "os.system"), ("cbuiltins\neval\n.", "builtins.eval"),
-      ("c__builtin__\ngetattr\n.", "getattr"), ("ctorch\nload\n.", "torch.load"),
+      ("c__builtin__\ngetattr\n}X\u{1}\0\0\0a\u{86}R.", "getattr"),
+      ("ctorch\nload\n.", "torch.load"),
       ("ctorch.storage\n_load_from_bytes\n.", "_load_from_bytes"),
-      ("cnumpy.core.multiarray\nscalar\n.", "numpy.core.multiarray.scalar"),
+      ("cnumpy.core.multiarray\nscalar\n.", "dictionary"),
+      ("cnumpy.core.multiarray\nload\n.", "numpy.core.multiarray.load"),
       ("cos\n\u{1b}[31msystem\n.", "os.\\u{1b}[31msystem"),
       ("i", "opcode 0x69"), ("}bb.", "lacks a value"), ("q\u{1}.", "lacks a value"),
       ("h\u{5}.", "did not keep"), ("t.", "lacks a mark"), ("(((.", "ends with 0 values"),

@@ -60,7 +60,11 @@ struct ResultTests {
       "size of the ground truth", "best.safetensors",
     ] { #expect(table.output.contains(part), "\(part)") }
     let names = try FileManager.default.contentsOfDirectory(atPath: "\(folder.path)/scores")
-    #expect(names.sorted() == ["evaluation.json", "evaluation.md", "evaluation.txt"])
+    #expect(
+      names.sorted() == [
+        "classes.json", "classes.png", "confusion.png", "evaluation.csv", "evaluation.json",
+        "evaluation.md", "evaluation.txt", "images.json", "index.html", "panels", "predictions",
+      ])
 
     struct Result: Decodable, Equatable {
       struct Scores: Decodable, Equatable { let meanIoU: Double }

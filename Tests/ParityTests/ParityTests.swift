@@ -22,10 +22,11 @@ struct ParityTests {
     .enabled(if: kitIsHere, "skipped: the parity kit is not beside the checkout"),
     arguments: [
       "torchvision-densenet121", "torchvision-mobilenet_v3_large",
-      "torchvision-mobilenet_v3_small", "torchvision-resnet18", "torchvision-swin_t",
+      "torchvision-mobilenet_v3_small", "torchvision-resnet18",
       "torchvision-deeplabv3_mobilenet_v3_large", "torchvision-lraspp_mobilenet_v3_large",
-      "denseaspp-DenseASPP121",
-      "train-denseaspp-DenseASPP121",
+      "mmseg-segformer_mit-b0", "mmseg-segmenter_vit-t_mask", "mmseg-setr_mla_vit-small",
+      "mmseg-setr_naive_vit-small", "mmseg-deeplabv3_r18-d8", "mmseg-encnet_r50-d8",
+      "mmseg-unet-s5-d16_fcn", "denseaspp-DenseASPP121", "train-denseaspp-DenseASPP121",
     ])
   func agrees(_ name: String) throws {
     let result = try Parity.check(kit.appending(path: "\(name).json").path)

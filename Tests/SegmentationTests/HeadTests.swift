@@ -102,7 +102,7 @@ struct HeadTests {
         _ = try model("{backbone: {name: unet}, head: {name: lraspp}, classes: 2}")
       }
     }
-    for word in ["lraspp", "output stride 8", "deeplabv3, denseaspp, fcn"] {
+    for word in ["lraspp", "output stride 8", "deeplabv3,", "denseaspp,", "fcn,"] {
       #expect(error?.description.contains(word) == true, "\(error?.description ?? "")")
     }
   }

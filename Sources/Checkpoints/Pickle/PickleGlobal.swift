@@ -24,6 +24,11 @@ enum PickleGlobal: Equatable {
   case tensorClass
   /// Makes bytes, sets and devices, which are passed over.
   case other
+  /// Makes what training notes beside weights, which is passed over: NumPy's numbers and arrays, and
+  /// MMEngine's histories of losses.
+  case record
+  /// `getattr`, by which MMEngine's histories name their own methods; of nothing else.
+  case attribute
 
   /// What a name stands for.
   ///
@@ -57,7 +62,15 @@ enum PickleGlobal: Equatable {
       "_codecs.encode": .other,
       "builtins.bytearray": .other, "__builtin__.bytearray": .other,
       "builtins.set": .other, "__builtin__.set": .other,
+      "builtins.getattr": .attribute, "__builtin__.getattr": .attribute,
+      "numpy.ndarray": .record, "numpy.dtype": .record,
+      "mmengine.logging.history_buffer.HistoryBuffer": .record,
     ]
+    // The module's name before NumPy 2 and since.
+    for module in ["numpy.core.multiarray", "numpy._core.multiarray"] {
+      known["\(module).scalar"] = .record
+      known["\(module)._reconstruct"] = .record
+    }
     for (type, dtype) in storages {
       known["torch.\(type)Storage"] = .storage(dtype)
       // A storage that was saved on a graphics processor is the same bytes.

@@ -4,7 +4,7 @@ import Torch
 ///
 /// Containers are numbers of a ``PickleHeap``'s, so that a pickle can nest and repeat them as it
 /// likes: nothing here recurses, and nothing is freed one inside the other.
-enum PickleValue {
+enum PickleValue: Equatable {
   case none
   case bool(Bool)
   case int(Int)

@@ -116,7 +116,7 @@ struct Unpickler {
       try push(call(callee, arguments))
     case 0x81:
       let (arguments, callee) = (try pop(), try pop())
-      guard case .global(.orderedDictionary) = callee else {
+      guard [.global(.orderedDictionary), .global(.record)].contains(callee) else {
         throw fault("makes an object of \(callee.kind)")
       }
       try push(call(callee, arguments))
@@ -291,7 +291,12 @@ struct Unpickler {
         throw fault("rebuilds \(first.kind)")
       }
       return try call(first, arguments[arguments.startIndex + 2])
-    case .other: return .other
+    case .other, .record: return .other
+    case .attribute:
+      guard case .global(.record) = first else {
+        throw WeightFileError.forbidden(file: reader.file.path, name: "builtins.getattr")
+      }
+      return .other
     case .storage, .dtype, .tensorClass: throw fault("calls a class")
     }
   }

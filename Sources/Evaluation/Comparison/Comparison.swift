@@ -187,8 +187,9 @@ public struct Comparison: Sendable {
     }
   }
 
-  /// Rows of image, truth and predictions: where the last gains most over the first, and where it
-  /// loses most. Nil without images whose predictions were kept.
+  /// Rows of image, truth and predictions; nil without images whose predictions were kept.
+  ///
+  /// Those where the last result gains most over the first stand first, then those where it loses.
   func picture(rows: Int = 6) throws -> Image? {
     let (first, last) = (entries[0], entries[entries.count - 1])
     let order = first.images.indices.sorted {

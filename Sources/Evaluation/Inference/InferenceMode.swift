@@ -64,7 +64,7 @@ public struct InferenceMode: Sendable, Equatable {
     if let window {
       let size = "\(window.size.width)×\(window.size.height)"
       parts = [
-        "windows of \(size), overlap \(number(window.overlap)), \(window.weights.rawValue) weights"
+        "windows of \(size), overlap \(number((window.overlap * 1000).rounded() / 1000)), \(window.weights.rawValue) weights"
       ]
     }
     if scales.count > 1 || flip || window != nil {

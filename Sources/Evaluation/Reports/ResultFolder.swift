@@ -25,12 +25,12 @@ public struct ResultFolder: Sendable {
   }
 
   private func make(_ name: String) throws {
+    let folder = name.isEmpty ? path : "\(path)/\(name)"
     do {
-      try FileManager.default.createDirectory(
-        atPath: "\(path)/\(name)", withIntermediateDirectories: true)
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
       throw ScoringError.unreadable(
-        file: "\(path)/\(name)", reason: "the folder cannot be made (\(error.localizedDescription))"
+        file: folder, reason: "the folder cannot be made (\(error.localizedDescription))"
       )
     }
   }

@@ -22,7 +22,8 @@ enum PNG: Codec {
   static func labels(
     _ bytes: [UInt8], _ size: Size, _ file: String, _ colors: [Color: UInt16]?
   ) throws -> LabelImage {
-    try withDecoder(bytes, file) { context, header in
+    if let labels = plainLabels(bytes) { return labels }
+    return try withDecoder(bytes, file) { context, header in
       let depth = Int(header.bit_depth)
       switch Int(header.color_type) {
       case 0, 3:  // grey, indexed

@@ -2,6 +2,7 @@ import Configuration
 import Foundation
 import Segmentation
 import Torch
+import Training
 
 /// MMSegmentation's networks by the settings that a file carries.
 ///
@@ -24,6 +25,9 @@ func mmsegmentation(_ name: String, _ file: ParityFile) throws -> ReferenceModel
     ]
     for (index, tensor) in output.auxiliary.enumerated() { named["auxiliary\(index)"] = tensor }
     return named
+  }
+  reference.loss = { image, labels, _ in
+    Loss(.crossEntropy).total(model.output(image), of: model, for: image, labels)
   }
   reference.stages = { image in
     let maps = ((model.backbone as? Necked)?.base ?? model.backbone).features(image)

@@ -21,7 +21,9 @@ public final class Swin: Sequential, Backbone {
     public var hasBias = true
     /// Whether each map is normalized, as the authors do for everything but classification.
     public var normalizesMaps = true
-    /// Whose form it has. In MMSegmentation's also maps no larger than a window are shifted, merging
+    /// Whose form it has.
+    ///
+    /// In MMSegmentation's also maps no larger than a window are shifted, merging
     /// puts the four values of a channel one after another rather than whole positions, and images
     /// are extended to whole patches.
     public var form = HeadForm.torchvision

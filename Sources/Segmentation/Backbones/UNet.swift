@@ -5,8 +5,9 @@ import Torch
 /// times, and a decoder that doubles it again and joins what the encoder had at each size.
 ///
 /// Names are those of milesial's Pytorch-UNet. The maps are the encoder's last and what each step of
-/// the decoder gives: the coarsest first, so that heads see the one of the image's size, or with
-/// `level: 0` the encoder's alone.
+/// the decoder gives: the coarsest first, so that heads see the one of the image's size. A head at
+/// level 0 sees the encoder's; as in MMSegmentation nothing then trains the decoder, unless it is
+/// left out or an auxiliary head sees it.
 public final class UNet: Layer, Backbone {
   /// How the decoder doubles a map.
   public enum Enlargement: String, Sendable, CaseIterable {
@@ -29,6 +30,8 @@ public final class UNet: Layer, Backbone {
     public var encoderDepths: [Int]?, decoderDepths: [Int]?
     /// The dilations of all but the first of them; 1 if nil.
     public var encoderDilations: [Int]?, decoderDilations: [Int]?
+    /// Whether there is a decoder; the encoder's last map is the only one otherwise.
+    public var hasDecoder = true
 
     /// The network of the paper.
     public init() {}
@@ -57,7 +60,8 @@ public final class UNet: Layer, Backbone {
     }
     inc = encode(inputChannels, 0)
     downs = (1...last).map { DownStep(encode(widths[$0 - 1], $0)) }
-    ups = (0..<last).reversed().map { level in
+    let levels = Array((0...last).reversed().prefix(configuration.hasDecoder ? last + 1 : 1))
+    ups = levels.dropFirst().map { level in
       let joined = halves ? width(level + 1) + widths[level] : 2 * widths[level]
       return UpStep(
         configuration.enlargement, below: width(level + 1), beside: widths[level],
@@ -66,8 +70,8 @@ public final class UNet: Layer, Backbone {
           depth: configuration.decoderDepths?[level] ?? 2,
           dilation: configuration.decoderDilations?[level] ?? 1))
     }
-    channels = (0...last).reversed().map(width)
-    strides = (0...last).reversed().map { 1 << $0 }
+    channels = levels.map(width)
+    strides = levels.map { 1 << $0 }
     super.init()
     Initialization.kaimingNormal(self)
   }
@@ -174,6 +178,7 @@ extension UNet {
       configuration.encoderDilations = try section.perSize("encoderDilations", sizes, in: 1...64)
       configuration.decoderDilations = try section.perSize(
         "decoderDilations", sizes - 1, in: 1...64)
+      configuration.hasDecoder = try section.bool("decoder", default: true)
       return UNet(configuration, inputChannels: options.inputChannels)
     }
   ]

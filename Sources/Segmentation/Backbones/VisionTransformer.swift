@@ -1,8 +1,10 @@
 import Configuration
 import Torch
 
-/// A vision transformer (Dosovitskiy et al., 2021): the image cut into patches, each a token, and
-/// blocks of attention among all of them. DeiT (Touvron et al., 2021) is the same network.
+/// A vision transformer (Dosovitskiy et al., 2021).
+///
+/// The image is cut into patches, each a token, for blocks of attention among all of them. DeiT
+/// (Touvron et al., 2021) is the same network.
 ///
 /// Names are those of torchvision's `VisionTransformer`. Its maps are the tokens after some of the
 /// blocks, laid out as the patches were; all have the output stride of one patch. Sides that are no

@@ -6,7 +6,7 @@ import Torch
 ///
 /// Names are those of MMSegmentation's `DAHead`.
 public final class DANet: Layer, SegmentationHead {
-  let position: Branch, channel: Branch
+  let position: AttentionBranch, channel: AttentionBranch
   let classifier: Conv2d
   private let dropout: Dropout
 
@@ -15,10 +15,11 @@ public final class DANet: Layer, SegmentationHead {
   public init(
     _ input: Int, classes: Int, channels: Int = 512, projected: Int = 64, dropout: Double = 0.1
   ) {
-    position = Branch(
+    position = AttentionBranch(
       "pam", input, channels, classes: classes, PositionAttention(channels, projected),
       dropout: dropout)
-    channel = Branch("cam", input, channels, classes: classes, ChannelAttention(), dropout: dropout)
+    channel = AttentionBranch(
+      "cam", input, channels, classes: classes, ChannelAttention(), dropout: dropout)
     classifier = Conv2d(channels, classes)
     self.dropout = Dropout(dropout, ofChannels: true)
   }
@@ -54,7 +55,7 @@ extension DANet: MMSegmentationNamed {
 }
 
 /// A 3×3 convolution, an attention, another convolution, and a classifier that only training uses.
-final class Branch: Layer, MMSegmentationNamed {
+final class AttentionBranch: Layer, MMSegmentationNamed {
   let inConv: ConvNorm
   let attention: Layer
   let outConv: ConvNorm

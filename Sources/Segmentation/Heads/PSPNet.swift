@@ -39,12 +39,3 @@ public final class PSPNet: Layer, SegmentationHead {
     }
   ]
 }
-
-extension Section {
-  /// The numbers of regions along a side that a pyramid pools.
-  func regionCounts(_ key: String, default fallback: [Int]) throws -> [Int] {
-    let counts = try ints(key, default: fallback, in: 1...64)
-    if counts.isEmpty { throw invalid(key, "[]", expected: "at least one number of regions") }
-    return counts
-  }
-}

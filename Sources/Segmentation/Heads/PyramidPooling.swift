@@ -1,3 +1,4 @@
+import Configuration
 import Torch
 
 /// Pyramid pooling (Zhao et al., 2017, §3.2): the features beside their means over 1 × 1, 2 × 2, …
@@ -40,5 +41,14 @@ extension Tensor {
   /// The means over `count` × `count` regions that cover the map: (N, C, count, count).
   func regionMeans(_ count: Int) -> Tensor {
     count == 1 ? globalAvgPool2d() : adaptiveAvgPool2d(height: count, width: count)
+  }
+}
+
+extension Section {
+  /// The numbers of regions along a side that a pyramid pools.
+  func regionCounts(_ key: String, default fallback: [Int]) throws -> [Int] {
+    let counts = try ints(key, default: fallback, in: 1...64)
+    if counts.isEmpty { throw invalid(key, "[]", expected: "at least one number of regions") }
+    return counts
   }
 }

@@ -1,8 +1,10 @@
 import Configuration
 import Torch
 
-/// The decoder of SETR on aggregated levels (Zheng et al., 2021, §3.3): each map through two
-/// convolutions and enlarged, all joined and classified. The neck `mla` aggregates.
+/// The decoder of SETR on aggregated levels (Zheng et al., 2021, §3.3).
+///
+/// Each map goes through two convolutions and is enlarged; all are joined and classified. The neck
+/// `mla` aggregates.
 ///
 /// Names are those of MMSegmentation's `SETRMLAHead`.
 public final class SETRAggregation: Layer {

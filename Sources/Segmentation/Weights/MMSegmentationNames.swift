@@ -26,9 +26,10 @@ extension NamingConvention {
   /// Backbones and heads that are no ``MMSegmentationNamed`` have its names already.
   ///
   /// - Parameters:
+  ///   - module: a network, or a backbone alone.
   ///   - listsAuxiliary: whether a single auxiliary head is the first of a list there.
   public static func mmsegmentation(
-    _ model: SegmentationModel, listsAuxiliary: Bool = false
+    _ module: Module, listsAuxiliary: Bool = false
   ) -> NamingConvention {
     var modules: [String: (module: Module, theirs: String)] = [:]
     func walk(_ module: Module, _ own: String, _ theirs: String) {
@@ -46,12 +47,13 @@ extension NamingConvention {
         walk(child.module, [own, child.name].filter { !$0.isEmpty }.joined(separator: "."), path)
       }
     }
-    walk(model, "", "")
-    if let only = model.auxiliary.first, listsAuxiliary, model.auxiliary.count == 1 {
+    walk(module, "", "")
+    let auxiliary = (module as? SegmentationModel)?.auxiliary ?? []
+    if let only = auxiliary.first, listsAuxiliary, auxiliary.count == 1 {
       walk(only.head, "aux_classifier", "auxiliary_head.0")
     }
     var names: [String: String] = [:]
-    for (name, _) in model.state {
+    for (name, _) in module.state {
       // The innermost module whose path the name begins with.
       var path = name[...]
       while let dot = path.lastIndex(of: ".") {

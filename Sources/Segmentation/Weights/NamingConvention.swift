@@ -69,7 +69,15 @@ extension NamingConvention {
     }
     if model.backbone is UNet { conventions.append(.init("milesial", Convention.milesial)) }
     conventions.append(.mmsegmentation(model))
+    if model.auxiliary.count == 1 {
+      conventions.append(.mmsegmentation(model, listsAuxiliary: true))
+    }
     return conventions
+  }
+
+  /// The conventions for a backbone or a classifier of images.
+  static func conventions(ofPart module: Module) -> [NamingConvention] {
+    ofParts + (module is any MMSegmentationNamed ? [.mmsegmentation(module)] : [])
   }
 
   /// The names of this convention by a module's own.

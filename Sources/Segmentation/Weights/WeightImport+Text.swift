@@ -31,7 +31,11 @@ extension WeightImport: CustomStringConvertible {
     if let (ours, theirs) = classCounts {
       return "only the classifier differs: the network has \(ours) classes, the file \(theirs)"
     }
+    if onlyAuxiliaryIsLeftOver {
+      return "only the file's auxiliary heads are left over, which only training uses"
+    }
     if onlyClassifierIsLeftOver { return "only the file's classifier is left over" }
+    if lacksOnlyAuxiliary { return "all but the auxiliary heads loads, which only training uses" }
     if part == "backbone" && lacksOnlyHead {
       return "the backbone loads, and the heads are not in the file; in a configuration"
         + " 'backbone.weights' takes such a file"

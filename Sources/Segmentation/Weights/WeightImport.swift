@@ -58,7 +58,9 @@ public struct WeightImport {
     let used = Set(pairs.map(\.theirs))
     // Counters of batches that old files lack.
     report.loaded = report.loaded.filter { found[$0] != nil }
-    report.unexpected = file.entries.map(\.name).filter { !used.contains($0) }
+    report.unexpected = file.entries.map(\.name).filter {
+      !used.contains($0) && !$0.hasPrefix(Self.preprocessing)
+    }
     self.report = report
     names = pairs.filter { found[$0.ours] != nil }
   }
@@ -78,7 +80,8 @@ public struct WeightImport {
   /// The number of classes here and in the file if that is all that differs, as for weights of
   /// another data set.
   public var classCounts: (ours: Int, theirs: Int)? {
-    guard report.missing.isEmpty, report.unexpected.isEmpty, let first = report.mismatched.first,
+    guard report.missing.isEmpty, let first = report.mismatched.first,
+      report.unexpected.allSatisfy({ module($0) == "auxiliary_head" }),
       let ours = first.expected.first, let theirs = first.found.first,
       report.mismatched.allSatisfy({
         $0.expected.first == ours && $0.found.first == theirs
@@ -97,13 +100,39 @@ public struct WeightImport {
   /// Whether the network's backbone loads and nothing of its heads is in the file.
   public var lacksOnlyHead: Bool {
     report.mismatched.isEmpty && report.missing.allSatisfy { !$0.hasPrefix("backbone.") }
-      && report.unexpected.allSatisfy(isClassifier)
+      && report.unexpected.allSatisfy { isClassifier($0) || isMMSegmentationHead($0) }
   }
 
+  /// Whether all that disagrees is that the file has auxiliary heads of MMSegmentation's.
+  public var onlyAuxiliaryIsLeftOver: Bool {
+    onlyClassifierIsLeftOver && report.unexpected.allSatisfy { module($0) == "auxiliary_head" }
+  }
+
+  /// Whether all that is missing belongs to auxiliary heads, which only training uses.
+  public var lacksOnlyAuxiliary: Bool {
+    report.mismatched.isEmpty && !report.missing.isEmpty
+      && report.missing.allSatisfy { $0.hasPrefix("aux_classifier.") }
+      && report.unexpected.allSatisfy { module($0) == "auxiliary_head" }
+  }
+
+  /// What MMSegmentation puts beside the weights: the mean and deviation of images.
+  private static let preprocessing = "data_preprocessor."
+
   private func isClassifier(_ name: String) -> Bool {
-    let name = name.hasPrefix(prefix) ? name.dropFirst(prefix.count) : name[...]
-    let first = (name.split(separator: ".").first ?? "").drop { $0 == "_" }
-    return ["fc", "classifier", "head", "heads", "aux_classifier", "conv_head"].contains(first)
+    let first = module(name).drop { $0 == "_" }
+    return [
+      "fc", "classifier", "head", "heads", "aux_classifier", "conv_head", "auxiliary_head",
+    ].contains(first)
+  }
+
+  private func isMMSegmentationHead(_ name: String) -> Bool {
+    ["decode_head", "neck"].contains(module(name))
+  }
+
+  /// The first part of one of the file's names.
+  private func module(_ name: String) -> Substring {
+    (name.hasPrefix(prefix) ? name.dropFirst(prefix.count) : name[...])
+      .split(separator: ".").first ?? ""
   }
 
   // MARK: Recognition
@@ -114,7 +143,7 @@ public struct WeightImport {
   ) -> [(part: String, state: [NamingConvention.StateEntry], conventions: [NamingConvention])] {
     let state = module.state.map { (name: $0.name, shape: $0.tensor.shape) }
     guard let model = module as? SegmentationModel else {
-      return [("", state, NamingConvention.ofParts)]
+      return [("", state, NamingConvention.conventions(ofPart: module))]
     }
     let head = "backbone."
     let backbone = state.compactMap { entry in
@@ -123,7 +152,7 @@ public struct WeightImport {
     }
     return [
       ("", state, NamingConvention.conventions(of: model)),
-      ("backbone", backbone, NamingConvention.ofParts),
+      ("backbone", backbone, NamingConvention.conventions(ofPart: model.backbone)),
     ]
   }
 

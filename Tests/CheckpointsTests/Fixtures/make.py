@@ -110,6 +110,31 @@ both("list", [counting(2)])
 both("tensor", counting(2))
 both("numbers", {"a": 1, "b": "text"})
 
+# What MMEngine 0.10 saves in training, of one short run.
+try:
+    import mmengine.logging
+    import numpy
+
+    hub = mmengine.logging.MessageHub.get_instance("run")
+    hub.update_scalar("train/loss", 0.5)
+    both(
+        "mmengine",
+        {
+            "meta": {
+                "cfg": "model = dict()", "hook_msgs": {"best_score": numpy.float64(0.25)},
+                "dataset_meta": {"classes": ("road", "car"), "palette": [[128, 64, 128]]},
+            },
+            "state_dict": collections.OrderedDict(
+                {"backbone.weight": counting(2, 3), "decode_head.conv_seg.bias": counting(2)}
+            ),
+            "message_hub": hub.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "param_schedulers": [{"by_epoch": False}],
+        },
+    )
+except ImportError:
+    print("mmengine.pth needs mmengine", file=sys.stderr)
+
 
 class Hostile:
     def __reduce__(self):

@@ -1,0 +1,137 @@
+import Evaluation
+import Foundation
+import Imaging
+import Segmentation
+import Testing
+import Torch
+
+@testable import Analysis
+
+@Suite("Effective receptive fields")
+struct FieldTests {
+  @Test("the field is what is positive of the gradient, added up over images")
+  func definition() {
+    let kernel = Tensor([Float](arrayLiteral: 1, -2, 3, 4, 5, -6, 7, 8, 9), [1, 1, 3, 3])
+    var field = EffectiveReceptiveField(height: 5, width: 5)
+    for _ in 0..<2 {
+      field.add(Tensor(filledWith: 0, [1, 1, 5, 5])) {
+        $0.conv2d(
+          kernel, bias: nil, stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1)
+      }
+    }
+    let expected: [Float] = [
+      0, 0, 0, 0, 0, 0, 2, 0, 6, 0, 0, 8, 10, 0, 0, 0, 14, 16, 18, 0, 0, 0, 0, 0, 0,
+    ]
+    #expect(field.values == expected)
+    #expect(field.images == 2)
+  }
+
+  @Test("a pyramid depends on exactly 25 positions, 6 r wide", arguments: [1, 2, 5])
+  func star(rate: Int) {
+    var configuration = ASPP.Configuration()
+    configuration.rates = [1, rate + 1, 2 * rate + 2, 3 * rate + 3]
+    configuration.channels = 16
+    Engine.seed(3)
+    let star = FeatureStar(ASPP(4, configuration))
+    #expect((star.points, star.width) == (25, 6 * (rate + 1)))
+  }
+
+  /// Eight arms with a bump at their ends, on a hill in the middle.
+  @Test("the arms' length is found in a drawn star", arguments: [60, 72])
+  func arms(end: Int) throws {
+    let side = 193, middle = 96
+    let map = (0..<side * side).map { index -> Float in
+      let (y, x) = (Double(index / side - middle), Double(index % side - middle))
+      let hill = exp(-(x * x + y * y) / 800)
+      var bumps = 0.0
+      for (dy, dx) in [(0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)] {
+        let (v, u) = (y - Double(dy * end), x - Double(dx * end))
+        bumps += exp(-(u * u + v * v) / 100)
+      }
+      return Float(hill + 0.3 * bumps)
+    }
+    let arms = try #require(StarArms(map, height: side, width: side, reach: 2))
+    #expect(abs(arms.length - 2 * end) <= 4)
+    #expect(arms.profile.count == 97 && arms.isStar)
+    #expect(StarArms([1, 2], height: 1, width: 2) == nil)
+  }
+
+  @Test("a field without arms has no star, one with a plateau a square", arguments: [0, 96])
+  func square(half: Int) throws {
+    let side = 385, middle = 192
+    // Five bumps along each axis, as two dilated kernels leave them, under a core.
+    func bumps(_ at: Double) -> Double {
+      (-2...2).reduce(0) { sum, step in
+        let u = at - Double(step * half) / 2
+        return sum + exp(-u * u / 1152)
+      }
+    }
+    let map = (0..<side * side).map { index -> Float in
+      let (y, x) = (Double(index / side - middle), Double(index % side - middle))
+      let core = exp(-(x * x + y * y) / 1152)
+      return Float(20 * core + (half > 0 ? bumps(x) * bumps(y) : 0))
+    }
+    let arms = try #require(StarArms(map, height: side, width: side, reach: 4))
+    #expect(!arms.isStar)
+    let found = FieldReport.square(map, side, side)
+    if half == 0 {
+      #expect(found == nil)
+    } else {
+      #expect(abs(try #require(found) - 2 * half) <= 24)
+    }
+  }
+
+  @Test("a Gaussian is found with its uncertainty", arguments: [0.0, 0.5, -0.6])
+  func gaussian(angle: Double) throws {
+    let (rows, columns) = (50, 64)
+    var state: UInt32 = 5
+    let map = (0..<rows * columns).map { index -> Float in
+      state = state &* 1_664_525 &+ 1_013_904_223
+      let noise = (Double(state >> 8) / Double(1 << 24) - 0.5) * 0.2
+      let (dx, dy) = (Double(index % columns) - 30.25, Double(index / columns) - 27.5)
+      let (u, v) = (cos(angle) * dx + sin(angle) * dy, cos(angle) * dy - sin(angle) * dx)
+      return Float(4 * exp(-0.5 * (u * u / 81 + v * v / 25)) + 1 + noise)
+    }
+    let fit = try #require(GaussianFit(map, height: rows, width: columns))
+    let found = [fit.x, fit.y, fit.sigmaX, fit.sigmaY, fit.angle, fit.height, fit.floor]
+    let expected = [30.25, 27.5, 9, 5, angle * 180 / .pi, 4, 1]
+    for (number, value) in zip(found, expected) {
+      #expect(number.deviation > 0 && number.deviation < 0.3)
+      #expect(abs(number.value - value) < 5 * number.deviation)
+    }
+    #expect(fit.explained > 0.98)
+    #expect(GaussianFit([Float](repeating: 2, count: 100), height: 10, width: 10) == nil)
+  }
+
+  @Test("a report of a network has pattern, expectation and pictures")
+  func report() throws {
+    let model = try tinyModel(tinyPyramid)
+    Engine.seed(2)
+    let report = try FieldReport(
+      model, ImageSource(noise: 2), size: Size(width: 96, height: 65))
+    #expect((report.width, report.height, report.images) == (96, 65, 2))
+    #expect(report.values.count == 96 * 65 && report.sum > 0)
+    #expect(report.values.allSatisfy { $0 >= 0 })
+    // The outermost rate is 4, at stride 8.
+    #expect(report.expectedLength == 64)
+    #expect(report.featureStar?.points == 17)
+    #expect(report.text.contains("17 positions, 8 features wide"))
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "erf-\(UInt32.random(in: 0 ... .max))"
+    ).path
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    for file in try report.write(to: folder) {
+      #expect(FileManager.default.fileExists(atPath: file))
+    }
+    let json = try JSONSerialization.jsonObject(with: report.json()) as? [String: Any]
+    #expect(json?["width"] as? Int == 96)
+  }
+
+  @Test("images are cut in the middle, and enlarged only if they are too small")
+  func middle() {
+    let image = noisePicture(width: 30, height: 20)
+    let part = image.middle(Size(width: 10, height: 10))
+    #expect(part == image.cropped(x: 10, y: 5, size: Size(width: 10, height: 10)))
+    #expect(image.middle(Size(width: 33, height: 31)).size == Size(width: 33, height: 31))
+  }
+}

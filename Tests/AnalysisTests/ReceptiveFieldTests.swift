@@ -1,0 +1,86 @@
+import Segmentation
+import Testing
+import Torch
+
+@testable import Analysis
+
+@Suite("Receptive fields")
+struct ReceptiveFieldTests {
+  @Test(
+    "scales and positions of DenseASPP's cascades",
+    arguments: [
+      ([3, 6, 9, 12], 10, 15, 61, 441), ([6, 12, 18, 24], 10, 15, 121, 441),
+      ([3, 6, 12, 18, 24], 21, 31, 127, 1849), ([3, 6, 9, 12, 18, 24], 24, 63, 145, 2401),
+    ])
+  func scales(dilations: [Int], scales: Int, subsets: Int, largest: Int, positions: Int) {
+    var configuration = DenseASPP.Configuration()
+    configuration.dilations = dilations
+    let cascade = ReceptiveFieldReport.Cascade(configuration, stride: 8)
+    #expect((cascade.scales.count, cascade.subsets) == (scales, subsets))
+    #expect((cascade.scales.last, cascade.positions) == (largest, positions))
+    #expect(cascade.pixels == 8 * (largest - 1))
+    #expect(cascade.text.contains("\(scales) of \(subsets) subsets"))
+  }
+
+  @Test("the scales of dilations 3, 6, 12, 18, 24 go from 7 to 127 in steps of 6")
+  func list() {
+    #expect(DenseASPP.Configuration().scales == Array(stride(from: 7, through: 127, by: 6)))
+  }
+
+  /// With positive weights every pixel of the window has a positive gradient unless a dilated kernel
+  /// skips it, and the outermost never are.
+  @Test("windows are where gradients end")
+  func gradients() throws {
+    let model = try tinyModel(tinyCascade)
+    for (_, parameter) in model.parameters where parameter.rank == 4 { parameter.fill(0.01) }
+    let (side, row, column) = (160, 10, 9)
+    let layers = try ReceptiveFieldReport(model, height: side, width: side).layers
+    let last = try #require(layers.last)
+    let rows = try #require(last.rows)
+    #expect(last.shape == [1, 3, side / 8, side / 8] && !last.seesAll)
+    #expect(rows.jump == 8)
+    var field = EffectiveReceptiveField(
+      height: side, width: side, target: .position(row: row, column: column))
+    // Of equal numbers pooling takes the first, of rising ones the last.
+    let rising = (0..<3 * side * side).map { Float(1 + $0 % side + $0 / side % side) }
+    for image in [
+      Tensor(filledWith: 1, [1, 3, side, side]), Tensor(rising, [1, 3, side, side]),
+    ] {
+      field.add(image) { model.output($0).logits }
+    }
+    let hits = field.values.indices.filter { field.values[$0] != 0 }
+    let (hitRows, hitColumns) = (hits.map { $0 / side }, hits.map { $0 % side })
+    func expected(_ position: Int) -> ClosedRange<Int> {
+      let low = Int(rows.low) + 8 * position, high = Int(rows.high) + 8 * position
+      return max(0, low)...min(side - 1, high)
+    }
+    #expect(hitRows.min().map { $0...(hitRows.max() ?? 0) } == expected(row))
+    #expect(hitColumns.min().map { $0...(hitColumns.max() ?? 0) } == expected(column))
+    #expect(expected(row).lowerBound > 0)
+  }
+
+  @Test("a pooled branch sees all")
+  func pooled() throws {
+    let layers = try ReceptiveFieldReport(tinyModel(tinyPyramid), height: 64, width: 64).layers
+    #expect(layers.last?.seesAll == true)
+    #expect(layers.contains { $0.name == "classifier.0.convs.2.0" && !$0.seesAll })
+  }
+
+  @Test("traced layers add up to what is counted")
+  func trace() throws {
+    let model = try tinyModel(tinyPyramid)
+    let counter = FlopCounter()
+    withoutGradients {
+      observing(counter) { _ = model.output(Tensor(filledWith: 0, [1, 3, 64, 64])) }
+    }
+    let layers = try shapesOnly {
+      try LayerTrace(tinyModel(tinyPyramid), height: 64, width: 64).layers
+    }
+    #expect(layers.reduce(0) { $0 + $1.flops } == counter.total && counter.total > 0)
+    let all = model.parameters.reduce(0) { $0 + $1.parameter.count }
+    #expect(layers.reduce(0) { $0 + $1.parameters } == all)
+    let first = try #require(layers.first { $0.kind == "conv2d" })
+    #expect(first.name == "backbone.conv0" && first.shape == [1, 8, 32, 32])
+    #expect(first.bytes == 8 * 32 * 32 * 4)
+  }
+}
