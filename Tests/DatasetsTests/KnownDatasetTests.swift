@@ -47,6 +47,22 @@ struct KnownDatasetTests {
       + little(0, 4)
   }
 
+  /// A picture of 24 bits a pixel as BMP, last row first.
+  private func bitmap(_ colors: [Color]) -> [UInt8] {
+    func little(_ value: Int, _ count: Int) -> [UInt8] {
+      (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+    let rows = (0..<size).reversed().flatMap { y in
+      (0..<size).flatMap { x -> [UInt8] in
+        let color = colors[y * size + x]
+        return [color.blue, color.green, color.red]
+      }
+    }
+    return Array("BM".utf8) + little(54 + rows.count, 4) + little(0, 4) + little(54, 4)
+      + little(40, 4) + little(size, 4) + little(size, 4) + little(1, 2) + little(24, 2)
+      + little(0, 24) + rows
+  }
+
   /// From Python: `Image.new("L", (12, 12))` with a square of 255 from (3, 4) to (8, 9), as GIF.
   private let gif: [UInt8] = [
     71, 73, 70, 56, 55, 97, 12, 0, 12, 0, 129, 0, 0, 0, 0, 0, 255, 255, 255, 0, 0, 0, 0, 0, 0, 44,
@@ -123,9 +139,11 @@ struct KnownDatasetTests {
       let lists = "\(root)/ImageSets/Segmentation"
       try FileManager.default.createDirectory(atPath: lists, withIntermediateDirectories: true)
       try "2007_000032\n".write(toFile: "\(lists)/val.txt", atomically: true, encoding: .utf8)
-      try "2008_000008\n".write(toFile: "\(lists)/trainaug.txt", atomically: true, encoding: .utf8)
+      try "2008_000008\n2007_000032\n".write(
+        toFile: "\(lists)/trainaug.txt", atomically: true, encoding: .utf8)
       try check("voc2012", root, "val", names: ["2007_000032"], classes: [0, 20, 255])
-      try check("voc2012", root, "trainaug", names: ["2008_000008"], classes: [0, 20, 255])
+      try check(
+        "voc2012", root, "trainaug", names: ["2007_000032", "2008_000008"], classes: [0, 20, 255])
       #expect(throws: DatasetError.self) {
         try DatasetDescription.pascalVOC.dataset(root, split: "train")
       }
@@ -167,6 +185,78 @@ struct KnownDatasetTests {
     }
   }
 
+  @Test(
+    "the layouts that MMSegmentation's converters write, other files among them",
+    arguments: [
+      ("stare", "im0001", ".ah", ".vk", "train", "training"),
+      ("stare", "im0324", ".ah", ".vk", "val", "validation"),
+      ("chase-db1", "Image_01L", "_1stHO", "_2ndHO", "fit", "training"),
+      ("chase-db1", "Image_14R", "_1stHO", "_2ndHO", "test", "validation"),
+      ("hrf", "01_h", "", nil, "train", "training"),
+      ("drive", "01", "_manual1", "_manual2", "test", "validation"),
+    ] as [(String, String, String, String?, String, String)])
+  func converted(
+    set: String, name: String, suffix: String, other: String?, split: String, folder: String
+  ) throws {
+    try withTemporaryFolder { root in
+      try write("\(root)/images/\(folder)/\(name).png")
+      let values = vessels.map { min($0, 1) }
+      try write("\(root)/annotations/\(folder)/\(name)\(suffix).png", values)
+      if let other { try write("\(root)/annotations/\(folder)/\(name)\(other).png", values) }
+      try check(set, root, split, names: [name], classes: [0, 1])
+    }
+  }
+
+  @Test("COCO-Stuff as MMSegmentation's converters leave it")
+  func convertedCOCO() throws {
+    try withTemporaryFolder { root in
+      let values = (0..<144).map { [UInt16(0), 12, 181, 255][$0 % 4] }
+      try write("\(root)/images/val2017/000000000139.jpg")
+      for suffix in ["", "_labelTrainIds"] {
+        try write("\(root)/annotations/val2017/000000000139\(suffix).png", values)
+      }
+      try check(
+        "coco-stuff-164k", root, "val", names: ["000000000139"], classes: [0, 11, 170, 255])
+    }
+    try withTemporaryFolder { root in
+      let name = "COCO_train2014_000000000077"
+      try write("\(root)/images/\(name).jpg")
+      try write("\(root)/images/train2014/\(name).jpg")
+      try write(
+        "\(root)/annotations/train2014/\(name)_labelTrainIds.png",
+        (0..<144).map { [UInt16(0), 1, 12, 171][$0 % 4] })
+      try check("coco-stuff-10k", root, "train", names: [name], classes: [255, 0, 11, 170])
+    }
+  }
+
+  // From Python: gzip.compress(b"P5 12 12 255\n" + bytes(0 if i % 5 else 255 for i in range(144)), 9, mtime=0)
+  private let packed: [UInt8] = [
+    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 11, 48, 85, 48, 52, 2, 33, 35, 83, 83,
+    174, 255, 12, 64, 48, 136, 8, 0, 173, 179, 197, 192, 157, 0, 0, 0,
+  ]
+
+  @Test("STARE as it unpacks, its files still packed by gzip; a broken one is refused by name")
+  func packedFiles() throws {
+    try withTemporaryFolder { root in
+      for folder in ["stare-images", "labels-ah"] {
+        try FileManager.default.createDirectory(
+          atPath: "\(root)/\(folder)", withIntermediateDirectories: true)
+      }
+      let label = URL(fileURLWithPath: "\(root)/labels-ah/im0001.ah.ppm.gz")
+      try Data(packed).write(to: URL(fileURLWithPath: "\(root)/stare-images/im0001.ppm.gz"))
+      try Data(packed).write(to: label)
+      try check("stare", root, "train", names: ["im0001"], classes: [0, 1])
+      for count in [2, 12, packed.count - 9, packed.count - 1] {
+        try Data(packed.prefix(count)).write(to: label)
+        #expect(throws: ImageError.self) { try LabelImage(contentsOf: label.path) }
+      }
+      var huge = packed
+      huge[huge.count - 2] = 0xFF
+      try Data(huge).write(to: label)
+      #expect(throws: ImageError.self) { try LabelImage(contentsOf: label.path) }
+    }
+  }
+
   @Test("iSAID's patches, as values and as colours")
   func isaid() throws {
     try withTemporaryFolder { root in
@@ -184,6 +274,22 @@ struct KnownDatasetTests {
         }
       ).write(to: "\(root)/ann_dir/val/\(name)_instance_color_RGB.png")
       try check("isaid", root, "val", names: [name], classes: [0, 9])
+      // The official kit's names; MMSegmentation's image patches are BMP whatever their name says.
+      let folder = "\(root)/train/images"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      let bmp = bitmap((0..<144).map { colors[$0 % 2] })
+      try Data(bmp).write(to: URL(fileURLWithPath: "\(folder)/\(name).png"))
+      for kind in ["color", "id"] {
+        try Data(bmp).write(to: URL(fileURLWithPath: "\(folder)/\(name)_instance_\(kind)_RGB.png"))
+      }
+      try check("isaid", root, "train", names: [name], classes: [0, 9])
+      let image = try Image(decoding: bmp, named: "a.png")
+      #expect(Array(image.pixels.prefix(6)) == [0, 0, 0, 0, 0, 127])
+      for count in 0..<bmp.count {
+        #expect(throws: ImageError.self) {
+          try Image(decoding: Array(bmp.prefix(count)), named: "a.png")
+        }
+      }
     }
   }
 

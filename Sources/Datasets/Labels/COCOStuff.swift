@@ -3,7 +3,8 @@ import Imaging
 /// COCO-Stuff's 182 ids: 91 things, of which COCO never labelled 11, and 91 kinds of stuff.
 ///
 /// Caesar et al., "COCO-Stuff", CVPR 2018. In the files of the 164k release a value is the id less
-/// one, and 255 is unlabelled; those of the 10k release hold the ids, and 0 is unlabelled.
+/// one, and 255 is unlabelled; those of the 10k release hold the ids, and 0 is unlabelled
+/// (github.com/nightrome/cocostuff, README, "Caffe-compatible stuff-thing maps" and "Labels").
 public enum COCOStuff {
   /// The name of each id from 1 to 182, in order.
   public static let names = [
@@ -46,6 +47,15 @@ public enum COCOStuff {
   /// The 171 classes that occur, for files of the 10k release.
   public static let classes171From1 = map(
     "COCO-Stuff 10k, 171 classes", allIds: false, firstValue: 1)
+
+  /// The 171 classes in files that MMSegmentation's `coco_stuff10k.py` wrote: 1 to 171 without gaps,
+  /// and 0 is unlabelled.
+  static let classes171Packed = LabelMap(
+    unchecked: "COCO-Stuff 10k, 171 classes without gaps", classes: classes171.classes,
+    rows: [LabelMap.Row(value: 0, index: nil, label: "unlabelled")]
+      + classes171.classes.enumerated().map { index, entry in
+        LabelMap.Row(value: UInt16(index + 1), index: index, label: entry.name)
+      })
 
   private static func map(_ name: String, allIds: Bool, firstValue: Int) -> LabelMap {
     let ids = (1...names.count).filter { allIds || !unused.contains($0) }

@@ -1,6 +1,9 @@
 import Imaging
 
 /// The 15 classes of iSAID and the background (Zamir et al., 2019).
+///
+/// The colours are those of the official files, which MMSegmentation 1.2.2 turns into values in
+/// `tools/dataset_converters/isaid.py`.
 public enum ISAID {
   /// The name and the colour of each value from 0 to 15, in order.
   public static let classes = [

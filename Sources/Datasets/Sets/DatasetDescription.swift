@@ -2,32 +2,32 @@ import Foundation
 import Imaging
 
 /// A known data set: how it lies on the disk, what its labels mean, and where a person gets it.
+///
+/// A set is read as it unpacks and, where that is another, as MMSegmentation's
+/// `tools/dataset_converters` lay it out, so that nobody prepares files twice.
 public struct DatasetDescription: Sendable {
-  /// How a split leads to files.
-  enum Layout: Sendable {
-    /// Images and labels in folders, matched by name; `{split}` stands for the split's word.
-    case folders(images: FileSelection, labels: FileSelection)
-    /// As `folders`, of which a text file lists the names of the split.
-    case listed(images: FileSelection, labels: FileSelection, list: String)
+  /// One way in which the files may lie on the disk.
+  struct Layout: Sendable {
+    /// Where the images are; `{split}` stands for the split's word in folders and suffixes.
+    var images: FileSelection
+    /// Where the labels are.
+    var labels: FileSelection
+    /// A text file that names the images of the split; nil where the folders hold just these.
+    var list: String?
+    /// The words for splits where they are not the splits' own names.
+    var words: [String: String] = [:]
+    /// A folder of further labels, for images that have none in the first.
+    var furtherLabels: String?
+    /// What the values mean, where this layout's files follow another convention.
+    var labelMap: LabelMap?
   }
 
   /// A part of the data set.
   struct Split: Sendable {
-    /// What `{split}` stands for.
-    var folder: String
-    /// Which names belong to it; nil for all.
+    /// Which names belong to it; nil for all that its folder or list has.
     var contains: (@Sendable (String) -> Bool)?
-    /// The folder of labels where it is another than the layout's.
-    var labelFolder: String?
 
-    init(
-      _ folder: String = "", labelFolder: String? = nil,
-      _ contains: (@Sendable (String) -> Bool)? = nil
-    ) {
-      self.folder = folder
-      self.labelFolder = labelFolder
-      self.contains = contains
-    }
+    init(_ contains: (@Sendable (String) -> Bool)? = nil) { self.contains = contains }
   }
 
   /// The word for it in configurations, such as `chase-db1`.
@@ -42,18 +42,18 @@ public struct DatasetDescription: Sendable {
   public let licence: String
   /// Where a person obtains it.
   public let source: String
-  let layout: Layout
+  let layouts: [Layout]
   let parts: [String: Split]
 
   init(
     _ name: String, _ title: String, _ labelMap: LabelMap, colors: [Color: UInt16]? = nil,
-    layout: Layout, splits: [String: Split], licence: String, source: String
+    layouts: [Layout], splits: [String: Split], licence: String, source: String
   ) {
     self.name = name
     self.title = title
     self.labelMap = labelMap
     labelColors = colors
-    self.layout = layout
+    self.layouts = layouts
     parts = splits
     self.licence = licence
     self.source = source
@@ -67,56 +67,82 @@ public struct DatasetDescription: Sendable {
   /// - Throws: `DatasetError.invalidSetting` for a split that does not exist, `.missingFolder`,
   ///   `.emptyFolder`, `.missingPartner`, `.ambiguousPartner`.
   public func dataset(_ root: String, split: String) throws -> FileDataset {
-    guard let part = parts[split] else {
+    let (layout, images, labels) = try selections(root, split: split)
+    let map = layout.labelMap ?? labelMap
+    if let list = layout.list {
+      return try listed("\(root)/\(list)", layout, root, split, images, labels)
+    }
+    let whole = try FileDataset.pairs(
+      name: "\(title) \(split)", images: images, labels: labels, map: map, labelColors: labelColors)
+    guard let contains = parts[split]?.contains else { return whole }
+    let names = whole.items.map(\.name).filter(contains)
+    guard !names.isEmpty else {
+      throw DatasetError.emptyFolder(
+        path: images.folder, expected: "images of the split '\(split)' of \(title)")
+    }
+    return try whole.named(names)
+  }
+
+  /// The first layout that there are images for, and where a split's images and labels are.
+  ///
+  /// - Throws: `DatasetError.invalidSetting` for a split that does not exist; what is missing for
+  ///   the first layout where none fits.
+  func selections(
+    _ root: String, split: String
+  ) throws -> (layout: Layout, images: FileSelection, labels: FileSelection) {
+    guard parts[split] != nil else {
       throw DatasetError.invalidSetting(
         name: "the split of \(title)", value: "'\(split)'",
         expected: "one of \(splits.joined(separator: ", "))")
     }
-    func place(_ selection: FileSelection, folder: String? = nil) -> FileSelection {
-      var selection = selection
-      let path = (folder ?? selection.folder).replacingOccurrences(of: "{split}", with: part.folder)
-      selection.folder = path.isEmpty ? root : "\(root)/\(path)"
-      selection.suffix = selection.suffix.replacingOccurrences(of: "{split}", with: part.folder)
-      return selection
-    }
-    func pairs(_ images: FileSelection, _ labels: FileSelection) throws -> FileDataset {
-      try .pairs(
-        name: "\(title) \(split)", images: place(images),
-        labels: place(labels, folder: part.labelFolder), map: labelMap, labelColors: labelColors)
-    }
-    switch layout {
-    case .folders(let images, let labels):
-      let whole = try pairs(images, labels)
-      guard let contains = part.contains else { return whole }
-      let names = whole.items.map(\.name).filter(contains)
-      guard !names.isEmpty else {
-        throw DatasetError.emptyFolder(
-          path: place(images).folder, expected: "images of the split '\(split)' of \(title)")
+    var failure: (any Error)?
+    for var layout in layouts {
+      let word = layout.words[split] ?? split
+      func placed(_ selection: FileSelection) -> FileSelection {
+        var selection = selection
+        let folder = selection.folder.replacingOccurrences(of: "{split}", with: word)
+        selection.folder = folder.isEmpty ? root : "\(root)/\(folder)"
+        selection.suffix = selection.suffix.replacingOccurrences(of: "{split}", with: word)
+        return selection
       }
-      return try whole.named(names)
-    case .listed(let images, let labels, let list):
-      let path = "\(root)/\(list.replacingOccurrences(of: "{split}", with: part.folder))"
-      return try listed(
-        path, split, place(images), place(labels, folder: part.labelFolder))
+      layout.list = layout.list?.replacingOccurrences(of: "{split}", with: word)
+      let (images, labels) = (placed(layout.images), placed(layout.labels))
+      do {
+        _ = try images.files()
+        return (layout, images, labels)
+      } catch {
+        failure = failure ?? error
+      }
     }
+    throw failure
+      ?? DatasetError.emptyFolder(path: root, expected: "the files of \(title)")
   }
 
   /// The pairs that the lines of a text file name; other files in the folders are left alone.
   private func listed(
-    _ path: String, _ split: String, _ images: FileSelection, _ labels: FileSelection
+    _ path: String, _ layout: Layout, _ root: String, _ split: String, _ images: FileSelection,
+    _ labels: FileSelection
   ) throws -> FileDataset {
     guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
       throw DatasetError.missingPartner(
         file: path, expected: "a text file with a name a line, which \(title) has for '\(split)'")
     }
-    let (imageFiles, labelFiles) = (try images.files(), try labels.files())
+    let imageFiles = try images.files()
+    var labelFiles = try labels.files()
+    if let folder = layout.furtherLabels {
+      var further = labels
+      further.folder = "\(root)/\(folder)"
+      if isFolder(further.folder) {
+        labelFiles.merge(try further.files()) { first, _ in first }
+      }
+    }
     let names = text.split(whereSeparator: \.isNewline)
       .map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
     guard !names.isEmpty else {
       throw DatasetError.emptyFolder(path: path, expected: "a name a line")
     }
     return try FileDataset(
-      name: "\(title) \(split)", labelMap: labelMap, labelColors: labelColors,
+      name: "\(title) \(split)", labelMap: layout.labelMap ?? labelMap, labelColors: labelColors,
       items: names.map { name in
         guard let image = imageFiles[name], let label = labelFiles[name] else {
           throw DatasetError.missingPartner(

@@ -45,19 +45,25 @@ public struct FileSelection: Sendable, Hashable {
   ///
   /// It is left out of the sample's name; files without it are passed over.
   public var suffix: String
-  /// The extensions looked for, in lower case; the files' own may be in either.
+  /// The extensions looked for, in lower case; the files' own may be in either, and `.gz` may follow.
   public var extensions: [String]
+  /// What the names of other files of the folder end in, which do not belong to the selection.
+  public var excluded: [String]
 
   /// The extensions of the formats that this package reads.
   public static let pictures = [
-    "png", "jpg", "jpeg", "tif", "tiff", "webp", "ppm", "pgm", "pbm", "gif",
+    "png", "jpg", "jpeg", "tif", "tiff", "webp", "ppm", "pgm", "gif", "bmp",
   ]
 
   /// The files in `folder` whose name without extension ends in `suffix`.
-  public init(_ folder: String, suffix: String = "", extensions: [String] = Self.pictures) {
+  public init(
+    _ folder: String, suffix: String = "", extensions: [String] = Self.pictures,
+    excluding excluded: [String] = []
+  ) {
     self.folder = folder
     self.suffix = suffix
     self.extensions = extensions
+    self.excluded = excluded
   }
 
   /// What the selection looks for, in words.
@@ -73,10 +79,12 @@ public struct FileSelection: Sendable, Hashable {
   package func files() throws -> [String: String] {
     var found: [String: String] = [:]
     for file in try listing(of: folder, expected: expected) {
-      guard let dot = file.lastIndex(of: "."), !file.hasPrefix(".") else { continue }
-      guard extensions.contains(file[file.index(after: dot)...].lowercased()) else { continue }
-      let stem = file[..<dot]
+      let plain = file.lowercased().hasSuffix(".gz") ? file.dropLast(3) : file[...]
+      guard let dot = plain.lastIndex(of: "."), !plain.hasPrefix(".") else { continue }
+      guard extensions.contains(plain[plain.index(after: dot)...].lowercased()) else { continue }
+      let stem = plain[..<dot]
       guard stem.hasSuffix(suffix), stem.count > suffix.count else { continue }
+      guard !excluded.contains(where: { stem.hasSuffix($0) }) else { continue }
       let name = String(stem.dropLast(suffix.count))
       let path = "\(folder)/\(file)"
       if let other = found.updateValue(path, forKey: name) {
