@@ -85,7 +85,8 @@ let package = Package(
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),
     .testTarget(
       name: "TrainingTests",
-      dependencies: ["Training", "Checkpoints", "Configuration", "TestSupport"]),
+      dependencies: ["Training", "Checkpoints", "Configuration", "TestSupport"],
+      exclude: ["Fixtures"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
     .testTarget(name: "ParityTests", dependencies: ["Parity"]),
     .testTarget(name: "CommandTests", dependencies: ["atrous", "Imaging", "TestSupport"]),

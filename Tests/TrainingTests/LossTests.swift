@@ -1,3 +1,4 @@
+import Checkpoints
 import Configuration
 import Datasets
 import Foundation
@@ -63,6 +64,46 @@ struct LossTests {
     #expect(abs(gradients[1] - gradient) < 1e-7)
   }
 
+  /// The file that `Fixtures/losses.py` wrote with PyTorch, torchvision and
+  /// segmentation_models_pytorch, from random scores and labels of which some are ignored.
+  private static let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("Fixtures/losses.safetensors").path
+
+  @Test(
+    "random scores and labels give the values and gradients of other implementations",
+    arguments: ["plain", "few", "many", "steep", "whole"])
+  func random(name: String) throws {
+    let file = try WeightFile.open(Self.fixture)
+    let scores = try file.tensor("\(name).logits")
+    let target = try file.tensor("\(name).target")
+    let classes = scores.size(1)
+    let weights = (0..<classes).map { 0.5 + 1.5 * Double($0) / Double(classes - 1) }
+    let losses: [(String, Loss)] = [
+      ("crossEntropy", Loss(.crossEntropy)),
+      ("weighted", Loss(.crossEntropy, classWeights: weights)),
+      ("smoothed", Loss(.crossEntropy, labelSmoothing: 0.1)),
+      ("weightedSmoothed", Loss(.crossEntropy, classWeights: weights, labelSmoothing: 0.1)),
+      ("ohem", Loss(.ohem(threshold: 0.3, keep: 4))),
+      ("ohemWeighted", Loss(.ohem(threshold: 0.2, keep: 9), classWeights: weights)),
+      ("dice", Loss(.dice)), ("crossEntropyDice", Loss(.crossEntropyDice(weight: 3))),
+      ("focal", Loss(.focal())), ("focalAlpha", Loss(.focal(gamma: 1.5, alpha: 0.25))),
+      ("lovasz", Loss(.lovasz)), ("tversky", Loss(.tversky(alpha: 0.3, beta: 0.7))),
+      ("tverskyPower", Loss(.tversky(alpha: 0.3, beta: 0.7, gamma: 4.0 / 3))),
+    ]
+    for (key, loss) in losses {
+      let logits = Parameter(Tensor(scores.floats, scores.shape))
+      let result = loss(logits, target)
+      result.backward()
+      let value = try file.tensor("\(name).\(key).value").item
+      #expect(
+        abs(result.detached().item - value) <= 1e-5 * max(abs(value), 1), "\(name) \(key)")
+      let expected = try file.tensor("\(name).\(key).gradient").floats
+      let found = try #require(logits.gradient).floats
+      let worst = zip(found, expected).map { abs($0 - $1) }.max()
+      #expect(try #require(worst) <= 1e-5, "the gradient of \(name) \(key)")
+    }
+  }
+
   static let all = [
     Loss(.crossEntropy), Loss(.crossEntropy, classWeights: weights, labelSmoothing: 0.1),
     Loss(.dice), Loss(.crossEntropyDice(weight: 1)), Loss(.ohem(threshold: 0.3, keep: 4)),
@@ -102,6 +143,27 @@ struct LossTests {
     #expect(result.detached().item == 0)
     result.backward()
     #expect(try #require(logits.gradient).floats.allSatisfy { $0 == 0 })
+  }
+
+  @Test(
+    "whether a class occurs: PyTorch's value; an image without a labelled pixel changes nothing")
+  func presence() throws {
+    // F.binary_cross_entropy_with_logits(x, t), x = [[0.5, -1, 2]], t = [[1, 0, 1]].
+    let scores: [Float] = [0.5, -1, 2]
+    let labels: [Int64] = [0, 2, 255, 0]
+    let one = Loss.presence(Tensor(scores, [1, 3]), Tensor(labels, [1, 2, 2]))
+    #expect(abs(one.item - 0.3047554) < 1e-6)
+    let more = Parameter(Tensor(scores + [3, 3, 3], [2, 3]))
+    let two = Loss.presence(
+      more, Tensor(labels + [Int64](repeating: 255, count: 4), [2, 2, 2]))
+    #expect(abs(two.detached().item - 0.3047554) < 1e-6)
+    two.backward()
+    #expect(try #require(more.gradient).floats[3...].allSatisfy { $0 == 0 })
+    let nothing = Parameter(Tensor(scores, [1, 3]))
+    let zero = Loss.presence(nothing, Tensor([Int64](repeating: 255, count: 4), [1, 2, 2]))
+    #expect(zero.detached().item == 0)
+    zero.backward()
+    #expect(try #require(nothing.gradient).floats.allSatisfy { $0 == 0 })
   }
 
   @Test(
