@@ -106,19 +106,26 @@ public struct DataConfiguration: Sendable {
   /// - Throws: `DatasetError` for folders that are missing, empty or do not match;
   ///   `ConfigurationError` for a role that the configuration does not have.
   public func dataset(_ role: String) throws -> any Dataset {
+    let whole = try listing(role).paired()
+    return parts[role]?.limit.map { whole.spread(to: $0) } ?? whole
+  }
+
+  /// All images of a role, with those that lack a label, and labels without an image, in
+  /// ``FileDataset/unpaired``.
+  ///
+  /// - Throws: As ``dataset(_:)``, but for files without a partner.
+  public func listing(_ role: String) throws -> FileDataset {
     let named = parts.keys.sorted().joined(separator: ", ")
     guard let part = parts[role] ?? (layout.isFolders ? nil : Part(split: role)) else {
       throw ConfigurationError.missing(
         place: place, key: role, expected: "the folders of this part (given are \(named))")
     }
-    let whole: FileDataset =
-      switch layout {
-      case .known(let known): try known.dataset(root, split: part.split)
-      case .cityscapes: try .cityscapes(root, split: part.split, map: labelMap)
-      case .folders:
-        try .pairs(name: role, images: part.images, labels: part.labels, map: labelMap)
-      }
-    return part.limit.map { whole.spread(to: $0) } ?? whole
+    return switch layout {
+    case .known(let known): try known.listing(root, split: part.split)
+    case .cityscapes: try .cityscapesListing(root, split: part.split, map: labelMap)
+    case .folders:
+      try .listing(name: role, images: part.images, labels: part.labels, map: labelMap)
+    }
   }
 
   private static func labelMap(_ layout: Layout, _ section: Section) throws -> LabelMap {

@@ -305,7 +305,7 @@ public struct TrainingSettings {
     return weights
   }
 
-  private static func augmentation(_ section: Section) throws -> Pipeline {
+  static func augmentation(_ section: Section) throws -> Pipeline {
     let transforms = try section.sectionList("augmentation").map(Transform.init)
     do {
       return try Pipeline(transforms)

@@ -67,20 +67,25 @@ public struct DatasetDescription: Sendable {
   /// - Throws: `DatasetError.invalidSetting` for a split that does not exist, `.missingFolder`,
   ///   `.emptyFolder`, `.missingPartner`, `.ambiguousPartner`.
   public func dataset(_ root: String, split: String) throws -> FileDataset {
+    try listing(root, split: split).paired()
+  }
+
+  /// As ``dataset(_:split:)``, with files whose partner is missing in ``FileDataset/unpaired``.
+  public func listing(_ root: String, split: String) throws -> FileDataset {
     let (layout, images, labels) = try selections(root, split: split)
-    let map = layout.labelMap ?? labelMap
     if let list = layout.list {
       return try listed("\(root)/\(list)", layout, root, split, images, labels)
     }
-    let whole = try FileDataset.pairs(
-      name: "\(title) \(split)", images: images, labels: labels, map: map, labelColors: labelColors)
+    let whole = try FileDataset.listing(
+      name: "\(title) \(split)", images: images, labels: labels, map: layout.labelMap ?? labelMap,
+      labelColors: labelColors)
     guard let contains = parts[split]?.contains else { return whole }
-    let names = whole.items.map(\.name).filter(contains)
-    guard !names.isEmpty else {
+    let part = try whole.filtered(contains)
+    guard !(part.items.isEmpty && part.unpaired.isEmpty) else {
       throw DatasetError.emptyFolder(
         path: images.folder, expected: "images of the split '\(split)' of \(title)")
     }
-    return try whole.named(names)
+    return part
   }
 
   /// The first layout that there are images for, and where a split's images and labels are.
@@ -141,16 +146,25 @@ public struct DatasetDescription: Sendable {
     guard !names.isEmpty else {
       throw DatasetError.emptyFolder(path: path, expected: "a name a line")
     }
+    var items: [Item] = []
+    var unpaired: [FileDataset.Unpaired] = []
+    for name in names {
+      if let image = imageFiles[name], let label = labelFiles[name] {
+        items.append(Item(name: name, imagePath: image, labelPath: label))
+      } else {
+        unpaired.append(
+          FileDataset.Unpaired(
+            name: name,
+            error: .missingPartner(
+              file: path,
+              expected:
+                "\(images.folder)/\(name).* and \(labels.folder)/\(name).*, as it lists them"
+            )))
+      }
+    }
     return try FileDataset(
       name: "\(title) \(split)", labelMap: layout.labelMap ?? labelMap, labelColors: labelColors,
-      items: names.map { name in
-        guard let image = imageFiles[name], let label = labelFiles[name] else {
-          throw DatasetError.missingPartner(
-            file: path,
-            expected: "\(images.folder)/\(name).* and \(labels.folder)/\(name).*, as it lists them")
-        }
-        return Item(name: name, imagePath: image, labelPath: label)
-      })
+      items: items, unpaired: unpaired)
   }
 
   /// The description that configurations call `name`.
