@@ -8,6 +8,8 @@ public struct NetworkRun: Sendable, Codable {
   public let scores: [Int]
   /// How long the pass took, the first one with all that it prepares.
   public let seconds: Double
+  /// The processor's time for it, which other programs do not lengthen; all cores together.
+  public let processorSeconds: Double
   /// The most memory that the process has held since its start, in bytes.
   public let peakBytes: Int
 
@@ -21,29 +23,37 @@ public struct NetworkRun: Sendable, Codable {
     model.train(false)
     defer { model.train(wasTraining) }
     var shape: [Int] = []
+    let before = Self.usage
     let time = try ContinuousClock().measure {
       shape = try attempt { inferenceMode { model(image).shape } }
     }
     scores = shape
     seconds = time / .seconds(1)
-    peakBytes = Self.peakBytes
+    let after = Self.usage
+    processorSeconds = after.seconds - before.seconds
+    peakBytes = after.bytes
   }
 
-  /// The most memory that this process has held.
-  static var peakBytes: Int {
+  /// What this process has used: the processor's time, and the most memory that it has held.
+  private static var usage: (seconds: Double, bytes: Int) {
     var usage = rusage()
     #if canImport(Darwin)
       let (who, unit) = (RUSAGE_SELF, 1)
     #else
       let (who, unit) = (__rusage_who_t(RUSAGE_SELF.rawValue), 1024)
     #endif
-    return getrusage(who, &usage) == 0 ? usage.ru_maxrss * unit : 0
+    guard getrusage(who, &usage) == 0 else { return (0, 0) }
+    let seconds = [usage.ru_utime, usage.ru_stime].reduce(0) {
+      $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6
+    }
+    return (seconds, usage.ru_maxrss * unit)
   }
 
   /// The pass in two lines.
   var lines: [String] {
     [
-      "one pass         \(ModelSummary.rounded(seconds)) s, scores"
+      "one pass         \(ModelSummary.rounded(seconds)) s"
+        + " (\(ModelSummary.rounded(processorSeconds)) s of the processor), scores"
         + " \(scores.map(String.init).joined(separator: "x"))",
       "peak memory      \(ModelSummary.rounded(Double(peakBytes) / 1_048_576)) MiB, the process's",
     ]
