@@ -36,6 +36,8 @@ public struct ModelSummary: JSONReport, Sendable {
   public let scales: [Int]
   /// The operators of the pass, if they were asked for.
   public let layers: [TracedLayer]
+  /// A pass with weights and memory, if there was one.
+  public var run: NetworkRun?
 
   /// Runs `model` once, in evaluation mode, on an empty image of this size; with `tracing` a second
   /// time for the list of layers, which keeps all results at once unless it is run in `shapesOnly`.
@@ -113,7 +115,7 @@ public struct ModelSummary: JSONReport, Sendable {
         "largest scale    \(largest)",
       ]
     }
-    return lines.joined(separator: "\n")
+    return (lines + (run?.lines ?? [])).joined(separator: "\n")
   }
 
   /// The layers as a text table: what has parameters, costs operations or changes the size.

@@ -18,6 +18,9 @@ struct SummaryCommand: ParsableCommand {
   @Flag(help: "List every layer with output shape, parameters, operations and memory.")
   var layers = false
 
+  @Flag(name: .customLong("run"), help: "Run the network once; add the time and the peak memory.")
+  var runs = false
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -30,11 +33,16 @@ struct SummaryCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let size = ImageSize(size) ?? ImageSize(width: 1024, height: 512)
-      let summary = try shapesOnly {
+      var summary = try shapesOnly {
         let model = try network.shapes()
         return try ModelSummary(
           model, height: size.height, width: size.width, inputChannels: model.inputChannels,
           tracing: layers)
+      }
+      if runs {
+        let model = try network.load().model
+        summary.run = try NetworkRun(
+          model, height: size.height, width: size.width, inputChannels: model.inputChannels)
       }
       if layers && !json { print(summary.layerTable + "\n") }
       try show(summary, text: summary.table, asJSON: json)

@@ -110,7 +110,7 @@ struct TransformerTests {
     arguments: [
       ("backbone: {name: vit_b_16, heads: 5}, head: {name: linear}", "divisor of the width, 768"),
       ("backbone: {name: vit_b_16, levels: [3, 1]}, head: {name: linear}", "rising order"),
-      ("backbone: {name: vit, outputStride: 8}, head: {name: linear}", "14, 16, 32"),
+      ("backbone: {name: vit, outputStride: 4}, head: {name: linear}", "8, 14, 16, 32"),
       ("backbone: {name: swin_t, depths: [1, 2]}, head: {name: linear}", "4 numbers"),
       ("backbone: {name: mit_b0, reductions: [1]}, head: {name: linear}", "4 numbers"),
       ("backbone: {name: swin_t}, neck: {name: mla}, head: {name: linear}", "maps of one size"),

@@ -9,11 +9,12 @@ final class MultiheadAttention: Layer {
   let outProj: Linear
   private let heads: Int
 
-  /// Attention among tokens of `width` features, which `heads` share out among them.
+  /// Attention among tokens of `width` features, which `heads` share out among them; `bias` is that
+  /// of all four matrices, as in PyTorch.
   init(_ width: Int, heads: Int, bias: Bool = true) {
     inProjWeight = Parameter(Tensor(uninitialized: [3 * width, width]))
     inProjBias = bias ? Parameter(0, [3 * width]) : nil
-    outProj = Linear(width, width)
+    outProj = Linear(width, width, bias: bias)
     self.heads = heads
     super.init()
     Initialization.normal(inProjWeight, deviation: 0.02)

@@ -39,7 +39,7 @@ public final class UNet: Layer, Backbone {
 
   let inc: ConvBlock
   private let downs: [DownStep]
-  private let ups: [UpStep]
+  let ups: [UpStep]
   /// The channels of each map, coarsest first.
   public let channels: [Int]
   /// The output stride of each map, coarsest first.
@@ -110,7 +110,7 @@ final class ConvBlock: Layer {
 }
 
 /// Halves the map.
-private final class DownStep: Layer {
+final class DownStep: Layer {
   let conv: ConvBlock
 
   override var keys: [String: String] { ["conv": "maxpool_conv.1"] }
@@ -121,7 +121,7 @@ private final class DownStep: Layer {
 }
 
 /// Doubles the map and joins the encoder's of that size.
-private final class UpStep: Layer {
+final class UpStep: Layer {
   let up: Layer?
   let conv: ConvBlock
   private let enlargement: UNet.Enlargement
@@ -185,30 +185,4 @@ extension UNet {
       return UNet(configuration, inputChannels: options.inputChannels)
     }
   ]
-}
-
-// MARK: - MMSegmentation's names
-
-extension UNet: MMSegmentationNamed {
-  func mmsegmentationName(_ child: String) -> String {
-    if let level = Int(child.dropFirst("down".count)), child.hasPrefix("down") {
-      return "encoder.\(level)"
-    }
-    let step = Int(child.dropFirst("up".count)) ?? 0
-    return child == "inc" ? "encoder.0.0" : "decoder.\(ups.count - step)"
-  }
-}
-
-extension DownStep: MMSegmentationNamed {
-  func mmsegmentationName(_ child: String) -> String { "1" }
-}
-
-extension UpStep: MMSegmentationNamed {
-  func mmsegmentationName(_ child: String) -> String {
-    child == "up" ? "upsample.interp_upsample.1" : "conv_block"
-  }
-}
-
-extension ConvBlock: MMSegmentationNamed {
-  func mmsegmentationName(_ child: String) -> String { "convs" }
 }

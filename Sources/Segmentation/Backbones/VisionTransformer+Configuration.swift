@@ -80,7 +80,7 @@ extension VisionTransformer {
       }
     }
     .merging([
-      "vit": BackboneEntry(outputStrides: [14, 16, 32], isComplete: false) { options, section in
+      "vit": BackboneEntry(outputStrides: [8, 14, 16, 32], isComplete: false) { options, section in
         var configuration = Configuration()
         configuration.patch = options.outputStride
         return VisionTransformer(

@@ -17,6 +17,7 @@ extension WeightImport: CustomStringConvertible {
       lines += items.map { "  \($0)" }
     }
     list("resized for another size of image or window", resized)
+    list("passed over, mean and deviation of the file's images", passedOver)
     list("missing in the file", report.missing)
     list("left over in the file", report.unexpected)
     list(

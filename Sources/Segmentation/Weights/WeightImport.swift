@@ -16,6 +16,8 @@ public struct WeightImport {
   public let report: LoadReport
   /// The network's names and the file's, for what loads, in the network's order.
   public let names: [(ours: String, theirs: String)]
+  /// What the file has that no network takes: the mean and deviation of its images.
+  public let passedOver: [String]
   /// Position embeddings that load resized from another size of image or window.
   public let resized: [String]
   private let file: WeightFile
@@ -66,9 +68,9 @@ public struct WeightImport {
     report.mismatched.removeAll { resizings.keys.contains($0.name) }
     // Counters of batches that old files lack.
     report.loaded = report.loaded.filter { found[$0] != nil }
-    report.unexpected = file.entries.map(\.name).filter {
-      !used.contains($0) && !$0.hasPrefix(Self.preprocessing)
-    }
+    let unused = file.entries.map(\.name).filter { !used.contains($0) }
+    passedOver = unused.filter { $0.hasPrefix(Self.preprocessing) }
+    report.unexpected = unused.filter { !$0.hasPrefix(Self.preprocessing) }
     self.report = report
     names = pairs.filter { found[$0.ours] != nil }
   }
