@@ -135,3 +135,11 @@ public struct GaussianFit: Sendable, Codable, Equatable {
     return 0
   }
 }
+
+/// The library that fits.
+public enum LeastSquares {
+  /// Its name, and whether it answers: cminpack tells no version.
+  public static var library: String {
+    dpmpar(1) == .ulpOfOne ? "cminpack" : "cminpack, which does not know the machine's precision"
+  }
+}

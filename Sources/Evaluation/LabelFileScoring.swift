@@ -147,6 +147,7 @@ public struct LabelFileScoring: Sendable {
   /// - Throws: `ImageError` if a file cannot be read or written.
   public func write(_ result: EvaluationResult, _ images: [ImageCounts], to folder: String) throws {
     let folder = try ResultFolder(folder)
+    defer { folder.discard() }
     try folder.write(result, images: images, map: map) { index in
       let pair = pairs[index]
       let shown = ResultFolder.Shown(

@@ -78,6 +78,7 @@ public struct CheckpointScoring {
       if let path { try RunFolder(path: path).make() }
     }
     let folder = try output.map { try ResultFolder($0) }
+    defer { folder?.discard() }
     var images: [ImageCounts] = []
     let map = dataset.labelMap
     let result = try evaluator.evaluate(

@@ -48,8 +48,7 @@ struct CompareCommand: ParsableCommand {
         ) { monitor.evaluating($0, $1) }
       }
       let comparison = try Comparison(
-        folders, names: results.map { URL(fileURLWithPath: $0).lastPathComponent },
-        repeats: repeats)
+        folders, names: Comparison.shortNames(results), repeats: repeats)
       try comparison.write(to: output)
       monitor.finish()
       print(comparison.text)

@@ -1,3 +1,4 @@
+import Analysis
 import ArgumentParser
 import Foundation
 import Imaging
@@ -46,6 +47,7 @@ struct DoctorCommand: ParsableCommand {
         "not in this libtorch; for a GPU let LIBTORCH name the torch folder of a PyTorch with CUDA")
     }
     for codec in Codecs.all { line(codec.name, codec.version) }
+    line("least squares", LeastSquares.library)
     if verbose { print("\n\(Engine.buildDescription)") }
     guard missing.isEmpty else {
       print("\nMissing:")

@@ -37,7 +37,7 @@ public struct Comparison: Sendable {
     for (index, folder) in folders.enumerated() {
       let name =
         names.flatMap { $0.indices.contains(index) ? $0[index] : nil }
-        ?? URL(fileURLWithPath: folder).lastPathComponent
+        ?? Self.shortNames(folders)[index]
       entries.append(
         Entry(
           name: name, folder: folder, result: try Self.read(folder, "evaluation.json"),
@@ -76,6 +76,19 @@ public struct Comparison: Sendable {
         first.images, $0.images, names: first.result.scores.classes.map(\.name), repeats: repeats,
         seed: seed)
     }
+  }
+
+  /// The ends of paths, as short as they differ.
+  public static func shortNames(_ paths: [String]) -> [String] {
+    let parts = paths.map {
+      URL(fileURLWithPath: $0).standardizedFileURL.pathComponents.filter { $0 != "/" }
+    }
+    let longest = parts.map(\.count).max() ?? 1
+    for length in 1...max(longest, 1) {
+      let names = parts.map { $0.suffix(length).joined(separator: "/") }
+      if Set(names).count == Set(paths).count { return names }
+    }
+    return paths
   }
 
   private static func read<Value: Decodable>(_ folder: String, _ name: String) throws -> Value {
@@ -178,11 +191,13 @@ public struct Comparison: Sendable {
     let record = Record(
       names: entries.map(\.name), results: entries.map(\.result), differences: differences,
       notes: notes)
+    // Before anything of an earlier comparison is replaced.
+    let picture = try picture()
     for (name, text) in [
       ("comparison.txt", text + "\n"), ("comparison.md", markdown),
       ("comparison.json", try jsonText(record) + "\n"),
     ] { try writeAtomically(Array(text.utf8), to: "\(folder)/\(name)") }
-    if let picture = try picture() {
+    if let picture {
       try picture.write(to: "\(folder)/comparison.jpg", quality: 88)
     }
   }
@@ -202,11 +217,12 @@ public struct Comparison: Sendable {
     for index in order.suffix(rows / 2).reversed() + order.prefix(rows / 2)
     where !chosen.contains(index) { chosen.append(index) }
     var parts: [(caption: String, image: Image)] = []
+    var columns = 1
     for index in chosen {
       let counts = first.images[index]
       let masks = try entries.map { try ResultFolder.kept($0.folder, counts.name) }
       guard let size = masks[0]?.size, masks.allSatisfy({ $0?.size == size }),
-        !counts.image.isEmpty, !counts.label.isEmpty
+        !counts.label.isEmpty
       else { continue }
       let truth = try map.classes(of: LabelImage(contentsOf: counts.label), file: counts.label)
       let small = Size(
@@ -216,9 +232,12 @@ public struct Comparison: Sendable {
         Image(classes: mask.classes, size: mask.size, palette: colors)
           .resized(to: small, filter: .nearest)
       }
-      parts.append(
-        (counts.name, try Image(contentsOf: counts.image).resized(to: small)))
-      parts.append(("truth", colored(truth)))
+      let hasImage = chosen.allSatisfy { !first.images[$0].image.isEmpty }
+      if hasImage {
+        parts.append((counts.name, try Image(contentsOf: counts.image).resized(to: small)))
+      }
+      parts.append((hasImage ? "truth" : "truth of \(counts.name)", colored(truth)))
+      columns = entries.count + (hasImage ? 2 : 1)
       for (entry, mask) in zip(entries, masks) {
         guard let mask else { continue }
         parts.append(
@@ -228,7 +247,7 @@ public struct Comparison: Sendable {
     return parts.isEmpty
       ? nil
       : Image.panel(
-        parts, columns: entries.count + 2,
+        parts, columns: columns,
         legend: map.classes.map { LegendEntry($0.name, $0.color) })
   }
 }

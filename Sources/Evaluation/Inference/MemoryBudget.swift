@@ -3,6 +3,10 @@ import Imaging
 import Segmentation
 import Torch
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// Why an image is not run through a network.
 public enum PredictionError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The image would need more memory than it may have.
@@ -65,6 +69,23 @@ public enum MemoryBudget {
     }
     return nil
   }
+
+  /// Gives memory that is free back to the system, where the allocator would keep what it cannot
+  /// use in one piece.
+  static func release() {
+    _ = trim?(0)
+  }
+
+  /// The C library's `malloc_trim`, where it has one; Swift's module of the library lacks it.
+  private static let trim: (@convention(c) (Int) -> Int32)? = {
+    #if canImport(Glibc)
+      return dlsym(nil, "malloc_trim").map {
+        unsafeBitCast($0, to: (@convention(c) (Int) -> Int32).self)
+      }
+    #else
+      return nil
+    #endif
+  }()
 
   /// The bytes that text such as `4G`, `500M`, `2.5GiB` or `1000000` means.
   public static func bytes(_ text: String) -> Int? {

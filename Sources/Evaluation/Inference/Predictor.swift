@@ -69,7 +69,9 @@ public final class Predictor {
     guard needsTiles(image.size) else {
       return try attempt { evaluating { mask(scores(of: image), image.size, size) } }
     }
-    guard oversize == .tile, let side = tileSide else { throw tooLarge(image.size, file: file) }
+    guard oversize == .tile, let side = tileSide(image.size) else {
+      throw tooLarge(image.size, file: file)
+    }
     // At another size tiles meet between pixels, where windows are averaged.
     guard size == image.size else { return try averaged(image, size: size, file: file) }
     return try attempt { evaluating { tiled(image, side: side) } }
@@ -107,7 +109,9 @@ public final class Predictor {
     window.size = Size(
       width: min(window.size.width, size.width), height: min(window.size.height, size.height))
     guard needsTiles(window.size) else { return window }
-    guard oversize == .tile, let side = tileSide else { throw tooLarge(window.size, file: file) }
+    guard oversize == .tile, let side = tileSide(size) else {
+      throw tooLarge(window.size, file: file)
+    }
     window.size = Size(
       width: min(window.size.width, side), height: min(window.size.height, side))
     return window
@@ -170,7 +174,7 @@ public final class Predictor {
   public func check(_ size: Size, file: String) throws {
     let pixels = size.width.multipliedReportingOverflow(by: size.height)
     let tooMany = pixels.overflow || pixels.partialValue > memoryBudget / 8
-    if tooMany || needsTiles(size) && (oversize == .refuse || tileSide == nil) {
+    if tooMany || needsTiles(size) && (oversize == .refuse || tileSide(size) == nil) {
       throw tooLarge(size, file: file)
     }
   }
@@ -179,8 +183,10 @@ public final class Predictor {
   public func memoryNeed(_ size: Size) -> Int {
     let padded = padded(size)
     let pixels = Double(padded.width) * Double(padded.height)
-    // What convolutions take for themselves is not seen by the probe.
-    let need = 1.25 * bytesPerPixel * pixels + 16 * pixels + 0x1p20
+    // What operators take for themselves, for other orders and types of their input, is not seen by
+    // the probe: on processors up to half as much again, and more where types change on the way.
+    let unseen = precision == nil ? 1.5 : 1.9
+    let need = unseen * bytesPerPixel * pixels + 16 * pixels + 0x1p20
     return need < 0x1p62 ? Int(need) : .max
   }
 
@@ -275,30 +281,38 @@ public final class Predictor {
     return Double(probe.peak) / Double(side * side)
   }
 
-  /// The side of the largest square tile that fits the budget; nil if none of use does.
-  private var tileSide: Int? {
+  /// The side of the largest square tile that fits the budget beside an image of this size and its
+  /// mask; nil if none of use does.
+  private func tileSide(_ size: Size) -> Int? {
+    let left = memoryBudget - 4 * size.width * size.height
     var side = stride
-    while memoryNeed(Size(width: side + stride, height: side + stride)) <= memoryBudget,
+    while memoryNeed(Size(width: side + stride, height: side + stride)) <= left,
       side < 4096
     { side += stride }
     return side >= 4 * stride && side >= 128 ? side : nil
   }
 
   /// Predicts square by square; each sees a margin that is not kept.
+  ///
+  /// All squares are of one size: libtorch keeps memory for every size that it has seen.
   private func tiled(_ image: Image, side: Int) -> ClassMask {
     let margin = max(side / 8 / stride, 1) * stride
     let core = side - 2 * margin
+    let whole = padded(image.size)
     var result = ClassMask(size: image.size, filledWith: 0)
     for top in Swift.stride(from: 0, to: image.height, by: core) {
       for left in Swift.stride(from: 0, to: image.width, by: core) {
-        let (x0, y0) = (max(left - margin, 0), max(top - margin, 0))
-        let x1 = min(left + core + margin, image.width)
-        let y1 = min(top + core + margin, image.height)
-        let part = image.cropped(x: x0, y: y0, size: Size(width: x1 - x0, height: y1 - y0))
-        let mask = mask(scores(of: part), part.size, part.size)
+        let x0 = max(min(left - margin, whole.width - side), 0)
+        let y0 = max(min(top - margin, whole.height - side), 0)
+        let size = Size(
+          width: min(side, image.width - x0), height: min(side, image.height - y0))
+        let part = image.cropped(x: x0, y: y0, size: size)
+        let mask = mask(scores(of: part), size, size)
+        MemoryBudget.release()
         for y in top..<min(top + core, image.height) {
+          let (from, to) = ((y - y0) * size.width - x0, y * image.width)
           for x in left..<min(left + core, image.width) {
-            result.classes[y * image.width + x] = mask[x - x0, y - y0]
+            result.classes[to + x] = mask.classes[from + x]
           }
         }
       }

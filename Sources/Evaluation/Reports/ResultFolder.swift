@@ -12,9 +12,14 @@ import Imaging
 /// | `confusion.png`, `classes.png` | the confusion matrix, and a bar for each class |
 /// | `panels/` | the worst and the best images with truth, prediction and errors |
 /// | `index.html` | all of it in one page that needs no other file |
+///
+/// What an earlier evaluation left stays until everything of a new one is there.
 public struct ResultFolder: Sendable {
   /// The folder's path.
   public let path: String
+
+  /// The folders of pictures, which are made under another name first.
+  private static let parts = ["predictions", "panels"]
 
   /// The folder at `path`, which is made with what is above it.
   ///
@@ -22,6 +27,32 @@ public struct ResultFolder: Sendable {
   public init(_ path: String) throws {
     self.path = path
     try make("")
+    discard()
+  }
+
+  /// Lets go of what an evaluation has left that did not come to its end.
+  public func discard() {
+    for part in Self.parts { try? FileManager.default.removeItem(atPath: begun(part)) }
+  }
+
+  /// Where a folder of pictures lies until everything is there.
+  private func begun(_ part: String) -> String { "\(path)/.\(part).begun" }
+
+  /// Puts the new folders of pictures in the place of the old ones.
+  private func finish() throws {
+    let files = FileManager.default
+    for part in Self.parts where files.fileExists(atPath: begun(part)) {
+      do {
+        if files.fileExists(atPath: "\(path)/\(part)") {
+          try files.removeItem(atPath: "\(path)/\(part)")
+        }
+        try files.moveItem(atPath: begun(part), toPath: "\(path)/\(part)")
+      } catch {
+        throw ScoringError.unreadable(
+          file: "\(path)/\(part)",
+          reason: "the folder cannot be replaced (\(error.localizedDescription))")
+      }
+    }
   }
 
   private func make(_ name: String) throws {
@@ -45,11 +76,13 @@ public struct ResultFolder: Sendable {
   ///
   /// - Throws: `ImageError` if it cannot be written.
   public func keep(_ prediction: ClassMask, name: String, colors: [Color]) throws {
-    if !FileManager.default.fileExists(atPath: "\(path)/predictions") { try make("predictions") }
+    if !FileManager.default.fileExists(atPath: begun("predictions")) {
+      try make(".predictions.begun")
+    }
     try LabelImage(
       width: prediction.width, height: prediction.height,
       values: prediction.classes.map(UInt16.init)
-    ).writePNG(to: Self.prediction(path, name), palette: colors)
+    ).writePNG(to: "\(begun("predictions"))/\(name).png", palette: colors)
   }
 
   /// A sample with the prediction that was kept for it.
@@ -60,16 +93,16 @@ public struct ResultFolder: Sendable {
     let truth = size == sample.mask.size ? sample.mask : sample.mask.resized(to: size)
     return Shown(
       image: sample.image.resized(to: size), truth: truth,
-      prediction: try Self.kept(path, sample.name) ?? ClassMask(size: size))
-  }
-
-  static func prediction(_ folder: String, _ name: String) -> String {
-    "\(folder)/predictions/\(name).png"
+      prediction: try Self.mask("\(begun("predictions"))/\(sample.name).png")
+        ?? ClassMask(size: size))
   }
 
   /// Reads a prediction that was kept; nil if there is none.
   static func kept(_ folder: String, _ name: String) throws -> ClassMask? {
-    let file = prediction(folder, name)
+    try mask("\(folder)/predictions/\(name).png")
+  }
+
+  private static func mask(_ file: String) throws -> ClassMask? {
     guard FileManager.default.fileExists(atPath: file) else { return nil }
     let labels = try LabelImage(contentsOf: file)
     return ClassMask(
@@ -104,17 +137,9 @@ public struct ResultFolder: Sendable {
     _ result: EvaluationResult, images: [ImageCounts], map: LabelMap,
     show: (Int) throws -> Shown
   ) throws {
-    try write(result.text + "\n", "evaluation.txt")
-    try write(result.markdown, "evaluation.md")
-    try write(result.csv, "evaluation.csv")
-    try write(jsonText(result) + "\n", "evaluation.json")
-    try write(jsonText(images) + "\n", "images.json")
-    try write(jsonText(ClassTable(map)) + "\n", "classes.json")
     let colors = map.colors
     let confusion = ReportPictures.confusion(result)
-    try confusion.write(to: "\(path)/confusion.png")
-    try ReportPictures.bars(result, colors).write(to: "\(path)/classes.png")
-    try make("panels")
+    try make(".panels.begun")
     let choice = ImageChoice(images, classes: result.scores.classes.count)
     let legend =
       zip(result.scores.classes, colors).map { LegendEntry($0.name, $1) }
@@ -133,9 +158,19 @@ public struct ResultFolder: Sendable {
       }
       parts.append(("errors, mean IoU \(percent(images[index].meanIoU)) %", errors))
       try Image.panel(parts, columns: 2, legend: legend)
-        .write(to: "\(path)/panels/\(place)-\(images[index].name).jpg", quality: 88)
+        .write(to: "\(begun("panels"))/\(place)-\(images[index].name).jpg", quality: 88)
     }
-    try write(page.text(), "index.html")
+    let text = try page.text()
+    try finish()
+    try confusion.write(to: "\(path)/confusion.png")
+    try ReportPictures.bars(result, colors).write(to: "\(path)/classes.png")
+    try write(result.text + "\n", "evaluation.txt")
+    try write(result.markdown, "evaluation.md")
+    try write(result.csv, "evaluation.csv")
+    try write(jsonText(result) + "\n", "evaluation.json")
+    try write(jsonText(images) + "\n", "images.json")
+    try write(jsonText(ClassTable(map)) + "\n", "classes.json")
+    try write(text, "index.html")
   }
 
   private func write(_ text: String, _ name: String) throws {

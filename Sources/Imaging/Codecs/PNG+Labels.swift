@@ -1,6 +1,9 @@
 import CDeflate
 
 extension PNG {
+  /// The version of libdeflate that was found.
+  static var inflaterVersion: String { LIBDEFLATE_VERSION_STRING }
+
   /// The values of a grey or indexed PNG of 8 or 16 bits, decoded several times faster than by libspng.
   ///
   /// Label files are the same few values over long stretches, so that nearly all time goes into

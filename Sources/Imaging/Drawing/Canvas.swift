@@ -5,6 +5,9 @@ import Foundation
 ///
 /// Lengths are in pixels, (0, 0) is the top left corner.
 public final class Canvas {
+  /// The version of Cairo that was found.
+  static var library: String { String(cString: cairo_version_string()) }
+
   private let surface: OpaquePointer
   private let context: OpaquePointer
   /// The columns and rows.
