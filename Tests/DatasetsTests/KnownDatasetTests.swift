@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import TestSupport
 import Testing
 
 @testable import Datasets
@@ -8,43 +9,13 @@ import Testing
 struct KnownDatasetTests {
   private let size = 12
 
-  /// Writes a picture in the format that a name ends in; TIFF and GIF come from Pillow, see below.
   private func write(_ path: String, _ values: [UInt16]? = nil, palette: [Color]? = nil) throws {
+    guard path.hasSuffix(".gif") else {
+      return try writePicture(path, Size(width: size, height: size), values, palette: palette)
+    }
     try FileManager.default.createDirectory(
       atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-    let grey = (values ?? (0..<UInt16(size * size)).map { $0 }).map {
-      UInt8(truncatingIfNeeded: $0)
-    }
-    let data: [UInt8]
-    switch (path as NSString).pathExtension.lowercased() {
-    case "png" where values != nil:
-      return try LabelImage(width: size, height: size, values: values ?? [])
-        .writePNG(to: path, palette: palette)
-    case "png", "jpg":
-      return try Image(width: size, height: size, pixels: grey.flatMap { [$0, $0, $0] })
-        .write(to: path.replacingOccurrences(of: ".JPG", with: ".jpg"))
-    case "ppm": data = Array("P6 \(size) \(size) 255\n".utf8) + grey.flatMap { [$0, $0, $0] }
-    case "gif": data = gif
-    default: data = tiff(grey)
-    }
-    try Data(data).write(to: URL(fileURLWithPath: path))
-  }
-
-  /// A grey TIFF without compression.
-  private func tiff(_ grey: [UInt8]) -> [UInt8] {
-    let entries: [(tag: Int, kind: Int, value: Int)] = [
-      (256, 4, size), (257, 4, size), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8),
-      (277, 3, 1), (278, 4, size), (279, 4, grey.count),
-    ]
-    func little(_ value: Int, _ count: Int) -> [UInt8] {
-      (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
-    }
-    return Array("II".utf8) + little(42, 2) + little(8 + grey.count, 4) + grey
-      + little(entries.count, 2)
-      + entries.flatMap {
-        little($0.tag, 2) + little($0.kind, 2) + little(1, 4) + little($0.value, 4)
-      }
-      + little(0, 4)
+    try Data(gif).write(to: URL(fileURLWithPath: path))
   }
 
   /// A picture of 24 bits a pixel as BMP, last row first.

@@ -24,12 +24,15 @@ public struct Inspection: Sendable, Encodable {
 
   /// How many images have a size.
   public struct SizeCount: Sendable, Encodable {
+    /// The size, and the images that have it.
     public var width: Int, height: Int, images: Int
   }
 
   /// The pixels of a class.
   public struct ClassCount: Sendable, Encodable {
+    /// The class's name.
     public var name: String
+    /// The pixels that have it.
     public var pixels: Int64
     /// The share of the labelled pixels, 0 to 1.
     public var share: Double
@@ -39,11 +42,15 @@ public struct Inspection: Sendable, Encodable {
 
   /// Something that a run would stumble over.
   public struct Problem: Sendable, Encodable {
+    /// What is wrong.
     public enum Kind: String, Sendable, Encodable {
       case unreadable, valueOutsideMap, sizeMismatch, missingPartner
     }
+    /// What is wrong.
     public var kind: Kind
+    /// The file that it is wrong with.
     public var file: String
+    /// What was found and what was expected, in a sentence.
     public var message: String
     /// The value that the map does not list, how many pixels have it, and the first of these.
     public var value: Int?, pixels: Int64?, x: Int?, y: Int?

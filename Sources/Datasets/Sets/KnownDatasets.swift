@@ -82,8 +82,8 @@ extension DatasetDescription {
     licence: "BSD-3 annotations; images for non-commercial research",
     source: "sceneparsing.csail.mit.edu")
 
-  /// `trainaug` is the 10,582 images that Hariharan et al. (2011) labelled or the set itself did,
-  /// with the set's own label where there is one, as in MMSegmentation's `pascal_voc12_aug.py`.
+  /// Its split `trainaug` has 10,582 images, labelled by the set itself or else by Hariharan and
+  /// others (2011), as in MMSegmentation's `pascal_voc12_aug.py`.
   static let pascalVOC = DatasetDescription(
     "voc2012", "PASCAL VOC 2012", PascalVOC.classes21,
     layouts: [

@@ -1,0 +1,36 @@
+import Datasets
+import Foundation
+
+/// How fast a loader makes batches when nothing else is done.
+public struct LoaderSpeed: Sendable, Encodable {
+  /// The images of an epoch, whole batches only.
+  public var images = 0
+  /// The images of each epoch in a second.
+  public var imagesPerSecond: [Double] = []
+  /// The processor time of each epoch in milliseconds an image, over all threads.
+  public var processorMilliseconds: [Double] = []
+
+  /// Runs through `epochs` epochs of a data set as training does.
+  ///
+  /// - Throws: What the loader throws.
+  public init(
+    _ dataset: some Dataset, of source: DataSource, batchSize: Int, threads: Int = 0, epochs: Int,
+    cacheBytes: Int = 0
+  ) throws {
+    let loader = try Loader(
+      dataset, pipeline: source.augmentation, normalization: source.normalization,
+      batchSize: batchSize, shuffle: true, dropLast: true, seed: source.seed, threads: threads,
+      cacheBytes: cacheBytes)
+    for epoch in 0..<epochs {
+      images = 0
+      let processor = clock()
+      let start = ContinuousClock.now
+      let batches = loader.batches(epoch: epoch)
+      while let batch = try batches.next() { images += batch.count }
+      let seconds = (ContinuousClock.now - start) / .seconds(1)
+      imagesPerSecond.append(Double(images) / seconds)
+      processorMilliseconds.append(
+        Double(clock() - processor) / Double(CLOCKS_PER_SEC) / Double(images) * 1000)
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import Datasets
+import Foundation
+import Imaging
+import TestSupport
+import Testing
+
+@testable import Training
+
+@Suite("Looking at data")
+struct ContactSheetTests {
+  @Test("a sheet shows samples as the loader makes them, and the classes that they hold")
+  func sheet() throws {
+    let folder = try TemporaryFolder()
+    try writeMiniature("camvid", in: folder.path, size: Size(width: 48, height: 40))
+    let file = "\(folder.path)/camvid.yaml"
+    try """
+    data: {layout: camvid, root: \(folder.path)}
+    train: {seed: 3, augmentation: [{randomCrop: 20x20}, {photometricDistortion: true}]}
+    """.write(toFile: file, atomically: true, encoding: .utf8)
+    let source = try DataSource(configuration: file)
+    let parts = try source.datasets()
+    #expect(parts.map(\.name) == ["train", "val"])
+    let set = parts[0].dataset
+    var settings = ContactSheet()
+    settings.columns = 1
+    let image = try settings.image(
+      of: set, pipeline: source.augmentation, normalization: source.normalization,
+      seed: source.seed)
+    let expected = try Loader(set, pipeline: source.augmentation, seed: source.seed)
+      .sample(1, epoch: 0)
+    // Captions of 22, pictures of 20 and gaps of 8; the second sample is in the second row.
+    let (left, top) = (8, 50 + 22)
+    for y in 0..<20 {
+      let from = ((top + y) * image.width + left) * 3
+      #expect(
+        Array(image.pixels[from..<from + 60])
+          == Array(expected.image.pixels[y * 60..<(y + 1) * 60]))
+    }
+    #expect(throws: DatasetError.self) { try DataSource(folder.path, layout: "camvids") }
+    let found = try DataSource(folder.path, layout: "camvid").datasets()
+    #expect(found.map(\.name) == ["train", "val"])
+    #expect(throws: DatasetError.self) {
+      try DataSource(folder.path, layout: "camvid").datasets(["test"])
+    }
+  }
+}
