@@ -107,6 +107,11 @@ public struct EarlyStopping: Sendable, Equatable {
     }
   }
 
+  /// An end after `patience` scores that are not better by more than `minimumChange`.
+  public init(patience: Int, minimumChange: Double = 0) {
+    (self.patience, self.minimumChange) = (patience, minimumChange)
+  }
+
   init?(_ section: Section?) throws {
     guard let section else { return nil }
     patience = try section.int("patience", in: 1...longest)
