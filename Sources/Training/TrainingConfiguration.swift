@@ -131,6 +131,8 @@ public struct TrainingSettings {
   public let earlyStopping: EarlyStopping?
   /// How often a line is logged, in iterations.
   public let logEvery: Int
+  /// How many of the images that are scored TensorBoard shows; nil without event files.
+  public let tensorBoardImages: Int?
   /// What all random numbers come from.
   public let seed: UInt64
   /// Whether only algorithms run that give the same bits on every run.
@@ -149,7 +151,7 @@ public struct TrainingSettings {
   public let movingAverage: Double?
 
   private enum LossName: String, CaseIterable { case crossEntropy, dice, crossEntropyDice }
-  private enum Precision: String, CaseIterable { case float32, bfloat16 }
+  private enum Precision: String, CaseIterable { case float32, bfloat16, float16 }
 
   init(_ section: Section, classes: [String]) throws {
     switch (
@@ -182,14 +184,18 @@ public struct TrainingSettings {
     best = try Metric(section, "best", classes: classes)
     earlyStopping = try EarlyStopping(section.optionalSection("earlyStopping"))
     logEvery = try section.int("logEvery", default: 10, in: 1...Int.max)
+    tensorBoardImages = try Self.tensorBoardImages(section)
     seed = UInt64(try section.int("seed", default: 0, in: 0...Int.max))
     deterministic = try section.bool("deterministic", default: false)
     threads = try section.int("threads", default: 0, in: 0...4096)
     workers = try section.int("workers", default: 0, in: 0...4096)
     cacheBytes = try section.int("cacheMegabytes", default: 0, in: 0...1 << 40) << 20
     precision =
-      try section.choice("precision", Precision.self, default: .float32) == .bfloat16
-      ? .bfloat16 : nil
+      switch try section.choice("precision", Precision.self, default: .float32) {
+      case .float32: nil
+      case .bfloat16: .bfloat16
+      case .float16: .float16
+      }
     recomputesActivations = try section.bool("recomputeActivations", default: false)
     movingAverage = try section.optionalDouble("ema", in: 0...1)
   }
@@ -224,6 +230,14 @@ public struct TrainingSettings {
         expected: "\(known.keys.sorted().joined(separator: ", ")), or a list of numbers")
     }
     return weights
+  }
+
+  /// Reads `tensorBoard: false`, `true` or `{images: 4}`.
+  private static func tensorBoardImages(_ section: Section) throws -> Int? {
+    let usual = 4
+    guard section.has("tensorBoard") else { return usual }
+    if let on = try? section.bool("tensorBoard") { return on ? usual : nil }
+    return try section.section("tensorBoard").int("images", default: usual, in: 0...1000)
   }
 
   private static func augmentation(_ section: Section) throws -> Pipeline {

@@ -10,9 +10,11 @@ extension Trainer {
     for (batch, share) in zip(batches, Self.shares(of: batches, loss.classWeights)) {
       var part = total(batch)
       if share != 1 { part = part * share }
-      part.backward()
+      (scaler?.scaled(part) ?? part).backward()
       value += part.detached().item
     }
+    // Half precision may have overflowed; the next steps have a smaller factor.
+    guard scaler?.unscale(optimizer) != false else { return (value, nil) }
     let norm = settings.clip.map { optimizer.clipGradients(to: $0) }
     optimizer.step()
     return (value, norm)

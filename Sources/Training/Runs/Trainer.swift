@@ -52,9 +52,11 @@ public final class Trainer {
   let loss: Loss
   let optimizer: Optimizer
   let average: MovingAverage?
+  let scaler: GradientScaler?
   let evaluator: Evaluator
   let monitor: any TrainingMonitor
   let log: RunLog
+  let events: RunEvents?
   var meter = Meter()
   var lastEvaluatedStep = -1
 
@@ -101,6 +103,7 @@ public final class Trainer {
       existing == .resume && folder.hasCheckpoint
       ? try Checkpoint(folder.file(Checkpoint.Name.last)) : nil
     Self.prepareEngine(settings, goingOnFrom: checkpoint?.record)
+    try PrecisionCheck.run(settings.precision, on: device)
     model = try configuration.buildModel(pretrained: checkpoint == nil)
     for line in configuration.rateWarnings(for: model) { monitor.message("warning: \(line)") }
     model.useChannelsLast()
@@ -108,6 +111,7 @@ public final class Trainer {
     model.recomputeActivations(settings.recomputesActivations)
     optimizer = settings.optimizer.optimizer(of: model)
     average = settings.movingAverage.map { [model] in MovingAverage(of: model, decay: $0) }
+    scaler = settings.precision == .float16 ? GradientScaler() : nil
     evaluator = Evaluator(
       Predictor(
         model, normalization: configuration.data.normalization, device: device,
@@ -123,10 +127,15 @@ public final class Trainer {
       try checkpoint.restore(model, optimizer, average)
       step = checkpoint.record.step
       standing = checkpoint.record.standing
+      if let state = checkpoint.record.gradientScale { scaler?.state = state }
     } else if existing == .resume {
       monitor.message("\(output): holds no checkpoint; the run begins anew")
     }
     log = try RunLog(folder.file(Checkpoint.Name.log), keepingUpTo: step)
+    let path = output
+    events = try settings.tensorBoardImages.map { [step] in
+      try RunEvents(in: path, after: step, images: $0, training.labelMap)
+    }
     try AtomicFile.write(
       folder.file(Checkpoint.Name.configuration), Data(configuration.yaml.utf8))
   }
@@ -160,7 +169,8 @@ public final class Trainer {
         * settings.schedule.factor(step: step, of: steps, fallen: standing.plateau.factor)
       optimizer.learningRate = rate
       let (value, norm) = try attempt { update(parts) }
-      guard value.isFinite else {
+      let mayOverflow = scaler.map { $0.state.scale > GradientScaler.State.smallest } ?? false
+      guard value.isFinite || mayOverflow else {
         throw RunError.lossNotFinite(step: step, value: "\(value)", learningRate: rate)
       }
       average?.update()
