@@ -154,7 +154,8 @@ struct RunFolder {
   private static let free = [
     "output", "evaluate", "data.root", "data.val", "data.test", "data.limitVal",
     "train.evaluateEvery", "train.checkpointEvery", "train.logEvery", "train.workers",
-    "train.threads", "train.cacheMegabytes", "train.snapshots", "train.tensorBoard",
+    "train.threads", "train.cacheMegabytes", "train.snapshots", "train.featureCache",
+    "train.tensorBoard",
     "train.earlyStopping", "train.best",
   ]
 

@@ -1,6 +1,7 @@
 import Configuration
 import Datasets
 import Imaging
+import Segmentation
 import Torch
 
 extension Trainer {
@@ -29,6 +30,32 @@ extension Trainer {
     Engine.setFlushDenormal(true)
     Engine.setDeterministic(settings.deterministic)
     Engine.seed(settings.seed)
+  }
+
+  /// Where features of a frozen backbone are kept, if they can be and are wanted.
+  static func featureCache(
+    _ settings: TrainingSettings, _ folder: RunFolder, _ model: SegmentationModel,
+    _ loader: Loader, _ device: Device, _ monitor: any TrainingMonitor
+  ) throws -> FeatureCache? {
+    let freeze = settings.freeze
+    if let obstacle = freeze.obstacle(model, loader.pipeline) {
+      if freeze.caches == true {
+        throw ConfigurationError.invalid(
+          place: "train", key: "featureCache", value: "on",
+          expected: "false, as \(obstacle)")
+      }
+      if freeze.backbone && freeze.caches == nil {
+        monitor.message("features are not kept, as \(obstacle)")
+      }
+      return nil
+    }
+    guard freeze.caches != false else { return nil }
+    let cache = try FeatureCache(
+      in: freeze.folder ?? folder.file("features"), limit: freeze.limit, of: model, for: loader,
+      precision: settings.precision
+    ) { image in autocast(to: settings.precision, on: device) { model.maps(image) } }
+    monitor.message("features of the frozen backbone are kept in \(cache.folder)")
+    return cache
   }
 
   /// The loss with class weights, counted in `dataset` where the settings say so.

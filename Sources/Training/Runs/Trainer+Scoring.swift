@@ -75,7 +75,7 @@ extension Trainer {
     defer { batches.cancel() }
     while let batch = try batches.next() {
       let weight = Self.mass(of: batch, loss.classWeights)
-      sum += weight * (try attempt { inferenceMode { total(batch).item } })
+      sum += weight * (try attempt { try inferenceMode { try total(batch).item } })
       mass += weight
     }
     return mass > 0 ? sum / mass : .nan

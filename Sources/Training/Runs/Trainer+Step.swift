@@ -4,11 +4,11 @@ import Torch
 
 extension Trainer {
   /// One step: scores, loss and gradients of each batch, then new weights.
-  func update(_ batches: [Batch]) -> (loss: Double, norm: Double?) {
+  func update(_ batches: [Batch]) throws -> (loss: Double, norm: Double?) {
     optimizer.clearGradients()
     var value = 0.0
     for (batch, share) in zip(batches, Self.shares(of: batches, loss.classWeights)) {
-      var part = total(batch)
+      var part = try total(batch, features)
       if share != 1 { part = part * share }
       (scaler?.scaled(part) ?? part).backward()
       value += part.detached().item
@@ -21,9 +21,12 @@ extension Trainer {
   }
 
   /// The loss of a batch with the weights as they are: a tensor of one number.
-  func total(_ batch: Batch) -> Tensor {
+  ///
+  /// - Parameter features: Where the backbone's maps of the batch's images are kept, if anywhere.
+  func total(_ batch: Batch, _ features: FeatureCache? = nil) throws -> Tensor {
     let (images, target) = (batch.images(on: device), batch.target(on: device))
-    let output = autocast(to: settings.precision, on: device) { model.output(images) }
+    let maps = try features?.maps(batch, images)
+    let output = autocast(to: settings.precision, on: device) { model.output(images, maps: maps) }
     return loss.total(output, of: model, for: images, target)
   }
 

@@ -53,6 +53,7 @@ public final class Trainer {
   let optimizer: Optimizer
   let average: MovingAverage?
   let scaler: GradientScaler?
+  let features: FeatureCache?
   let evaluator: Evaluator
   let monitor: any TrainingMonitor
   let log: RunLog
@@ -109,6 +110,7 @@ public final class Trainer {
     model.useChannelsLast()
     model.move(to: device)
     model.recomputeActivations(settings.recomputesActivations)
+    if settings.freeze.backbone { model.backbone.freeze() }
     optimizer = settings.optimizer.optimizer(of: model)
     average = settings.movingAverage.map { [model] in MovingAverage(of: model, decay: $0) }
     scaler = settings.precision == .float16 ? GradientScaler() : nil
@@ -131,6 +133,7 @@ public final class Trainer {
     } else if existing == .resume {
       monitor.message("\(output): holds no checkpoint; the run begins anew")
     }
+    features = try Self.featureCache(settings, folder, model, loader, device, monitor)
     log = try RunLog(folder.file(Checkpoint.Name.log), keepingUpTo: step)
     let path = output
     events = try settings.tensorBoardImages.map { [step] in
@@ -168,7 +171,7 @@ public final class Trainer {
         settings.optimizer.learningRate
         * settings.schedule.factor(step: step, of: steps, fallen: standing.plateau.factor)
       optimizer.learningRate = rate
-      let (value, norm) = try attempt { update(parts) }
+      let (value, norm) = try attempt { try update(parts) }
       let mayOverflow = scaler.map { $0.state.scale > GradientScaler.State.smallest } ?? false
       guard value.isFinite || mayOverflow else {
         throw RunError.lossNotFinite(step: step, value: "\(value)", learningRate: rate)
