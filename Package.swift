@@ -18,6 +18,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
@@ -63,7 +64,11 @@ let package = Package(
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
     .target(name: "Datasets", dependencies: ["Imaging", "Torch", "Configuration"]),
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
-    .target(name: "Training", dependencies: ["Evaluation", "Checkpoints"]),
+    .target(
+      name: "TensorBoard",
+      dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["Protos"]),
+    .target(name: "Training", dependencies: ["Evaluation", "Checkpoints", "TensorBoard"]),
     .target(name: "Analysis", dependencies: ["Evaluation", "CMinpack"]),
     .target(name: "Parity", dependencies: ["Training", "Analysis"]),
     .executableTarget(
@@ -88,6 +93,11 @@ let package = Package(
     .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),
+    .testTarget(
+      name: "TensorBoardTests",
+      dependencies: [
+        "TensorBoard", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]),
     .testTarget(
       name: "TrainingTests",
       dependencies: ["Training", "Checkpoints", "Configuration", "TestSupport"],

@@ -107,7 +107,7 @@ public final class Swin: Sequential, Backbone {
 }
 
 /// Attention within windows, then two matrices for each position, each around a shortcut.
-final class SwinBlock: Layer {
+final class SwinBlock: Layer, RecomputableLayer {
   let norm1: LayerNorm, attn: WindowAttention
   let norm2: LayerNorm, mlp: Perceptron
   private let dropout: Dropout, depth: StochasticDepth

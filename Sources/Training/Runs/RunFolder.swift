@@ -2,6 +2,7 @@ import Checkpoints
 import Configuration
 import Evaluation
 import Foundation
+import TensorBoard
 
 /// What stands in the way of beginning or going on with a run.
 public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -10,6 +11,7 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   case notWritable(folder: String, reason: String)
   case otherConfiguration(folder: String, key: String, before: String, now: String)
   case lossNotFinite(step: Int, value: String, learningRate: Double)
+  case unsupportedPrecision(precision: String, device: String, reason: String)
   case cropTooLarge(crop: String, image: String, size: String)
 
   /// The message for a person.
@@ -27,6 +29,9 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
     case .lossNotFinite(let step, let value, let rate):
       "step \(step): the loss is \(value) at a learning rate of \(rate); expected a number. A lower"
         + " learning rate, a warm-up or `clip` may help"
+    case .unsupportedPrecision(let precision, let device, let reason):
+      "train.precision: \(precision) does not work on \(device) here: \(reason); expected float32"
+        + " or bfloat16"
     case .cropTooLarge(let crop, let image, let size):
       "train.augmentation: randomCrop \(crop) is larger than \(image), which is \(size) at most;"
         + " expected a smaller crop or a `pad: \(crop)` after it"
@@ -51,6 +56,22 @@ struct RunFolder {
 
   func file(_ name: String) -> String { "\(path)/\(name)" }
 
+  /// The name of the checkpoint that stays of a step.
+  static func snapshot(_ step: Int) -> String {
+    "step-" + String(repeating: "0", count: max(0, 8 - "\(step)".count)) + "\(step).safetensors"
+  }
+
+  /// The checkpoints that have stayed, the oldest first.
+  private var snapshots: [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    return names.filter { $0.hasPrefix("step-") && $0.hasSuffix(".safetensors") }.sorted()
+  }
+
+  /// Removes all but the newest `count` of them.
+  func keepNewestSnapshots(_ count: Int) {
+    for name in snapshots.dropLast(count) { unlink(file(name)) }
+  }
+
   private var holdsRun: Bool {
     [Checkpoint.Name.last, Checkpoint.Name.log, Checkpoint.Name.configuration].contains {
       FileManager.default.fileExists(atPath: file($0))
@@ -71,10 +92,14 @@ struct RunFolder {
     // A run that was killed while it wrote leaves a part of a file under another name.
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     for name in names
-    where name.hasSuffix(AtomicFile.suffix) && Self.files.contains(where: name.hasPrefix) {
+    where name.hasSuffix(AtomicFile.suffix)
+      && (Self.files + ["step-"]).contains(where: name.hasPrefix)
+    {
       unlink(file(name))
     }
-    if policy == .overwrite { for name in Self.files { unlink(file(name)) } }
+    if policy == .overwrite {
+      for name in Self.files + snapshots + EventFile.files(in: path) { unlink(file(name)) }
+    }
   }
 
   /// Makes the folder if need be, and sees that it can be written to.
@@ -129,7 +154,9 @@ struct RunFolder {
   private static let free = [
     "output", "evaluate", "data.root", "data.val", "data.test", "data.limitVal",
     "train.evaluateEvery", "train.checkpointEvery", "train.logEvery", "train.workers",
-    "train.threads", "train.cacheMegabytes",
+    "train.threads", "train.cacheMegabytes", "train.snapshots", "train.featureCache",
+    "train.tensorBoard",
+    "train.earlyStopping", "train.best",
   ]
 
   /// A configuration as values by their full names.
