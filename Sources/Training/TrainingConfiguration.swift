@@ -227,9 +227,6 @@ public struct TrainingSettings {
     return weights
   }
 
-<<<<<<< HEAD
-  static func augmentation(_ section: Section) throws -> Pipeline {
-=======
   /// Reads `tensorBoard: false`, `true` or `{images: 4}`.
   private static func tensorBoardImages(_ section: Section) throws -> Int? {
     let usual = 4
@@ -238,8 +235,7 @@ public struct TrainingSettings {
     return try section.section("tensorBoard").int("images", default: usual, in: 0...1000)
   }
 
-  private static func augmentation(_ section: Section) throws -> Pipeline {
->>>>>>> training
+  static func augmentation(_ section: Section) throws -> Pipeline {
     let transforms = try section.sectionList("augmentation").map(Transform.init)
     do {
       return try Pipeline(transforms)
