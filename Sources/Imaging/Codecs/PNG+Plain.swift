@@ -1,5 +1,7 @@
 import CDeflate
 
+// The common kinds of PNG, decoded without libspng.
+
 extension PNG {
   /// The values of a grey or indexed PNG of 8 or 16 bits, decoded several times faster than by libspng.
   ///
@@ -11,20 +13,7 @@ extension PNG {
       parts.colorType == 0 || parts.colorType == 3
     else { return nil }
     let step = parts.depth / 8
-    let (row, overflow) = (parts.width * step + 1).multipliedReportingOverflow(by: parts.height)
-    guard !overflow, let decompressor = libdeflate_alloc_decompressor() else { return nil }
-    defer { libdeflate_free_decompressor(decompressor) }
-    var isWhole = false
-    var raw = [UInt8](unsafeUninitializedCapacity: row) { buffer, count in
-      var written = 0
-      let status = parts.data.withUnsafeBytes { data in
-        libdeflate_zlib_decompress(
-          decompressor, data.baseAddress, data.count, buffer.baseAddress, row, &written)
-      }
-      isWhole = status == LIBDEFLATE_SUCCESS && written == row
-      count = isWhole ? row : 0
-    }
-    guard isWhole, unfilter(&raw, stride: parts.width * step + 1, step: step) else { return nil }
+    guard let raw = parts.rows(step: step) else { return nil }
     let (width, height) = (parts.width, parts.height)
     let values = [UInt16](unsafeUninitializedCapacity: width * height) { out, count in
       raw.withUnsafeBytes { raw in
@@ -43,6 +32,26 @@ extension PNG {
       count = width * height
     }
     return LabelImage(width: width, height: height, values: values)
+  }
+
+  /// The picture in an RGB PNG of 8 bits, decoded about twice as fast as by libspng; nil for other
+  /// kinds of PNG and for anything that is not in order.
+  static func plainPicture(_ bytes: [UInt8]) -> Image? {
+    guard let parts = Parts(bytes), parts.depth == 8, parts.colorType == 2,
+      let raw = parts.rows(step: 3)
+    else { return nil }
+    let (width, height) = (parts.width, parts.height)
+    let pixels = [UInt8](unsafeUninitializedCapacity: width * height * 3) { out, count in
+      count = width * height * 3
+      guard let out = out.baseAddress else { return }
+      raw.withUnsafeBufferPointer { raw in
+        guard let raw = raw.baseAddress else { return }
+        for y in 0..<height {
+          (out + y * width * 3).update(from: raw + y * (width * 3 + 1) + 1, count: width * 3)
+        }
+      }
+    }
+    return Image(width: width, height: height, pixels: pixels)
   }
 
   /// What a PNG without interlacing says and holds; each chunk's check sum is right.
@@ -78,11 +87,58 @@ extension PNG {
         return nil
       }
     }
+
+    /// The rows, each after the number of its filter, with filters undone; `step` is the bytes of a
+    /// pixel.
+    func rows(step: Int) -> [UInt8]? {
+      let (size, overflow) = (width * step + 1).multipliedReportingOverflow(by: height)
+      guard !overflow, let decompressor = libdeflate_alloc_decompressor() else { return nil }
+      defer { libdeflate_free_decompressor(decompressor) }
+      var isWhole = false
+      var raw = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+        var written = 0
+        let status = data.withUnsafeBytes { data in
+          libdeflate_zlib_decompress(
+            decompressor, data.baseAddress, data.count, buffer.baseAddress, size, &written)
+        }
+        isWhole = status == LIBDEFLATE_SUCCESS && written == size
+        count = isWhole ? size : 0
+      }
+      guard isWhole, PNG.unfilter(&raw, stride: width * step + 1, step: step) else { return nil }
+      return raw
+    }
+  }
+
+  /// Undoes the Paeth filter of a row of colours; the three do not wait on each other.
+  private static func unfilterPaeth(
+    _ row: UnsafeMutablePointer<UInt8>, _ above: UnsafePointer<UInt8>, _ count: Int
+  ) {
+    var (a0, a1, a2): (Int32, Int32, Int32) = (0, 0, 0)
+    var (c0, c1, c2): (Int32, Int32, Int32) = (0, 0, 0)
+    for i in Swift.stride(from: 0, to: count, by: 3) {
+      let (b0, b1, b2) = (Int32(above[i]), Int32(above[i + 1]), Int32(above[i + 2]))
+      a0 = (Int32(row[i]) &+ nearest(a0, b0, c0)) & 255
+      a1 = (Int32(row[i + 1]) &+ nearest(a1, b1, c1)) & 255
+      a2 = (Int32(row[i + 2]) &+ nearest(a2, b2, c2)) & 255
+      (c0, c1, c2) = (b0, b1, b2)
+      row[i] = UInt8(truncatingIfNeeded: a0)
+      row[i + 1] = UInt8(truncatingIfNeeded: a1)
+      row[i + 2] = UInt8(truncatingIfNeeded: a2)
+    }
+  }
+
+  /// Which of left, above and left above is nearest to left + above - left above, in this order.
+  @inline(__always)
+  private static func nearest(_ a: Int32, _ b: Int32, _ c: Int32) -> Int32 {
+    let (p, q) = (b &- c, a &- c)
+    let (fromA, fromB, fromC) = (abs(p), abs(q), abs(p &+ q))
+    let other = fromB <= fromC ? b : c
+    return fromA <= min(fromB, fromC) ? a : other
   }
 
   /// Undoes the filters of rows of `stride` bytes, whose first is the filter's number; false for a
   /// filter that does not exist.
-  private static func unfilter(_ raw: inout [UInt8], stride: Int, step: Int) -> Bool {
+  fileprivate static func unfilter(_ raw: inout [UInt8], stride: Int, step: Int) -> Bool {
     let rows = raw.count / stride
     let zeros = [UInt8](repeating: 0, count: stride)
     return raw.withUnsafeMutableBufferPointer { raw in
@@ -103,6 +159,7 @@ extension PNG {
               let left = i < step ? 0 : Int(row[i - step])
               row[i] &+= UInt8(truncatingIfNeeded: (left + Int(above[i])) >> 1)
             }
+          case 4 where step == 3: unfilterPaeth(row, above, count)
           case 4:
             for i in 0..<count {
               // Nothing was added: the neighbours decide, and mostly they are equal.
