@@ -73,6 +73,11 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    // What is timed.
+    .executableTarget(
+      name: "upsampling-benchmark", dependencies: ["Evaluation", "Torch"],
+      path: "Benchmarks/upsampling", exclude: ["README.md"]),
+
     // What several tests need: folders, tiny pictures, a tiny run.
     .target(name: "TestSupport", dependencies: ["Datasets"], path: "Tests/TestSupport"),
     .testTarget(name: "TorchTests", dependencies: ["Torch"]),

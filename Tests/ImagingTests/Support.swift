@@ -32,51 +32,6 @@ func noise(_ width: Int, _ height: Int, channels: Int = 3, seed: UInt64 = 1) -> 
 /// (50 x, 60 y, 20 x y); of 50 x + y in 8 bits, of 13000 x + y in 16 bits, and of the index
 /// (x + y) mod 2, 4 and 16 with the colours (10 i, 5 i, 255 - i).
 enum Written {
-  /// 5×4 pixels in RGB, pixel byte i being i·i·7, with all rows in one of the five filters; written
-  /// with Python's zlib, as Base64.
-  static let filtered: [(Int, [UInt8])] = [
-    (
-      0,
-      file(
-        """
-        iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAIAAADJUWIXAAAAS0lEQVR42gFAAL//AAAHHD9wr/xXwDe8T/CfXAAn
-        AOfc3/APPHfAF3zvcP8AnEcAx5x/cG98l8D3PI/wAF/cZwCnXB/wz7y3wNf8L689H89gLOXsAAAAAElFTkSuQmCC
-        """)
-    ),
-    (
-      1,
-      file(
-        """
-        iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAIAAADJUWIXAAAAS0lEQVR42gFAAL//AQAHHD9pk73nETtlj7njDQEn
-        AOe13wkzXYex2wUvWYMBnEcAK1V/qdP9J1F7pc/5AV/cZ6HL9R9Jc53H8RtFbzZpHAsov05HAAAAAElFTkSuQmCC
-        """)
-    ),
-    (
-      2,
-      file(
-        """
-        iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAIAAADJUWIXAAAAS0lEQVR42gFAAL//AgAHHD9wr/xXwDe8T/CfXAIn
-        +cudb0ET5beJWy3/0aMCdUcZ672PYTMF16l7TR/xAsOVZzkL3a+BUyX3yZttP6KNHcFEaKeOAAAAAElFTkSuQmCC
-        """)
-    ),
-    (
-      3,
-      file(
-        """
-        iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAIAAADJUWIXAAAAS0lEQVR42gFAAL//AwAHHD9tod0fabmR79VBNQMn
-        /dmppyUjoZ+dmxkXFZMDiUeNCwkHBQMB/317eff1AxG5Z23r6edlY2Hf3VtZVztJG3HzdQg2AAAAAElFTkSuQmCC
-        """)
-    ),
-    (
-      4,
-      file(
-        """
-        iVBORw0KGgoAAAANSUhEUgAAAAUAAAAECAIAAADJUWIXAAAAS0lEQVR42gFAAL//BAAHHD9pk73nETtlj7njDQQn
-        +cudbwkTXYexWy3/WYMEdUcZ671/YTMF14R7fM/xBMOVZ2TL3R+Bc53HyZttb1Y5HTAYu6LKAAAAAElFTkSuQmCC
-        """)
-    ),
-  ]
-
   static let webP = file("UklGRiwAAABXRUJQVlA4TB8AAAAvBMAAALkyRPQ/dhHR/4BAIAlsf7QZRmYoIiBJQZIHAA==")
   static let tiff = file(
     """
