@@ -10,9 +10,11 @@ PyTorch runs with every sensible number of workers, kept alive between epochs, a
 import glob
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
+import warnings
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -21,6 +23,7 @@ from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
+warnings.filterwarnings("ignore", "This DataLoader will create")
 atrous, root = sys.argv[1:3]
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
 recipe = f"{os.path.dirname(os.path.abspath(__file__))}/../../Experiments/003-atrous-rates/camvid.yaml"
@@ -105,17 +108,27 @@ class CamVid(Dataset):
         return self.transform(image, mask)
 
 
+def processor():
+    """The seconds that this process and those that have ended under it have computed."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
 def theirs(workers):
+    """Images a second of each epoch, and milliseconds of processor an image, all workers together."""
+    start = processor()
     more = {"persistent_workers": True, "prefetch_factor": 4} if workers else {}
     loader = DataLoader(CamVid(), BATCH, shuffle=True, drop_last=True, num_workers=workers, **more)
     next(iter(loader))  # workers start once
-    rates = []
+    rates, total = [], 0
     for _ in range(EPOCHS):
-        start, images = time.perf_counter(), 0
+        begin, images = time.perf_counter(), 0
         for batch, _ in loader:
             images += len(batch)
-        rates.append(images / (time.perf_counter() - start))
-    return rates
+        rates.append(images / (time.perf_counter() - begin))
+        total += images
+    del loader  # the workers end, and their time is known
+    return rates, (processor() - start) / total * 1000
 
 
 def ours(*more):
@@ -123,7 +136,8 @@ def ours(*more):
         [atrous, "data", "speed", recipe, "--set", f"data.root={root}", "--part", "train",
          "--batch-size", str(BATCH), "--epochs", str(EPOCHS + 1), "--json", *more],
         check=True, capture_output=True, text=True).stdout
-    return json.loads(out)["imagesPerSecond"][1:]
+    out = json.loads(out)
+    return out["imagesPerSecond"][1:], median(out["processorMilliseconds"][1:])
 
 
 def median(values):
@@ -131,13 +145,22 @@ def median(values):
 
 
 cores = len(os.sched_getaffinity(0))
-best = {}
+rates, costs = {}, {}
+
+
+def note(name, result):
+    rates.setdefault(name, []).extend(result[0])
+    costs.setdefault(name, []).append(result[1])
+
+
 for _ in range(rounds):
     for workers in sorted({1, cores - 1, cores, cores + 1, 2 * cores} - {0}):
-        best.setdefault(f"DataLoader, {workers} workers", []).extend(theirs(workers))
-    best.setdefault("atrous", []).extend(ours())
-    best.setdefault("atrous, decoded once", []).extend(ours("--cache-megabytes", "1024"))
-for name, rates in best.items():
-    print(f"{name:24} {median(rates):7.1f} images/s ({min(rates):.1f} to {max(rates):.1f})")
-reference = max(median(r) for n, r in best.items() if n.startswith("DataLoader"))
-print(f"ratio {median(best['atrous']) / reference:.2f}")
+        note(f"DataLoader, {workers} workers", theirs(workers))
+    note("atrous", ours())
+    note("atrous, decoded once", ours("--cache-megabytes", "1024"))
+for name, found in rates.items():
+    print(f"{name:24} {median(found):7.1f} images/s ({min(found):.1f} to {max(found):.1f}), "
+          f"{median(costs[name]):5.2f} ms of processor an image")
+others = [name for name in rates if name.startswith("DataLoader")]
+print(f"ratio {median(rates['atrous']) / max(median(rates[n]) for n in others):.2f}, of processor time "
+      f"{min(median(costs[n]) for n in others) / median(costs['atrous']):.2f}")

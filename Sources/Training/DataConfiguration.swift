@@ -15,7 +15,7 @@ import Imaging
 ///   merge: {flat: [road, sidewalk]}      # cityscapes: classes of one's own, in this order
 ///   values: {0: background, 255: road}   # folders: file value to class; 0, 1, 2 … if not given
 ///   ignored: [11]               # folders: values that count nowhere; 255 if not given
-///   normalization: imagenet     # denseaspp, unit, or {mean: […], deviation: […]}
+///   normalization: imagenet     # denseaspp, unit, measured, or {mean: […], deviation: […]}
 /// ```
 public struct DataConfiguration: Sendable {
   /// How a data set lies on the disk.
@@ -128,6 +128,22 @@ public struct DataConfiguration: Sendable {
     }
   }
 
+  /// An override that gives the statistics of the training images, if the section says `measured`;
+  /// files that have not changed since an earlier look are not read again.
+  ///
+  /// - Parameter root: The configuration, which is not looked at any further: only some keys are read.
+  /// - Throws: As ``dataset(_:)``; `DatasetError.invalidSetting` for images all of one colour.
+  static func measuredNormalization(_ root: Section) throws -> String? {
+    let section = try root.section("data")
+    guard (try? section.string("normalization")) == "measured" else { return nil }
+    let training = try DataConfiguration(section).listing("train").paired()
+    let found = try Inspection([("train", training)], cache: DataSource.cacheFile)
+    let part = found.parts[0]
+    // Refuses statistics that nothing can be divided by.
+    _ = try Normalization(mean: part.mean, deviation: part.deviation)
+    return "data.normalization={mean: \(part.mean), deviation: \(part.deviation)}"
+  }
+
   private static func labelMap(_ layout: Layout, _ section: Section) throws -> LabelMap {
     switch layout {
     case .known(let known): return known.labelMap
@@ -164,7 +180,10 @@ public struct DataConfiguration: Sendable {
       return try Normalization(
         mean: inner.doubles("mean"), deviation: inner.doubles("deviation"))
     }
-    let known = ["imagenet": Normalization.imageNet, "denseaspp": .denseASPP, "unit": .unit]
+    // A configuration that says "measured" is read again with what was measured.
+    let known = [
+      "imagenet": Normalization.imageNet, "denseaspp": .denseASPP, "unit": .unit, "measured": .unit,
+    ]
     let name = try section.string("normalization", default: "imagenet")
     guard let normalization = known[name] else {
       throw section.invalid(

@@ -22,7 +22,11 @@ public struct DataSource: Sendable {
   ///
   /// - Throws: `ConfigurationError` and `DatasetError` naming what is wrong.
   public init(configuration file: String, overrides: [String] = []) throws {
-    let root = try Section(contentsOf: file, overrides: overrides)
+    func read(_ more: [String]) throws -> Section {
+      try Section(contentsOf: file, overrides: overrides + more)
+    }
+    let measured = try DataConfiguration.measuredNormalization(read([]))
+    let root = try read(measured.map { [$0] } ?? [])
     let data = try DataConfiguration(root.section("data"))
     let train = try root.section("train")
     augmentation = try TrainingSettings.augmentation(train)

@@ -44,17 +44,20 @@ public struct TrainingConfiguration {
   ///
   /// - Throws: `ConfigurationError` and `DatasetError` naming what is wrong.
   public init(contentsOf file: String, overrides: [String] = []) throws {
-    try self.init(Section(contentsOf: file, overrides: overrides))
+    try self.init { try Section(contentsOf: file, overrides: overrides + $0) }
   }
 
   /// Reads text; `named` stands for the file in messages.
   ///
   /// - Throws: `ConfigurationError` and `DatasetError` naming what is wrong.
   public init(yaml: String, named file: String, overrides: [String] = []) throws {
-    try self.init(Section(yaml: yaml, named: file, overrides: overrides))
+    try self.init { try Section(yaml: yaml, named: file, overrides: overrides + $0) }
   }
 
-  private init(_ root: Section) throws {
+  /// Reads the sections that `read` gives with further overrides.
+  private init(_ read: ([String]) throws -> Section) throws {
+    let measured = try DataConfiguration.measuredNormalization(read([]))
+    let root = try read(measured.map { [$0] } ?? [])
     yaml = root.yaml
     output = try root.optionalString("output")
     data = try DataConfiguration(root.section("data"))

@@ -14,6 +14,26 @@ struct PNGTests {
     if channels == 4 { #expect(back.pixels[3..<6] == image.pixels[4..<7]) }
   }
 
+  @Test("pictures in RGB are those that libspng decodes, whichever filters the rows have")
+  func plainPictures() throws {
+    let smooth = Image(
+      width: 61, height: 47,
+      pixels: (0..<61 * 47 * 3).map { i in
+        let (x, y, channel) = (i / 3 % 61, i / 183, i % 3)
+        return UInt8((x * 3 + y * (channel + 1) + x * y / 40) & 255)
+      })
+    for image in [noise(13, 7, channels: 3), smooth, noise(1, 1, channels: 3)] {
+      let bytes = try image.png()
+      #expect(PNG.plainPicture(bytes) == image)
+      for at in stride(from: 8, to: bytes.count, by: 7) {
+        // A file that is not in order is left to libspng.
+        var broken = bytes
+        broken[at] ^= 0x10
+        #expect(PNG.plainPicture(broken) == nil)
+      }
+    }
+  }
+
   @Test("values of 8 and of 16 bits come back, each in the smallest file that holds them")
   func values() throws {
     var random = Noise(3)

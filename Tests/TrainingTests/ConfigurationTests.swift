@@ -53,7 +53,7 @@ struct TrainingConfigurationTests {
       ("data.layout=camvit", "did you mean 'camvid'"),
       ("data.values={300000: ground}", "a file's value from 0 to 65535"),
       ("data.values={0: rock}", "rock"),
-      ("data.normalization=imagnet", "one of denseaspp, imagenet, unit"),
+      ("data.normalization=imagnet", "one of denseaspp, imagenet, measured, unit"),
       ("outptu=x", "did you mean 'output'"),
     ])
   func refused(override: String, message: String) {

@@ -43,4 +43,26 @@ struct ContactSheetTests {
       try DataSource(folder.path, layout: "camvid").datasets(["test"])
     }
   }
+
+  @Test("statistics measured from the training images stand in the run's configuration")
+  func measured() throws {
+    let folder = try TemporaryFolder()
+    try writeMiniature("camvid", in: folder.path, size: Size(width: 48, height: 40))
+    let yaml = """
+      data: {layout: camvid, root: \(folder.path), normalization: measured}
+      model: {backbone: {name: resnet18, outputStride: 16}, head: {name: deeplabv3}}
+      train: {iterations: 1, optimizer: {name: sgd, learningRate: 0.1}}
+      """
+    let configuration = try TrainingConfiguration(yaml: yaml, named: "camvid.yaml")
+    let expected = try Normalization.measured(from: configuration.data.dataset("train"))
+    let found = configuration.data.normalization
+    for (a, b) in zip(found.mean + found.deviation, expected.mean + expected.deviation) {
+      #expect(abs(a - b) < 1e-12)
+    }
+    // The text alone gives the same numbers where the images are gone.
+    let again = try TrainingConfiguration(
+      yaml: configuration.yaml.replacingOccurrences(of: folder.path, with: "/nowhere"),
+      named: "camvid.yaml")
+    #expect(again.data.normalization == found)
+  }
 }

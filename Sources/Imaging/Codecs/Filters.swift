@@ -1,11 +1,11 @@
-/// The filters of PNG (specification, section 9) for values of one or two bytes.
+/// The filters of PNG (specification, section 9) for pixels of one, two or three bytes.
 ///
 /// Eight bytes are undone at once wherever that is possible. What a filter leaves of label files is
 /// mostly zeros: there the guess itself is the value.
 enum Filters {
   /// Undoes the filters of rows of `stride` bytes, whose first is the filter's number.
   ///
-  /// - Parameter step: The bytes of a value, 1 or 2.
+  /// - Parameter step: The bytes of a pixel, 1 to 3.
   /// - Returns: Whether all filters exist.
   static func undo(_ raw: inout [UInt8], stride: Int, step: Int) -> Bool {
     let rows = raw.count / stride
@@ -19,9 +19,11 @@ enum Filters {
           let count = stride - 1
           switch row.load(fromByteOffset: -1, as: UInt8.self) {
           case 0: break
+          case 1 where step == 3: leftColors(row, count)
           case 1: left(row, count, step)
           case 2: up(row, above, count)
           case 3: average(row, above, count, step)
+          case 4 where step == 3: paethColors(row, above, count)
           case 4: paeth(row, above, count, step)
           default: return false
           }
@@ -149,5 +151,44 @@ enum Filters {
         i &+= 1
       }
     }
+  }
+
+  private static func leftColors(_ row: UnsafeMutableRawPointer, _ count: Int) {
+    var i = 3
+    while i < count {
+      add(byte(row, i &- 3), row, i)
+      i &+= 1
+    }
+  }
+
+  /// As `paeth` for red, green and blue, which do not wait on each other.
+  private static func paethColors(
+    _ row: UnsafeMutableRawPointer, _ above: UnsafeRawPointer, _ count: Int
+  ) {
+    var (a0, a1, a2): (Int32, Int32, Int32) = (0, 0, 0)
+    var (c0, c1, c2): (Int32, Int32, Int32) = (0, 0, 0)
+    var i = 0
+    while i &+ 3 <= count {
+      let b0 = Int32(byte(above, i))
+      let b1 = Int32(byte(above, i &+ 1))
+      let b2 = Int32(byte(above, i &+ 2))
+      a0 = (Int32(byte(row, i)) &+ nearest(a0, b0, c0)) & 255
+      a1 = (Int32(byte(row, i &+ 1)) &+ nearest(a1, b1, c1)) & 255
+      a2 = (Int32(byte(row, i &+ 2)) &+ nearest(a2, b2, c2)) & 255
+      (c0, c1, c2) = (b0, b1, b2)
+      row.storeBytes(of: UInt8(truncatingIfNeeded: a0), toByteOffset: i, as: UInt8.self)
+      row.storeBytes(of: UInt8(truncatingIfNeeded: a1), toByteOffset: i &+ 1, as: UInt8.self)
+      row.storeBytes(of: UInt8(truncatingIfNeeded: a2), toByteOffset: i &+ 2, as: UInt8.self)
+      i &+= 3
+    }
+  }
+
+  /// Which of left, above and above left is nearest to left + above - above left, without a branch.
+  @inline(__always)
+  private static func nearest(_ a: Int32, _ b: Int32, _ c: Int32) -> Int32 {
+    let (p, q) = (b &- c, a &- c)
+    let (fromA, fromB, fromC) = (abs(p), abs(q), abs(p &+ q))
+    let other = fromB <= fromC ? b : c
+    return fromA <= min(fromB, fromC) ? a : other
   }
 }

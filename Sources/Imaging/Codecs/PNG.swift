@@ -10,7 +10,8 @@ enum PNG: Codec {
   }
 
   static func image(_ bytes: [UInt8], _ size: Size, _ file: String) throws -> Image {
-    try withDecoder(bytes, file) { context, _ in
+    if let picture = plainPicture(bytes) { return picture }
+    return try withDecoder(bytes, file) { context, _ in
       let pixels = try decoded(context, Int32(SPNG_FMT_RGB8.rawValue), file)
       guard pixels.count == size.width * size.height * 3 else {
         throw ImageError.damaged(file: file, format: "PNG", reason: "its size does not fit")
@@ -49,9 +50,7 @@ enum PNG: Codec {
           let image = Image(width: size.width, height: size.height, pixels: pixels)
           return try LabelImage(image, colors, file)
         }
-        let raw = try decoded(context, Int32(SPNG_FMT_RGB8.rawValue), file)
-        let image = Image(width: size.width, height: size.height, pixels: raw)
-        return try LabelImage(image, colors, file)
+        return try LabelImage(image(bytes, size, file), colors, file)
       }
     }
   }

@@ -1,5 +1,7 @@
 import CDeflate
 
+// The common kinds of PNG, decoded without libspng.
+
 extension PNG {
   /// The version of libdeflate that was found.
   static var inflaterVersion: String { LIBDEFLATE_VERSION_STRING }
@@ -10,7 +12,7 @@ extension PNG {
   /// inflating and filters; libdeflate inflates a whole file at once. Nil for other kinds of PNG and
   /// for anything that is not in order, which libspng then reads or names.
   static func plainLabels(_ bytes: [UInt8]) -> LabelImage? {
-    guard let rows = Rows(bytes) else { return nil }
+    guard let rows = Rows(bytes), rows.step < 3 else { return nil }
     let (width, height) = (rows.width, rows.height)
     let values = [UInt16](unsafeUninitializedCapacity: width * height) { out, count in
       rows.raw.withUnsafeBytes { raw in
@@ -47,19 +49,40 @@ extension PNG {
     return ByteLabels(size: Size(width: width, height: height), values: values)
   }
 
-  /// The rows of a grey or indexed PNG of 8 or 16 bits without filters, each after one byte that
-  /// means nothing any more.
+  /// The picture in an RGB PNG of 8 bits, decoded about twice as fast as by libspng; nil for other
+  /// kinds of PNG and for anything that is not in order.
+  static func plainPicture(_ bytes: [UInt8]) -> Image? {
+    guard let rows = Rows(bytes), rows.step == 3 else { return nil }
+    let count = rows.stride - 1
+    let pixels = [UInt8](unsafeUninitializedCapacity: count * rows.height) { out, written in
+      rows.raw.withUnsafeBufferPointer { raw in
+        guard let to = out.baseAddress, let from = raw.baseAddress else { return }
+        for y in 0..<rows.height {
+          (to + y * count).initialize(from: from + y * rows.stride + 1, count: count)
+        }
+      }
+      written = count * rows.height
+    }
+    return Image(width: rows.width, height: rows.height, pixels: pixels)
+  }
+
+  /// The rows of a PNG without filters, each after one byte that means nothing any more: grey or
+  /// indexed of 8 or 16 bits, or RGB of 8.
   private struct Rows {
     let width: Int, height: Int
-    /// The bytes of a value and of a row.
+    /// The bytes of a pixel and of a row.
     let step: Int, stride: Int
     let raw: [UInt8]
 
     init?(_ bytes: [UInt8]) {
-      guard let parts = Parts(bytes), parts.depth == 8 || parts.depth == 16,
-        parts.colorType == 0 || parts.colorType == 3
-      else { return nil }
-      (width, height, step) = (parts.width, parts.height, parts.depth / 8)
+      guard let parts = Parts(bytes) else { return nil }
+      switch (parts.colorType, parts.depth) {
+      case (0, 8), (3, 8): step = 1
+      case (0, 16), (3, 16): step = 2
+      case (2, 8): step = 3
+      default: return nil
+      }
+      (width, height) = (parts.width, parts.height)
       stride = width * step + 1
       let (size, overflow) = stride.multipliedReportingOverflow(by: height)
       guard !overflow, let decompressor = libdeflate_alloc_decompressor() else { return nil }
