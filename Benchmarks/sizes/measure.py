@@ -68,6 +68,24 @@ def measure(atrous, text, size, seconds):
     }
 
 
+def table(results):
+    """The results as Markdown: one row for each network, with both sizes side by side."""
+    rows = {}
+    with results.open(newline="") as file:
+        for row in csv.DictReader(file):
+            rows.setdefault(row["network"], {})[row["size"]] = row
+    sizes = sorted({size for row in rows.values() for size in row}, key=len)
+    print("| network | parameters |" + "".join(
+        f" {size}: GFLOP | CPU s | peak MiB |" for size in sizes))
+    print("|---|---:|" + "---:|---:|---:|" * len(sizes))
+    for name, row in rows.items():
+        parameters = next((r["parameters"] for r in row.values() if r["parameters"]), "")
+        cells = "".join(
+            f" {row[s]['gflop']} | {row[s]['cpu_seconds']} | {row[s]['peak_mib']} |"
+            if s in row and not row[s]["error"] else " | | |" for s in sizes)
+        print(f"| {name} | {int(parameters or 0):,} |{cells}")
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("results", help="the results, comma-separated; lines are added to it")
@@ -78,10 +96,13 @@ def main():
     options.add_argument("--timeout", type=int, default=600, help="seconds for one process")
     options.add_argument(
         "--limit", type=float, default=float("inf"), help="leave out pairs of more GFLOP")
+    options.add_argument("--table", action="store_true", help="only print the results as Markdown")
     options = options.parse_args()
 
     columns = ["network", "size", "scores", "parameters", "gflop", "cpu_seconds", "peak_mib", "error"]
     results = pathlib.Path(options.results)
+    if options.table:
+        return table(results)
     known = set()
     if results.exists():
         with results.open(newline="") as file:

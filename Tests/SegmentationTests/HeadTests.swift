@@ -1,10 +1,23 @@
 import Configuration
-import Segmentation
 import Testing
 import Torch
 
+@testable import Segmentation
+
 @Suite("Heads")
 struct HeadTests {
+  @Test("attend to all positions in parts as they do at once")
+  func parts() {
+    Engine.seed(7)
+    let (query, key, value) = (noise([2, 1, 11, 4]), noise([2, 1, 7, 4]), noise([2, 1, 7, 6]))
+    let whole = query.attention(key, value, scale: 1)
+    for most in [1, 28, 42, 1000] {
+      let parts = query.attentionInParts(key, value, scale: 1, maximumWeights: most)
+      #expect(parts.shape == whole.shape)
+      #expect(zip(parts.floats, whole.floats).allSatisfy { abs($0 - $1) < 1e-5 })
+    }
+  }
+
   @Test("train with a batch of one image, and every parameter gets a gradient", arguments: heads)
   func step(_ head: String) throws {
     Engine.seed(3)

@@ -144,6 +144,7 @@ struct MMSegmentationNamesTests {
       try imported(listed: listed, into: whole) { plan in
         #expect(plan.convention == "mmsegmentation")
         #expect(plan.report.isComplete, "\(plan)")
+        #expect(plan.passedOver == ["data_preprocessor.mean"])
         try plan.load()
       }
     }

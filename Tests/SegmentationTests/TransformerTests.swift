@@ -129,6 +129,19 @@ struct TransformerTests {
     #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
   }
 
+  @Test("have no bias in any of attention's matrices where they have none, as in PyTorch")
+  func biases() throws {
+    try shapesOnly {
+      for yaml in [
+        "{name: vit_t_16, attentionBias: false}", "{name: mit_b0, attentionBias: false}",
+      ] {
+        let names = try backbone(yaml).parameters.map(\.name)
+        #expect(names.contains { $0.hasSuffix("out_proj.weight") })
+        #expect(!names.contains { $0.hasSuffix("out_proj.bias") || $0.hasSuffix("in_proj_bias") })
+      }
+    }
+  }
+
   @Test("have the names of MMSegmentation", arguments: transformerNames)
   func names(_ yaml: String, _ pairs: [String: String]) throws {
     try shapesOnly {

@@ -39,7 +39,7 @@ class SpatialAttention: Layer, MMSegmentationNamed {
     let (key, value) = (regions(keyProject(keys)), regions(valueProject(keys)))
     let context =
       switch weighting {
-      case .softmax: weightedMean(query, key, value)
+      case .softmax: query.attentionInParts(key, value, scale: isScaled ? nil : 1)
       // Without a softmax the product of keys and values can come first.
       case .mean: query.matmul(key.transposed(2, 3).matmul(value)) / Double(key.size(2))
       }
@@ -48,22 +48,6 @@ class SpatialAttention: Layer, MMSegmentationNamed {
   }
 
   override func forward(_ x: Tensor) -> Tensor { attend(x, to: x) }
-
-  /// What queries (N, 1, positions, width) get by a softmax.
-  ///
-  /// Some queries at a time, where the weights of all at once would take gigabytes.
-  private func weightedMean(_ query: Tensor, _ key: Tensor, _ value: Tensor) -> Tensor {
-    let count = query.size(2)
-    let atOnce = max(1, Self.maximumWeights / (key.size(0) * key.size(2)))
-    let parts = stride(from: 0, to: count, by: atOnce).map { start in
-      query.sliced(2, start, min(count, start + atOnce))
-        .attention(key, value, scale: isScaled ? nil : 1)
-    }
-    return parts.count == 1 ? parts[0] : concatenate(parts, along: 2)
-  }
-
-  /// The most weights that are computed at once: 1 GiB of them, more than 1024x1024 at stride 8 has.
-  private static let maximumWeights = 1 << 28
 
   /// One head's tokens: (N, 1, positions, C).
   private func positions(_ x: Tensor) -> Tensor {
@@ -76,4 +60,22 @@ class SpatialAttention: Layer, MMSegmentationNamed {
   }
 
   func mmsegmentationName(_ child: String) -> String { child }
+}
+
+extension Tensor {
+  /// The attention of queries (N, 1, positions, width), some of them at a time where the weights of
+  /// all at once would take gigabytes.
+  ///
+  /// - Parameter maximumWeights: The most weights at once; 1024x1024 at stride 8 has 2²⁸, 1 GiB.
+  func attentionInParts(
+    _ key: Tensor, _ value: Tensor, scale: Double?, maximumWeights: Int = 1 << 28
+  ) -> Tensor {
+    let count = size(2)
+    let atOnce = max(1, maximumWeights / max(1, key.size(0) * key.size(2)))
+    if atOnce >= count { return attention(key, value, scale: scale) }
+    let parts = stride(from: 0, to: count, by: atOnce).map { start in
+      sliced(2, start, min(count, start + atOnce)).attention(key, value, scale: scale)
+    }
+    return concatenate(parts, along: 2)
+  }
 }
