@@ -49,12 +49,13 @@ extension Trainer {
       }
       return nil
     }
-    guard freeze.caches != false else { return nil }
     let cache = try FeatureCache(
-      in: freeze.folder ?? folder.file("features"), limit: freeze.limit, of: model, for: loader,
-      precision: settings.precision
+      in: freeze.caches == false ? nil : freeze.folder ?? folder.file("features"),
+      limit: freeze.limit, of: model, for: loader, precision: settings.precision
     ) { image in autocast(to: settings.precision, on: device) { model.maps(image) } }
-    monitor.message("features of the frozen backbone are kept in \(cache.folder)")
+    if let path = cache.folder {
+      monitor.message("features of the frozen backbone are kept in \(path)")
+    }
     return cache
   }
 
