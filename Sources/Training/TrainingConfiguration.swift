@@ -154,7 +154,6 @@ public struct TrainingSettings {
   /// The decay of the moving average of the weights; nil for none.
   public let movingAverage: Double?
 
-  private enum LossName: String, CaseIterable { case crossEntropy, dice, crossEntropyDice }
   private enum Precision: String, CaseIterable { case float32, bfloat16, float16 }
 
   init(_ section: Section, classes: [String]) throws {
@@ -180,7 +179,11 @@ public struct TrainingSettings {
 
     let loss = try section.section("loss")
     classWeights = try Self.classWeights(loss)
-    self.loss = try Self.loss(loss)
+    self.loss = try Loss(loss)
+    guard self.loss.isByPixel || classWeights == .none else {
+      throw loss.invalid(
+        "classWeights", "given", expected: "none, as only losses by cross-entropy weight classes")
+    }
     clip = try section.optionalDouble("clip", in: 1e-12...1e12)
     augmentation = try Self.augmentation(section)
     evaluateEvery = try Interval(section, "evaluateEvery", default: .epochs(1))
@@ -208,17 +211,6 @@ public struct TrainingSettings {
     recomputesActivations = try section.bool("recomputeActivations", default: false)
     freeze = try FreezeSettings(section)
     movingAverage = try section.optionalDouble("ema", in: 0...1)
-  }
-
-  private static func loss(_ section: Section) throws -> Loss {
-    let smoothing = try section.double("labelSmoothing", default: 0, in: 0...0.99)
-    switch try section.choice("name", LossName.self, default: .crossEntropy) {
-    case .crossEntropy: return Loss(.crossEntropy, labelSmoothing: smoothing)
-    case .dice: return Loss(.dice)
-    case .crossEntropyDice:
-      let weight = try section.double("diceWeight", default: 1, in: 0...1e6)
-      return Loss(.crossEntropyDice(weight: weight), labelSmoothing: smoothing)
-    }
   }
 
   private static func classWeights(_ section: Section) throws -> ClassWeights {
@@ -250,7 +242,7 @@ public struct TrainingSettings {
     return try section.section("tensorBoard").int("images", default: usual, in: 0...1000)
   }
 
-  private static func augmentation(_ section: Section) throws -> Pipeline {
+  static func augmentation(_ section: Section) throws -> Pipeline {
     let transforms = try section.sectionList("augmentation").map(Transform.init)
     do {
       return try Pipeline(transforms)
