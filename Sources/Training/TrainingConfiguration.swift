@@ -104,6 +104,8 @@ public struct TrainingSettings {
     case given([Double])
   }
 
+  /// Where the section stands, such as `camvid.yaml: train`, for messages.
+  public let place: String
   /// How long the run is.
   public let length: Length
   /// The images of a batch.
@@ -158,6 +160,7 @@ public struct TrainingSettings {
   private enum Precision: String, CaseIterable { case float32, bfloat16, float16 }
 
   init(_ section: Section, classes: [String]) throws {
+    place = section.place
     switch (
       try section.optionalInt("iterations", in: 1...longest),
       try section.optionalInt("epochs", in: 1...longest)
@@ -191,6 +194,10 @@ public struct TrainingSettings {
     snapshots = try Snapshots(section.optionalSection("snapshots"))
     best = try Metric(section, "best", classes: classes)
     earlyStopping = try EarlyStopping(section.optionalSection("earlyStopping"))
+    if earlyStopping != nil && evaluateEvery == .never {
+      throw section.invalid(
+        "evaluateEvery", "0", expected: "an interval, as earlyStopping follows the scores")
+    }
     logEvery = try section.int("logEvery", default: 10, in: 1...Int.max)
     tensorBoardImages = try Self.tensorBoardImages(section)
     seed = UInt64(try section.int("seed", default: 0, in: 0...Int.max))

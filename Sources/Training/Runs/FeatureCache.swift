@@ -10,27 +10,45 @@ import Torch
 /// normalization, transforms, the type that is computed in. A file's name says which image it is of,
 /// by path, size and time of change.
 final class FeatureCache {
-  /// Where the files stand.
-  let folder: String
+  /// Where the files stand; nil if features are computed each time, image by image all the same, so
+  /// that the cache changes no bit of a run.
+  let folder: String?
   private let model: SegmentationModel
   private let dataset: any Dataset
   private let compute: (Tensor) -> [Tensor]
   private let limit: Int
   private var bytes = 0
-  private var isOpen = true
+  private var isOpen: Bool
   /// Which maps the heads look at; the others are kept by their shapes.
   private var used: [Bool]?
   /// How many images were found on disk, and how many had to be computed.
   private(set) var found = 0, computed = 0
 
-  /// A cache below `folder` for the maps that `compute` makes of images (1, 3, H, W).
+  /// A cache below `folder`, if there is one, for the maps that `compute` makes of images
+  /// (1, 3, H, W).
   ///
   /// - Throws: ``RunError/notWritable(folder:reason:)``.
   init(
-    in folder: String, limit: Int, of model: SegmentationModel, for loader: Loader,
+    in folder: String?, limit: Int, of model: SegmentationModel, for loader: Loader,
     precision: DType?, compute: @escaping (Tensor) -> [Tensor]
   ) throws {
     (self.model, dataset, self.limit, self.compute) = (model, loader.dataset, limit, compute)
+    isOpen = folder != nil
+    guard let folder else {
+      self.folder = nil
+      return
+    }
+    let path = "\(folder)/\(Self.key(model, loader, precision))"
+    try RunFolder(path: path).make()
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    bytes = names.reduce(0) { $0 + Self.size(of: "\(path)/\($1)") }
+    self.folder = path
+  }
+
+  /// Everything that features depend on besides the image, as a name.
+  private static func key(
+    _ model: SegmentationModel, _ loader: Loader, _ precision: DType?
+  ) -> String {
     var key = Fingerprint()
     for entry in model.backbone.state {
       key.add(entry.name)
@@ -39,10 +57,7 @@ final class FeatureCache {
     key.add("\(loader.pipeline.transforms)")
     key.add("\(loader.normalization.mean) \(loader.normalization.deviation)")
     key.add("\(precision.map { "\($0)" } ?? "float32") \(Engine.version) \(Engine.cpuCapability)")
-    self.folder = "\(folder)/\(key.text)"
-    try RunFolder(path: self.folder).make()
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: self.folder)) ?? []
-    bytes = names.reduce(0) { $0 + Self.size(of: "\(self.folder)/\($1)") }
+    return key.text
   }
 
   /// The maps of a batch, whose images are `images` (N, 3, H, W).
@@ -57,8 +72,8 @@ final class FeatureCache {
   }
 
   private func maps(of index: Int, _ image: Tensor) throws -> [Tensor] {
-    let path = "\(folder)/\(name(of: index)).safetensors"
-    if FileManager.default.fileExists(atPath: path) {
+    let path = folder.map { "\($0)/\(name(of: index)).safetensors" }
+    if let path, FileManager.default.fileExists(atPath: path) {
       found += 1
       return try read(path, on: image.device)
     }
@@ -67,7 +82,7 @@ final class FeatureCache {
     let used = self.used ?? mapsInUse(maps, image)
     self.used = used
     let kept = zip(maps, used).map { map, isUsed in isUsed ? map : Self.placeholder(like: map) }
-    keep(kept, used, path)
+    if let path { keep(kept, used, path) }
     return kept
   }
 

@@ -10,7 +10,7 @@ extension Trainer {
     let perEpoch = loader.steps / settings.accumulation
     guard perEpoch > 0 else {
       throw ConfigurationError.invalid(
-        place: "train", key: "accumulate", value: "\(settings.accumulation)",
+        place: settings.place, key: "accumulate", value: "\(settings.accumulation)",
         expected: "at most \(loader.steps), the batches of an epoch")
     }
     return switch settings.length {
@@ -41,7 +41,7 @@ extension Trainer {
     if let obstacle = freeze.obstacle(model, loader.pipeline) {
       if freeze.caches == true {
         throw ConfigurationError.invalid(
-          place: "train", key: "featureCache", value: "on",
+          place: settings.place, key: "featureCache", value: "on",
           expected: "false, as \(obstacle)")
       }
       if freeze.backbone && freeze.caches == nil {
@@ -49,12 +49,13 @@ extension Trainer {
       }
       return nil
     }
-    guard freeze.caches != false else { return nil }
     let cache = try FeatureCache(
-      in: freeze.folder ?? folder.file("features"), limit: freeze.limit, of: model, for: loader,
-      precision: settings.precision
+      in: freeze.caches == false ? nil : freeze.folder ?? folder.file("features"),
+      limit: freeze.limit, of: model, for: loader, precision: settings.precision
     ) { image in autocast(to: settings.precision, on: device) { model.maps(image) } }
-    monitor.message("features of the frozen backbone are kept in \(cache.folder)")
+    if let path = cache.folder {
+      monitor.message("features of the frozen backbone are kept in \(path)")
+    }
     return cache
   }
 
@@ -66,7 +67,7 @@ extension Trainer {
     case .given(let weights):
       guard weights.count == dataset.labelMap.count else {
         throw ConfigurationError.invalid(
-          place: "train.loss", key: "classWeights", value: "\(weights.count) numbers",
+          place: "\(settings.place).loss", key: "classWeights", value: "\(weights.count) numbers",
           expected: "\(dataset.labelMap.count), one for each class")
       }
       loss.classWeights = weights
