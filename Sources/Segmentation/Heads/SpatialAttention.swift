@@ -71,10 +71,10 @@ extension Tensor {
     _ key: Tensor, _ value: Tensor, scale: Double?, maximumWeights: Int = 1 << 28
   ) -> Tensor {
     let count = size(2)
-    let atOnce = max(1, maximumWeights / max(1, key.size(0) * key.size(2)))
+    let atOnce = Swift.max(1, maximumWeights / Swift.max(1, key.size(0) * key.size(2)))
     if atOnce >= count { return attention(key, value, scale: scale) }
     let parts = stride(from: 0, to: count, by: atOnce).map { start in
-      sliced(2, start, min(count, start + atOnce)).attention(key, value, scale: scale)
+      sliced(2, start, Swift.min(count, start + atOnce)).attention(key, value, scale: scale)
     }
     return concatenate(parts, along: 2)
   }
