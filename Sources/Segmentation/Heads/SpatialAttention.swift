@@ -74,7 +74,7 @@ extension Tensor {
     let atOnce = Swift.max(1, maximumWeights / Swift.max(1, key.size(0) * key.size(2)))
     if atOnce >= count { return attention(key, value, scale: scale) }
     let parts = stride(from: 0, to: count, by: atOnce).map { start in
-      sliced(2, start, min(count, start + atOnce)).attention(key, value, scale: scale)
+      sliced(2, start, Swift.min(count, start + atOnce)).attention(key, value, scale: scale)
     }
     return concatenate(parts, along: 2)
   }
