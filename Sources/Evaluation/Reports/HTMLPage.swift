@@ -169,8 +169,11 @@ struct HTMLPage {
   }
 
   private var summaryTable: String {
-    result.summaryRows.map { row in
-      "<tr>" + row.map { "<td>\(escaped($0))</td>" }.joined() + "</tr>"
+    ([EvaluationResult.summaryHeader] + result.summaryRows).map { row in
+      "<tr>"
+        + row.enumerated().map { column, cell in
+          "<td\(column == 3 ? " class=\"text\"" : "")>\(escaped(cell))</td>"
+        }.joined() + "</tr>"
     }.joined()
   }
 
