@@ -282,14 +282,14 @@ extension HTMLPage {
     .scroll{overflow-x:auto}.tall{max-height:420px;overflow-y:auto}
     table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
     th,td{padding:5px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-    th:first-child,td:first-child,td.text,th.text{text-align:left}
-    thead th{position:sticky;top:0;background:var(--paper)}
+    th:first-child,td:first-child,td.text,th.text{text-align:left}td.text{min-width:9em}
+    th{white-space:normal;vertical-align:bottom}thead th{position:sticky;top:0;background:var(--paper)}
     th button{all:unset;cursor:pointer;font-weight:600}
     th button:focus-visible{outline:2px solid var(--mark)}
     tbody tr.pick{cursor:pointer}tbody tr.pick:hover,tbody tr.on{background:var(--soft)}
     i.dot{display:inline-block;width:13px;height:13px;border-radius:3px;margin-right:7px;
     border:1px solid var(--quiet);vertical-align:-1px}
-    .bar{display:inline-block;width:110px;height:10px;background:var(--soft);border-radius:3px;
+    .bar{display:inline-block;width:110px;height:10px;background:var(--line);border-radius:3px;
     margin-right:8px;overflow:hidden}
     .bar u{display:block;height:100%;background:var(--mark)}
     .bar.low u{background:#d23c3c}.figure{display:inline-block;min-width:3.3em}
@@ -377,7 +377,7 @@ extension HTMLPage {
       {name: 'share of truth %', value: c => c.share},
       {name: 'mostly taken for, %', value: c => c.taken, text: true,
         cell: c => make('td', c.taken || '', 'text')},
-      {name: 'mostly claimed of, %', value: c => c.claimed, text: true,
+      {name: 'mostly taken from, %', value: c => c.claimed, text: true,
         cell: c => make('td', c.claimed || '', 'text')},
     ];
     const drawClasses = table('classes', classColumns, classes, 1,
