@@ -89,7 +89,9 @@ let package = Package(
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training", "Checkpoints", "TestSupport"]),
+      name: "TrainingTests",
+      dependencies: ["Training", "Checkpoints", "Configuration", "TestSupport"],
+      exclude: ["Fixtures"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
     .testTarget(name: "ParityTests", dependencies: ["Parity"]),
     .testTarget(name: "CommandTests", dependencies: ["atrous", "Imaging", "TestSupport"]),
