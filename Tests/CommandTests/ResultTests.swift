@@ -119,7 +119,10 @@ struct ResultTests {
   func doctor() throws {
     let outcome = try Command.run("doctor")
     #expect(outcome.status == 0, "\(outcome)")
-    for part in ["libtorch", "threads", "CUDA", "PNG", "JPEG", "libdeflate", "Cairo", "cminpack", "Nothing is missing."] {
+    for part in [
+      "libtorch", "threads", "CUDA", "PNG", "JPEG", "libdeflate", "Cairo", "cminpack",
+      "Nothing is missing.",
+    ] {
       #expect(outcome.output.contains(part), "\(part)")
     }
   }

@@ -189,8 +189,8 @@ struct ScoringTests {
       let scores: Scores
     }
     func scores(_ data: Data) throws -> [Double] {
-      let scores = try JSONDecoder().decode(Result.self, from: data).scores
-      return [scores.meanIoU, scores.pixelAccuracy]
+      let result = try JSONDecoder().decode(Result.self, from: data)
+      return [result.scores.meanIoU, result.scores.pixelAccuracy]
     }
     let again = try Command.run(
       "score", "\(run.folder)/labels", "\(out)/predictions", "--classes", "ground,thing", "--json")
