@@ -340,7 +340,7 @@ extension HTMLPage {
       const draw = () => {
         const cols = columns(), head = make('tr'), body = make('tbody');
         for (const [i, c] of cols.entries()) {
-          const th = make('th', undefined, c.text ? 'text' : ''), b = make('button', c.name);
+          const th = make('th', undefined, c.text ? 'text' : ''), b = make('button', c.name.replace(' %', String.fromCharCode(160) + '%'));
           if (state.key === i) b.textContent += state.up ? ' ▲' : ' ▼';
           th.setAttribute('aria-sort', state.key === i ? (state.up ? 'ascending' : 'descending') : 'none');
           b.onclick = () => { state.up = state.key === i ? !state.up : true; state.key = i; draw(); };
