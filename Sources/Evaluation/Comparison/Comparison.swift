@@ -248,6 +248,8 @@ public struct Comparison: Sendable {
       ? nil
       : Image.panel(
         parts, columns: columns,
-        legend: map.classes.map { LegendEntry($0.name, $0.color) })
+        legend: map.classes.map { LegendEntry($0.name, $0.color) } + [
+          LegendEntry("ignored", Color(0, 0, 0))
+        ])
   }
 }

@@ -29,6 +29,10 @@ public struct ImageCounts: Sendable, Codable, Equatable {
   public var meanIoU: Double? { meanOf(iou.compactMap { $0 }) }
   /// The share of pixels predicted right.
   public var pixelAccuracy: Double? { ratioOf(correct.reduce(0, +), truth.reduce(0, +)) }
+  /// The mean recall of the classes that the image has.
+  public var meanAccuracy: Double? {
+    meanOf(truth.indices.compactMap { ratioOf(correct[$0], truth[$0]) })
+  }
   /// The Jaccard index of all pixels taken together.
   public var jaccardMicro: Double? {
     let hits = correct.reduce(0, +)
@@ -52,6 +56,8 @@ public struct ImageMeans: Sendable, Codable, Equatable {
   public private(set) var meanIoU = RunningMean()
   /// The images' pixel accuracy.
   public private(set) var pixelAccuracy = RunningMean()
+  /// The images' mean accuracy.
+  public private(set) var meanAccuracy = RunningMean()
   /// The images' micro Jaccard index.
   public private(set) var jaccardMicro = RunningMean()
   /// The images' weighted Jaccard index.
@@ -69,6 +75,7 @@ public struct ImageMeans: Sendable, Codable, Equatable {
   public mutating func add(_ image: ImageCounts) {
     meanIoU.add(image.meanIoU)
     pixelAccuracy.add(image.pixelAccuracy)
+    meanAccuracy.add(image.meanAccuracy)
     jaccardMicro.add(image.jaccardMicro)
     jaccardWeighted.add(image.jaccardWeighted)
     meanDice.add(image.meanDice)

@@ -121,7 +121,10 @@ extension EvaluationResult {
     var lines = ["\(dataset): \(images) images, \(model)", ""]
     lines += aligned([Self.header] + rows, numeric: 1).map { "  " + $0 }
     lines.append("")
-    lines += aligned(summaryRows, numeric: 2).map { "  " + $0 }
+    lines += aligned([Self.summaryHeader] + summaryRows, numeric: 1).map { "  " + $0 }
+    if cityscapes != nil {
+      lines += [""] + aligned(cityscapesRows, numeric: 1).map { "  " + $0 }
+    }
     lines += ["", "  " + scoring.summary]
     if let warning { lines += ["  " + warning] }
     return lines.joined(separator: "\n")
@@ -134,8 +137,11 @@ extension EvaluationResult {
     lines.append(row(Self.header))
     lines.append("|---|" + String(repeating: "---:|", count: Self.header.count - 1))
     lines += rows.map(row)
-    lines += ["", row(["score", "%", "note"]), "|---|---:|---|"]
+    lines += ["", row(Self.summaryHeader), "|---|---:|---:|---|"]
     lines += summaryRows.map(row)
+    if !cityscapesRows.isEmpty {
+      lines += ["", row(["Cityscapes", "%"]), "|---|---:|"] + cityscapesRows.map(row)
+    }
     lines += ["", "Protocol: \(scoring.summary)."]
     if let warning { lines += ["", warning] }
     return lines.joined(separator: "\n") + "\n"
@@ -155,51 +161,64 @@ extension EvaluationResult {
     }
   }
 
+  static let summaryHeader = ["score", "data set %", "per image %", ""]
+
+  /// Scores of the data set and, beside them, each image's own averaged over images; empty where there
+  /// is no such thing.
   var summaryRows: [[String]] {
     let all = scores.classes.count
     let covered =
       scores.coveredClasses == all ? "\(all) classes" : "\(scores.coveredClasses) of \(all) classes"
-    var rows = [["mean IoU", percent(scores.meanIoU), "over the data set, \(covered)"]]
-    if let perImage = scores.meanIoUPerImage {
-      rows.append(["mean IoU per image", percent(perImage), "each image's own, then averaged"])
+    let means = scores.perImage
+    func row(_ name: String, _ score: Double?, _ mean: RunningMean?, _ note: String) -> [String] {
+      [name, percent(score), means == nil ? "" : mean.map { percent($0.mean) } ?? "", note]
     }
-    rows += [
-      ["pixel accuracy", percent(scores.pixelAccuracy), "also accuracy"],
-      ["mean accuracy", percent(scores.meanAccuracy), "recall averaged over classes"],
-      ["frequency-weighted IoU", percent(scores.frequencyWeightedIoU), "also Jaccard weighted"],
-      ["mean Dice", percent(scores.meanDice), "also macro F1"],
-      ["Jaccard micro", percent(scores.jaccardMicro), "all pixels taken together"],
+    var rows = [
+      row("mean IoU", scores.meanIoU, means?.meanIoU, "of \(covered); also Jaccard macro"),
+      row("pixel accuracy", scores.pixelAccuracy, means?.pixelAccuracy, "also accuracy"),
+      row(
+        "mean accuracy", scores.meanAccuracy, means?.meanAccuracy, "recall averaged over classes"),
+      row(
+        "frequency-weighted IoU", scores.frequencyWeightedIoU, means?.jaccardWeighted,
+        "also Jaccard weighted"),
+      row("mean Dice", scores.meanDice, means?.meanDice, "also macro F1"),
+      row("Jaccard micro", scores.jaccardMicro, means?.jaccardMicro, "all pixels taken together"),
     ]
-    if let means = scores.perImage {
-      rows += [
-        ["pixel accuracy per image", percent(means.pixelAccuracy.mean), "averaged over images"],
-        ["Jaccard micro per image", percent(means.jaccardMicro.mean), "averaged over images"],
-        [
-          "Jaccard weighted per image", percent(means.jaccardWeighted.mean), "averaged over images",
-        ],
-      ]
-    }
     if let boundary {
-      rows.append([
-        "boundary IoU", percent(boundary.mean),
-        "strips of \(number(boundary.ratio * 100)) % of the diagonal",
-      ])
+      rows.append(
+        row(
+          "boundary IoU", boundary.mean, nil,
+          "strips of \(number(boundary.ratio * 100)) % of the diagonal"))
     }
     if let cityscapes {
-      rows.append([
-        "category IoU", percent(cityscapes.meanCategoryIoU),
-        "\(cityscapes.categories.count) categories of Cityscapes",
-      ])
+      rows.append(
+        row(
+          "category IoU", cityscapes.meanCategoryIoU, nil,
+          "of \(cityscapes.categories.count { $0.score != nil }) categories of Cityscapes"))
       if !cityscapes.instanceClasses.isEmpty {
         rows += [
-          ["iIoU", percent(cityscapes.meanInstanceIoU), "weighted by instances"],
-          [
-            "category iIoU", percent(cityscapes.meanCategoryInstanceIoU), "weighted by instances",
-          ],
+          row(
+            "iIoU", cityscapes.meanInstanceIoU, nil,
+            "weighted by instances, of \(cityscapes.instanceClasses.count { $0.score != nil }) classes"
+          ),
+          row(
+            "category iIoU", cityscapes.meanCategoryInstanceIoU, nil,
+            "weighted by instances, of "
+              + "\(cityscapes.instanceCategories.count { $0.score != nil }) categories"),
         ]
       }
     }
     return rows
+  }
+
+  /// The scores of Cityscapes' categories and of instances, where there are such.
+  var cityscapesRows: [[String]] {
+    guard let cityscapes else { return [] }
+    func rows(_ title: String, _ entries: [CityscapesScores.Entry]) -> [[String]] {
+      entries.isEmpty ? [] : [[title, "%"]] + entries.map { [$0.name, percent($0.score)] }
+    }
+    return rows("category IoU", cityscapes.categories) + rows("iIoU", cityscapes.instanceClasses)
+      + rows("category iIoU", cityscapes.instanceCategories)
   }
 
   var warning: String? {

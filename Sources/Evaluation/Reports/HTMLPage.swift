@@ -36,7 +36,8 @@ struct HTMLPage {
     struct Class: Encodable {
       let name, color: String
       let iou, dice, precision, recall, share, boundary: Double?
-      let taken: String?
+      /// The class that most of its pixels go to, and the one that most of its false pixels are of.
+      let taken, claimed: String?
     }
     struct Entry: Encodable {
       let name: String
@@ -127,6 +128,7 @@ struct HTMLPage {
       <div class="scroll"><img class="wide" alt="confusion matrix" src="data:image/png;base64,\
       \(Data(confusion).base64EncodedString())"></div>
       </section>
+      \(cityscapesSection)
       <section>
       <h2>Protocol</h2>
       <p>\(escaped(result.scoring.summary)).</p>
@@ -154,42 +156,69 @@ struct HTMLPage {
 
   /// What fails, in words.
   private var summary: String {
-    let worst = result.scores.classes.filter { $0.iou != nil && $0.truth > 0 }
-      .sorted { ($0.iou ?? 0) < ($1.iou ?? 0) }.prefix(3)
-      .map { "<b>\(escaped($0.name))</b> \(percent($0.iou)) %" }
-    let images = images.filter { $0.meanIoU != nil }
-      .sorted { ($0.meanIoU ?? 0) < ($1.meanIoU ?? 0) }.prefix(3)
-      .map { "<b>\(escaped($0.name))</b> \(percent($0.meanIoU)) %" }
+    let classes = result.scores.classes
+    let worst = classes.indices.filter { classes[$0].iou != nil && classes[$0].truth > 0 }
+      .sorted { (classes[$0].iou ?? 0) < (classes[$1].iou ?? 0) }.prefix(3)
+      .map { index in
+        let entry = classes[index]
+        // What it suffers from more: pixels that are not found, or that are claimed.
+        let isMissed = (entry.recall ?? 0) < (entry.precision ?? 1)
+        let reason =
+          isMissed
+          ? taken(index).map { "\(percent($0.share)) % of it taken for \(escaped($0.name))" }
+          : claimed(index).map {
+            "\(percent($0.share)) % of what is called so is \(escaped($0.name))"
+          }
+        return "<b>\(escaped(entry.name))</b> \(percent(entry.iou)) %"
+          + (reason.map { " (\($0))" } ?? "")
+      }
+    let order = images.indices.filter { images[$0].meanIoU != nil }
+      .sorted { (images[$0].meanIoU ?? 0) < (images[$1].meanIoU ?? 0) }.prefix(3)
+      .map {
+        "<a href=\"#image-\($0)\"><b>\(escaped(images[$0].name))</b></a> \(percent(images[$0].meanIoU)) %"
+      }
     var lines = [
       "Fails most on the classes \(worst.joined(separator: ", ")).",
-      "Worst images: \(images.joined(separator: ", ")).",
+      "Worst images: \(order.joined(separator: ", ")).",
     ]
     if let absent = result.warning { lines.append(escaped(absent)) }
     return lines.map { "<p>\($0)</p>" }.joined()
   }
 
   private var summaryTable: String {
-    result.summaryRows.map { row in
-      "<tr>" + row.map { "<td>\(escaped($0))</td>" }.joined() + "</tr>"
+    ([EvaluationResult.summaryHeader] + result.summaryRows).map { row in
+      "<tr>"
+        + row.enumerated().map { column, cell in
+          "<td\(column == 3 ? " class=\"text\"" : "")>\(escaped(cell))</td>"
+        }.joined() + "</tr>"
     }.joined()
+  }
+
+  private var cityscapesSection: String {
+    let rows = result.cityscapesRows
+    guard !rows.isEmpty else { return "" }
+    let cells = rows.map { row in
+      // A title stands above its own rows.
+      let kind = row.last == "%" ? "th" : "td"
+      return "<tr>" + row.map { "<\(kind)>\(escaped($0))</\(kind)>" }.joined() + "</tr>"
+    }
+    return """
+      <section>
+      <h2>Categories and instances</h2>
+      <div class="scroll"><table class="narrow">\(cells.joined())</table></div>
+      </section>
+      """
   }
 
   private var contents: Contents {
     let total = Double(max(result.pixels, 1))
     let classes = result.scores.classes.enumerated().map { index, entry in
-      // What the class is taken for most often, if it is for anything.
-      let row = result.confusion[index]
-      let other = row.indices.filter { $0 != index && $0 < result.scores.classes.count }
-        .max { row[$0] < row[$1] }
-      let taken = other.flatMap { other -> String? in
-        guard entry.truth > 0, row[other] > 0 else { return nil }
-        let share = percent(Double(row[other]) / Double(entry.truth))
-        return "\(result.scores.classes[other].name) \(share)"
-      }
-      return Contents.Class(
+      Contents.Class(
         name: entry.name, color: colors.indices.contains(index) ? hex(colors[index]) : "#888",
         iou: entry.iou, dice: entry.dice, precision: entry.precision, recall: entry.recall,
-        share: Double(entry.truth) / total, boundary: result.boundary?.classes[index], taken: taken)
+        share: Double(entry.truth) / total, boundary: result.boundary?.classes[index],
+        taken: taken(index).map { "\($0.name) \(percent($0.share))" },
+        claimed: claimed(index).map { "\($0.name) \(percent($0.share))" })
     }
     return Contents(
       classes: classes,
@@ -199,6 +228,25 @@ struct HTMLPage {
           name: image.name, meanIoU: image.meanIoU, accuracy: image.pixelAccuracy, iou: image.iou,
           share: image.truth.map { Double($0) / pixels })
       }, shown: shown)
+  }
+
+  /// The class that a class is taken for most often, and the share of its pixels.
+  private func taken(_ index: Int) -> (name: String, share: Double)? {
+    let row = result.confusion[index]
+    let classes = result.scores.classes
+    let other = classes.indices.filter { $0 != index }.max { row[$0] < row[$1] }
+    guard let other, row[other] > 0 else { return nil }
+    return (classes[other].name, Double(row[other]) / Double(classes[index].truth))
+  }
+
+  /// The class that most false pixels of a class belong to, and their share of what is predicted.
+  private func claimed(_ index: Int) -> (name: String, share: Double)? {
+    let classes = result.scores.classes
+    let other = classes.indices.filter { $0 != index }
+      .max { result.confusion[$0][index] < result.confusion[$1][index] }
+    guard let other, result.confusion[other][index] > 0 else { return nil }
+    let share = Double(result.confusion[other][index]) / Double(classes[index].predicted)
+    return (classes[other].name, share)
   }
 
   private func hex(_ color: Color) -> String {
@@ -234,17 +282,18 @@ extension HTMLPage {
     .scroll{overflow-x:auto}.tall{max-height:420px;overflow-y:auto}
     table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
     th,td{padding:5px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-    th:first-child,td:first-child,td.text,th.text{text-align:left}
-    thead th{position:sticky;top:0;background:var(--paper)}
+    th:first-child,td:first-child,td.text,th.text{text-align:left}td.text{min-width:9em}
+    th{white-space:normal;vertical-align:bottom}thead th{position:sticky;top:0;background:var(--paper)}
     th button{all:unset;cursor:pointer;font-weight:600}
     th button:focus-visible{outline:2px solid var(--mark)}
     tbody tr.pick{cursor:pointer}tbody tr.pick:hover,tbody tr.on{background:var(--soft)}
     i.dot{display:inline-block;width:13px;height:13px;border-radius:3px;margin-right:7px;
     border:1px solid var(--quiet);vertical-align:-1px}
-    .bar{display:inline-block;width:110px;height:10px;background:var(--soft);border-radius:3px;
+    .bar{display:inline-block;width:110px;height:10px;background:var(--line);border-radius:3px;
     margin-right:8px;overflow:hidden}
     .bar u{display:block;height:100%;background:var(--mark)}
-    .bar.low u{background:#d23c3c}
+    .bar.low u{background:#d23c3c}.figure{display:inline-block;min-width:3.3em}
+    a{color:inherit}table.narrow{width:auto}
     .tools{display:flex;flex-wrap:wrap;gap:14px;align-items:center;margin:8px 0}
     select{font:inherit;padding:4px 6px;max-width:60vw}
     #legend{display:flex;flex-wrap:wrap;gap:4px 14px;font-size:13px;margin:8px 0}
@@ -275,7 +324,7 @@ extension HTMLPage {
         const bar = make('span', undefined, v < 0.4 ? 'bar low' : 'bar'), fill = make('u');
         fill.style.width = 100 * v + '%'; bar.append(fill); cell.append(bar);
       }
-      cell.append(pc(v));
+      cell.append(make('span', pc(v), 'figure'));
       return cell;
     };
     const last = (a, b, up) => {
@@ -291,7 +340,7 @@ extension HTMLPage {
       const draw = () => {
         const cols = columns(), head = make('tr'), body = make('tbody');
         for (const [i, c] of cols.entries()) {
-          const th = make('th', undefined, c.text ? 'text' : ''), b = make('button', c.name);
+          const th = make('th', undefined, c.text ? 'text' : ''), b = make('button', c.name.replace(' %', String.fromCharCode(160) + '%'));
           if (state.key === i) b.textContent += state.up ? ' ▲' : ' ▼';
           th.setAttribute('aria-sort', state.key === i ? (state.up ? 'ascending' : 'descending') : 'none');
           b.onclick = () => { state.up = state.key === i ? !state.up : true; state.key = i; draw(); };
@@ -309,6 +358,7 @@ extension HTMLPage {
         h.append(head); t.replaceChildren(h, body);
       };
       draw();
+      draw.by = key => { state.key = key; state.up = true; draw(); };
       return draw;
     }
 
@@ -327,6 +377,8 @@ extension HTMLPage {
       {name: 'share of truth %', value: c => c.share},
       {name: 'mostly taken for, %', value: c => c.taken, text: true,
         cell: c => make('td', c.taken || '', 'text')},
+      {name: 'mostly taken from, %', value: c => c.claimed, text: true,
+        cell: c => make('td', c.claimed || '', 'text')},
     ];
     const drawClasses = table('classes', classColumns, classes, 1,
       c => choose(chosen === c.index ? -1 : c.index), c => c.index === chosen);
@@ -380,7 +432,7 @@ extension HTMLPage {
     document.getElementById('legend').append(...classes.map(c => legend(c.name, c.color)),
       legend('wrong', '#e12828'), legend('ignored', '#141414'));
     function choose(index) {
-      chosen = index; select.value = index; drawClasses(); drawImages(); gallery();
+      chosen = index; select.value = index; drawClasses(); drawImages.by(index < 0 ? 1 : 3); gallery();
     }
     // A link such as index.html#pole shows a class.
     choose(classes.findIndex(c => c.name === decodeURIComponent(location.hash.slice(1))));
