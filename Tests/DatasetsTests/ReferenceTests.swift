@@ -138,4 +138,42 @@ struct ReferenceTests {
       ])
     #expect(third.largest <= 1)
   }
+
+  /// The means and the deviations of 60,000 draws of MMSegmentation 1.2.2's `PhotoMetricDistortion`
+  /// with its own settings.
+  @Test("the photometric distortion has MMSegmentation's means and deviations")
+  func distortion() throws {
+    let colors: [[Int]] = [
+      [200, 40, 40], [40, 160, 90], [60, 80, 220], [230, 210, 60], [128, 128, 128], [90, 40, 140],
+    ]
+    let means = [
+      196.86, 53.57, 54.99, 41.88, 159.52, 91.32, 67.28, 89.41, 213.15, 213.90, 195.04, 61.05,
+      127.57, 127.57, 127.57, 89.22, 40.67, 139.44,
+    ]
+    let deviations = [
+      37.41, 39.01, 40.27, 27.38, 34.80, 38.46, 38.49, 44.52, 36.16, 38.78, 46.27, 36.59, 29.10,
+      29.10, 29.10, 34.48, 24.77, 31.27,
+    ]
+    let image = Image(width: 6, height: 1, pixels: colors.flatMap { $0.map { UInt8($0) } })
+    let mask = ClassMask(width: 6, height: 1, classes: [0, 1, 2, 3, 4, 0])
+    let pipeline = try Pipeline([.photometricDistortion()])
+    let draws = 4000
+    var sums = [Double](repeating: 0, count: 18)
+    var squares = sums
+    for index in 0..<draws {
+      var random = SampleRandom(seed: 5, epoch: 0, index: index)
+      let pixels = pipeline(image, mask, random: &random).image.pixels
+      for (i, level) in pixels.enumerated() {
+        sums[i] += Double(level)
+        squares[i] += Double(level) * Double(level)
+      }
+    }
+    for i in 0..<18 {
+      let mean = sums[i] / Double(draws)
+      let deviation = (squares[i] / Double(draws) - mean * mean).squareRoot()
+      // Four deviations of a mean of so many draws, and half a level that the original cuts off.
+      #expect(abs(mean - means[i]) < 3.5, "mean of level \(i)")
+      #expect(abs(deviation - deviations[i]) < 3.5, "deviation of level \(i)")
+    }
+  }
 }
