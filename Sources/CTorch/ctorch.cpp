@@ -104,6 +104,7 @@ struct Results {
 } // namespace
 
 const char *ct_error(void) { return last_error.c_str(); }
+void ct_set_error(const char *message) { last_error = message; }
 
 ct_op ct_find(const char *name, const char *overload) {
   return guarded<ct_op>(nullptr, [&] {

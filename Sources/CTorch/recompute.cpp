@@ -64,8 +64,9 @@ struct Body : torch::CustomClassHolder {
       holders.push_back({input});
       handles.push_back(&holders.back());
     }
+    last_error = "a part of the network gave no tensor";
     ct_tensor result = function(context.get(), handles.data(), static_cast<int>(handles.size()));
-    TORCH_CHECK(result, "a part of the network that runs again gave no tensor");
+    TORCH_CHECK(result, last_error);
     std::unique_ptr<ct_tensor_s> owner(result);
     return {owner->value};
   }

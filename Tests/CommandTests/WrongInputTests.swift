@@ -241,6 +241,7 @@ struct WrongInputTests {
     "a wrong command line has status 64 and shows the usage",
     arguments: [
       ["train"], ["nonsense"], ["predict", "a"], ["train", "a", "--resume", "--overwrite"],
+      ["train", "a", "--repeats", "0"], ["train", "a", "--repeats", "2", "--resume"],
       ["predict", "a", "b", "--output", "c", "--opacity", "2"], ["evaluate", "a", "--none"],
       ["predict", "a", "b", "--output", "c", "--memory-budget", "much"],
       ["evaluate", "a", "--device", "toaster"], ["summary", "a", "--size", "0x5"],

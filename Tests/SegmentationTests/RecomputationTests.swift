@@ -35,7 +35,7 @@ struct RecomputationTests {
       }
     }
     var calls = 0
-    #expect(throws: TorchError.self) {
+    let error = #expect(throws: TorchError.self) {
       try attempt {
         Recomputation.run([Tensor(filledWith: 1, [2, 4])]) { inputs in
           calls += 1
@@ -45,6 +45,8 @@ struct RecomputationTests {
       }
     }
     #expect(calls == 2)
+    let text = error.map { "\($0)" } ?? ""
+    #expect(text.contains("matmul([2, 4], [3, 3])"), "\(text)")
     #expect(!Recomputation.isActive)
   }
 

@@ -46,6 +46,8 @@ typedef struct {
 
 /// The message of the last failure on this thread.
 const char *ct_error(void);
+/// Sets that message, for functions of the caller's that libtorch calls.
+void ct_set_error(const char *message);
 
 /// Finds the operator `name` (with its namespace, "aten::conv2d") and its overload. The handle
 /// lives as long as the program.

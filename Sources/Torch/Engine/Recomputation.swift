@@ -28,8 +28,7 @@ public enum Recomputation {
           let tensors = (0..<Int(count)).map { index in
             Tensor(adopting: inputs[index].map { ct_alias($0) })
           }
-          let result = body.function(tensors)
-          return withExtendedLifetime(result) { result.handle.map { ct_alias($0) } }
+          return body.result(tensors)
         }, { context in context.map { Unmanaged<Body>.fromOpaque($0).release() } }, context)
     }
     if result == nil { Door.fail("recomputed\(inputs.map(\.shape))", Door.message) }
@@ -39,6 +38,20 @@ public enum Recomputation {
   private final class Body {
     let function: ([Tensor]) -> Tensor
     init(_ function: @escaping ([Tensor]) -> Tensor) { self.function = function }
+
+    /// A new handle of what the function gives, or nil with a message for libtorch.
+    func result(_ inputs: [Tensor]) -> ct_tensor? {
+      func run() -> ct_tensor? {
+        let result = function(inputs)
+        return withExtendedLifetime(result) { result.handle.map { ct_alias($0) } }
+      }
+      guard Recomputation.isActive else { return run() }
+      // For graphics processors backward runs on threads of its own, where no caller catches.
+      do { return try attempt(run) } catch {
+        ct_set_error("\(error)")
+        return nil
+      }
+    }
   }
 }
 
