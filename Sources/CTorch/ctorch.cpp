@@ -1,4 +1,4 @@
-#include "ctorch.h"
+#include "door.hpp"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -19,32 +19,9 @@
 #include <malloc.h>
 #endif
 
-struct ct_tensor_s {
-  at::Tensor value;
-};
-struct ct_op_s {
-  c10::OperatorHandle handle;
-};
-
-namespace {
 thread_local std::string last_error;
 
-/// Runs `body`; no C++ exception ever crosses into Swift.
-template <typename R, typename Body> R guarded(R failure, Body &&body) noexcept {
-  try {
-    return body();
-  } catch (const c10::Error &error) {
-    last_error = error.what_without_backtrace();
-  } catch (const std::bad_alloc &) {
-    last_error = "not enough memory";
-  } catch (const std::exception &error) {
-    last_error = error.what();
-  } catch (...) {
-    last_error = "unknown C++ exception";
-  }
-  return failure;
-}
-
+namespace {
 at::Tensor tensor_of(ct_tensor t) { return t ? t->value : at::Tensor(); }
 
 /// `type` tells None elements apart: a schema of `Tensor?[]` takes a list of optionals.
@@ -290,7 +267,7 @@ int ct_set_random_state(ct_tensor state) {
 
 int ct_set_deterministic(int on) {
   return guarded(-1, [&] {
-    at::globalContext().setDeterministicAlgorithms(on != 0, /*warn_only=*/true);
+    at::globalContext().setDeterministicAlgorithms(on != 0, /*warn_only=*/false);
     return 0;
   });
 }

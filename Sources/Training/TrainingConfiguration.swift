@@ -59,7 +59,8 @@ public struct TrainingConfiguration {
     output = try root.optionalString("output")
     data = try DataConfiguration(root.section("data"))
     model = try root.section("model")
-    train = try TrainingSettings(root.section("train"))
+    train = try TrainingSettings(
+      root.section("train"), classes: data.labelMap.classes.map(\.name))
     evaluate = try EvaluationSettings(root.section("evaluate"))
     let classes = try model.int("classes", default: data.labelMap.count)
     guard classes == data.labelMap.count else {
@@ -83,44 +84,6 @@ public struct TrainingConfiguration {
   }
 }
 
-/// How often something happens, in iterations.
-public enum Interval: Sendable, Equatable {
-  /// After every so many iterations.
-  case iterations(Int)
-  /// After every epoch.
-  case epoch
-  /// Only at the end.
-  case never
-
-  init(_ section: Section, _ key: String, default fallback: Interval) throws {
-    guard section.has(key) else {
-      self = fallback
-      return
-    }
-    if let count = try? section.int(key) {
-      guard count >= 0 else {
-        throw section.invalid(key, "\(count)", expected: "a number of iterations, 0 or 'epoch'")
-      }
-      self = count == 0 ? .never : .iterations(count)
-    } else {
-      let text = try section.string(key)
-      guard text == "epoch" else {
-        throw section.invalid(key, "'\(text)'", expected: "a number of iterations, 0 or 'epoch'")
-      }
-      self = .epoch
-    }
-  }
-
-  /// Whether it happens after `done` iterations, of `perEpoch` an epoch.
-  func isDue(_ done: Int, perEpoch: Int) -> Bool {
-    switch self {
-    case .iterations(let count): done % count == 0
-    case .epoch: done % perEpoch == 0
-    case .never: false
-    }
-  }
-}
-
 /// The section `train`: how weights change.
 public struct TrainingSettings {
   /// How long a run is.
@@ -140,18 +103,12 @@ public struct TrainingSettings {
 
   /// How long the run is.
   public let length: Length
-  /// The images of a step.
+  /// The images of a batch.
   public let batchSize: Int
-  /// The rule by which gradients change weights.
-  public let rule: OptimizerRule
-  /// The learning rate that the schedule multiplies.
-  public let learningRate: Double
-  /// The weight decay, and whether it holds for normalizations and biases too.
-  public let weightDecay: Double
-  /// Whether normalizations and biases decay.
-  public let decaysNorms: Bool
-  /// What the learning rate of the backbone is multiplied by.
-  public let backboneRate: Double
+  /// The batches whose gradients make one step together.
+  public let accumulation: Int
+  /// The rule, the rates and what decays.
+  public let optimizer: OptimizerSettings
   /// How the learning rate changes.
   public let schedule: Schedule
   /// The loss, without class weights that come from the data.
@@ -166,10 +123,18 @@ public struct TrainingSettings {
   public let evaluateEvery: Interval
   /// How often it is saved, besides after scoring and at the end.
   public let checkpointEvery: Interval
+  /// The checkpoints that stay beside the last and the best; nil for none.
+  public let snapshots: Snapshots?
+  /// What the best checkpoint is the best by.
+  public let best: Metric
+  /// When a run ends before its time; nil for never.
+  public let earlyStopping: EarlyStopping?
   /// How often a line is logged, in iterations.
   public let logEvery: Int
   /// What all random numbers come from.
   public let seed: UInt64
+  /// Whether only algorithms run that give the same bits on every run.
+  public let deterministic: Bool
   /// The threads of the network; 0 for libtorch's choice.
   public let threads: Int
   /// The threads that prepare images; 0 for one a core.
@@ -178,17 +143,15 @@ public struct TrainingSettings {
   public let cacheBytes: Int
   /// The type that convolutions are computed in; nil for that of the weights.
   public let precision: DType?
+  /// Whether blocks of the network run again for their gradients instead of keeping activations.
+  public let recomputesActivations: Bool
   /// The decay of the moving average of the weights; nil for none.
   public let movingAverage: Double?
 
-  private enum Name: String, CaseIterable { case sgd, adam, adamW, rmsProp }
   private enum LossName: String, CaseIterable { case crossEntropy, dice, crossEntropyDice }
-  private enum CurveName: String, CaseIterable {
-    case constant, poly, step, cosine, oneCycle, plateau
-  }
   private enum Precision: String, CaseIterable { case float32, bfloat16 }
 
-  init(_ section: Section) throws {
+  init(_ section: Section, classes: [String]) throws {
     switch (
       try section.optionalInt("iterations", in: 1...longest),
       try section.optionalInt("epochs", in: 1...longest)
@@ -203,82 +166,32 @@ public struct TrainingSettings {
     }
     batchSize = try section.int("batchSize", default: 4, in: 1...65_536)
 
-    let optimizer = try section.section("optimizer")
-    rule = try Self.rule(optimizer)
-    learningRate = try optimizer.double("learningRate", in: 0...1e6)
-    weightDecay = try optimizer.double("weightDecay", default: 0, in: 0...1e6)
-    decaysNorms = try optimizer.bool("decayNorms", default: true)
-    backboneRate = try optimizer.double("backboneRate", default: 1, in: 0...1e6)
-    schedule = try Self.schedule(section.section("schedule"))
+    accumulation = try section.int("accumulate", default: 1, in: 1...65_536)
+
+    optimizer = try OptimizerSettings(section.section("optimizer"))
+    schedule = try Schedule(section.section("schedule"))
 
     let loss = try section.section("loss")
     classWeights = try Self.classWeights(loss)
     self.loss = try Self.loss(loss)
     clip = try section.optionalDouble("clip", in: 1e-12...1e12)
     augmentation = try Self.augmentation(section)
-    evaluateEvery = try Interval(section, "evaluateEvery", default: .epoch)
-    checkpointEvery = try Interval(section, "checkpointEvery", default: .epoch)
+    evaluateEvery = try Interval(section, "evaluateEvery", default: .epochs(1))
+    checkpointEvery = try Interval(section, "checkpointEvery", default: .epochs(1))
+    snapshots = try Snapshots(section.optionalSection("snapshots"))
+    best = try Metric(section, "best", classes: classes)
+    earlyStopping = try EarlyStopping(section.optionalSection("earlyStopping"))
     logEvery = try section.int("logEvery", default: 10, in: 1...Int.max)
     seed = UInt64(try section.int("seed", default: 0, in: 0...Int.max))
+    deterministic = try section.bool("deterministic", default: false)
     threads = try section.int("threads", default: 0, in: 0...4096)
     workers = try section.int("workers", default: 0, in: 0...4096)
     cacheBytes = try section.int("cacheMegabytes", default: 0, in: 0...1 << 40) << 20
     precision =
       try section.choice("precision", Precision.self, default: .float32) == .bfloat16
       ? .bfloat16 : nil
+    recomputesActivations = try section.bool("recomputeActivations", default: false)
     movingAverage = try section.optionalDouble("ema", in: 0...1)
-  }
-
-  private static func rule(_ section: Section) throws -> OptimizerRule {
-    func betas() throws -> (Double, Double) {
-      let betas = try section.doubles("betas", default: [0.9, 0.999])
-      guard betas.count == 2, betas.allSatisfy({ (0..<1).contains($0) }) else {
-        throw section.invalid("betas", "\(betas)", expected: "two numbers from 0 up to below 1")
-      }
-      return (betas[0], betas[1])
-    }
-    func eps() throws -> Double { try section.double("eps", default: 1e-8, in: 0...1) }
-    switch try section.choice("name", Name.self) {
-    case .sgd:
-      return .sgd(
-        momentum: try section.double("momentum", default: 0, in: 0...1),
-        nesterov: try section.bool("nesterov", default: false))
-    case .adam: return try .adam(beta1: betas().0, beta2: betas().1, eps: eps())
-    case .adamW: return try .adamW(beta1: betas().0, beta2: betas().1, eps: eps())
-    case .rmsProp:
-      return .rmsProp(
-        alpha: try section.double("alpha", default: 0.99, in: 0...1),
-        momentum: try section.double("momentum", default: 0, in: 0...1), eps: try eps())
-    }
-  }
-
-  private static func schedule(_ section: Section) throws -> Schedule {
-    let curve: Schedule.Curve
-    switch try section.choice("name", CurveName.self, default: .constant) {
-    case .constant: curve = .constant
-    case .poly: curve = .poly(power: try section.double("power", default: 0.9, in: 0...100))
-    case .step:
-      curve = .step(
-        milestones: try section.ints("milestones", in: 1...Int.max),
-        gamma: try section.double("gamma", default: 0.1, in: 0...1))
-    case .cosine: curve = .cosine
-    case .oneCycle:
-      curve = .oneCycle(
-        rise: try section.double("rise", default: 0.3, in: 0...1),
-        divisor: try section.double("divisor", default: 25, in: 1...1e9),
-        finalDivisor: try section.double("finalDivisor", default: 10_000, in: 1...1e12))
-    case .plateau:
-      var rule = Plateau.Rule()
-      rule.factor = try section.double("factor", default: rule.factor, in: 0...1)
-      rule.patience = try section.int("patience", default: rule.patience, in: 0...longest)
-      rule.threshold = try section.double("threshold", default: rule.threshold, in: 0...1)
-      rule.cooldown = try section.int("cooldown", default: rule.cooldown, in: 0...longest)
-      curve = .plateau(rule)
-    }
-    return Schedule(
-      curve, warmUp: try section.int("warmUp", default: 0, in: 0...longest),
-      warmUpStart: try section.double("warmUpStart", default: 0, in: 0...1),
-      minimum: try section.double("minimum", default: 0, in: 0...1))
   }
 
   private static func loss(_ section: Section) throws -> Loss {
@@ -322,9 +235,6 @@ public struct TrainingSettings {
     }
   }
 }
-
-/// The most iterations and epochs that can be meant; with more, their product would not be a number.
-private let longest = 1_000_000_000
 
 /// The section `evaluate`: how the network is scored.
 public struct EvaluationSettings: Sendable {

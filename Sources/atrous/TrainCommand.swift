@@ -8,9 +8,11 @@ struct TrainCommand: ParsableCommand {
     commandName: "train",
     abstract: "Train a network as a configuration says.",
     discussion: """
-      Writes last.safetensors, best.safetensors (by mean IoU), record.json, config.yaml and \
-      log.jsonl to the run's folder. Ctrl-C finishes the step and saves; --resume goes on, and on \
-      the CPU ends with the same bits as a run that was not interrupted.
+      Writes last.safetensors, best.safetensors, record.json, config.yaml, log.jsonl and \
+      TensorBoard's events to the run's folder. Ctrl-C finishes the step and saves; --resume goes \
+      on, and on the CPU ends with the same bits as a run that was not interrupted. With --repeats \
+      each seed has a folder of its own below, the table of mean and deviation goes to \
+      repeats.txt and .json, and the same command goes on.
       """)
 
   @Argument(help: "The configuration (YAML).")
@@ -27,23 +29,51 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Remove the run that is in the folder.")
   var overwrite = false
 
+  @Option(help: "Train so many times, each time from the next seed, and print the deviation.")
+  var repeats: Int?
+
+  @Flag(help: "Allow only algorithms that give the same bits on every run.")
+  var deterministic = false
+
   @OptionGroup var place: DeviceOptions
 
   func validate() throws {
     if resume && overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
+    guard let repeats else { return }
+    guard (1...1000).contains(repeats) else {
+      throw ValidationError("--repeats is \(repeats), expected a number from 1 to 1000.")
+    }
+    if resume || overwrite {
+      throw ValidationError("--repeats goes on by itself, without --resume or --overwrite.")
+    }
+  }
+
+  private var overrides: [String] {
+    settings.overrides + (deterministic ? ["train.deterministic=true"] : [])
   }
 
   func run() throws {
     try reportingErrors {
+      if let repeats { return try trainRepeatedly(repeats) }
       let trainer = try Trainer(
-        TrainingConfiguration(contentsOf: configuration, overrides: settings.overrides),
-        output: output, existing: resume ? .resume : overwrite ? .overwrite : .refuse,
-        device: place.prepared(), monitor: ConsoleMonitor())
+        TrainingConfiguration(contentsOf: configuration, overrides: overrides), output: output,
+        existing: resume ? .resume : overwrite ? .overwrite : .refuse, device: place.prepared(),
+        monitor: ConsoleMonitor())
       Interruption.watch()
       switch try trainer.fit(shouldStop: { Interruption.signalNumber != nil }) {
       case .finished: if let result = trainer.lastResult { print(result.text) }
       case .interrupted: throw ExitCode(128 + (Interruption.signalNumber ?? 2))
       }
     }
+  }
+
+  private func trainRepeatedly(_ count: Int) throws {
+    let repeats = try Repeats(
+      configuration, overrides: overrides, count: count, output: output, device: place.prepared())
+    Interruption.watch()
+    let (result, isFinished) = try repeats.run(
+      monitor: ConsoleMonitor(), shouldStop: { Interruption.signalNumber != nil })
+    if !result.seeds.isEmpty { print(result.text) }
+    if !isFinished { throw ExitCode(128 + (Interruption.signalNumber ?? 2)) }
   }
 }

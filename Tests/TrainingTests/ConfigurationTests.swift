@@ -17,7 +17,7 @@ struct TrainingConfigurationTests {
   func whole() throws {
     let settings = try read([]).train
     #expect(settings.length == .iterations(7))
-    #expect(settings.rule == .adamW())
+    #expect(settings.optimizer.rule == .adamW())
     #expect(settings.schedule == Schedule(.poly(), warmUp: 2))
     #expect(settings.loss == Loss(.crossEntropyDice(weight: 1)))
     #expect(settings.classWeights == .medianFrequency)

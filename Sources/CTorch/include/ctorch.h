@@ -93,6 +93,17 @@ void ct_inference_end(void *guard);
 /// Casts eligible operators on the CPU to `dtype` until the next call; -1 turns it off.
 int ct_set_autocast(const char *device_type, int dtype);
 
+/// A function over tensors: takes `count` handles, which are the caller's, and gives a new one, or
+/// NULL after a failure.
+typedef ct_tensor (*ct_body)(void *context, const ct_tensor *inputs, int count);
+/// What `function` makes of `inputs` (at least one), of which backward keeps the inputs only: it
+/// calls `function` again, with the random numbers and the autocast of the first time. The context
+/// is released with the graph.
+ct_tensor ct_recomputed(const ct_tensor *inputs, int count, ct_body function,
+                        void (*release)(void *), void *context);
+/// Whether this thread is inside such a second call.
+int ct_is_recomputing(void);
+
 // The library's state.
 int ct_set_threads(int count);
 int ct_threads(void);

@@ -5,7 +5,7 @@ import Torch
 ///
 /// Names are those of torchvision's `EncoderBlock`. ViT, DeiT, SETR, DPT and Segmenter are stacks of
 /// it.
-final class TransformerBlock: Layer {
+final class TransformerBlock: Layer, RecomputableLayer {
   let norm1: LayerNorm, attention: MultiheadAttention
   let norm2: LayerNorm, mlp: Perceptron
   private let dropout: Dropout, depth: StochasticDepth

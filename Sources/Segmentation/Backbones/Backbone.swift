@@ -15,6 +15,10 @@ public protocol Backbone: Layer {
   /// first stages leaves what the later maps add.
   var stages: [[Module]] { get }
 
+  /// The parts from the image on, for learning rates that fall towards it; parts in none learn as the
+  /// head does, and the backbone's own parameters as the first.
+  func depths(by unit: DepthUnit) -> [[Module]]
+
   /// The sides that an image must have at least; smaller ones are extended.
   var minimumSide: Int { get }
 }

@@ -114,7 +114,7 @@ public final class ConvNeXt: Sequential, Backbone {
 }
 
 /// A depthwise 7×7 convolution and two matrices over the channels, around a shortcut.
-final class ConvNeXtBlock: Layer {
+final class ConvNeXtBlock: Layer, RecomputableLayer {
   let layerScale: Parameter
   let depthwise: Conv2d
   let norm: LayerNorm

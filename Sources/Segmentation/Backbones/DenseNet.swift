@@ -121,12 +121,20 @@ final class DenseBlock: Layer {
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    layers.reduce(x) { concatenate([$0, $1($0)]) }
+    guard isTraining, layers.first?.recomputes == true else {
+      return layers.reduce(x) { concatenate([$0, $1($0)]) }
+    }
+    // Joined inside of what runs again, so that memory grows with the depth and not with its square
+    // (Pleiss et al., 2017).
+    let maps = layers.reduce([x]) { maps, layer in
+      maps + [Recomputation.run(maps) { layer.forward(concatenate($0)) }]
+    }
+    return concatenate(maps)
   }
 }
 
 /// The new channels of one layer: a 1×1 bottleneck and a 3×3 convolution, both pre-activated.
-final class DenseLayer: Layer {
+final class DenseLayer: Layer, RecomputableLayer {
   let norm1: BatchNorm2d, conv1: Conv2d, norm2: BatchNorm2d, conv2: Conv2d
   let dropout: Dropout
 
@@ -145,7 +153,7 @@ final class DenseLayer: Layer {
 }
 
 /// Halves the channels, and the resolution where it pools.
-final class Transition: Layer {
+final class Transition: Layer, RecomputableLayer {
   let norm: BatchNorm2d, conv: Conv2d
   private let pools: Bool
 

@@ -44,6 +44,8 @@ public final class ImagePyramid: Layer, Backbone {
   public var strides: [Int] { base.strides }
   /// The stages of `base`; the merging convolution is in none.
   public var stages: [[Module]] { base.stages }
+  /// The depths of `base`.
+  public func depths(by unit: DepthUnit) -> [[Module]] { base.depths(by: unit) }
   /// What `base` needs.
   public var minimumSide: Int { base.minimumSide }
 }

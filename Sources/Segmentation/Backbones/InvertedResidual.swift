@@ -2,7 +2,7 @@ import Torch
 
 /// An inverted residual (Sandler et al., 2018): a 1×1 convolution that expands, a depthwise one, a
 /// squeeze and excitation where asked for, and a 1×1 convolution back to few channels.
-final class InvertedResidual: Layer {
+final class InvertedResidual: Layer, RecomputableLayer {
   /// What makes one block different from another: a row of the papers' tables.
   struct Row {
     var kernel = 3

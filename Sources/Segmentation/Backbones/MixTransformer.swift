@@ -112,7 +112,7 @@ final class MixStage: Layer {
 
 /// Attention over a reduced map, then two matrices with a depthwise convolution between them, each
 /// around a shortcut; on maps (N, H, W, C).
-final class MixBlock: Layer {
+final class MixBlock: Layer, RecomputableLayer {
   let norm1: LayerNorm, attention: MultiheadAttention
   let reduce: Conv2d?, reducedNorm: LayerNorm?
   let norm2: LayerNorm

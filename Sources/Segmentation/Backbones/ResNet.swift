@@ -137,7 +137,7 @@ public final class ResNet: Layer, Backbone {
 }
 
 /// A few convolutions and the shortcut around them; the 3×3 that may stride is dilated.
-final class ResidualBlock: Layer {
+final class ResidualBlock: Layer, RecomputableLayer {
   let conv1: Conv2d, bn1: BatchNorm2d
   let conv2: Conv2d, bn2: BatchNorm2d
   let conv3: Conv2d?, bn3: BatchNorm2d?

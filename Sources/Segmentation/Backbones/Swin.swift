@@ -115,7 +115,7 @@ extension Patches: MMSegmentationNamed {
 }
 
 /// Attention within windows, then two matrices for each position, each around a shortcut.
-final class SwinBlock: Layer {
+final class SwinBlock: Layer, RecomputableLayer {
   let norm1: LayerNorm, attn: WindowAttention
   let norm2: LayerNorm, mlp: Perceptron
   private let dropout: Dropout, depth: StochasticDepth

@@ -98,7 +98,7 @@ public final class UNet: Layer, Backbone {
 }
 
 /// The 3×3 convolutions at one size, two in the paper; the first is not dilated.
-final class ConvBlock: Layer {
+final class ConvBlock: Layer, RecomputableLayer {
   let doubleConv: ConvStack
 
   init(_ input: Int, _ output: Int, middle: Int? = nil, depth: Int, dilation: Int) {

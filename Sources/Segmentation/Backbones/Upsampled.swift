@@ -31,6 +31,8 @@ public final class Upsampled: Layer, Backbone {
   }
   /// The stages of `base`.
   public var stages: [[Module]] { base.stages }
+  /// The depths of `base`.
+  public func depths(by unit: DepthUnit) -> [[Module]] { base.depths(by: unit) }
   /// What `base` needs.
   public var minimumSide: Int { base.minimumSide }
 }

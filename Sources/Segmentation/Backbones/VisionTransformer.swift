@@ -104,6 +104,11 @@ public final class VisionTransformer: Layer, Backbone {
       (start == 0 ? [patches] : []) + Array(blocks[start...end])
     }
   }
+
+  /// By layer: the patches, then each block (Bao et al., 2022, BEiT's fine-tuning).
+  public func depths(by unit: DepthUnit) -> [[Module]] {
+    unit == .stage ? stages : [[patches]] + blocks.map { [$0] }
+  }
 }
 
 extension VisionTransformer {

@@ -120,7 +120,7 @@ public final class DenseASPP: Layer {
 }
 
 /// One level of the cascade.
-final class DenseASPPLevel: Layer {
+final class DenseASPPLevel: Layer, RecomputableLayer {
   let norm1: BatchNorm2d?, conv1: Conv2d?
   let norm2: BatchNorm2d?, conv2: Conv2d
   let norm3: BatchNorm2d?

@@ -40,6 +40,8 @@ public final class Necked: Layer, Backbone {
   public var strides: [Int] { neck.strides }
   /// The stages of `base`; the neck is in none.
   public var stages: [[Module]] { base.stages }
+  /// The depths of `base`.
+  public func depths(by unit: DepthUnit) -> [[Module]] { base.depths(by: unit) }
   /// What `base` needs.
   public var minimumSide: Int { base.minimumSide }
 }

@@ -56,7 +56,8 @@ public enum Engine {
     }
   }
 
-  /// Asks libtorch for algorithms that give the same bits on every run where it has them.
+  /// Keeps libtorch to algorithms that give the same bits on every run; an operator that has none fails
+  /// then.
   public static func setDeterministic(_ on: Bool) {
     Door.check(ct_set_deterministic(on ? 1 : 0), "set_deterministic")
   }

@@ -160,9 +160,14 @@ extension String {
 
 /// A module that maps one tensor to another.
 open class Layer: Module {
+  /// Whether training keeps the layer's input only and runs it again for gradients.
+  public internal(set) final var recomputes = false
+
   /// What the layer makes of `x`.
   open func forward(_ x: Tensor) -> Tensor { fatalError("\(Self.self) has no forward") }
 
   /// What the layer makes of `x`.
-  public final func callAsFunction(_ x: Tensor) -> Tensor { forward(x) }
+  public final func callAsFunction(_ x: Tensor) -> Tensor {
+    recomputes && isTraining ? Recomputation.run([x]) { [self] in forward($0[0]) } : forward(x)
+  }
 }

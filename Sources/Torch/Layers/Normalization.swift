@@ -29,9 +29,12 @@ public final class BatchNorm2d: Layer {
 
   public override func forward(_ x: Tensor) -> Tensor {
     let usesBatch = isTraining && x.size(0) * x.shape.dropFirst(2).reduce(1, *) > 1
-    if usesBatch { withoutGradients { _ = numBatchesTracked.add(Self.one) } }
+    // A second run over the same batch must leave the running statistics alone.
+    let tracks = !(usesBatch && Recomputation.isActive)
+    if usesBatch && tracks { withoutGradients { _ = numBatchesTracked.add(Self.one) } }
     return x.batchNorm(
-      weight: weight, bias: bias, runningMean: runningMean, runningVar: runningVar,
+      weight: weight, bias: bias, runningMean: tracks ? runningMean : nil,
+      runningVar: tracks ? runningVar : nil,
       training: usesBatch, momentum: momentum, eps: eps)
   }
 

@@ -56,15 +56,9 @@ public struct SweepResult: JSONReport {
     public let scores: [Double]
 
     /// The mean, if there is a run.
-    public var mean: Double? {
-      scores.isEmpty ? nil : scores.reduce(0, +) / Double(scores.count)
-    }
+    public var mean: Double? { Spread(values: scores).mean }
     /// The standard deviation with n − 1, from two runs on.
-    public var deviation: Double? {
-      guard let mean, scores.count > 1 else { return nil }
-      let squares = scores.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-      return (squares / Double(scores.count - 1)).squareRoot()
-    }
+    public var deviation: Double? { Spread(values: scores).deviation }
 
     private enum CodingKeys: String, CodingKey { case value, scores, mean, deviation }
     /// Writes the scores with what follows from them.
@@ -139,12 +133,6 @@ public struct Sweep {
   private let file: String, overrides: [String], plan: SweepPlan
   private let repeats: Int, folder: String, reference: String?, device: Device
   private let first: TrainingConfiguration
-
-  /// A finished run, in the file `result.json` of its folder.
-  private struct Finished: Codable {
-    let configuration: String
-    let meanIoU: Double
-  }
 
   /// Gets everything ready; every configuration is checked before anything runs.
   ///
@@ -246,24 +234,12 @@ public struct Sweep {
       contentsOf: file,
       overrides: overrides + ["\(plan.key)=\(value)", "train.seed=\(max(0, seed))"])
     let safe = value.map { $0.isLetter || $0.isNumber || $0 == "." ? $0 : "_" }
-    let run = RunFolder(path: "\(folder)/\(String(safe))-\(number + 1)")
-    let file = run.file("result.json")
-    if let data = FileManager.default.contents(atPath: file),
-      let done = try? JSONDecoder().decode(Finished.self, from: data),
-      done.configuration == configuration.yaml
-    {
-      return done.meanIoU
-    }
-    if shouldStop() { return nil }
-    monitor.message("\(plan.key) = \(value), run \(number + 1) of \(repeats)")
-    let trainer = try Trainer(
-      configuration, output: run.path, existing: run.hasCheckpoint ? .resume : .overwrite,
-      device: device, monitor: monitor)
-    guard try trainer.fit(shouldStop: shouldStop) == .finished else { return nil }
-    let last =
-      try trainer.lastResult?.scores ?? Checkpoint(run.file(Checkpoint.Name.last)).record.scores
-    let finished = Finished(configuration: configuration.yaml, meanIoU: last?.meanIoU ?? 0)
-    try writeAtomically(Array(JSONEncoder().encode(finished)), to: file)
-    return finished.meanIoU
+    let run = RepeatedRun(
+      configuration: configuration,
+      folder: RunFolder(path: "\(folder)/\(String(safe))-\(number + 1)"))
+    let scores = try run.scores(
+      "\(plan.key) = \(value), run \(number + 1) of \(repeats)", device: device, monitor: monitor,
+      shouldStop: shouldStop)
+    return scores.map { $0.meanIoU ?? 0 }
   }
 }

@@ -51,6 +51,22 @@ struct RunFolder {
 
   func file(_ name: String) -> String { "\(path)/\(name)" }
 
+  /// The name of the checkpoint that stays of a step.
+  static func snapshot(_ step: Int) -> String {
+    "step-" + String(repeating: "0", count: max(0, 8 - "\(step)".count)) + "\(step).safetensors"
+  }
+
+  /// The checkpoints that have stayed, the oldest first.
+  private var snapshots: [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    return names.filter { $0.hasPrefix("step-") && $0.hasSuffix(".safetensors") }.sorted()
+  }
+
+  /// Removes all but the newest `count` of them.
+  func keepNewestSnapshots(_ count: Int) {
+    for name in snapshots.dropLast(count) { unlink(file(name)) }
+  }
+
   private var holdsRun: Bool {
     [Checkpoint.Name.last, Checkpoint.Name.log, Checkpoint.Name.configuration].contains {
       FileManager.default.fileExists(atPath: file($0))
@@ -71,10 +87,12 @@ struct RunFolder {
     // A run that was killed while it wrote leaves a part of a file under another name.
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     for name in names
-    where name.hasSuffix(AtomicFile.suffix) && Self.files.contains(where: name.hasPrefix) {
+    where name.hasSuffix(AtomicFile.suffix)
+      && (Self.files + ["step-"]).contains(where: name.hasPrefix)
+    {
       unlink(file(name))
     }
-    if policy == .overwrite { for name in Self.files { unlink(file(name)) } }
+    if policy == .overwrite { for name in Self.files + snapshots { unlink(file(name)) } }
   }
 
   /// Makes the folder if need be, and sees that it can be written to.
@@ -129,7 +147,7 @@ struct RunFolder {
   private static let free = [
     "output", "evaluate", "data.root", "data.val", "data.test", "data.limitVal",
     "train.evaluateEvery", "train.checkpointEvery", "train.logEvery", "train.workers",
-    "train.threads", "train.cacheMegabytes",
+    "train.threads", "train.cacheMegabytes", "train.snapshots", "train.earlyStopping", "train.best",
   ]
 
   /// A configuration as values by their full names.

@@ -72,16 +72,16 @@ public struct Schedule: Sendable, Equatable {
   }
 }
 
-/// The learning rate's factor that falls when the score of the validation images no longer rises, as
-/// PyTorch's ReduceLROnPlateau with `mode="max"` and a relative threshold.
+/// The learning rate's factor that falls when the score of the validation images no longer gets better,
+/// as PyTorch's ReduceLROnPlateau with a relative threshold.
 public struct Plateau: Sendable, Equatable, Codable {
   /// When it falls, and how far.
   public struct Rule: Sendable, Equatable {
     /// What the learning rate is multiplied by.
     public var factor = 0.1
-    /// The scores without a rise that are put up with.
+    /// The scores without a better one that are put up with.
     public var patience = 10
-    /// The share by which a score must exceed the best to count as a rise.
+    /// The share of the best by which a score must be better to count.
     public var threshold = 1e-4
     /// The scores after a fall that are not counted.
     public var cooldown = 0
@@ -99,9 +99,13 @@ public struct Plateau: Sendable, Equatable, Codable {
   /// Nothing has been scored yet.
   public init() {}
 
-  /// Takes note of a score, the higher the better.
-  public mutating func observe(_ score: Double, _ rule: Rule) {
-    if best.map({ score > $0 * (1 + rule.threshold) }) ?? true {
+  /// Takes note of a score, the higher the better unless `lowerIsBetter`.
+  public mutating func observe(_ score: Double, _ rule: Rule, lowerIsBetter: Bool = false) {
+    let isBetter =
+      best.map {
+        lowerIsBetter ? score < $0 * (1 - rule.threshold) : score > $0 * (1 + rule.threshold)
+      } ?? true
+    if isBetter {
       best = score
       waited = 0
     } else {

@@ -41,12 +41,8 @@ public struct CheckpointRecord: Sendable, Codable, Equatable {
   public var scores: Scores?
   /// The protocol that the scores were computed by.
   public var scoring: ScoringProtocol?
-  /// The best mean IoU so far, and the step that had it.
-  public var bestMeanIoU: Double?
-  /// The step of the best mean IoU.
-  public var bestStep: Int?
-  /// How far the learning rate has fallen, where the schedule follows the score.
-  public var plateau: Plateau?
+  /// The best score so far, and what follows from the scores.
+  public var standing = Standing()
   /// The version of libtorch, and the number of threads, which the last bits depend on.
   public var libtorch: String
   /// The number of threads of the network.

@@ -1,0 +1,93 @@
+import Configuration
+import Datasets
+import Imaging
+import Torch
+
+extension Trainer {
+  /// The iterations of the whole run.
+  static func steps(_ settings: TrainingSettings, _ loader: Loader) throws -> Int {
+    let perEpoch = loader.steps / settings.accumulation
+    guard perEpoch > 0 else {
+      throw ConfigurationError.invalid(
+        place: "train", key: "accumulate", value: "\(settings.accumulation)",
+        expected: "at most \(loader.steps), the batches of an epoch")
+    }
+    return switch settings.length {
+    case .iterations(let count): count
+    case .epochs(let count): count * perEpoch
+    }
+  }
+
+  /// Sets threads, random numbers and what else is the process's.
+  static func prepareEngine(_ settings: TrainingSettings, goingOnFrom record: CheckpointRecord?) {
+    if settings.threads > 0 {
+      Engine.threads = settings.threads
+    } else if settings.deterministic, let record {
+      // Sums over another number of threads have other last bits.
+      Engine.threads = record.threads
+    }
+    Engine.setFlushDenormal(true)
+    Engine.setDeterministic(settings.deterministic)
+    Engine.seed(settings.seed)
+  }
+
+  /// The loss with class weights, counted in `dataset` where the settings say so.
+  static func loss(_ settings: TrainingSettings, _ dataset: any Dataset) throws -> Loss {
+    var loss = settings.loss
+    switch settings.classWeights {
+    case .none: break
+    case .given(let weights):
+      guard weights.count == dataset.labelMap.count else {
+        throw ConfigurationError.invalid(
+          place: "train.loss", key: "classWeights", value: "\(weights.count) numbers",
+          expected: "\(dataset.labelMap.count), one for each class")
+      }
+      loss.classWeights = weights
+    case .inverseFrequency: loss.classWeights = try histogram(dataset).inverseFrequencyWeights
+    case .sqrtInverseFrequency:
+      let roots = try histogram(dataset).inverseFrequencyWeights.map { $0.squareRoot() }
+      let present = roots.filter { $0 > 0 }
+      let mean = present.reduce(0, +) / Double(max(present.count, 1))
+      loss.classWeights = roots.map { $0 / max(mean, .leastNormalMagnitude) }
+    case .medianFrequency: loss.classWeights = try histogram(dataset).medianFrequencyWeights
+    }
+    return loss
+  }
+
+  private static func histogram(_ dataset: some Dataset) throws -> ClassHistogram {
+    try ClassHistogram(of: dataset)
+  }
+
+  /// Refuses crops that the images cannot fill, and batches of images of different sizes.
+  static func checkSizes(_ loader: Loader) throws {
+    let first = try loader.dataset.load(0)
+    let file = first.imagePath.isEmpty ? first.name : first.imagePath
+    var largest = first.image.size
+    var open: Size?
+    for transform in loader.pipeline.transforms {
+      switch transform {
+      case .resize(let size, _): largest = size
+      case .randomResize(let ratio, let box, _):
+        let base = box ?? largest
+        largest = Size(
+          width: Int(Double(base.width) * ratio.upperBound),
+          height: Int(Double(base.height) * ratio.upperBound))
+      case .randomCrop(let size, _):
+        if size.width > largest.width || size.height > largest.height { open = size }
+      case .pad(let size, _):
+        if let crop = open, size.width >= crop.width, size.height >= crop.height { open = nil }
+      default: break
+      }
+    }
+    if let open {
+      throw RunError.cropTooLarge(
+        crop: "\(open.width)x\(open.height)", image: file,
+        size: "\(largest.width)x\(largest.height)")
+    }
+    guard loader.batchSize > 1 else { return }
+    let sizes = try (0..<4).map { try loader.sample(0, epoch: $0).image.size }
+    if let odd = sizes.first(where: { $0 != sizes[0] }) {
+      throw DatasetError.unevenBatch(file: file, size: sizes[0], other: file, otherSize: odd)
+    }
+  }
+}

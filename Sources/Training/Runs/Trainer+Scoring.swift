@@ -1,0 +1,102 @@
+import Checkpoints
+import Datasets
+import Evaluation
+import Foundation
+import Torch
+
+extension Trainer {
+  /// What is due after a step: scores, and checkpoints.
+  func scoreAndSave() throws {
+    func isDue(_ interval: Interval) -> Bool { interval.isDue(step, perEpoch: stepsPerEpoch) }
+    let isLast = step == steps
+    if isLast || isDue(settings.evaluateEvery) {
+      try evaluateAndKeepBest()
+      try save()
+    } else if isDue(settings.checkpointEvery) {
+      try save()
+    }
+    if let snapshots = settings.snapshots, isDue(snapshots.every) {
+      try write(RunFolder.snapshot(step))
+      if let count = snapshots.keep { folder.keepNewestSnapshots(count) }
+    }
+  }
+
+  /// Scores the network without touching what the next step depends on.
+  private func evaluateAndKeepBest() throws {
+    meter.pause()
+    defer { meter.resume() }
+    let (result, value) = try withPreservedRandomState { try average?.inPlace(score) ?? score() }
+    lastResult = result
+    lastEvaluatedStep = step
+    try log.write(
+      LogLine(
+        kind: "evaluate", step: step, epoch: Double(step) / Double(stepsPerEpoch), loss: value,
+        meanIoU: result.scores.meanIoU, pixelAccuracy: result.scores.pixelAccuracy,
+        classes: Dictionary(
+          result.scores.classes.compactMap { entry in entry.iou.map { (entry.name, $0) } },
+          uniquingKeysWith: { first, _ in first }), seconds: meter.total))
+    monitor.evaluated(result, step)
+    let isBest = standing.observe(
+      settings.best.value(result.scores, loss: value), step: step, settings)
+    if isBest { try write(Checkpoint.Name.best) }
+    if standing.hasStopped && step < steps, let best = standing.best {
+      monitor.message(
+        "iteration \(step): the \(best.metric) has not got better for"
+          + " \(settings.earlyStopping?.patience ?? 0) evaluations; the best,"
+          + " \(String(format: "%.4f", best.value)), was that of iteration \(best.step)")
+    }
+  }
+
+  /// The scores with the weights as they are, and the loss where it decides.
+  private func score() throws -> (EvaluationResult, loss: Double?) {
+    let count = validation.count
+    let result = try evaluator.evaluate(
+      validation, model: "iteration \(step) of \(folder.path)"
+    ) { [monitor] _, _, done in monitor.evaluating(done, count) }
+    return (result, settings.best == .loss ? try validationLoss() : nil)
+  }
+
+  /// The mean loss over the labelled pixels of the images that are scored.
+  private func validationLoss() throws -> Double {
+    let size = evaluator.imageSize
+    let images = try Loader(
+      validation, pipeline: Pipeline(size.map { [.resize($0)] } ?? []),
+      normalization: loader.normalization, threads: settings.workers)
+    model.train(false)
+    defer { model.train() }
+    var (sum, mass) = (0.0, 0.0)
+    let batches = images.batches(epoch: 0)
+    defer { batches.cancel() }
+    while let batch = try batches.next() {
+      let weight = Self.mass(of: batch, loss.classWeights)
+      sum += weight * (try attempt { inferenceMode { total(batch).item } })
+      mass += weight
+    }
+    return mass > 0 ? sum / mass : .nan
+  }
+
+  /// Saves what a run goes on from, and its record as a file of its own for people.
+  func save() throws {
+    try write(Checkpoint.Name.last)
+    try AtomicFile.write(folder.file(Checkpoint.Name.record), record.json())
+  }
+
+  private func write(_ name: String) throws {
+    try attempt {
+      try Checkpoint.write(
+        folder.file(name), model: model, optimizer: optimizer, average: average, record: record)
+    }
+  }
+
+  private var record: CheckpointRecord {
+    let map = loader.dataset.labelMap
+    let isScored = lastResult != nil && lastEvaluatedStep == step
+    return CheckpointRecord(
+      configuration: configuration.yaml, step: step, steps: steps, epoch: step / stepsPerEpoch,
+      position: step % stepsPerEpoch, images: step * imagesPerStep, labelMap: map.name,
+      classes: CheckpointRecord.classes(of: map), ignored: CheckpointRecord.ignored(by: map),
+      mean: loader.normalization.mean, deviation: loader.normalization.deviation,
+      scores: isScored ? lastResult?.scores : nil, scoring: isScored ? lastResult?.scoring : nil,
+      standing: standing, libtorch: Engine.version, threads: Engine.threads)
+  }
+}

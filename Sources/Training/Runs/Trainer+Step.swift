@@ -1,0 +1,47 @@
+import Datasets
+import Segmentation
+import Torch
+
+extension Trainer {
+  /// One step: scores, loss and gradients of each batch, then new weights.
+  func update(_ batches: [Batch]) -> (loss: Double, norm: Double?) {
+    optimizer.clearGradients()
+    var value = 0.0
+    for (batch, share) in zip(batches, Self.shares(of: batches, loss.classWeights)) {
+      var part = total(batch)
+      if share != 1 { part = part * share }
+      part.backward()
+      value += part.detached().item
+    }
+    let norm = settings.clip.map { optimizer.clipGradients(to: $0) }
+    optimizer.step()
+    return (value, norm)
+  }
+
+  /// The loss of a batch with the weights as they are: a tensor of one number.
+  func total(_ batch: Batch) -> Tensor {
+    let (images, target) = (batch.images(on: device), batch.target(on: device))
+    let output = autocast(to: settings.precision, on: device) { model.output(images) }
+    return loss.total(output, of: model, for: images, target)
+  }
+
+  /// The part of each batch in the loss of all of them, by its labelled pixels.
+  ///
+  /// So a mean over pixels, such as cross-entropy, is that of one large batch, however many pixels
+  /// each batch ignores.
+  static func shares(of batches: [Batch], _ weights: [Double]?) -> [Double] {
+    guard batches.count > 1 else { return batches.map { _ in 1 } }
+    let masses = batches.map { mass(of: $0, weights) }
+    let total = masses.reduce(0, +)
+    return masses.map { total > 0 ? $0 / total : 1 / Double(batches.count) }
+  }
+
+  /// The labelled pixels of a batch, each by the weight of its class.
+  static func mass(of batch: Batch, _ weights: [Double]?) -> Double {
+    var counts = [Int](repeating: 0, count: 256)
+    batch.withMasks { for index in $0 { counts[Int(index)] += 1 } }
+    counts[Int(LabelMap.ignored)] = 0
+    guard let weights else { return Double(counts.reduce(0, +)) }
+    return zip(counts, weights).reduce(0) { $0 + Double($1.0) * $1.1 }
+  }
+}

@@ -1,0 +1,183 @@
+import Checkpoints
+import Configuration
+import Datasets
+import Evaluation
+import Foundation
+import Segmentation
+import Torch
+
+/// Trains a network as a configuration says, scores it as it goes and saves it so that nothing is
+/// lost.
+///
+/// On the CPU a run is a function of its configuration: interrupted anywhere and resumed, it ends
+/// with the same bits. Order and augmentation follow from (seed, epoch, index), dropout from
+/// libtorch's random state, which a checkpoint keeps; scoring leaves that state alone.
+public final class Trainer {
+  /// How a run ended.
+  public enum Outcome: Sendable, Equatable {
+    /// All iterations are done, or early stopping has ended the run.
+    case finished
+    /// It was asked to stop, and saved what it had.
+    case interrupted
+  }
+
+  /// What to do with a run that is in the folder already.
+  public enum ExistingRun: Sendable {
+    /// Throw ``RunError/exists(folder:)``.
+    case refuse
+    /// Go on with it.
+    case resume
+    /// Remove it.
+    case overwrite
+  }
+
+  /// What the run is made of.
+  public let configuration: TrainingConfiguration
+  /// The network.
+  public let model: SegmentationModel
+  /// The iterations of the whole run.
+  public let steps: Int
+  /// The iterations that are done.
+  public private(set) var step = 0
+  /// The scores of the last evaluation.
+  public internal(set) var lastResult: EvaluationResult?
+  /// The best score so far, and what follows from the scores.
+  public internal(set) var standing = Standing()
+
+  let settings: TrainingSettings
+  let device: Device
+  let folder: RunFolder
+  let loader: Loader
+  let validation: any Dataset
+  let loss: Loss
+  let optimizer: Optimizer
+  let average: MovingAverage?
+  let evaluator: Evaluator
+  let monitor: any TrainingMonitor
+  let log: RunLog
+  var meter = Meter()
+  var lastEvaluatedStep = -1
+
+  /// The iterations of an epoch.
+  var stepsPerEpoch: Int { loader.steps / settings.accumulation }
+  /// The images of an iteration.
+  var imagesPerStep: Int { settings.batchSize * settings.accumulation }
+
+  /// Gets everything ready, and refuses what cannot work before anything runs.
+  ///
+  /// - Parameters:
+  ///   - configuration: What the run is made of.
+  ///   - output: The run's folder; nil for the one that the configuration names.
+  ///   - existing: What to do with a run that is there already.
+  ///   - device: Where the network runs.
+  ///   - monitor: Is told how the run goes.
+  /// - Throws: ``RunError``, ``CheckpointError``, ``WriteError``, `ConfigurationError`,
+  ///   `DatasetError`, `TorchError`.
+  public init(
+    _ configuration: TrainingConfiguration, output: String? = nil,
+    existing: ExistingRun = .refuse, device: Device = .cpu,
+    monitor: any TrainingMonitor = SilentMonitor()
+  ) throws {
+    guard let output = output ?? configuration.output else { throw RunError.noOutput }
+    self.configuration = configuration
+    self.device = device
+    self.monitor = monitor
+    let settings = configuration.train
+    self.settings = settings
+    folder = RunFolder(path: output)
+
+    let training = try configuration.data.dataset("train")
+    let scored = try configuration.data.dataset(configuration.evaluate.split)
+    validation = configuration.evaluate.limit.map { scored.spread(to: $0) } ?? scored
+    loader = try Loader(
+      training, pipeline: settings.augmentation, normalization: configuration.data.normalization,
+      batchSize: settings.batchSize, shuffle: true, dropLast: true, seed: settings.seed,
+      threads: settings.workers, cacheBytes: settings.cacheBytes)
+    steps = try Self.steps(settings, loader)
+    try Self.checkSizes(loader)
+    loss = try Self.loss(settings, training)
+
+    let checkpoint =
+      existing == .resume && folder.hasCheckpoint
+      ? try Checkpoint(folder.file(Checkpoint.Name.last)) : nil
+    Self.prepareEngine(settings, goingOnFrom: checkpoint?.record)
+    model = try configuration.buildModel(pretrained: checkpoint == nil)
+    for line in configuration.rateWarnings(for: model) { monitor.message("warning: \(line)") }
+    model.useChannelsLast()
+    model.move(to: device)
+    model.recomputeActivations(settings.recomputesActivations)
+    optimizer = settings.optimizer.optimizer(of: model)
+    average = settings.movingAverage.map { [model] in MovingAverage(of: model, decay: $0) }
+    evaluator = Evaluator(
+      Predictor(
+        model, normalization: configuration.data.normalization, device: device,
+        precision: settings.precision), imageSize: configuration.evaluate.imageSize)
+
+    switch existing {
+    case .refuse: try folder.prepare(.refuse)
+    case .resume: try folder.prepare(.resume)
+    case .overwrite: try folder.prepare(.overwrite)
+    }
+    if let checkpoint {
+      try folder.check(configuration.yaml, against: checkpoint.record.configuration)
+      try checkpoint.restore(model, optimizer, average)
+      step = checkpoint.record.step
+      standing = checkpoint.record.standing
+    } else if existing == .resume {
+      monitor.message("\(output): holds no checkpoint; the run begins anew")
+    }
+    log = try RunLog(folder.file(Checkpoint.Name.log), keepingUpTo: step)
+    try AtomicFile.write(
+      folder.file(Checkpoint.Name.configuration), Data(configuration.yaml.utf8))
+  }
+
+  /// Trains to the end, or until `shouldStop` says so between two steps.
+  ///
+  /// - Throws: What reading images and writing checkpoints throw, `TorchError`, and
+  ///   ``RunError/lossNotFinite(step:value:learningRate:)``.
+  public func fit(shouldStop: () -> Bool = { false }) throws -> Outcome {
+    monitor.begin(description)
+    if step == steps { monitor.message("all \(steps) iterations are done already") }
+    if standing.hasStopped {
+      monitor.message("early stopping has ended the run after iteration \(step)")
+    }
+    model.train()
+    while step < steps && !standing.hasStopped {
+      if try runEpoch(shouldStop) == .interrupted { return .interrupted }
+    }
+    return .finished
+  }
+
+  /// The rest of the epoch, or less of it at the run's end.
+  private func runEpoch(_ shouldStop: () -> Bool) throws -> Outcome {
+    let batches = loader.batches(
+      epoch: step / stepsPerEpoch, from: step % stepsPerEpoch * settings.accumulation)
+    defer { batches.cancel() }
+    repeat {
+      let parts = try (0..<settings.accumulation).compactMap { _ in try batches.next() }
+      let rate =
+        settings.optimizer.learningRate
+        * settings.schedule.factor(step: step, of: steps, fallen: standing.plateau.factor)
+      optimizer.learningRate = rate
+      let (value, norm) = try attempt { update(parts) }
+      guard value.isFinite else {
+        throw RunError.lossNotFinite(step: step, value: "\(value)", learningRate: rate)
+      }
+      average?.update()
+      step += 1
+      meter.add(
+        loss: value, norm: norm, images: imagesPerStep, waited: batches.secondsWaited)
+
+      if step % settings.logEvery == 0 || step == steps { try report(rate) }
+      monitor.step(progress(rate))
+      try scoreAndSave()
+      if step < steps && !standing.hasStopped && shouldStop() {
+        try save()
+        monitor.message("stopped after iteration \(step) of \(steps); --resume goes on from here")
+        return .interrupted
+      }
+    } while step < steps && step % stepsPerEpoch != 0 && !standing.hasStopped
+    meter.forgetWaiting()
+    return .finished
+  }
+}
