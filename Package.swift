@@ -26,6 +26,8 @@ let package = Package(
       name: "CTorch",
       cxxSettings: [
         .unsafeFlags(["-isystem", "\(libtorch)/include"]), .unsafeFlags(["-O2"]),
+        .unsafeFlags(["-isystem", "\(libtorch)/include/torch/csrc/api/include"]),
+        .headerSearchPath("declarations"),
       ],
       linkerSettings: [
         .unsafeFlags(["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib"]),
