@@ -145,6 +145,8 @@ public struct TrainingSettings {
   public let precision: DType?
   /// Whether blocks of the network run again for their gradients instead of keeping activations.
   public let recomputesActivations: Bool
+  /// Whether batch normalization takes its statistics over the images of all processes.
+  public let synchronizesBatchNorm: Bool
   /// The decay of the moving average of the weights; nil for none.
   public let movingAverage: Double?
 
@@ -191,6 +193,7 @@ public struct TrainingSettings {
       try section.choice("precision", Precision.self, default: .float32) == .bfloat16
       ? .bfloat16 : nil
     recomputesActivations = try section.bool("recomputeActivations", default: false)
+    synchronizesBatchNorm = try section.bool("synchronizeBatchNorm", default: false)
     movingAverage = try section.optionalDouble("ema", in: 0...1)
   }
 

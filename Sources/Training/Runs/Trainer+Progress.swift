@@ -9,9 +9,10 @@ extension Trainer {
       sum.1 += entry.parameter.requiresGrad ? entry.parameter.count : 0
     }
     let begun = step > 0 ? ", going on after iteration \(step)" : ""
+    let shared = processes.count > 1 ? " in each of \(processes.count) processes" : ""
     return "\(loader.dataset.name): \(loader.dataset.count) images, \(stepsPerEpoch) iterations of"
       + " \(imagesPerStep) an epoch; \(steps) iterations\(begun). \(trained) of \(total)"
-      + " parameters are trained, on \(device) with \(Engine.threads) threads. Scored on"
+      + " parameters are trained, on \(device) with \(Engine.threads) threads\(shared). Scored on"
       + " \(validation.name): \(validation.count) images."
   }
 
@@ -24,7 +25,7 @@ extension Trainer {
   }
 
   func report(_ rate: Double) throws {
-    try log.write(
+    try log?.write(
       LogLine(
         kind: "train", step: step, epoch: Double(step) / Double(stepsPerEpoch),
         loss: meter.takeLoss(), learningRate: rate, gradientNorm: meter.norm,

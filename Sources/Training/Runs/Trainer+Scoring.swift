@@ -17,7 +17,7 @@ extension Trainer {
     }
     if let snapshots = settings.snapshots, isDue(snapshots.every) {
       try write(RunFolder.snapshot(step))
-      if let count = snapshots.keep { folder.keepNewestSnapshots(count) }
+      if let count = snapshots.keep, processes.isFirst { folder.keepNewestSnapshots(count) }
     }
   }
 
@@ -28,7 +28,7 @@ extension Trainer {
     let (result, value) = try withPreservedRandomState { try average?.inPlace(score) ?? score() }
     lastResult = result
     lastEvaluatedStep = step
-    try log.write(
+    try log?.write(
       LogLine(
         kind: "evaluate", step: step, epoch: Double(step) / Double(stepsPerEpoch), loss: value,
         meanIoU: result.scores.meanIoU, pixelAccuracy: result.scores.pixelAccuracy,
@@ -50,9 +50,10 @@ extension Trainer {
   /// The scores with the weights as they are, and the loss where it decides.
   private func score() throws -> (EvaluationResult, loss: Double?) {
     let count = validation.count
+    try attempt { processes.shareBuffers(of: model) }
     let result = try evaluator.evaluate(
-      validation, model: "iteration \(step) of \(folder.path)"
-    ) { [monitor] _, _, done in monitor.evaluating(done, count) }
+      validation, model: "iteration \(step) of \(folder.path)", over: processes
+    ) { [monitor] done in monitor.evaluating(done, count) }
     return (result, settings.best == .loss ? try validationLoss() : nil)
   }
 
@@ -61,7 +62,8 @@ extension Trainer {
     let size = evaluator.imageSize
     let images = try Loader(
       validation, pipeline: Pipeline(size.map { [.resize($0)] } ?? []),
-      normalization: loader.normalization, threads: settings.workers)
+      normalization: loader.normalization,
+      shard: processes.shard, threads: processes.loaderThreads(settings.workers))
     model.train(false)
     defer { model.train() }
     var (sum, mass) = (0.0, 0.0)
@@ -72,16 +74,19 @@ extension Trainer {
       sum += weight * (try attempt { inferenceMode { total(batch).item } })
       mass += weight
     }
-    return mass > 0 ? sum / mass : .nan
+    let sums = try attempt { processes.sum([sum, mass]) }
+    return sums[1] > 0 ? sums[0] / sums[1] : .nan
   }
 
   /// Saves what a run goes on from, and its record as a file of its own for people.
   func save() throws {
+    guard processes.isFirst else { return }
     try write(Checkpoint.Name.last)
     try AtomicFile.write(folder.file(Checkpoint.Name.record), record.json())
   }
 
   private func write(_ name: String) throws {
+    guard processes.isFirst else { return }
     try attempt {
       try Checkpoint.write(
         folder.file(name), model: model, optimizer: optimizer, average: average, record: record)
@@ -97,6 +102,7 @@ extension Trainer {
       classes: CheckpointRecord.classes(of: map), ignored: CheckpointRecord.ignored(by: map),
       mean: loader.normalization.mean, deviation: loader.normalization.deviation,
       scores: isScored ? lastResult?.scores : nil, scoring: isScored ? lastResult?.scoring : nil,
-      standing: standing, libtorch: Engine.version, threads: Engine.threads)
+      standing: standing, libtorch: Engine.version, threads: Engine.threads,
+      processes: processes.count > 1 ? processes.count : nil)
   }
 }
