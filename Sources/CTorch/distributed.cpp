@@ -3,10 +3,14 @@
 
 // libtorch is built with Gloo; its headers ask.
 #define USE_C10D_GLOO
+#include <c10/util/Flags.h>
+#include <cstdlib>
 #include <sstream>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+C10_DECLARE_int(caffe2_log_level);
 
 using c10d::ProcessGroup;
 using c10d::ProcessGroupGloo;
@@ -71,6 +75,9 @@ int ct_has_backend(const char *backend) {
 ct_group ct_group_open(const char *backend, const char *host, int port, int rank, int size,
                        int listening, const char *interfaces, double timeout) {
   return guarded<ct_group>(nullptr, [&] {
+    // Failures come back as errors; c10d would print a trace of the stack with each besides.
+    constexpr int fatal_only = 3;
+    if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = fatal_only;
     TORCH_CHECK(ct_has_backend(backend), "this build has no backend '", backend, "'");
     std::chrono::milliseconds limit(static_cast<int64_t>(timeout * 1000));
     c10d::TCPStoreOptions options;

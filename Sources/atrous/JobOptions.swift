@@ -38,7 +38,7 @@ struct JobOptions: ParsableArguments {
     case .interrupted(let status):
       throw ExitCode(Interruption.signalNumber.map { 128 + $0 } ?? status)
     case .failed(let message):
-      complain(message)
+      if let message { complain(message) }
       throw ExitCode(1)
     }
   }

@@ -14,8 +14,8 @@ public final class Launcher {
     case finished
     /// All have stopped as asked to, with this exit status.
     case interrupted(status: Int32)
-    /// A process failed; the message says which, and how.
-    case failed(message: String)
+    /// A process failed; the message says which, and how. The first has said so itself.
+    case failed(message: String?)
   }
 
   private struct Child {
@@ -43,6 +43,9 @@ public final class Launcher {
     guard let program = Bundle.main.executablePath else {
       throw LaunchError(what: "this program", reason: "its file is not known")
     }
+    for end in [life.fileHandleForReading, life.fileHandleForWriting] {
+      _ = fcntl(end.fileDescriptor, F_SETFD, FD_CLOEXEC)
+    }
     let (socket, port) = try Self.listen()
     defer { close(socket) }
     for rank in 0..<count {
@@ -52,8 +55,6 @@ public final class Launcher {
         "LOCAL_WORLD_SIZE": "\(count)", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "\(port)",
         Job.Own.launcher: "\(getpid())",
       ]) { _, own in own }
-      // libtorch's own words about lost connections say less than ours.
-      variables["TORCH_CPP_LOG_LEVEL"] = variables["TORCH_CPP_LOG_LEVEL"] ?? "ERROR"
       var descriptors: [(from: Int32, to: Int32)] = [
         (life.fileHandleForReading.fileDescriptor, 0)
       ]
@@ -115,18 +116,19 @@ public final class Launcher {
   }
 
   /// What went wrong: the first cause, not what followed from it.
-  private var message: String {
+  private var message: String? {
     // Those ended here had SIGKILL too, but only after another had failed by itself.
     let own = children.first { $0.hasFailed && $0.signal == nil && $0.status != Self.endedByPeer }
     let killed = children.first { $0.signal != nil }
     let late = children.first { $0.hasFailed }
     guard let child = own ?? killed ?? late else { return "a process failed" }
     let name = "the process of rank \(child.rank) (\(child.id))"
+    if child.rank == 0, child.signal == nil, child.status != Self.endedByPeer { return nil }
     let rest = "; the others were stopped. --resume goes on from the last checkpoint"
     if let signal = child.signal {
       return "\(name) was ended by signal \(signal) (\(String(cString: strsignal(signal))))" + rest
     }
-    var text = "\(name) ended with status \(child.status ?? 1)" + rest
+    var text = "\(name) ended with status \(child.status ?? 1); the others were stopped"
     if let errors = child.errors {
       try? errors.seek(toOffset: 0)
       let words = String(decoding: (try? errors.readToEnd()) ?? Data(), as: UTF8.self)
