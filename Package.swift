@@ -98,7 +98,8 @@ let package = Package(
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
     .testTarget(name: "ParityTests", dependencies: ["Parity"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["atrous", "Imaging", "Checkpoints", "TestSupport"]),
+      name: "CommandTests",
+      dependencies: ["atrous", "Imaging", "Checkpoints", "Torch", "TestSupport"]),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -4,6 +4,7 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/distributed/c10d/logger.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 
 using torch::autograd::AutogradContext;
@@ -11,6 +12,7 @@ using torch::autograd::variable_list;
 
 struct ct_reducer_s {
   std::shared_ptr<c10d::Reducer> reducer;
+  std::shared_ptr<c10d::Logger> logger;
   bool is_fixed;
   bool has_begun = false;
 };
@@ -55,7 +57,11 @@ ct_reducer ct_reducer_make(ct_group group, const ct_tensor *parameters, int coun
         /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false,
         std::vector<int64_t>());
     if (is_fixed) reducer->set_static_graph();
-    return new ct_reducer_s{reducer, is_fixed != 0};
+    // Of no use here, but the reducer calls it without asking whether it is there.
+    auto logger = std::make_shared<c10d::Logger>(reducer);
+    reducer->set_logger(logger);
+    logger->set_construction_data_and_log("", {}, -1, false, false, is_fixed != 0);
+    return new ct_reducer_s{reducer, logger, is_fixed != 0};
   });
 }
 

@@ -8,18 +8,21 @@ import CTorch
 /// let loss = averaging.expect(loss(model(images)))
 /// loss.backward()             // gradients are the mean over all processes
 /// ```
-/// A backward without ``begin()`` and ``expect(_:)`` adds up gradients of this process alone, which
-/// the next averaged one takes along.
+/// Gradients of several backward passes add up. In a ``Graph/varying`` graph passes before the last need
+/// neither ``begin()`` nor ``expect(_:)``: they add to this process's gradients, which the last one
+/// averages all together.
 public final class GradientAveraging {
   /// What is known of the graph.
   public enum Graph: Sendable {
-    /// The same parameters take part in every step, in every process.
+    /// The same parameters take part in every step, in every process; every pass is averaged.
     case fixed
     /// Each step looks for the parameters that it leaves out; slower, and not with
     /// ``Recomputation``.
     case varying
   }
 
+  /// What is known of the graph.
+  public let graph: Graph
   private let handle: ct_reducer?
 
   /// An average of the gradients of `parameters`, the same in every process.
@@ -32,6 +35,7 @@ public final class GradientAveraging {
     of parameters: [Parameter], over group: ProcessGroup, graph: Graph = .fixed,
     firstBucket: Int = 1 << 20, bucket: Int = 25 << 20
   ) throws {
+    self.graph = graph
     let handles = parameters.map(\.handle)
     handle = withExtendedLifetime(parameters) {
       ct_reducer_make(

@@ -63,15 +63,18 @@ public struct Processes: Sendable {
   /// - Throws: ``PeerError/otherStep(_:)`` if the processes did not find the same checkpoint, and
   ///   `TorchError`.
   func prepare(
-    _ model: Module, step: Int, synchronizesBatchNorm: Bool
+    _ model: Module, step: Int, _ settings: TrainingSettings
   ) throws -> GradientAveraging? {
     guard let group else { return nil }
     let steps = try attempt { group.allGather(Tensor([Int64(step)])).map { Int($0.item) } }
     guard Set(steps).count == 1 else { throw PeerError.otherStep(steps) }
     try attempt { withoutGradients { group.broadcast(model.state.map(\.tensor)) } }
-    if synchronizesBatchNorm { model.synchronizeBatchNorm(over: group) }
+    if settings.synchronizesBatchNorm { model.synchronizeBatchNorm(over: group) }
+    // Several batches a step are averaged once, unless parts of the graph run twice.
+    let isVarying = settings.accumulation > 1 && !settings.recomputesActivations
     return try GradientAveraging(
-      of: model.parameters.map(\.parameter).filter(\.requiresGrad), over: group)
+      of: model.parameters.map(\.parameter).filter(\.requiresGrad), over: group,
+      graph: isVarying ? .varying : .fixed)
   }
 
   /// The threads of this process where its settings name none: its part of this machine's cores, or 0

@@ -10,8 +10,9 @@ extension Trainer {
     var value = 0.0
     let shares = Self.shares(of: batches, loss.classWeights, processes)
     for (index, batch) in batches.enumerated() {
-      // Gradients of the batches before the last add up here alone.
-      let averaging = index == batches.count - 1 ? averaging : nil
+      // Where that is possible, gradients of the batches before the last add up here alone.
+      let isAveraged = index == batches.count - 1 || averaging?.graph == .fixed
+      let averaging = isAveraged ? averaging : nil
       averaging?.begin()
       var part = total(batch)
       if shares[index] != 1 { part = part * shares[index] }

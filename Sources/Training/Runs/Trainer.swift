@@ -137,7 +137,7 @@ public final class Trainer {
       monitor.message("\(output): holds no checkpoint; the run begins anew")
     }
     averaging = try processes.prepare(
-      model, step: step, synchronizesBatchNorm: settings.synchronizesBatchNorm)
+      model, step: step, settings)
     guard processes.isFirst else {
       log = nil
       return
