@@ -24,6 +24,14 @@ struct JobOptions: ParsableArguments {
     }
   }
 
+  /// Refuses to be one of several processes.
+  func requireOne(_ option: String) throws {
+    guard processes != 1, let job = try Job(environment: ProcessInfo.processInfo.environment) else {
+      return
+    }
+    throw OneProcessOnly(option: option, size: job.size)
+  }
+
   /// Starts the processes that the command line asks for and waits for them; false if there is nothing
   /// to start, as this is the one that works.
   func launch() throws -> Bool {
@@ -63,6 +71,15 @@ struct JobOptions: ParsableArguments {
       if Job.isLaunchedHere, reason is PeerError { throw ExitCode(Launcher.endedByPeer) }
       throw reason
     }
+  }
+}
+
+/// An option for one process in a job of several.
+struct OneProcessOnly: Error, CustomStringConvertible {
+  let option: String, size: Int
+  var description: String {
+    "\(option): a launcher has started this process as one of \(size); expected one alone, or"
+      + " --processes 1"
   }
 }
 

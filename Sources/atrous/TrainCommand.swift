@@ -80,6 +80,7 @@ struct TrainCommand: ParsableCommand {
   }
 
   private func trainRepeatedly(_ count: Int) throws {
+    try job.requireOne("--repeats")
     let repeats = try Repeats(
       configuration, overrides: overrides, count: count, output: output, device: place.prepared())
     Interruption.watch()

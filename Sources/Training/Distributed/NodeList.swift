@@ -1,4 +1,4 @@
-/// Slurm's short form of lists of hosts: `node[01-03,7],gpu-[a1]x,login`.
+/// Slurm's short form of lists of hosts: `node[01-03,7],rack[1-2]n[1-8],login`.
 ///
 /// https://slurm.schedmd.com/scontrol.html, "show hostnames".
 enum NodeList {
@@ -47,16 +47,13 @@ enum NodeList {
   /// `07` as it is, `08-10` as 08, 09 and 10.
   private static func numbers(_ range: Substring) -> [String]? {
     let ends = range.split(separator: "-", omittingEmptySubsequences: false)
-    func isNumber(_ text: Substring) -> Bool {
-      !text.isEmpty && text.allSatisfy(\.isASCII) && text.allSatisfy(\.isNumber)
-    }
-    if ends.count == 1 { return ends[0].isEmpty ? nil : [String(range)] }
-    guard ends.count == 2, isNumber(ends[0]), isNumber(ends[1]), let first = Int(ends[0]),
-      let last = Int(ends[1]), first <= last, last - first < most
+    guard ends.count <= 2, let from = ends.first, let to = ends.last,
+      ends.allSatisfy({ !$0.isEmpty && $0.allSatisfy(("0"..."9").contains) }),
+      let first = Int(from), let last = Int(to), first <= last, last - first < most
     else { return nil }
     return (first...last).map { number in
       let digits = "\(number)"
-      return String(repeating: "0", count: max(0, ends[0].count - digits.count)) + digits
+      return String(repeating: "0", count: max(0, from.count - digits.count)) + digits
     }
   }
 }
