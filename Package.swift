@@ -26,6 +26,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
@@ -73,7 +74,11 @@ let package = Package(
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
     .target(name: "Datasets", dependencies: ["Imaging", "Torch", "Configuration"]),
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
-    .target(name: "Training", dependencies: ["Evaluation", "Checkpoints"]),
+    .target(
+      name: "TensorBoard",
+      dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["Protos"]),
+    .target(name: "Training", dependencies: ["Evaluation", "Checkpoints", "TensorBoard"]),
     .target(name: "Analysis", dependencies: ["Evaluation", "CMinpack"]),
     .target(name: "Parity", dependencies: ["Training", "Analysis"]),
     .executableTarget(
@@ -82,6 +87,11 @@ let package = Package(
         "Training", "Analysis", "Parity",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+
+    // What is timed.
+    .executableTarget(
+      name: "upsampling-benchmark", dependencies: ["Evaluation", "Torch"],
+      path: "Benchmarks/upsampling", exclude: ["README.md"]),
 
     // What several tests need: folders, tiny pictures, a tiny run.
     .target(name: "TestSupport", dependencies: ["Datasets"], path: "Tests/TestSupport"),
@@ -94,7 +104,14 @@ let package = Package(
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training", "Checkpoints", "TestSupport"]),
+      name: "TensorBoardTests",
+      dependencies: [
+        "TensorBoard", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: ["Training", "Checkpoints", "Configuration", "TestSupport"],
+      exclude: ["Fixtures"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
     .testTarget(name: "ParityTests", dependencies: ["Parity"]),
     .testTarget(

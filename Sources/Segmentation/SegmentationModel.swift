@@ -57,12 +57,28 @@ open class SegmentationModel: Layer {
   ///
   /// They cover `x` and the zeros at the right and the bottom by which smaller images than the
   /// backbone can take are extended; ``upsampled(_:like:)`` cuts those off.
-  open func output(_ x: Tensor, withAuxiliary: Bool = false) -> SegmentationOutput {
-    let (height, width) = extended(x)
-    let x =
-      height == x.height && width == x.width
-      ? x : x.padded([0, width - x.width, 0, height - x.height])
-    let maps = backbone.features(x)
+  ///
+  /// `maps` are those of ``maps(_:)`` where they are known already.
+  open func output(
+    _ x: Tensor, withAuxiliary: Bool = false, maps given: [Tensor]? = nil
+  ) -> SegmentationOutput {
+    let x = whole(x)
+    let maps = given ?? backbone.features(x)
+    return output(
+      of: maps, image: x, isTraining: isTraining, withAuxiliary: isTraining || withAuxiliary)
+  }
+
+  /// The backbone's maps of `x` (N, C, H, W), finest first.
+  public final func maps(_ x: Tensor) -> [Tensor] { backbone.features(whole(x)) }
+
+  /// What the heads give in training for the maps of `x`, in whatever mode they are.
+  public final func trainingOutput(_ maps: [Tensor], _ x: Tensor) -> SegmentationOutput {
+    output(of: maps, image: whole(x), isTraining: true, withAuxiliary: true)
+  }
+
+  private func output(
+    of maps: [Tensor], image x: Tensor, isTraining: Bool, withAuxiliary: Bool
+  ) -> SegmentationOutput {
     let own = level.map { Array(maps.prefix($0 + 1)) } ?? maps
     let scores =
       isTraining
@@ -70,9 +86,16 @@ open class SegmentationModel: Layer {
       : TrainingScores(logits: classifier.scores(own, image: x))
     return SegmentationOutput(
       logits: scores.logits,
-      auxiliary: isTraining || withAuxiliary
+      auxiliary: withAuxiliary
         ? auxiliary.map { $0.head.scores([maps[$0.level]], image: x) } : [],
       helpers: scores.helpers)
+  }
+
+  /// The image extended to what the backbone can take.
+  private func whole(_ x: Tensor) -> Tensor {
+    let (height, width) = extended(x)
+    return height == x.height && width == x.width
+      ? x : x.padded([0, width - x.width, 0, height - x.height])
   }
 
   /// The scores of each class (N, classes, H, W) at the size of `x` (N, C, H, W).

@@ -101,6 +101,8 @@ public struct TrainingSettings {
     case given([Double])
   }
 
+  /// Where the section stands, such as `camvid.yaml: train`, for messages.
+  public let place: String
   /// How long the run is.
   public let length: Length
   /// The images of a batch.
@@ -131,6 +133,8 @@ public struct TrainingSettings {
   public let earlyStopping: EarlyStopping?
   /// How often a line is logged, in iterations.
   public let logEvery: Int
+  /// How many of the images that are scored TensorBoard shows; nil without event files.
+  public let tensorBoardImages: Int?
   /// What all random numbers come from.
   public let seed: UInt64
   /// Whether only algorithms run that give the same bits on every run.
@@ -147,13 +151,15 @@ public struct TrainingSettings {
   public let recomputesActivations: Bool
   /// Whether batch normalization takes its statistics over the images of all processes.
   public let synchronizesBatchNorm: Bool
+  /// What training leaves as it is.
+  public let freeze: FreezeSettings
   /// The decay of the moving average of the weights; nil for none.
   public let movingAverage: Double?
 
-  private enum LossName: String, CaseIterable { case crossEntropy, dice, crossEntropyDice }
-  private enum Precision: String, CaseIterable { case float32, bfloat16 }
+  private enum Precision: String, CaseIterable { case float32, bfloat16, float16 }
 
   init(_ section: Section, classes: [String]) throws {
+    place = section.place
     switch (
       try section.optionalInt("iterations", in: 1...longest),
       try section.optionalInt("epochs", in: 1...longest)
@@ -175,7 +181,11 @@ public struct TrainingSettings {
 
     let loss = try section.section("loss")
     classWeights = try Self.classWeights(loss)
-    self.loss = try Self.loss(loss)
+    self.loss = try Loss(loss)
+    guard self.loss.isByPixel || classWeights == .none else {
+      throw loss.invalid(
+        "classWeights", "given", expected: "none, as only losses by cross-entropy weight classes")
+    }
     clip = try section.optionalDouble("clip", in: 1e-12...1e12)
     augmentation = try Self.augmentation(section)
     evaluateEvery = try Interval(section, "evaluateEvery", default: .epochs(1))
@@ -183,29 +193,27 @@ public struct TrainingSettings {
     snapshots = try Snapshots(section.optionalSection("snapshots"))
     best = try Metric(section, "best", classes: classes)
     earlyStopping = try EarlyStopping(section.optionalSection("earlyStopping"))
+    if earlyStopping != nil && evaluateEvery == .never {
+      throw section.invalid(
+        "evaluateEvery", "0", expected: "an interval, as earlyStopping follows the scores")
+    }
     logEvery = try section.int("logEvery", default: 10, in: 1...Int.max)
+    tensorBoardImages = try Self.tensorBoardImages(section)
     seed = UInt64(try section.int("seed", default: 0, in: 0...Int.max))
     deterministic = try section.bool("deterministic", default: false)
     threads = try section.int("threads", default: 0, in: 0...4096)
     workers = try section.int("workers", default: 0, in: 0...4096)
     cacheBytes = try section.int("cacheMegabytes", default: 0, in: 0...1 << 40) << 20
     precision =
-      try section.choice("precision", Precision.self, default: .float32) == .bfloat16
-      ? .bfloat16 : nil
+      switch try section.choice("precision", Precision.self, default: .float32) {
+      case .float32: nil
+      case .bfloat16: .bfloat16
+      case .float16: .float16
+      }
     recomputesActivations = try section.bool("recomputeActivations", default: false)
     synchronizesBatchNorm = try section.bool("synchronizeBatchNorm", default: false)
+    freeze = try FreezeSettings(section)
     movingAverage = try section.optionalDouble("ema", in: 0...1)
-  }
-
-  private static func loss(_ section: Section) throws -> Loss {
-    let smoothing = try section.double("labelSmoothing", default: 0, in: 0...0.99)
-    switch try section.choice("name", LossName.self, default: .crossEntropy) {
-    case .crossEntropy: return Loss(.crossEntropy, labelSmoothing: smoothing)
-    case .dice: return Loss(.dice)
-    case .crossEntropyDice:
-      let weight = try section.double("diceWeight", default: 1, in: 0...1e6)
-      return Loss(.crossEntropyDice(weight: weight), labelSmoothing: smoothing)
-    }
   }
 
   private static func classWeights(_ section: Section) throws -> ClassWeights {
@@ -229,7 +237,15 @@ public struct TrainingSettings {
     return weights
   }
 
-  private static func augmentation(_ section: Section) throws -> Pipeline {
+  /// Reads `tensorBoard: false`, `true` or `{images: 4}`.
+  private static func tensorBoardImages(_ section: Section) throws -> Int? {
+    let usual = 4
+    guard section.has("tensorBoard") else { return usual }
+    if let on = try? section.bool("tensorBoard") { return on ? usual : nil }
+    return try section.section("tensorBoard").int("images", default: usual, in: 0...1000)
+  }
+
+  static func augmentation(_ section: Section) throws -> Pipeline {
     let transforms = try section.sectionList("augmentation").map(Transform.init)
     do {
       return try Pipeline(transforms)

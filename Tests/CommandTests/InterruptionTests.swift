@@ -63,6 +63,53 @@ struct InterruptionTests {
     try expectSameEnd(output, whole)
   }
 
+  @Test("ten kills at random moments, while a checkpoint is written too, end with the same bytes")
+  func tenKills() throws {
+    let whole = try Run.finished()
+    let folder = try TemporaryFolder()
+    let often = [
+      "train.checkpointEvery=2", "train.evaluateEvery=12", "train.snapshots={every: 3, keep: 2}",
+      "train.earlyStopping={patience: 50}",
+    ].flatMap { ["--set", $0] }
+    func start(_ output: String) throws -> Command {
+      try Command(whole.training("\(folder.path)/\(output)") + often + ["--resume"])
+    }
+    #expect(try start("whole").wait().status == 0)
+    let killed = folder.path + "/killed"
+    var moments: [String] = []
+    for kill in 0..<10 {
+      let command = try start("killed")
+      let begun = Run.savedStep(killed) ?? 0
+      if kill % 5 == 4 {
+        // While everything is made ready.
+        usleep(.random(in: 0..<400_000))
+      } else {
+        let checkpoints = Int.random(in: 1...2)
+        while command.isRunning && Run.savedStep(killed) ?? 0 < begun + 2 * checkpoints {
+          usleep(200)
+        }
+        usleep(.random(in: 0..<30_000))
+      }
+      command.send(SIGKILL)
+      let outcome = command.wait()
+      moments.append("\(begun)...\(Run.savedStep(killed) ?? 0)")
+      #expect(outcome.status == -SIGKILL || outcome.status == 0, "\(outcome)")
+    }
+    #expect(try start("killed").wait().status == 0)
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/whole")
+      .filter { $0.hasSuffix(".safetensors") || $0 == "record.json" }
+    #expect(names.count == 5, "\(names)")
+    for name in names {
+      #expect(
+        FileManager.default.contents(atPath: "\(killed)/\(name)")
+          == FileManager.default.contents(atPath: "\(folder.path)/whole/\(name)"),
+        "\(name), after kills at \(moments)")
+    }
+    let leftovers = try FileManager.default.contentsOfDirectory(atPath: killed)
+      .filter { $0.hasSuffix(".part") }
+    #expect(leftovers == [])
+  }
+
   @Test(
     "a disk that fills up while training leaves the last checkpoint, and training goes on later")
   func fullDisk() throws {

@@ -83,6 +83,6 @@ struct AccumulationTests {
           yaml: tinyYAML(folder.path), named: "c.yaml", overrides: ["train.accumulate=3"]))
     }
     let text = "\(error.map { "\($0)" } ?? "")"
-    #expect(text.contains("'accumulate' is 3, expected at most 2"), "\(text)")
+    #expect(text.contains("c.yaml: train: 'accumulate' is 3, expected at most 2"), "\(text)")
   }
 }

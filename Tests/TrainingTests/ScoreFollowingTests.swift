@@ -124,6 +124,11 @@ struct ScoreFollowingTests {
       ("train.best=meanIou", "'best' is 'meanIou', expected one of loss, meanAccuracy"),
       ("train.best={iou: rock}", "train.best: 'iou' is 'rock', expected a class: ground, thing"),
       ("train.earlyStopping={patience: 0}", "'patience' is 0"),
+      (
+        "train={iterations: 1, optimizer: {name: sgd, learningRate: 1}, evaluateEvery: 0,"
+          + " earlyStopping: {patience: 1}}",
+        "'evaluateEvery' is 0, expected an interval, as earlyStopping follows the scores"
+      ),
       ("train.earlyStopping={minimumChange: 1}", "'patience' is missing"),
       ("train.snapshots={every: 2 weeks}", "'every' is '2 weeks', expected a number"),
       ("train.snapshots={keep: 0}", "'keep' is 0"),

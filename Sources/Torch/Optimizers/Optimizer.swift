@@ -1,6 +1,7 @@
 extension Operator {
   fileprivate static let foreachMul = Operator("_foreach_mul_", "Scalar")
   fileprivate static let foreachNorm = Operator("_foreach_norm", "Scalar")
+  fileprivate static let unscale = Operator("_amp_foreach_non_finite_check_and_unscale_")
   fileprivate static let sgd = Operator("_fused_sgd_")
   fileprivate static let adam = Operator("_fused_adam_")
   fileprivate static let adamW = Operator("_fused_adamw_")
@@ -85,12 +86,23 @@ public final class Optimizer {
   /// before.
   @discardableResult
   public func clipGradients(to limit: Double) -> Double {
-    let gradients = groups.flatMap { $0.parameters.compactMap(\.parameter.gradient) }
     guard !gradients.isEmpty else { return 0 }
     let norms = Operator.foreachNorm.all(gradients, 2.0)
     let norm = stack(norms).norm().item
     if norm > limit { _ = Operator.foreachMul.all(gradients, limit / (norm + 1e-6)) }
     return norm
+  }
+
+  /// Multiplies all gradients by `factor`; false if any is not finite.
+  public func scaleGradients(by factor: Double) -> Bool {
+    guard let device = gradients.first?.device else { return true }
+    let (found, inverse) = (Tensor(0).to(device), Tensor(Float(factor)).to(device))
+    _ = Operator.unscale.all(gradients, found, inverse)
+    return found.item == 0
+  }
+
+  private var gradients: [Tensor] {
+    groups.flatMap { $0.parameters.compactMap(\.parameter.gradient) }
   }
 
   /// Changes every parameter that has a gradient.

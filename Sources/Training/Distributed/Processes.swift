@@ -70,8 +70,10 @@ public struct Processes: Sendable {
     guard Set(steps).count == 1 else { throw PeerError.otherStep(steps) }
     try attempt { withoutGradients { group.broadcast(model.state.map(\.tensor)) } }
     if settings.synchronizesBatchNorm { model.synchronizeBatchNorm(over: group) }
-    // Several batches a step are averaged once, unless parts of the graph run twice.
-    let isVarying = settings.accumulation > 1 && !settings.recomputesActivations
+    // Several batches a step are averaged once, unless parts of the graph run twice. With a frozen
+    // backbone a pass of another kind finds out which of its maps the heads use.
+    let isVarying =
+      settings.freeze.backbone || (settings.accumulation > 1 && !settings.recomputesActivations)
     return try GradientAveraging(
       of: model.parameters.map(\.parameter).filter(\.requiresGrad), over: group,
       graph: isVarying ? .varying : .fixed)

@@ -8,20 +8,20 @@ extension Evaluator {
   ///
   /// - Parameters:
   ///   - model: What the result calls the network.
-  ///   - visit: Is told how many images have been scored, those of other processes estimated.
+  ///   - visit: Is given each sample of this process with its prediction, and how many it has scored.
   /// - Throws: What ``evaluate(_:model:visit:counted:)`` throws.
   func evaluate(
-    _ dataset: any Dataset, model: String, over processes: Processes, visit: (Int) -> Void
+    _ dataset: any Dataset, model: String, over processes: Processes,
+    visit: (Sample, ClassMask, Int) throws -> Void
   ) throws -> EvaluationResult {
     guard let group = processes.group else {
-      return try evaluate(dataset, model: model) { _, _, done in visit(done) }
+      return try evaluate(dataset, model: model, visit: visit)
     }
     let indices = Array(stride(from: group.rank, to: dataset.count, by: group.size))
     var images: [ImageMeans.Scores] = []
     let own = try processes.together {
       try evaluate(
-        dataset.subset(indices), model: model,
-        visit: { _, _, done in visit(min(done * group.size, dataset.count)) },
+        dataset.subset(indices), model: model, visit: visit,
         counted: { images.append(ImageMeans.Scores($0)) })
     }
 

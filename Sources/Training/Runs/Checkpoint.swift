@@ -43,6 +43,8 @@ public struct CheckpointRecord: Sendable, Codable, Equatable {
   public var scoring: ScoringProtocol?
   /// The best score so far, and what follows from the scores.
   public var standing = Standing()
+  /// What the loss is multiplied by, where gradients are those of half precision.
+  var gradientScale: GradientScaler.State?
   /// The version of libtorch, and the number of threads, which the last bits depend on.
   public var libtorch: String
   /// The number of threads of the network.

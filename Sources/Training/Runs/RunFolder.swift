@@ -2,6 +2,7 @@ import Checkpoints
 import Configuration
 import Evaluation
 import Foundation
+import TensorBoard
 
 /// What stands in the way of beginning or going on with a run.
 public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -10,6 +11,7 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   case notWritable(folder: String, reason: String)
   case otherConfiguration(folder: String, key: String, before: String, now: String)
   case lossNotFinite(step: Int, value: String, learningRate: Double)
+  case unsupportedPrecision(precision: String, device: String, reason: String)
   case cropTooLarge(crop: String, image: String, size: String)
 
   /// The message for a person.
@@ -27,6 +29,9 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
     case .lossNotFinite(let step, let value, let rate):
       "step \(step): the loss is \(value) at a learning rate of \(rate); expected a number. A lower"
         + " learning rate, a warm-up or `clip` may help"
+    case .unsupportedPrecision(let precision, let device, let reason):
+      "train.precision: \(precision) does not work on \(device) here: \(reason); expected float32"
+        + " or bfloat16"
     case .cropTooLarge(let crop, let image, let size):
       "train.augmentation: randomCrop \(crop) is larger than \(image), which is \(size) at most;"
         + " expected a smaller crop or a `pad: \(crop)` after it"
@@ -92,7 +97,9 @@ struct RunFolder {
     {
       unlink(file(name))
     }
-    if policy == .overwrite { for name in Self.files + snapshots { unlink(file(name)) } }
+    if policy == .overwrite {
+      for name in Self.files + snapshots + EventFile.files(in: path) { unlink(file(name)) }
+    }
   }
 
   /// Makes the folder if need be, and sees that it can be written to.
@@ -147,7 +154,9 @@ struct RunFolder {
   private static let free = [
     "output", "evaluate", "data.root", "data.val", "data.test", "data.limitVal",
     "train.evaluateEvery", "train.checkpointEvery", "train.logEvery", "train.workers",
-    "train.threads", "train.cacheMegabytes", "train.snapshots", "train.earlyStopping", "train.best",
+    "train.threads", "train.cacheMegabytes", "train.snapshots", "train.featureCache",
+    "train.tensorBoard",
+    "train.earlyStopping", "train.best",
   ]
 
   /// A configuration as values by their full names.

@@ -1,6 +1,7 @@
 import Configuration
 import Datasets
 import Imaging
+import Segmentation
 import Torch
 
 extension Trainer {
@@ -9,7 +10,7 @@ extension Trainer {
     let perEpoch = loader.steps / settings.accumulation
     guard perEpoch > 0 else {
       throw ConfigurationError.invalid(
-        place: "train", key: "accumulate", value: "\(settings.accumulation)",
+        place: settings.place, key: "accumulate", value: "\(settings.accumulation)",
         expected: "at most \(loader.steps), the batches of an epoch")
     }
     return switch settings.length {
@@ -31,6 +32,34 @@ extension Trainer {
     Engine.seed(settings.seed)
   }
 
+  /// Where features of a frozen backbone are kept, if they can be and are wanted.
+  static func featureCache(
+    _ settings: TrainingSettings, _ folder: RunFolder, _ model: SegmentationModel,
+    _ loader: Loader, _ device: Device, _ monitor: any TrainingMonitor, isShared: Bool
+  ) throws -> FeatureCache? {
+    let freeze = settings.freeze
+    if let obstacle = freeze.obstacle(model, loader.pipeline) {
+      if freeze.caches == true {
+        throw ConfigurationError.invalid(
+          place: settings.place, key: "featureCache", value: "on",
+          expected: "false, as \(obstacle)")
+      }
+      if freeze.backbone && freeze.caches == nil {
+        monitor.message("features are not kept, as \(obstacle)")
+      }
+      return nil
+    }
+    let cache = try FeatureCache(
+      // Processes would write the same files.
+      in: freeze.caches == false || isShared ? nil : freeze.folder ?? folder.file("features"),
+      limit: freeze.limit, of: model, for: loader, precision: settings.precision
+    ) { image in autocast(to: settings.precision, on: device) { model.maps(image) } }
+    if let path = cache.folder {
+      monitor.message("features of the frozen backbone are kept in \(path)")
+    }
+    return cache
+  }
+
   /// The loss with class weights, counted in `dataset` where the settings say so.
   static func loss(_ settings: TrainingSettings, _ dataset: any Dataset) throws -> Loss {
     var loss = settings.loss
@@ -39,7 +68,7 @@ extension Trainer {
     case .given(let weights):
       guard weights.count == dataset.labelMap.count else {
         throw ConfigurationError.invalid(
-          place: "train.loss", key: "classWeights", value: "\(weights.count) numbers",
+          place: "\(settings.place).loss", key: "classWeights", value: "\(weights.count) numbers",
           expected: "\(dataset.labelMap.count), one for each class")
       }
       loss.classWeights = weights

@@ -25,10 +25,16 @@ extension Trainer {
   }
 
   func report(_ rate: Double) throws {
-    try log?.write(
+    try note(
       LogLine(
         kind: "train", step: step, epoch: Double(step) / Double(stepsPerEpoch),
         loss: meter.takeLoss(), learningRate: rate, gradientNorm: meter.norm,
         imagesPerSecond: meter.imagesPerSecond, waiting: meter.waitingShare, seconds: meter.total))
+  }
+
+  /// Writes a line to the log, and its numbers for TensorBoard.
+  func note(_ line: LogLine) throws {
+    try log?.write(line)
+    try events?.write(line)
   }
 }

@@ -28,13 +28,14 @@ extension Trainer {
     let (result, value) = try withPreservedRandomState { try average?.inPlace(score) ?? score() }
     lastResult = result
     lastEvaluatedStep = step
-    try log?.write(
+    try note(
       LogLine(
         kind: "evaluate", step: step, epoch: Double(step) / Double(stepsPerEpoch), loss: value,
         meanIoU: result.scores.meanIoU, pixelAccuracy: result.scores.pixelAccuracy,
         classes: Dictionary(
           result.scores.classes.compactMap { entry in entry.iou.map { (entry.name, $0) } },
           uniquingKeysWith: { first, _ in first }), seconds: meter.total))
+    try events?.write(result.scores.classes, step: step)
     monitor.evaluated(result, step)
     let isBest = standing.observe(
       settings.best.value(result.scores, loss: value), step: step, settings)
@@ -53,7 +54,12 @@ extension Trainer {
     try attempt { processes.shareBuffers(of: model) }
     let result = try evaluator.evaluate(
       validation, model: "iteration \(step) of \(folder.path)", over: processes
-    ) { [monitor] done in monitor.evaluating(done, count) }
+    ) { [monitor, processes, events, step] sample, prediction, done in
+      monitor.evaluating(min(done * processes.count, count), count)
+      if let events, done <= events.imageCount {
+        try events.write(sample, prediction, step: step)
+      }
+    }
     return (result, settings.best == .loss ? try validationLoss() : nil)
   }
 
@@ -71,7 +77,7 @@ extension Trainer {
     defer { batches.cancel() }
     while let batch = try batches.next() {
       let weight = Self.mass(of: batch, loss.classWeights)
-      sum += weight * (try attempt { inferenceMode { total(batch).item } })
+      sum += weight * (try attempt { try inferenceMode { try total(batch).item } })
       mass += weight
     }
     let sums = try attempt { processes.sum([sum, mass]) }
@@ -102,7 +108,7 @@ extension Trainer {
       classes: CheckpointRecord.classes(of: map), ignored: CheckpointRecord.ignored(by: map),
       mean: loader.normalization.mean, deviation: loader.normalization.deviation,
       scores: isScored ? lastResult?.scores : nil, scoring: isScored ? lastResult?.scoring : nil,
-      standing: standing, libtorch: Engine.version, threads: Engine.threads,
-      processes: processes.count > 1 ? processes.count : nil)
+      standing: standing, gradientScale: scaler?.state, libtorch: Engine.version,
+      threads: Engine.threads, processes: processes.count > 1 ? processes.count : nil)
   }
 }

@@ -4,7 +4,7 @@ import Torch
 
 extension Trainer {
   /// One step: scores, loss and gradients of each batch, then new weights.
-  func update(_ batches: [Batch]) -> (loss: Double, norm: Double?) {
+  func update(_ batches: [Batch]) throws -> (loss: Double, norm: Double?) {
     optimizer.clearGradients()
     if processes.count > 1 { Engine.seed(processes.seed(settings.seed, step: step)) }
     var value = 0.0
@@ -14,21 +14,27 @@ extension Trainer {
       let isAveraged = index == batches.count - 1 || averaging?.graph == .fixed
       let averaging = isAveraged ? averaging : nil
       averaging?.begin()
-      var part = total(batch)
+      var part = try total(batch, features)
       if shares[index] != 1 { part = part * shares[index] }
       value += part.detached().item
-      (averaging?.expect(part) ?? part).backward()
+      let scaled = scaler?.scaled(part) ?? part
+      (averaging?.expect(scaled) ?? scaled).backward()
     }
     value = processes.sum([value])[0] / Double(processes.count)
+    // Half precision may have overflowed; the next steps have a smaller factor.
+    guard scaler?.unscale(optimizer) != false else { return (value, nil) }
     let norm = settings.clip.map { optimizer.clipGradients(to: $0) }
     optimizer.step()
     return (value, norm)
   }
 
   /// The loss of a batch with the weights as they are: a tensor of one number.
-  func total(_ batch: Batch) -> Tensor {
+  ///
+  /// - Parameter features: Where the backbone's maps of the batch's images are kept, if anywhere.
+  func total(_ batch: Batch, _ features: FeatureCache? = nil) throws -> Tensor {
     let (images, target) = (batch.images(on: device), batch.target(on: device))
-    let output = autocast(to: settings.precision, on: device) { model.output(images) }
+    let maps = try features?.maps(batch, images)
+    let output = autocast(to: settings.precision, on: device) { model.output(images, maps: maps) }
     return loss.total(output, of: model, for: images, target)
   }
 

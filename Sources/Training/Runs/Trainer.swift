@@ -52,9 +52,12 @@ public final class Trainer {
   let loss: Loss
   let optimizer: Optimizer
   let average: MovingAverage?
+  let scaler: GradientScaler?
+  let features: FeatureCache?
   let evaluator: Evaluator
   let monitor: any TrainingMonitor
   let log: RunLog?
+  let events: RunEvents?
   let processes: Processes
   let averaging: GradientAveraging?
   var meter = Meter()
@@ -108,13 +111,16 @@ public final class Trainer {
       ? try Checkpoint(folder.file(Checkpoint.Name.last)) : nil
     if processes.threads > 0 { Engine.threads = processes.threads }
     Self.prepareEngine(settings, goingOnFrom: checkpoint?.record)
+    try PrecisionCheck.run(settings.precision, on: device)
     model = try configuration.buildModel(pretrained: checkpoint == nil)
     for line in configuration.rateWarnings(for: model) { monitor.message("warning: \(line)") }
     model.useChannelsLast()
     model.move(to: device)
     model.recomputeActivations(settings.recomputesActivations)
+    if settings.freeze.backbone { model.backbone.freeze() }
     optimizer = settings.optimizer.optimizer(of: model)
     average = settings.movingAverage.map { [model] in MovingAverage(of: model, decay: $0) }
+    scaler = settings.precision == .float16 ? GradientScaler() : nil
     evaluator = Evaluator(
       Predictor(
         model, normalization: configuration.data.normalization, device: device,
@@ -133,16 +139,22 @@ public final class Trainer {
       try checkpoint.restore(model, optimizer, average)
       step = checkpoint.record.step
       standing = checkpoint.record.standing
+      if let state = checkpoint.record.gradientScale { scaler?.state = state }
     } else if existing == .resume {
       monitor.message("\(output): holds no checkpoint; the run begins anew")
     }
-    averaging = try processes.prepare(
-      model, step: step, settings)
+    features = try Self.featureCache(
+      settings, folder, model, loader, device, monitor, isShared: processes.count > 1)
+    averaging = try processes.prepare(model, step: step, settings)
     guard processes.isFirst else {
-      log = nil
+      (log, events) = (nil, nil)
       return
     }
     log = try RunLog(folder.file(Checkpoint.Name.log), keepingUpTo: step)
+    let path = output
+    events = try settings.tensorBoardImages.map { [step] in
+      try RunEvents(in: path, after: step, images: $0, training.labelMap)
+    }
     try AtomicFile.write(
       folder.file(Checkpoint.Name.configuration), Data(configuration.yaml.utf8))
   }
@@ -175,8 +187,9 @@ public final class Trainer {
         settings.optimizer.learningRate
         * settings.schedule.factor(step: step, of: steps, fallen: standing.plateau.factor)
       optimizer.learningRate = rate
-      let (value, norm) = try attempt { update(parts) }
-      guard value.isFinite else {
+      let (value, norm) = try attempt { try update(parts) }
+      let mayOverflow = scaler.map { $0.state.scale > GradientScaler.State.smallest } ?? false
+      guard value.isFinite || mayOverflow else {
         throw RunError.lossNotFinite(step: step, value: "\(value)", learningRate: rate)
       }
       average?.update()
