@@ -147,7 +147,8 @@ public final class Trainer {
       settings, folder, model, loader, device, monitor, isShared: processes.count > 1)
     averaging = try processes.prepare(model, step: step, settings)
     guard processes.isFirst else {
-      (log, events) = (nil, nil)
+      log = nil
+      events = nil
       return
     }
     log = try RunLog(folder.file(Checkpoint.Name.log), keepingUpTo: step)
