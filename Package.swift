@@ -4,6 +4,14 @@ import PackageDescription
 /// The `torch` folder that `Scripts/setup` unpacked, or that of the PyTorch named by `LIBTORCH`.
 let libtorch = Context.environment["LIBTORCH"] ?? "\(Context.packageDirectory)/.libtorch"
 
+/// Folders with the headers of CUDA and NCCL, for builds against a libtorch with CUDA whose processes
+/// meet over NCCL: `ATROUS_NCCL=/usr/local/cuda/include:/usr/include`.
+let nccl = Context.environment["ATROUS_NCCL"].map { $0.split(separator: ":").map(String.init) }
+let ncclHeaders: [CXXSetting] =
+  nccl.map { [.define("ATROUS_NCCL"), .unsafeFlags($0.flatMap { ["-isystem", $0] })] } ?? []
+let ncclLibraries: [LinkerSetting] =
+  nccl == nil ? [] : [.linkedLibrary("torch_cuda"), .linkedLibrary("c10_cuda")]
+
 let package = Package(
   name: "atrous",
   platforms: [.macOS(.v15)],
@@ -27,11 +35,13 @@ let package = Package(
       name: "CTorch",
       cxxSettings: [
         .unsafeFlags(["-isystem", "\(libtorch)/include"]), .unsafeFlags(["-O2"]),
-      ],
+        .unsafeFlags(["-isystem", "\(libtorch)/include/torch/csrc/api/include"]),
+        .headerSearchPath("declarations"),
+      ] + ncclHeaders,
       linkerSettings: [
         .unsafeFlags(["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib"]),
         .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
-      ]),
+      ] + ncclLibraries),
     .target(name: "Torch", dependencies: ["CTorch"]),
 
     // Pictures, on the system's codecs.
@@ -104,7 +114,9 @@ let package = Package(
       exclude: ["Fixtures"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
     .testTarget(name: "ParityTests", dependencies: ["Parity"]),
-    .testTarget(name: "CommandTests", dependencies: ["atrous", "Imaging", "TestSupport"]),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: ["atrous", "Imaging", "Checkpoints", "Torch", "TestSupport"]),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -152,6 +152,8 @@ public struct TrainingSettings {
   public let precision: DType?
   /// Whether blocks of the network run again for their gradients instead of keeping activations.
   public let recomputesActivations: Bool
+  /// Whether batch normalization takes its statistics over the images of all processes.
+  public let synchronizesBatchNorm: Bool
   /// What training leaves as it is.
   public let freeze: FreezeSettings
   /// The decay of the moving average of the weights; nil for none.
@@ -212,6 +214,7 @@ public struct TrainingSettings {
       case .float16: .float16
       }
     recomputesActivations = try section.bool("recomputeActivations", default: false)
+    synchronizesBatchNorm = try section.bool("synchronizeBatchNorm", default: false)
     freeze = try FreezeSettings(section)
     movingAverage = try section.optionalDouble("ema", in: 0...1)
   }

@@ -24,11 +24,11 @@ struct DeviceOptions: ParsableArguments {
     }
   }
 
-  /// The device, with libtorch's libraries for it loaded.
-  func prepared() throws -> Device {
+  /// The device, with libtorch's libraries for it loaded; `cuda` is the GPU of this number.
+  func prepared(localRank: Int = 0) throws -> Device {
     guard device != "cpu" else { return .cpu }
     guard try Engine.loadCUDA() else { throw UnavailableDevice(name: device) }
-    return Device(name: device == "cuda" ? "cuda:0" : device)
+    return Device(name: device == "cuda" ? "cuda:\(localRank)" : device)
   }
 }
 

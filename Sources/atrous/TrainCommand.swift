@@ -1,5 +1,6 @@
 import ArgumentParser
 import Evaluation
+import Torch
 import Training
 
 /// `atrous train`: trains the network that a configuration describes.
@@ -37,6 +38,8 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup var place: DeviceOptions
 
+  @OptionGroup var job: JobOptions
+
   func validate() throws {
     if resume && overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
     guard let repeats else { return }
@@ -45,6 +48,9 @@ struct TrainCommand: ParsableCommand {
     }
     if resume || overwrite {
       throw ValidationError("--repeats goes on by itself, without --resume or --overwrite.")
+    }
+    if (job.processes ?? 1) > 1 {
+      throw ValidationError("--repeats trains with one process, without --processes.")
     }
   }
 
@@ -55,19 +61,26 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if let repeats { return try trainRepeatedly(repeats) }
-      let trainer = try Trainer(
-        TrainingConfiguration(contentsOf: configuration, overrides: overrides), output: output,
-        existing: resume ? .resume : overwrite ? .overwrite : .refuse, device: place.prepared(),
-        monitor: ConsoleMonitor())
-      Interruption.watch()
-      switch try trainer.fit(shouldStop: { Interruption.signalNumber != nil }) {
-      case .finished: if let result = trainer.lastResult { print(result.text) }
-      case .interrupted: throw ExitCode(128 + (Interruption.signalNumber ?? 2))
-      }
+      if try job.launch() { return }
+      try job.run(on: place) { device, processes in try train(on: device, with: processes) }
+    }
+  }
+
+  private func train(on device: Device, with processes: Processes) throws {
+    let trainer = try Trainer(
+      TrainingConfiguration(contentsOf: configuration, overrides: overrides), output: output,
+      existing: resume ? .resume : overwrite ? .overwrite : .refuse, device: device,
+      monitor: processes.isFirst ? ConsoleMonitor() : SilentMonitor(), processes: processes)
+    Interruption.watch()
+    switch try trainer.fit(shouldStop: { Interruption.signalNumber != nil }) {
+    case .finished:
+      if processes.isFirst, let result = trainer.lastResult { print(result.text) }
+    case .interrupted: throw ExitCode(128 + (Interruption.signalNumber ?? 2))
     }
   }
 
   private func trainRepeatedly(_ count: Int) throws {
+    try job.requireOne("--repeats")
     let repeats = try Repeats(
       configuration, overrides: overrides, count: count, output: output, device: place.prepared())
     Interruption.watch()

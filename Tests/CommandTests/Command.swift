@@ -89,6 +89,17 @@ final class Command {
   /// Sends a signal to the process if it is still there.
   func send(_ signal: Int32) { if isRunning { kill(process, signal) } }
 
+  /// The processes that the command has started, in the order of their numbers.
+  var children: [pid_t] {
+    guard let list = try? Command("/usr/bin/env", ["ps", "-A", "-o", "pid=,ppid="]).wait() else {
+      return []
+    }
+    return list.output.split(separator: "\n").compactMap { line in
+      let numbers = line.split(separator: " ").compactMap { pid_t($0) }
+      return numbers.count == 2 && numbers[1] == process ? numbers[0] : nil
+    }.sorted()
+  }
+
   /// Whether the process is still there; after ten minutes it is not.
   var isRunning: Bool {
     if status == nil && ContinuousClock.now > limit { kill(process, SIGKILL) }

@@ -21,6 +21,14 @@ public struct ConfusionMatrix: Sendable, Equatable {
     counts = [Int64](repeating: 0, count: classes * (classes + 1))
   }
 
+  /// A matrix of counts (classes, classes + 1), row-major, that were taken elsewhere.
+  public init(classes: Int, counts: [Int64], ignored: Int64) {
+    self.init(classes: classes)
+    precondition(counts.count == self.counts.count, "expected \(self.counts.count) counts")
+    self.counts = counts
+    self.ignored = ignored
+  }
+
   /// The pixels of class `truth` that were predicted as `prediction`.
   public subscript(truth: Int, prediction: Int) -> Int64 {
     counts[truth * (classes + 1) + prediction]

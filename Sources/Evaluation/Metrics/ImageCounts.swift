@@ -72,12 +72,39 @@ public struct ImageMeans: Sendable, Codable, Equatable {
   public init(_ images: [ImageCounts]) { for image in images { add(image) } }
 
   /// Takes in one more image; a score that it does not have is left out.
-  public mutating func add(_ image: ImageCounts) {
-    meanIoU.add(image.meanIoU)
-    pixelAccuracy.add(image.pixelAccuracy)
-    meanAccuracy.add(image.meanAccuracy)
-    jaccardMicro.add(image.jaccardMicro)
-    jaccardWeighted.add(image.jaccardWeighted)
-    meanDice.add(image.meanDice)
+  public mutating func add(_ image: ImageCounts) { add(Scores(image)) }
+
+  /// Takes in the scores of one more image.
+  package mutating func add(_ image: Scores) {
+    meanIoU.add(image.values[0])
+    pixelAccuracy.add(image.values[1])
+    meanAccuracy.add(image.values[2])
+    jaccardMicro.add(image.values[3])
+    jaccardWeighted.add(image.values[4])
+    meanDice.add(image.values[5])
+  }
+
+  /// The scores of one image, as a row of numbers too: what processes tell each other.
+  package struct Scores: Sendable {
+    /// The numbers of a row: each score, and whether it is there.
+    package static let width = 12
+    fileprivate let values: [Double?]
+
+    /// The scores of one image.
+    package init(_ image: ImageCounts) {
+      values = [
+        image.meanIoU, image.pixelAccuracy, image.meanAccuracy, image.jaccardMicro,
+        image.jaccardWeighted, image.meanDice,
+      ]
+    }
+
+    /// The scores of a ``row``.
+    package init(row: ArraySlice<Double>) {
+      let row = Array(row)
+      values = (0..<Self.width / 2).map { row[$0 * 2 + 1] > 0 ? row[$0 * 2] : nil }
+    }
+
+    /// Each score, 0 where there is none, and 1 where there is one.
+    package var row: [Double] { values.flatMap { [$0 ?? 0, $0 == nil ? 0 : 1] } }
   }
 }

@@ -15,6 +15,8 @@ public final class BatchNorm2d: Layer {
   public let eps: Double
   /// The weight of the newest batch in the running statistics (PyTorch's sense).
   public var momentum: Double
+  /// The processes whose images share their statistics while training; nil for this one alone.
+  public var group: ProcessGroup?
 
   /// A normalization of `channels` channels.
   public init(_ channels: Int, eps: Double = 1e-5, momentum: Double = 0.1) {
@@ -28,10 +30,16 @@ public final class BatchNorm2d: Layer {
   }
 
   public override func forward(_ x: Tensor) -> Tensor {
-    let usesBatch = isTraining && x.size(0) * x.shape.dropFirst(2).reduce(1, *) > 1
+    let images = x.size(0) * (group?.size ?? 1)
+    let usesBatch = isTraining && images * x.shape.dropFirst(2).reduce(1, *) > 1
     // A second run over the same batch must leave the running statistics alone.
     let tracks = !(usesBatch && Recomputation.isActive)
     if usesBatch && tracks { withoutGradients { _ = numBatchesTracked.add(Self.one) } }
+    if usesBatch, let group {
+      return x.synchronizedBatchNorm(
+        over: group, weight: weight, bias: bias, runningMean: tracks ? runningMean : nil,
+        runningVar: tracks ? runningVar : nil, momentum: momentum, eps: eps)
+    }
     return x.batchNorm(
       weight: weight, bias: bias, runningMean: tracks ? runningMean : nil,
       runningVar: tracks ? runningVar : nil,

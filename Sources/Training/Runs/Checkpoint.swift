@@ -49,6 +49,8 @@ public struct CheckpointRecord: Sendable, Codable, Equatable {
   public var libtorch: String
   /// The number of threads of the network.
   public var threads: Int
+  /// The number of processes, if there was more than one.
+  public var processes: Int?
 
   /// The record as JSON with sorted keys.
   func json() throws -> Data {

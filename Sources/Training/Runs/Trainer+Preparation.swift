@@ -35,7 +35,7 @@ extension Trainer {
   /// Where features of a frozen backbone are kept, if they can be and are wanted.
   static func featureCache(
     _ settings: TrainingSettings, _ folder: RunFolder, _ model: SegmentationModel,
-    _ loader: Loader, _ device: Device, _ monitor: any TrainingMonitor
+    _ loader: Loader, _ device: Device, _ monitor: any TrainingMonitor, isShared: Bool
   ) throws -> FeatureCache? {
     let freeze = settings.freeze
     if let obstacle = freeze.obstacle(model, loader.pipeline) {
@@ -50,7 +50,8 @@ extension Trainer {
       return nil
     }
     let cache = try FeatureCache(
-      in: freeze.caches == false ? nil : freeze.folder ?? folder.file("features"),
+      // Processes would write the same files.
+      in: freeze.caches == false || isShared ? nil : freeze.folder ?? folder.file("features"),
       limit: freeze.limit, of: model, for: loader, precision: settings.precision
     ) { image in autocast(to: settings.precision, on: device) { model.maps(image) } }
     if let path = cache.folder {

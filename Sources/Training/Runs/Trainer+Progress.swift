@@ -9,9 +9,10 @@ extension Trainer {
       sum.1 += entry.parameter.requiresGrad ? entry.parameter.count : 0
     }
     let begun = step > 0 ? ", going on after iteration \(step)" : ""
+    let shared = processes.count > 1 ? " in each of \(processes.count) processes" : ""
     return "\(loader.dataset.name): \(loader.dataset.count) images, \(stepsPerEpoch) iterations of"
       + " \(imagesPerStep) an epoch; \(steps) iterations\(begun). \(trained) of \(total)"
-      + " parameters are trained, on \(device) with \(Engine.threads) threads. Scored on"
+      + " parameters are trained, on \(device) with \(Engine.threads) threads\(shared). Scored on"
       + " \(validation.name): \(validation.count) images."
   }
 
@@ -33,7 +34,7 @@ extension Trainer {
 
   /// Writes a line to the log, and its numbers for TensorBoard.
   func note(_ line: LogLine) throws {
-    try log.write(line)
+    try log?.write(line)
     try events?.write(line)
   }
 }

@@ -17,7 +17,7 @@ extension Trainer {
     }
     if let snapshots = settings.snapshots, isDue(snapshots.every) {
       try write(RunFolder.snapshot(step))
-      if let count = snapshots.keep { folder.keepNewestSnapshots(count) }
+      if let count = snapshots.keep, processes.isFirst { folder.keepNewestSnapshots(count) }
     }
   }
 
@@ -51,10 +51,11 @@ extension Trainer {
   /// The scores with the weights as they are, and the loss where it decides.
   private func score() throws -> (EvaluationResult, loss: Double?) {
     let count = validation.count
+    try attempt { processes.shareBuffers(of: model) }
     let result = try evaluator.evaluate(
-      validation, model: "iteration \(step) of \(folder.path)"
-    ) { [monitor, events, step] sample, prediction, done in
-      monitor.evaluating(done, count)
+      validation, model: "iteration \(step) of \(folder.path)", over: processes
+    ) { [monitor, processes, events, step] sample, prediction, done in
+      monitor.evaluating(min(done * processes.count, count), count)
       if let events, done <= events.imageCount {
         try events.write(sample, prediction, step: step)
       }
@@ -67,7 +68,8 @@ extension Trainer {
     let size = evaluator.imageSize
     let images = try Loader(
       validation, pipeline: Pipeline(size.map { [.resize($0)] } ?? []),
-      normalization: loader.normalization, threads: settings.workers)
+      normalization: loader.normalization,
+      shard: processes.shard, threads: processes.loaderThreads(settings.workers))
     model.train(false)
     defer { model.train() }
     var (sum, mass) = (0.0, 0.0)
@@ -78,16 +80,19 @@ extension Trainer {
       sum += weight * (try attempt { try inferenceMode { try total(batch).item } })
       mass += weight
     }
-    return mass > 0 ? sum / mass : .nan
+    let sums = try attempt { processes.sum([sum, mass]) }
+    return sums[1] > 0 ? sums[0] / sums[1] : .nan
   }
 
   /// Saves what a run goes on from, and its record as a file of its own for people.
   func save() throws {
+    guard processes.isFirst else { return }
     try write(Checkpoint.Name.last)
     try AtomicFile.write(folder.file(Checkpoint.Name.record), record.json())
   }
 
   private func write(_ name: String) throws {
+    guard processes.isFirst else { return }
     try attempt {
       try Checkpoint.write(
         folder.file(name), model: model, optimizer: optimizer, average: average, record: record)
@@ -104,6 +109,6 @@ extension Trainer {
       mean: loader.normalization.mean, deviation: loader.normalization.deviation,
       scores: isScored ? lastResult?.scores : nil, scoring: isScored ? lastResult?.scoring : nil,
       standing: standing, gradientScale: scaler?.state, libtorch: Engine.version,
-      threads: Engine.threads)
+      threads: Engine.threads, processes: processes.count > 1 ? processes.count : nil)
   }
 }

@@ -6,13 +6,21 @@ extension Trainer {
   /// One step: scores, loss and gradients of each batch, then new weights.
   func update(_ batches: [Batch]) throws -> (loss: Double, norm: Double?) {
     optimizer.clearGradients()
+    if processes.count > 1 { Engine.seed(processes.seed(settings.seed, step: step)) }
     var value = 0.0
-    for (batch, share) in zip(batches, Self.shares(of: batches, loss.classWeights)) {
+    let shares = Self.shares(of: batches, loss.classWeights, processes)
+    for (index, batch) in batches.enumerated() {
+      // Where that is possible, gradients of the batches before the last add up here alone.
+      let isAveraged = index == batches.count - 1 || averaging?.graph == .fixed
+      let averaging = isAveraged ? averaging : nil
+      averaging?.begin()
       var part = try total(batch, features)
-      if share != 1 { part = part * share }
-      (scaler?.scaled(part) ?? part).backward()
+      if shares[index] != 1 { part = part * shares[index] }
       value += part.detached().item
+      let scaled = scaler?.scaled(part) ?? part
+      (averaging?.expect(scaled) ?? scaled).backward()
     }
+    value = processes.sum([value])[0] / Double(processes.count)
     // Half precision may have overflowed; the next steps have a smaller factor.
     guard scaler?.unscale(optimizer) != false else { return (value, nil) }
     let norm = settings.clip.map { optimizer.clipGradients(to: $0) }
@@ -30,14 +38,17 @@ extension Trainer {
     return loss.total(output, of: model, for: images, target)
   }
 
-  /// The part of each batch in the loss of all of them, by its labelled pixels.
+  /// The part of each batch in the loss of all of them, by its labelled pixels; with several processes,
+  /// of whose losses the mean is taken, times their number.
   ///
   /// So a mean over pixels, such as cross-entropy, is that of one large batch, however many pixels
   /// each batch ignores.
-  static func shares(of batches: [Batch], _ weights: [Double]?) -> [Double] {
-    guard batches.count > 1 else { return batches.map { _ in 1 } }
+  static func shares(
+    of batches: [Batch], _ weights: [Double]?, _ processes: Processes = .one
+  ) -> [Double] {
+    guard batches.count * processes.count > 1 else { return batches.map { _ in 1 } }
     let masses = batches.map { mass(of: $0, weights) }
-    let total = masses.reduce(0, +)
+    let total = processes.sum([masses.reduce(0, +)])[0] / Double(processes.count)
     return masses.map { total > 0 ? $0 / total : 1 / Double(batches.count) }
   }
 

@@ -56,8 +56,10 @@ public final class Trainer {
   let features: FeatureCache?
   let evaluator: Evaluator
   let monitor: any TrainingMonitor
-  let log: RunLog
+  let log: RunLog?
   let events: RunEvents?
+  let processes: Processes
+  let averaging: GradientAveraging?
   var meter = Meter()
   var lastEvaluatedStep = -1
 
@@ -74,17 +76,19 @@ public final class Trainer {
   ///   - existing: What to do with a run that is there already.
   ///   - device: Where the network runs.
   ///   - monitor: Is told how the run goes.
+  ///   - processes: The processes that share each batch; the first alone writes files.
   /// - Throws: ``RunError``, ``CheckpointError``, ``WriteError``, `ConfigurationError`,
   ///   `DatasetError`, `TorchError`.
   public init(
     _ configuration: TrainingConfiguration, output: String? = nil,
     existing: ExistingRun = .refuse, device: Device = .cpu,
-    monitor: any TrainingMonitor = SilentMonitor()
+    monitor: any TrainingMonitor = SilentMonitor(), processes: Processes = .one
   ) throws {
     guard let output = output ?? configuration.output else { throw RunError.noOutput }
     self.configuration = configuration
     self.device = device
     self.monitor = monitor
+    self.processes = processes
     let settings = configuration.train
     self.settings = settings
     folder = RunFolder(path: output)
@@ -94,8 +98,10 @@ public final class Trainer {
     validation = configuration.evaluate.limit.map { scored.spread(to: $0) } ?? scored
     loader = try Loader(
       training, pipeline: settings.augmentation, normalization: configuration.data.normalization,
-      batchSize: settings.batchSize, shuffle: true, dropLast: true, seed: settings.seed,
-      threads: settings.workers, cacheBytes: settings.cacheBytes)
+      batchSize: try processes.share(of: settings.batchSize), shuffle: true, dropLast: true,
+      seed: settings.seed, shard: processes.shard,
+      threads: processes.loaderThreads(settings.workers),
+      cacheBytes: settings.cacheBytes)
     steps = try Self.steps(settings, loader)
     try Self.checkSizes(loader)
     loss = try Self.loss(settings, training)
@@ -103,6 +109,7 @@ public final class Trainer {
     let checkpoint =
       existing == .resume && folder.hasCheckpoint
       ? try Checkpoint(folder.file(Checkpoint.Name.last)) : nil
+    if processes.threads > 0 { Engine.threads = processes.threads }
     Self.prepareEngine(settings, goingOnFrom: checkpoint?.record)
     try PrecisionCheck.run(settings.precision, on: device)
     model = try configuration.buildModel(pretrained: checkpoint == nil)
@@ -119,10 +126,13 @@ public final class Trainer {
         model, normalization: configuration.data.normalization, device: device,
         precision: settings.precision), imageSize: configuration.evaluate.imageSize)
 
-    switch existing {
-    case .refuse: try folder.prepare(.refuse)
-    case .resume: try folder.prepare(.resume)
-    case .overwrite: try folder.prepare(.overwrite)
+    try processes.together { [folder] in
+      guard processes.isFirst else { return }
+      switch existing {
+      case .refuse: try folder.prepare(.refuse)
+      case .resume: try folder.prepare(.resume)
+      case .overwrite: try folder.prepare(.overwrite)
+      }
     }
     if let checkpoint {
       try folder.check(configuration.yaml, against: checkpoint.record.configuration)
@@ -133,7 +143,14 @@ public final class Trainer {
     } else if existing == .resume {
       monitor.message("\(output): holds no checkpoint; the run begins anew")
     }
-    features = try Self.featureCache(settings, folder, model, loader, device, monitor)
+    features = try Self.featureCache(
+      settings, folder, model, loader, device, monitor, isShared: processes.count > 1)
+    averaging = try processes.prepare(model, step: step, settings)
+    guard processes.isFirst else {
+      log = nil
+      events = nil
+      return
+    }
     log = try RunLog(folder.file(Checkpoint.Name.log), keepingUpTo: step)
     let path = output
     events = try settings.tensorBoardImages.map { [step] in
@@ -184,7 +201,7 @@ public final class Trainer {
       if step % settings.logEvery == 0 || step == steps { try report(rate) }
       monitor.step(progress(rate))
       try scoreAndSave()
-      if step < steps && !standing.hasStopped && shouldStop() {
+      if step < steps, !standing.hasStopped, try attempt({ processes.any(shouldStop()) }) {
         try save()
         monitor.message("stopped after iteration \(step) of \(steps); --resume goes on from here")
         return .interrupted
