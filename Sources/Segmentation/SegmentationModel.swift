@@ -57,7 +57,7 @@ open class SegmentationModel: Layer {
     let x =
       height == x.height && width == x.width
       ? x : x.padded([0, width - x.width, 0, height - x.height])
-    let maps = backbone.features(x)
+    let maps = backbone.features(runsPrepared(x) ? x.contiguous(.channelsLast) : x)
     let own = level.map { Array(maps.prefix($0 + 1)) } ?? maps
     let scores =
       isTraining
