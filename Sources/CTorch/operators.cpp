@@ -44,17 +44,21 @@ void check(const at::Tensor &x) {
               "takes tensors of type float32 on the CPU");
 }
 
-/// Kernels (outputs, inputs, size, size) in the order of the products.
-at::Tensor pack(const at::Tensor &weight) {
+/// Kernels (outputs, inputs, size, size) in the order of the products of an instruction set, the best
+/// one if none is named.
+at::Tensor pack(const at::Tensor &weight, std::string_view instructions) {
   check(weight);
   TORCH_CHECK(weight.dim() == 4 && weight.size(2) == weight.size(3) &&
                   (weight.size(2) == 1 || weight.size(2) == 3),
               "packs kernels of size 1 or 3, not ", weight.sizes());
+  const int build = ca_build(std::string(instructions).c_str());
+  TORCH_CHECK(build >= 0, "the processor has no instructions '", std::string(instructions), "'");
   const auto plain = weight.contiguous();
   const int size = static_cast<int>(weight.size(2));
   auto packed =
-      at::empty({ca_packed_count(weight.size(0), weight.size(1), size)}, weight.options());
-  ca_pack(data(plain), weight.size(0), weight.size(1), size,
+      at::empty({ca_packed_count(build, weight.size(0), weight.size(1), size)},
+                          weight.options().memory_format(at::MemoryFormat::Contiguous));
+  ca_pack(build, data(plain), weight.size(0), weight.size(1), size,
           written(packed));
   return packed;
 }
@@ -67,11 +71,10 @@ at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t ou
                        const std::optional<at::Tensor> &bias,
                        const std::optional<at::Tensor> &addend, std::string_view name) {
   check(x);
+  check(packed);
   TORCH_CHECK(x.dim() == 4, "takes maps (N, C, H, W), not ", x.sizes());
   TORCH_CHECK(stride >= 1 && rate >= 1 && rate <= INT_MAX && (size == 1 || stride == 1),
               "has no stride ", stride, " and rate ", rate, " for size ", size);
-  TORCH_CHECK(packed.numel() == ca_packed_count(outputs, x.size(1), static_cast<int>(size)),
-              "the kernels are not for ", x.size(1), " channels");
   const auto in = isReadable(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
   auto out = at::empty({x.size(0), outputs, (x.size(2) + stride - 1) / stride,
                         (x.size(3) + stride - 1) / stride},
@@ -95,9 +98,9 @@ at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t ou
   }
   const ca_kernels kernels{outputs, x.size(1), static_cast<int>(size),
                            data(packed)};
-  TORCH_CHECK(ca_convolve(&kernels, &read, &write, static_cast<int>(stride),
+  TORCH_CHECK(ca_convolve(&kernels, packed.numel(), &read, &write, static_cast<int>(stride),
                           static_cast<int>(rate), &fusion, at::get_num_threads()) == 0,
-              "not enough memory");
+              "not enough memory, or kernels for other channels");
   return out;
 }
 
@@ -105,10 +108,9 @@ at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t ou
 at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, int64_t outputs,
                   const std::optional<at::Tensor> &bias, std::string_view name) {
   check(x);
+  check(packed);
   TORCH_CHECK(x.dim() >= 1, "takes at least one dimension");
   const int64_t inputs = x.size(-1);
-  TORCH_CHECK(packed.numel() == ca_packed_count(outputs, inputs, 1), "the matrix is not for ",
-              inputs, " features");
   const auto in = x.contiguous();
   auto shape = x.sizes().vec();
   shape.back() = outputs;
@@ -121,15 +123,15 @@ at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, int64_t outputs
   const ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, outputs, "bias"), nullptr,
                          activation(name)};
   const ca_kernels kernels{outputs, inputs, 1, data(packed)};
-  TORCH_CHECK(ca_convolve(&kernels, &read, &write, 1, 1, &fusion, at::get_num_threads()) == 0,
-              "not enough memory");
+  TORCH_CHECK(ca_convolve(&kernels, packed.numel(), &read, &write, 1, 1, &fusion, at::get_num_threads()) == 0,
+              "not enough memory, or kernels for other channels");
   return out;
 }
 
 } // namespace
 
 TORCH_LIBRARY(atrous, library) {
-  library.def("pack(Tensor weight) -> Tensor", pack);
+  library.def("pack(Tensor weight, str instructions=\"\") -> Tensor", pack);
   library.def("convolution(Tensor x, Tensor packed, int outputs, int size, int stride, int rate, "
               "Tensor? scale, Tensor? shift, bool rectifies, Tensor? bias, Tensor? addend, "
               "str activation) -> Tensor",

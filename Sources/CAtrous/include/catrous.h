@@ -31,33 +31,35 @@ typedef struct {
   ca_activation activation;
 } ca_fusion;
 
+/// The number of the instruction set "avx512", "avx2" or "portable", of the best one if the name is
+/// empty; -1 if the processor lacks it.
+int ca_build(const char *instructions);
+/// The name of a build.
+const char *ca_name(int build);
+
 /// Kernels (outputs, inputs, size, size) of size 1 or 3.
 typedef struct {
   int64_t outputs, inputs;
   int size;
-  /// In the order in which the products read them, as ca_pack wrote them.
+  /// In the order in which the products of a build read them, as ca_pack wrote them.
   const float *packed;
 } ca_kernels;
 
-/// How many numbers ca_pack writes.
-int64_t ca_packed_count(int64_t outputs, int64_t inputs, int size);
-/// Packs kernels for the instruction set in use; `packed` is aligned to a vector.
-void ca_pack(const float *weight, int64_t outputs, int64_t inputs, int size, float *packed);
+/// How many numbers ca_pack writes for a build.
+int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size);
+/// Packs kernels; `packed` is aligned to a line of the cache.
+void ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
+             float *packed);
 
 /// Convolves `in` to `out`: of size 1 with a stride, of size 3 with a rate and as much padding.
+/// `count` is the length of what ca_pack wrote.
 /// Returns 0, or -1 if memory is short or the maps do not fit the kernels.
-int ca_convolve(const ca_kernels *kernels, const ca_map *in, const ca_map *out, int stride,
-                int rate, const ca_fusion *fusion, int threads);
+int ca_convolve(const ca_kernels *kernels, int64_t count, const ca_map *in, const ca_map *out,
+                int stride, int rate, const ca_fusion *fusion, int threads);
 
 /// How many products of single numbers one output of a 3×3 convolution takes for each pair of
-/// channels; 9 in the direct sum.
+/// channels where there are many channels; 9 in the direct sum.
 double ca_products(int64_t height, int64_t width, int rate);
-
-/// The instruction set in use: "avx512", "avx2" or "portable".
-const char *ca_instructions(void);
-/// Keeps to an instruction set, for which kernels must be packed anew; 0, or -1 if the
-/// processor lacks it.
-int ca_use_instructions(const char *name);
 
 #ifdef __cplusplus
 }
