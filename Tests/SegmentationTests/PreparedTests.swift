@@ -15,8 +15,8 @@ struct PreparedTests {
       "backbone: {name: unet, widths: [8, 16, 32]}, head: {name: linear}",
       "backbone: {name: unet, widths: [16, 32], bilinear: true}, head: {name: linear}",
       "backbone: {name: mit_b0}, head: {name: segformer, channels: 32}",
-      "backbone: {name: swin_t, cut: 2}, head: {name: fcn, channels: 16}",
-      "backbone: {name: vit_tiny_patch16, imageSize: 64}, head: {name: fcn, channels: 16}",
+      "backbone: {name: swin_t, depths: [2, 1, 1, 1], heads: [1, 1, 1, 1], width: 16, window: 4}, head: {name: fcn, channels: 16}",
+      "backbone: {name: vit, outputStride: 16, depth: 2, width: 32, heads: 2, imageSize: 64x32}, head: {name: fcn, channels: 16}",
     ]
 
   @Test("give the scores of the network that they were made from", arguments: networks)
