@@ -168,8 +168,9 @@ struct PreparedTests {
     let before = withoutGradients { net(x) }
     net(x).sum().backward()
     #expect(net[0].parameters.allSatisfy { $0.parameter.gradient != nil })
-    let zeros = Dictionary(
-      uniqueKeysWithValues: net.state.map { ($0.name, withoutGradients { $0.tensor.zerosLike() }) })
+    let zeros = withoutGradients {
+      Dictionary(uniqueKeysWithValues: net.state.map { ($0.name, $0.tensor.zerosLike()) })
+    }
     try net.load(zeros)
     #expect(!net.isPrepared)
     #expect(withoutGradients { net(x) }.floats.allSatisfy { $0 == 0 })
