@@ -2,13 +2,14 @@
 TEST_CONFIGURATION ?= debug
 SWIFT ?= swift
 
-.PHONY: help setup build demo test lint format clean
+.PHONY: help setup build demo test docs lint format clean
 
 help:
 	@echo "make demo    set up, build, and go from generated street scenes to a score"
 	@echo "make test    set up and run the tests"
 	@echo "make build   set up and build the release version of the command"
 	@echo "make setup   fetch libtorch and install missing system libraries"
+	@echo "make docs    build the documentation into out/docs"
 	@echo "make lint    check the format of all sources"
 	@echo "make format  format all sources"
 	@echo "make clean   remove what was built; keeps libtorch"
@@ -25,6 +26,12 @@ demo: build
 test: setup
 	$(SWIFT) build --build-tests -c $(TEST_CONFIGURATION)
 	$(SWIFT) test -c $(TEST_CONFIGURATION) --skip-build --disable-xctest
+
+docs:
+	@mkdir -p out
+	docc convert docs/Atrous.docc --output-path out/docs --warnings-as-errors \
+	  --fallback-display-name Atrous --fallback-bundle-identifier atrous
+	@echo "serve out/docs, for instance by python3 -m http.server --directory out/docs"
 
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift

@@ -10,13 +10,15 @@ import glob, os, re, subprocess, sys, tempfile
 atrous, scenes, predictions = sys.argv[1:4]
 count = int(sys.argv[4]) if len(sys.argv) > 4 else 500
 official = """
-import json, os, sys
+import sys
 import numpy as np
-if not hasattr(np, "in1d"):
+if not hasattr(np, "in1d"):  # NumPy 2.4 dropped the name that cityscapesScripts 2.3 uses
     np.in1d = lambda a, b, invert=False: np.isin(np.ravel(a), b, invert=invert)
 import cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling as official
-print("cython", official.CSUPPORT)
+print("C extension," if official.CSUPPORT else "no C extension,", "NumPy", np.__version__)
 official.args.JSONOutput = False
+official.args.evalInstLevelScore = "plain" not in sys.argv
+sys.argv = sys.argv[:1]
 official.main()
 """
 
@@ -45,9 +47,13 @@ with tempfile.TemporaryDirectory() as folder:
         for kind in ("labelIds", "instanceIds"):
             os.symlink(os.path.abspath(file.replace("labelIds", kind)), f"{truth}/{new}_gtFine_{kind}.png")
         os.symlink(os.path.abspath(f"{predictions}/labels/{name}_pred_labelIds.png"), f"{results}/{new}_pred.png")
-    ours = timed([atrous, "score", folder, results])
-    print("atrous score      %7.2f s, %7.2f s of processor, %6.1f MB" % ours[:3], flush=True)
-    theirs = timed([sys.executable, "-c", official],
-                   {"CITYSCAPES_DATASET": folder, "CITYSCAPES_RESULTS": results, "CITYSCAPES_EXPORT_DIR": folder})
-    print("cityscapesScripts %7.2f s, %7.2f s of processor, %6.1f MB (%s)" % (*theirs[:3], theirs[3].split("\n")[0]))
-    print("ratio %.1f, of processor time %.1f" % (theirs[0] / ours[0], theirs[1] / ours[1]))
+    roots = {"CITYSCAPES_DATASET": folder, "CITYSCAPES_RESULTS": results, "CITYSCAPES_EXPORT_DIR": folder}
+    for what, option, word in (("classes, categories and instances", [], []),
+                               ("classes and categories", ["--no-instances"], ["plain"])):
+        print(f"{count} images: {what}")
+        ours = timed([atrous, "score", folder, results] + option)
+        print("  atrous score      %7.2f s, %7.2f s of processor, %6.1f MB" % ours[:3], flush=True)
+        theirs = timed([sys.executable, "-c", official] + word, roots)
+        print("  cityscapesScripts %7.2f s, %7.2f s of processor, %6.1f MB (%s)"
+              % (*theirs[:3], theirs[3].split("\n")[0]))
+        print("  ratio %.1f, of processor time %.1f" % (theirs[0] / ours[0], theirs[1] / ours[1]), flush=True)

@@ -76,7 +76,7 @@ public struct FieldReport: JSONReport {
     arms =
       target == .center ? StarArms(values, height: height, width: width, start: start) : nil
     square = target == .center ? Self.square(values, height, width) : nil
-    featureStar = try (atrous as? ASPP).map { pyramid in try attempt { FeatureStar(pyramid) } }
+    featureStar = try atrous.map { module in try attempt { FeatureStar(module) } }
     gaussian = GaussianFit(values, height: height, width: width)
     (halfWithin, ninetyWithin) = Self.reach(values, height, width)
   }

@@ -53,7 +53,7 @@ public struct Evaluator {
   ) throws -> EvaluationResult {
     let start = ContinuousClock.now
     let stages = Stages(self, dataset)
-    let predictions = Ahead(count: dataset.count) { _ in try stages.next() }
+    let predictions = Ahead(count: dataset.count, depth: 1) { _ in try stages.next() }
     // The network must not run on when the caller goes on after an error.
     defer { predictions.finish() }
     var matrix = ConfusionMatrix(classes: dataset.labelMap.count)
@@ -93,7 +93,7 @@ public struct Evaluator {
     init(_ evaluator: Evaluator, _ dataset: any Dataset) {
       predictor = evaluator.predictor
       let (size, labelSize) = (evaluator.imageSize, evaluator.labelSize)
-      samples = Ahead(count: dataset.count) { index in
+      samples = Ahead(count: dataset.count, depth: 1) { index in
         var sample = try dataset.load(index)
         var image = sample.image
         if let size, size != image.size {

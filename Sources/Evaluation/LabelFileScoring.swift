@@ -93,10 +93,11 @@ public struct LabelFileScoring: Sendable {
 
   /// What a core has counted.
   private struct Part: Sendable {
-    var cityscapes = CityscapesCounts()
     var matrix: ConfusionMatrix
     var boundary: BoundaryCounts
-    var images: [(Int, ImageCounts)] = []
+    var images: [(index: Int, counts: ImageCounts)] = []
+    var cityscapes = CityscapesCounts()
+    var weights: [(index: Int, weights: CityscapesCounts.Weights)] = []
   }
 
   /// The scores, and what each image contributes to them.
@@ -117,12 +118,12 @@ public struct LabelFileScoring: Sendable {
       try count(pairs[index], index, into: &part)
     } merge: { all, part in
       all.cityscapes.merge(part.cityscapes)
+      all.weights += part.weights
       all.matrix.merge(part.matrix)
       all.boundary.merge(part.boundary)
       all.images += part.images
     }
-    part.images.sort { $0.0 < $1.0 }
-    let images = part.images.map(\.1)
+    let images = part.images.sorted { $0.index < $1.index }.map(\.counts)
     var result = EvaluationResult(
       dataset: dataset, model: "label files", images: images.count,
       seconds: (ContinuousClock.now - start) / .seconds(1),
@@ -131,7 +132,13 @@ public struct LabelFileScoring: Sendable {
         precision: "no network"),
       matrix: part.matrix, names: map.classes.map(\.name), perImage: ImageMeans(images))
     if boundaryRatio != nil { result.boundary = BoundaryScores(part.boundary) }
-    if isCityscapes { result.cityscapes = part.cityscapes.scores }
+    if isCityscapes {
+      // Weights are no whole numbers: their sum would depend on the order.
+      for image in part.weights.sorted(by: { $0.index < $1.index }) {
+        part.cityscapes.weights.add(image.weights)
+      }
+      result.cityscapes = part.cityscapes.scores
+    }
     return (result, images)
   }
 
@@ -154,37 +161,68 @@ public struct LabelFileScoring: Sendable {
 
   private func count(_ pair: Pair, _ index: Int, into part: inout Part) throws {
     let reading = isCityscapes ? Cityscapes.allRows : map
-    let truth = try reading.classes(of: LabelImage(contentsOf: pair.truth), file: pair.truth)
-    let prediction = try reading.classes(
-      of: LabelImage(contentsOf: pair.prediction), file: pair.prediction)
-    guard truth.size == prediction.size else {
-      throw ScoringError.sizes(
-        file: pair.prediction, size: prediction.size, truth: pair.truth, truthSize: truth.size)
-    }
     var own: ConfusionMatrix
+    let (predicted, rows): ([UInt8], [UInt8])
+    let size: Size
+    if boundaryRatio == nil, let (truth, prediction) = try bytes(pair),
+      let matrix = ValuePairs(truth.values, prediction.values).confusion(reading)
+    {
+      own = matrix
+      (size, predicted, rows) = (truth.size, prediction.values, CityscapesCounts.rowOfValue)
+    } else {
+      let (truth, prediction) = try masks(pair, reading)
+      own = ConfusionMatrix(classes: reading.count)
+      own.add(truth: truth, prediction: prediction)
+      if boundaryRatio != nil {
+        part.boundary.add(truth: evaluated(truth), prediction: evaluated(prediction))
+      }
+      (size, predicted, rows) = (truth.size, prediction.classes, Array(0...255))
+    }
     if isCityscapes {
-      var counts = CityscapesCounts()
-      counts.add(truth: truth, prediction: prediction)
+      var counts = CityscapesCounts(own)
       if let file = pair.instances {
         let instances = try LabelImage(contentsOf: file)
-        guard instances.size == truth.size else {
+        guard instances.size == size else {
           throw ScoringError.sizes(
-            file: file, size: instances.size, truth: pair.truth, truthSize: truth.size)
+            file: file, size: instances.size, truth: pair.truth, truthSize: size)
         }
-        try counts.add(instances: instances, prediction: prediction, file: file)
+        try counts.add(instances, predicted, rows: rows, file)
       }
       own = counts.evaluated
+      if counts.hasInstances { part.weights.append((index, counts.weights)) }
+      counts.weights = .init()
       part.cityscapes.merge(counts)
-    } else {
-      own = ConfusionMatrix(classes: map.count)
-      own.add(truth: truth, prediction: prediction)
     }
     part.matrix.merge(own)
-    if boundaryRatio != nil {
-      part.boundary.add(truth: evaluated(truth), prediction: evaluated(prediction))
-    }
     part.images.append(
       (index, ImageCounts(own, name: pair.name, image: pair.image ?? "", label: pair.truth)))
+  }
+
+  /// Both files as they stand; nil if one is no plain PNG of 8 bits.
+  private func bytes(_ pair: Pair) throws -> (truth: ByteLabels, prediction: ByteLabels)? {
+    guard let truth = try ByteLabels(contentsOf: pair.truth),
+      let prediction = try ByteLabels(contentsOf: pair.prediction)
+    else { return nil }
+    try check(truth.size, prediction.size, pair)
+    return (truth, prediction)
+  }
+
+  /// Both files in classes.
+  private func masks(_ pair: Pair, _ map: LabelMap) throws
+    -> (truth: ClassMask, prediction: ClassMask)
+  {
+    let truth = try map.classes(of: LabelImage(contentsOf: pair.truth), file: pair.truth)
+    let prediction = try map.classes(
+      of: LabelImage(contentsOf: pair.prediction), file: pair.prediction)
+    try check(truth.size, prediction.size, pair)
+    return (truth, prediction)
+  }
+
+  private func check(_ truth: Size, _ prediction: Size, _ pair: Pair) throws {
+    guard truth == prediction else {
+      throw ScoringError.sizes(
+        file: pair.prediction, size: prediction, truth: pair.truth, truthSize: truth)
+    }
   }
 
   /// Rows of Cityscapes as the classes that count.

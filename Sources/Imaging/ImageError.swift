@@ -17,7 +17,7 @@ public enum ImageError: Error, Sendable, Equatable, CustomStringConvertible, Loc
     case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
     case .unwritable(let file, let reason): "\(file): cannot be written: \(reason)"
     case .notAnImage(let file, let found):
-      "\(file): is \(found), expected a PNG, JPEG, TIFF, WebP, PPM or PGM image"
+      "\(file): is \(found), expected a PNG, JPEG, TIFF, WebP, PPM, PGM, GIF or BMP image"
     case .damaged(let file, let format, let reason):
       "\(file): this \(format) image is damaged or cut short: \(reason)"
     case .tooLarge(let file, let width, let height, let needed, let budget):

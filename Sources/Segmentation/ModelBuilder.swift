@@ -65,7 +65,10 @@ public enum ModelBuilder {
     if let file = try section.optionalString("weights"), pretrained {
       let weights = WeightImport(try WeightFile.open(file), for: base)
       // What the file has beyond the backbone, such as its classifier, is of no concern.
-      try weights.load([.noMissing, .noMismatch])
+      let isComplete = weights.report.missing.allSatisfy { name in
+        base.partsWithoutPretraining.contains { name.hasPrefix($0) }
+      }
+      try weights.load(isComplete ? .noMismatch : [.noMissing, .noMismatch])
     }
     try setMomentum(of: base, section)
     let frozen = try section.bool("frozen", default: false)

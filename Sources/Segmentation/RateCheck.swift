@@ -47,6 +47,10 @@ public protocol AtrousModule: Module {
   var atrousRates: [Int] { get }
   /// The features between the outermost taps that an output depends on.
   var atrousWidth: Int { get }
+  /// The channels of the features.
+  var inputs: Int { get }
+  /// What the kernels give for features (N, inputs, H, W), without means of the whole map.
+  func sampled(_ x: Tensor) -> [Tensor]
 }
 
 extension ASPP: AtrousModule {
@@ -61,6 +65,8 @@ extension DenseASPP: AtrousModule {
   public var atrousRates: [Int] { configuration.dilations }
   /// Twice the sum of the dilations.
   public var atrousWidth: Int { 2 * configuration.dilations.reduce(0, +) }
+  /// The whole cascade.
+  public func sampled(_ x: Tensor) -> [Tensor] { [pyramid(x)] }
 }
 
 extension FCN: AtrousModule {
@@ -71,4 +77,6 @@ extension FCN: AtrousModule {
   }
   /// The convolutions stand one after the other: 4 r for two of rate r.
   public var atrousWidth: Int { 2 * atrousRates.reduce(0, +) }
+  /// The convolutions before the one that joins their result and the features.
+  public func sampled(_ x: Tensor) -> [Tensor] { [convs(x)] }
 }

@@ -47,6 +47,11 @@ open class SegmentationModel: Layer {
       }
   }
 
+  /// The channels of the images that it takes: those that its first convolution has.
+  public var inputChannels: Int {
+    backbone.parameters.lazy.map(\.parameter.shape).first { $0.count == 4 }.map { $0[1] } ?? 3
+  }
+
   /// The scores at the heads' resolutions; those of auxiliary heads only while training or when
   /// `withAuxiliary` asks for them.
   ///

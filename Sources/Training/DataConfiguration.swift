@@ -7,24 +7,44 @@ import Imaging
 ///
 /// ```yaml
 /// data:
-///   layout: camvid              # or cityscapes, or folders
+///   layout: camvid              # cityscapes, folders, or another name of DatasetDescription.all
 ///   root: data/camvid
 ///   train: train                # the split; for folders {images: …, labels: …}
 ///   val: val
 ///   classes: 19                 # cityscapes: 19 or 20; folders: the names in order
+///   merge: {flat: [road, sidewalk]}      # cityscapes: classes of one's own, in this order
 ///   values: {0: background, 255: road}   # folders: file value to class; 0, 1, 2 … if not given
 ///   ignored: [11]               # folders: values that count nowhere; 255 if not given
 ///   normalization: imagenet     # denseaspp, unit, or {mean: […], deviation: […]}
 /// ```
 public struct DataConfiguration: Sendable {
   /// How a data set lies on the disk.
-  public enum Layout: String, CaseIterable, Sendable {
-    /// `<split>/*.png` and `<split>annot/*.png`, 11 classes.
-    case camvid
-    /// `leftImg8bit` and `gtFine`, 19 or 20 classes.
+  public enum Layout: Sendable {
+    /// `leftImg8bit` and `gtFine`, with classes to choose.
     case cityscapes
     /// Images in one folder, labels of the same names in another.
     case folders
+    /// As the description of a known data set says.
+    case known(DatasetDescription)
+
+    init(_ section: Section) throws {
+      let word = try section.string("layout")
+      if let known = DatasetDescription.named(word) {
+        self = .known(known)
+      } else if word == "cityscapes" {
+        self = .cityscapes
+      } else if word == "folders" {
+        self = .folders
+      } else {
+        let names = ["cityscapes", "folders"] + DatasetDescription.all.map(\.name)
+        throw section.invalid(
+          "layout", "'\(word)'",
+          expected: "one of \(names.sorted().joined(separator: ", "))"
+            + (ConfigurationError.nearest(word, names).map { " (did you mean '\($0)'?)" } ?? ""))
+      }
+    }
+
+    var isFolders: Bool { if case .folders = self { true } else { false } }
   }
 
   /// A part of the data set by its role in the configuration.
@@ -53,15 +73,15 @@ public struct DataConfiguration: Sendable {
   /// - Throws: `ConfigurationError` naming what is wrong, `DatasetError` for an impossible map.
   public init(_ section: Section) throws {
     place = section.place
-    let layout = try section.choice("layout", Layout.self)
+    let layout = try Layout(section)
     self.layout = layout
-    root = layout == .folders ? "" : try section.string("root")
+    root = layout.isFolders ? "" : try section.string("root")
     labelMap = try Self.labelMap(layout, section)
     normalization = try Self.normalization(section)
     var parts: [String: Part] = [:]
     for role in Self.roles {
       var part = Part(split: role)
-      if layout == .folders {
+      if layout.isFolders {
         guard let inner = try section.optionalSection(role) else { continue }
         part.images = FileSelection(
           try inner.string("images"), suffix: try inner.string("imageSuffix", default: ""))
@@ -86,25 +106,37 @@ public struct DataConfiguration: Sendable {
   /// - Throws: `DatasetError` for folders that are missing, empty or do not match;
   ///   `ConfigurationError` for a role that the configuration does not have.
   public func dataset(_ role: String) throws -> any Dataset {
+    let whole = try listing(role).paired()
+    return parts[role]?.limit.map { whole.spread(to: $0) } ?? whole
+  }
+
+  /// All images of a role, with those that lack a label, and labels without an image, in
+  /// ``FileDataset/unpaired``.
+  ///
+  /// - Throws: As ``dataset(_:)``, but for files without a partner.
+  public func listing(_ role: String) throws -> FileDataset {
     let named = parts.keys.sorted().joined(separator: ", ")
-    guard let part = parts[role] ?? (layout == .folders ? nil : Part(split: role)) else {
+    guard let part = parts[role] ?? (layout.isFolders ? nil : Part(split: role)) else {
       throw ConfigurationError.missing(
         place: place, key: role, expected: "the folders of this part (given are \(named))")
     }
-    let whole: FileDataset =
-      switch layout {
-      case .camvid: try .camVid(root, split: part.split)
-      case .cityscapes: try .cityscapes(root, split: part.split, map: labelMap)
-      case .folders:
-        try .pairs(name: role, images: part.images, labels: part.labels, map: labelMap)
-      }
-    return part.limit.map { whole.spread(to: $0) } ?? whole
+    return switch layout {
+    case .known(let known): try known.listing(root, split: part.split)
+    case .cityscapes: try .cityscapesListing(root, split: part.split, map: labelMap)
+    case .folders:
+      try .listing(name: role, images: part.images, labels: part.labels, map: labelMap)
+    }
   }
 
   private static func labelMap(_ layout: Layout, _ section: Section) throws -> LabelMap {
     switch layout {
-    case .camvid: return .camVid
+    case .known(let known): return known.labelMap
     case .cityscapes:
+      if section.has("merge") {
+        let groups = try section.stringLists("merge").map { (name: $0.key, labels: $0.values) }
+        return try Cityscapes.merged(
+          name: "Cityscapes, \(groups.count) merged classes", groups: groups)
+      }
       let count = try section.int("classes", default: 19)
       guard count == 19 || count == 20 else {
         throw section.invalid("classes", "\(count)", expected: "19 or 20")

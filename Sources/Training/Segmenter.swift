@@ -72,7 +72,7 @@ public struct Segmenter {
   ) throws {
     guard isFolder(path) else { return found(try write(decode(path))) }
     let files = try images(in: path)
-    let ahead = Ahead(count: files.count) { [decode = decoder] in try decode(files[$0]) }
+    let ahead = Ahead(count: files.count, depth: 1) { [decode = decoder] in try decode(files[$0]) }
     var index = 0
     while let next = ahead.next() {
       do { found(try write(next.get())) } catch { failed(files[index], error) }

@@ -182,7 +182,6 @@ public struct TrainingSettings {
   public let movingAverage: Double?
 
   private enum Name: String, CaseIterable { case sgd, adam, adamW, rmsProp }
-  private enum LossName: String, CaseIterable { case crossEntropy, dice, crossEntropyDice }
   private enum CurveName: String, CaseIterable {
     case constant, poly, step, cosine, oneCycle, plateau
   }
@@ -213,7 +212,11 @@ public struct TrainingSettings {
 
     let loss = try section.section("loss")
     classWeights = try Self.classWeights(loss)
-    self.loss = try Self.loss(loss)
+    self.loss = try Loss(loss)
+    guard self.loss.isByPixel || classWeights == .none else {
+      throw loss.invalid(
+        "classWeights", "given", expected: "none, as only losses by cross-entropy weight classes")
+    }
     clip = try section.optionalDouble("clip", in: 1e-12...1e12)
     augmentation = try Self.augmentation(section)
     evaluateEvery = try Interval(section, "evaluateEvery", default: .epoch)
@@ -281,17 +284,6 @@ public struct TrainingSettings {
       minimum: try section.double("minimum", default: 0, in: 0...1))
   }
 
-  private static func loss(_ section: Section) throws -> Loss {
-    let smoothing = try section.double("labelSmoothing", default: 0, in: 0...0.99)
-    switch try section.choice("name", LossName.self, default: .crossEntropy) {
-    case .crossEntropy: return Loss(.crossEntropy, labelSmoothing: smoothing)
-    case .dice: return Loss(.dice)
-    case .crossEntropyDice:
-      let weight = try section.double("diceWeight", default: 1, in: 0...1e6)
-      return Loss(.crossEntropyDice(weight: weight), labelSmoothing: smoothing)
-    }
-  }
-
   private static func classWeights(_ section: Section) throws -> ClassWeights {
     guard section.has("classWeights") else { return .none }
     if let list = try? section.doubles("classWeights") {
@@ -313,7 +305,7 @@ public struct TrainingSettings {
     return weights
   }
 
-  private static func augmentation(_ section: Section) throws -> Pipeline {
+  static func augmentation(_ section: Section) throws -> Pipeline {
     let transforms = try section.sectionList("augmentation").map(Transform.init)
     do {
       return try Pipeline(transforms)

@@ -6,7 +6,7 @@ struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data",
     abstract: "Look at data sets and at files made for them.",
-    subcommands: [VerifySubmission.self])
+    subcommands: [DataInspect.self, DataBrowse.self, VerifySubmission.self])
 }
 
 /// `atrous data verify-submission`: whether the Cityscapes server would take predictions.

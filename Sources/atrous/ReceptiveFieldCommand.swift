@@ -1,5 +1,6 @@
 import Analysis
 import ArgumentParser
+import Segmentation
 import Torch
 import Training
 
@@ -29,8 +30,9 @@ struct ReceptiveFieldCommand: ParsableCommand {
     try reportingErrors {
       let area = ImageSize(size) ?? ImageSize(width: 1024, height: 512)
       let report = try shapesOnly {
-        try ReceptiveFieldReport(
-          network.shapes(), height: area.height, width: area.width)
+        let model = try network.shapes()
+        return try ReceptiveFieldReport(
+          model, height: area.height, width: area.width, channels: model.inputChannels)
       }
       try show(report, text: report.text, asJSON: json)
     }

@@ -1,6 +1,5 @@
 import Analysis
 import ArgumentParser
-import Configuration
 import Segmentation
 import Torch
 import Training
@@ -11,11 +10,7 @@ struct SummaryCommand: ParsableCommand {
     commandName: "summary",
     abstract: "Print a network's parts, parameters, operations and scales.")
 
-  @ArgumentParser.Argument(help: "A configuration (YAML) with a section 'model'.")
-  var configuration: String
-
-  @Option(name: .customLong("set"), help: "Override a value: key.path=value.")
-  var overrides: [String] = []
+  @OptionGroup var network: NetworkOptions
 
   @Option(help: "The image's size, WIDTHxHEIGHT.")
   var size = "1024x512"
@@ -34,19 +29,11 @@ struct SummaryCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let section = try Section(contentsOf: configuration, overrides: overrides)
-      let part = try section.section("model")
-      // The number of classes is the label map's where the configuration names data.
       let size = ImageSize(size) ?? ImageSize(width: 1024, height: 512)
       let summary = try shapesOnly {
-        let model =
-          section.has("data")
-          ? try TrainingConfiguration(contentsOf: configuration, overrides: overrides)
-            .buildModel(pretrained: false)
-          : try ModelBuilder.build(part, pretrained: false)
-        let channels = try part.section("backbone").int("inputChannels", default: 3)
+        let model = try network.shapes()
         return try ModelSummary(
-          model, height: size.height, width: size.width, inputChannels: channels,
+          model, height: size.height, width: size.width, inputChannels: model.inputChannels,
           tracing: layers)
       }
       if layers && !json { print(summary.layerTable + "\n") }

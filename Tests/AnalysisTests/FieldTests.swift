@@ -1,3 +1,4 @@
+import Configuration
 import Evaluation
 import Foundation
 import Imaging
@@ -34,6 +35,52 @@ struct FieldTests {
     Engine.seed(3)
     let star = FeatureStar(ASPP(4, configuration))
     #expect((star.points, star.width) == (25, 6 * (rate + 1)))
+  }
+
+  @Test("two kernels in a row depend on 25 positions, 4 r wide, with an even grid between them")
+  func row() {
+    var configuration = FCN.Configuration.mmsegmentation
+    (configuration.channels, configuration.dilation) = (16, 6)
+    Engine.seed(3)
+    let pattern = FeatureStar(FCN(4, classes: 2, configuration))
+    #expect((pattern.points, pattern.width) == (25, 24))
+    #expect(pattern.rates == [6, 6])
+  }
+
+  /// The positions of paper 000's cascade: sums of -d, 0 or d of each dilation.
+  @Test("a cascade depends on the sums of its kernels' taps")
+  func cascade() {
+    var configuration = DenseASPP.Configuration()
+    (configuration.dilations, configuration.growth, configuration.bottleneck) = (
+      [3, 6, 12], 32, 64
+    )
+    Engine.seed(3)
+    let pattern = FeatureStar(DenseASPP(32, classes: 2, configuration))
+    let sums = Set(
+      [-3, 0, 3].flatMap { a in [-6, 0, 6].flatMap { b in [-12, 0, 12].map { a + b + $0 } } })
+    #expect((pattern.points, pattern.width) == (sums.count * sums.count, 42))
+  }
+
+  /// Observation 1 of paper 003 on real sizes: the arms are within a tenth of 6 r s, and grow with r.
+  @Test("an untrained DeepLabV3-ResNet-50 at 769 pixels leaves a star of the expected length")
+  func untrained() throws {
+    let lengths = try [5, 6, 7].map { rate in
+      let section = try Section(
+        yaml: """
+          backbone: {name: resnet50, outputStride: 16}
+          head: {name: deeplabv3, rate: \(rate)}
+          classes: 19
+          """, named: "test")
+      Engine.seed(0)
+      let report = try FieldReport(
+        try ModelBuilder.build(section), ImageSource(noise: 1), size: Size(width: 769, height: 769))
+      let arms = try #require(report.arms)
+      #expect(arms.isStar)
+      #expect(report.expectedLength == 96 * rate)
+      #expect(abs(Double(arms.length) / Double(96 * rate) - 1) <= 0.1, "rate \(rate)")
+      return arms.length
+    }
+    #expect(lengths == lengths.sorted() && Set(lengths).count == 3)
   }
 
   /// Eight arms with a bump at their ends, on a hill in the middle.

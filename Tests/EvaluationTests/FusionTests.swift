@@ -16,23 +16,23 @@ struct FusionTests {
 
   private func fused(_ scores: Tensor, _ height: Int, _ width: Int, _ alignCorners: Bool) -> [UInt8]
   {
-    func axis(_ cells: Int, _ target: Int) -> GridAxis {
-      GridAxis(
-        cells: cells, extent: target, origin: 0, length: target, image: target, target: target,
-        alignCorners: alignCorners)
-    }
-    let part = PlacedScores(
-      scores, rows: axis(scores.height, height), columns: axis(scores.width, width))
-    return ScoreFusion.classes([part], width: width, height: height, averaging: nil)
+    ScoreFusion.classes(scores, width: width, height: height, alignCorners: alignCorners)
   }
 
   @Test(
     "is what a resize of all scores and their argmax give, but for ties",
-    arguments: [(2, 5, 7, 40, 56), (19, 9, 6, 71, 45), (8, 3, 3, 3, 3), (11, 16, 12, 30, 23)],
+    arguments: [
+      (2, 5, 7, 40, 56), (19, 9, 6, 71, 45), (8, 3, 3, 3, 3), (11, 16, 12, 30, 23),
+      (19, 33, 65, 256, 512), (1, 4, 4, 9, 9), (150, 6, 5, 48, 40), (9, 1, 1, 12, 20),
+    ],
     [false, true])
   func twoSteps(_ shape: (Int, Int, Int, Int, Int), alignCorners: Bool) {
     let (classes, h, w, height, width) = shape
     let coarse = scores(classes, h, w)
+    // However the network's memory is laid out.
+    #expect(
+      fused(coarse.contiguous(.channelsLast), height, width, alignCorners)
+        == fused(coarse, height, width, alignCorners))
     let found = fused(coarse, height, width, alignCorners)
     let whole = coarse.resized(height: height, width: width, alignCorners: alignCorners)
     let expected = whole.argmax(1).to(.uint8).values(UInt8.self)
@@ -40,7 +40,8 @@ struct FusionTests {
     for i in expected.indices where found[i] != expected[i] {
       let gap =
         values[Int(expected[i]) * height * width + i] - values[Int(found[i]) * height * width + i]
-      #expect(abs(gap) < 1e-4, "pixel \(i): \(found[i]) and \(expected[i])")
+      // Scores up to 3 are sums of four products, whose order of rounding is libtorch's own.
+      #expect(abs(gap) < 2e-6, "pixel \(i): \(found[i]) and \(expected[i])")
     }
     #expect(found.count == expected.count)
   }

@@ -140,6 +140,57 @@ struct MetricTests {
     #expect(counts.evaluated.total + counts.evaluated.ignored == Int64(width * height))
   }
 
+  @Test("files counted as they stand give what their masks give", arguments: 0..<4 as Range<UInt64>)
+  func values(seed: UInt64) throws {
+    var random = SampleRandom(seed: seed, epoch: 0, index: 0)
+    let truth = blocks(41, 30, &random, of: [7, 8, 11, 4, 23, 26, 31, 33, 255]).classes
+    let guess = blocks(41, 30, &random, of: [7, 8, 0, 23, 26, 31, 33, 255]).classes
+    for map in [Cityscapes.allRows, Cityscapes.classes19, Cityscapes.classes20] {
+      func mask(_ values: [UInt8]) throws -> ClassMask {
+        try map.classes(
+          of: LabelImage(width: 41, height: 30, values: values.map(UInt16.init)), file: "")
+      }
+      var expected = ConfusionMatrix(classes: map.count)
+      expected.add(truth: try mask(truth), prediction: try mask(guess))
+      #expect(ValuePairs(truth, guess).confusion(map) == expected)
+    }
+    var other = guess
+    other[77] = 99
+    #expect(ValuePairs(truth, other).confusion(Cityscapes.classes19) == nil)
+    #expect(ValuePairs(other, truth).confusion(Cityscapes.classes19) == nil)
+  }
+
+  @Test("instances counted against bytes are those counted against rows, and strays are named")
+  func instances() throws {
+    var random = SampleRandom(seed: 2, epoch: 0, index: 0)
+    let truth = blocks(41, 30, &random, of: [7, 24, 26, 33, 29])
+    let guess = blocks(41, 30, &random, of: [7, 24, 25, 26, 33, 29, 255])
+    var instances = LabelImage(
+      width: 41, height: 30,
+      values: truth.classes.enumerated().map { i, id in
+        id < 24 ? UInt16(id) : UInt16(id) * 1000 + UInt16(i / 600)
+      })
+    let rows = try Cityscapes.allRows.classes(
+      of: LabelImage(width: 41, height: 30, values: guess.classes.map(UInt16.init)), file: "")
+    let labels = guess.classes
+    var (first, second) = (CityscapesCounts(), CityscapesCounts())
+    try first.add(instances: instances, prediction: rows, file: "a")
+    try second.add(instances, labels, rows: CityscapesCounts.rowOfValue, "a")
+    #expect(first.scores == second.scores)
+    #expect(first.weights.all.contains { $0 > 0 } && first.weights.found.contains { $0 > 0 })
+    // A label without instances, none at all, and the largest value there is.
+    for value in [1001, 7000, 34_000, 65_512, 65_535] as [UInt16] {
+      instances.values[53] = value
+      let error = #expect(throws: DatasetError.self) {
+        try first.add(instances: instances, prediction: rows, file: "street.png")
+      }
+      let text = error?.description ?? ""
+      #expect(text.contains("street.png: pixel (x 12, y 1) has the value \(value)"), "\(text)")
+    }
+    instances.values[53] = 1000
+    try first.add(instances: instances, prediction: rows, file: "a")
+  }
+
   @Test("panoptic quality of files small enough to compute by hand")
   func panoptic() throws {
     let folder = try TemporaryFolder()

@@ -104,6 +104,28 @@ struct PredictorTests {
     #expect(Double(same) > 0.9 * Double(whole.classes.count))
   }
 
+  @Test("tiles whose margin covers what a pixel sees give the whole image's mask")
+  func exactTiles() throws {
+    let backbone = DenseNet(.init(blocks: [1], growth: 8, stem: 16), outputStride: 4)
+    var head = FCN.Configuration()
+    head.convolutions = 0
+    let model = SegmentationModel(
+      backbone, FCN(backbone.channels.last ?? 0, classes: 3, head), classes: 3)
+    model.train(false)
+    let image = noise(500, 330)
+    let whole = try Predictor(model).classes(of: image)
+    let budget = Predictor(model).memoryNeed(Size(width: 200, height: 200))
+    let predictor = Predictor(model, memoryBudget: budget, oversize: .tile)
+    let tiled = try predictor.classes(of: image)
+    // Convolutions of other sizes may add in another order.
+    let differing = zip(tiled.classes, whole.classes).count { $0 != $1 }
+    #expect(differing <= 5, "\(differing)")
+    let (a, b) = (Set(whole.classes), Set(tiled.classes))
+    #expect(a == b && a.count > 1)
+    let other = Size(width: 250, height: 165)
+    #expect(try predictor.classes(of: image, size: other).size == other)
+  }
+
   @Test("the network's own mode is back after a prediction")
   func mode() throws {
     let model = tinyModel()
@@ -155,6 +177,42 @@ struct EvaluatorTests {
     #expect(result.scores.meanIoUPerImage != nil)
     #expect(result.scoring.classes == 3)
     #expect(result.scoring.ignored == "255")
+  }
+
+  @Test("while an image is scored the next goes through the network and one more is read")
+  func overlap() throws {
+    let data = try Reading(dataset(4))
+    _ = try Evaluator(Predictor(tinyModel())).evaluate(data) { _, _, done in
+      // The third is read when the network has taken the second.
+      if done == 1 { #expect(data.waits(for: 2), "the third image was not read meanwhile") }
+    }
+  }
+
+  /// A data set that says which images have been asked for.
+  private final class Reading: Dataset {
+    private let base: MemoryDataset
+    private let begun = Mutex(Set<Int>())
+    var name: String { base.name }
+    var labelMap: LabelMap { base.labelMap }
+    var count: Int { base.count }
+
+    init(_ base: MemoryDataset) { self.base = base }
+
+    func item(_ index: Int) -> Item { base.item(index) }
+    func loadMask(_ index: Int) throws -> ClassMask? { try base.loadMask(index) }
+    func load(_ index: Int) throws -> Sample {
+      begun.withLock { _ = $0.insert(index) }
+      return try base.load(index)
+    }
+
+    /// Waits until an image has been asked for, half a minute at most.
+    func waits(for index: Int) -> Bool {
+      for _ in 0..<3000 {
+        if begun.withLock({ $0.contains(index) }) { return true }
+        usleep(10_000)
+      }
+      return false
+    }
   }
 
   @Test("a resized input is scored at the size of the truth")

@@ -1,7 +1,10 @@
+import Checkpoints
 import Configuration
-import Segmentation
+import Foundation
 import Testing
 import Torch
+
+@testable import Segmentation
 
 @Suite("Transformers and their heads")
 struct TransformerTests {
@@ -250,3 +253,94 @@ private let transformerNames: [(String, [String: String])] = [
     ]
   ),
 ]
+
+@Suite("Weights of transformers from elsewhere", .serialized)
+struct TransformerWeightTests {
+  /// What a file of `tensors` would do to `module`, and does.
+  private func load(
+    _ tensors: [(name: String, tensor: Tensor)], into module: Module
+  ) throws -> WeightImport {
+    let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).safetensors").path
+    defer { unlink(path) }
+    try WeightFile.write(tensors, to: path)
+    let plan = WeightImport(try WeightFile.open(path), for: module)
+    try plan.load([.noMismatch])
+    return plan
+  }
+
+  private func drawn(_ module: Module, _ rename: (String) -> String?) -> [(
+    name: String, tensor: Tensor
+  )] {
+    module.state.compactMap { name, tensor in
+      guard let name = rename(name) else { return nil }
+      let copy = tensor.detached().cloned()
+      if copy.dtype == .float32 { copy.drawNormal() }
+      return (name, copy)
+    }
+  }
+
+  private let vit = "{name: vit, outputStride: 16, depth: 2, width: 8, heads: 2, imageSize: 64}"
+  private let swin = "{name: swin_t, depths: [1, 2, 1, 1], heads: [1, 1, 1, 1], width: 8, window: 3"
+
+  @Test("load under the names of timm, the authors and MMSegmentation")
+  func names() throws {
+    let vit = try backbone(vit)
+    let timm = drawn(vit, TransformerNames.vision)
+    #expect(timm.contains { $0.name == "blocks.1.attn.qkv.weight" })
+    var plan = try load(timm, into: vit)
+    #expect(plan.convention == "timm" && plan.report.isComplete, "\(plan)")
+    let mmseg = NamingConvention.mmsegmentation(vit)
+    plan = try load(mmseg.state(of: vit).map { ("backbone." + $0.name, $0.tensor) }, into: vit)
+    #expect(plan.convention == "mmsegmentation" && plan.prefix == "backbone.", "\(plan)")
+    #expect(plan.report.isComplete)
+
+    let swin = try backbone(swin + "}")
+    let authors = drawn(swin) { TransformerNames.swin($0, mergingIsLater: false) }
+    #expect(authors.contains { $0.name == "layers.1.downsample.reduction.weight" })
+    plan = try load(authors, into: swin)
+    #expect(plan.convention == "swin" && plan.report.isComplete, "\(plan)")
+  }
+
+  @Test("of another form do not load as if they were of this one")
+  func forms() throws {
+    let theirs = try backbone(swin + ", form: mmsegmentation}")
+    let own = try backbone(swin + "}")
+    let names = NamingConvention.mmsegmentation(theirs)
+    #expect(throws: WeightFileError.self) {
+      _ = try load(names.state(of: theirs).map { ($0.name, $0.tensor) }, into: own)
+    }
+  }
+
+  @Test("are resized for another size of image or window")
+  func resized() throws {
+    let small = try backbone(vit)
+    let large = try backbone(vit.replacing("imageSize: 64", with: "imageSize: 128x96"))
+    var plan = try load(drawn(small) { $0 }, into: large)
+    #expect(plan.resized == ["encoder.pos_embedding"])
+    #expect(plan.report.isComplete, "\(plan)")
+    let position = try #require(large.parameters.first { $0.name == "encoder.pos_embedding" })
+    #expect(position.parameter.shape == [1, 1 + 6 * 8, 8] && position.parameter.isFinite)
+
+    let narrow = try backbone(swin + "}")
+    let wide = try backbone(swin.replacing("window: 3", with: "window: 5") + "}")
+    let tensors = drawn(narrow) { $0 }
+    plan = try load(tensors, into: wide)
+    #expect(plan.resized.count == 5 && plan.report.isComplete, "\(plan)")
+    // A window's centre stays: no distance at all is the middle of both tables.
+    for (name, table) in wide.parameters where name.hasSuffix("bias_table") {
+      let source = try #require(tensors.first { $0.name == name }).tensor
+      #expect(abs(table.floats[40] - source.floats[12]) < 1e-5)
+    }
+  }
+
+  @Test("of classifiers load into a configuration's backbone, whose maps' normalizations are new")
+  func classifier() throws {
+    let bare = try backbone(swin + ", normalizeMaps: false}")
+    let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).safetensors").path
+    defer { unlink(path) }
+    try WeightFile.write(drawn(bare) { "features." + $0 }, to: path)
+    let network = try backbone(swin + ", weights: \(path)}")
+    #expect(network.parameterCount > bare.parameterCount)
+    #expect(throws: WeightFileError.self) { _ = try backbone("{name: swin_t, weights: \(path)}") }
+  }
+}

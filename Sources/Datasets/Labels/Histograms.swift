@@ -151,6 +151,9 @@ public struct ValueHistogram: Sendable, Equatable {
     }
   }
 
+  /// Counts `count` more pixels of a value from 0 to 65,535.
+  mutating func add(_ value: Int, _ count: Int64) { table[value] += count }
+
   /// Adds another histogram.
   public mutating func merge(_ other: ValueHistogram) {
     for i in table.indices where other.table[i] > 0 { table[i] += other.table[i] }

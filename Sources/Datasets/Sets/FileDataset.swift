@@ -14,17 +14,30 @@ public struct FileDataset: Dataset {
   public let labelColors: [Color: UInt16]?
   /// The files, sorted by name.
   public let items: [Item]
+  /// Images without a label and labels without an image, which a listing tells of and a data set
+  /// does not have.
+  public let unpaired: [Unpaired]
+
+  /// A file whose partner is missing.
+  public struct Unpaired: Sendable {
+    /// The name that both would have.
+    public let name: String
+    /// What is missing.
+    public let error: DatasetError
+  }
 
   /// A data set of these items, sorted by name.
   ///
   /// - Throws: `DatasetError.ambiguousPartner` if two items share a name.
-  public init(name: String, labelMap: LabelMap, labelColors: [Color: UInt16]? = nil, items: [Item])
-    throws
-  {
+  public init(
+    name: String, labelMap: LabelMap, labelColors: [Color: UInt16]? = nil, items: [Item],
+    unpaired: [Unpaired] = []
+  ) throws {
     self.name = name
     self.labelMap = labelMap
     self.labelColors = labelColors
     self.items = items.sorted { $0.name < $1.name }
+    self.unpaired = unpaired
     for (item, next) in zip(self.items, self.items.dropFirst()) where item.name == next.name {
       throw DatasetError.ambiguousPartner(
         name: item.name, files: [item.imagePath, next.imagePath])
@@ -35,6 +48,14 @@ public struct FileDataset: Dataset {
   public var count: Int { items.count }
   /// The files of a sample.
   public func item(_ index: Int) -> Item { items[index] }
+
+  /// The set itself, if every file has its partner.
+  ///
+  /// - Throws: `DatasetError.missingPartner` for the first that has none.
+  public func paired() throws -> FileDataset {
+    if let first = unpaired.first { throw first.error }
+    return self
+  }
 }
 
 /// The files of a folder that belong to a data set, and how their names lead to a sample's name.
@@ -45,19 +66,25 @@ public struct FileSelection: Sendable, Hashable {
   ///
   /// It is left out of the sample's name; files without it are passed over.
   public var suffix: String
-  /// The extensions looked for, in lower case; the files' own may be in either.
+  /// The extensions looked for, in lower case; the files' own may be in either, and `.gz` may follow.
   public var extensions: [String]
+  /// What the names of other files of the folder end in, which do not belong to the selection.
+  public var excluded: [String]
 
   /// The extensions of the formats that this package reads.
   public static let pictures = [
-    "png", "jpg", "jpeg", "tif", "tiff", "webp", "ppm", "pgm", "pbm", "gif",
+    "png", "jpg", "jpeg", "tif", "tiff", "webp", "ppm", "pgm", "gif", "bmp",
   ]
 
   /// The files in `folder` whose name without extension ends in `suffix`.
-  public init(_ folder: String, suffix: String = "", extensions: [String] = Self.pictures) {
+  public init(
+    _ folder: String, suffix: String = "", extensions: [String] = Self.pictures,
+    excluding excluded: [String] = []
+  ) {
     self.folder = folder
     self.suffix = suffix
     self.extensions = extensions
+    self.excluded = excluded
   }
 
   /// What the selection looks for, in words.
@@ -72,11 +99,13 @@ public struct FileSelection: Sendable, Hashable {
   /// - Throws: `DatasetError.missingFolder`, `.emptyFolder` and `.ambiguousPartner`.
   package func files() throws -> [String: String] {
     var found: [String: String] = [:]
-    for file in try listing(of: folder, expected: expected) {
-      guard let dot = file.lastIndex(of: "."), !file.hasPrefix(".") else { continue }
-      guard extensions.contains(file[file.index(after: dot)...].lowercased()) else { continue }
-      let stem = file[..<dot]
+    for file in try fileNames(in: folder, expected: expected) {
+      let plain = file.lowercased().hasSuffix(".gz") ? file.dropLast(3) : file[...]
+      guard let dot = plain.lastIndex(of: "."), !plain.hasPrefix(".") else { continue }
+      guard extensions.contains(plain[plain.index(after: dot)...].lowercased()) else { continue }
+      let stem = plain[..<dot]
       guard stem.hasSuffix(suffix), stem.count > suffix.count else { continue }
+      guard !excluded.contains(where: { stem.hasSuffix($0) }) else { continue }
       let name = String(stem.dropLast(suffix.count))
       let path = "\(folder)/\(file)"
       if let other = found.updateValue(path, forKey: name) {
@@ -107,6 +136,16 @@ extension FileDataset {
     name: String? = nil, images: FileSelection, labels: FileSelection?, map: LabelMap,
     labelColors: [Color: UInt16]? = nil
   ) throws -> FileDataset {
+    try listing(name: name, images: images, labels: labels, map: map, labelColors: labelColors)
+      .paired()
+  }
+
+  /// As ``pairs(name:images:labels:map:labelColors:)``, with files whose partner is missing in
+  /// ``unpaired``.
+  public static func listing(
+    name: String? = nil, images: FileSelection, labels: FileSelection?, map: LabelMap,
+    labelColors: [Color: UInt16]? = nil
+  ) throws -> FileDataset {
     var imageFiles = try images.files()
     guard let labels else {
       return try FileDataset(
@@ -122,22 +161,29 @@ extension FileDataset {
       throw DatasetError.emptyFolder(path: images.folder, expected: images.expected)
     }
     var items: [Item] = []
+    var unpaired: [Unpaired] = []
     for (stem, image) in imageFiles.sorted(by: { $0.key < $1.key }) {
-      guard let label = labelFiles[stem] else {
-        let wanted = labels.extensions.count == 1 ? labels.extensions[0] : "*"
-        throw DatasetError.missingPartner(
-          file: image, expected: "a label \(labels.folder)/\(stem)\(labels.suffix).\(wanted)")
+      if let label = labelFiles[stem] {
+        items.append(Item(name: stem, imagePath: image, labelPath: label))
+        continue
       }
-      items.append(Item(name: stem, imagePath: image, labelPath: label))
+      let wanted = labels.extensions.count == 1 ? labels.extensions[0] : "*"
+      unpaired.append(
+        Unpaired(
+          name: stem,
+          error: .missingPartner(
+            file: image, expected: "a label \(labels.folder)/\(stem)\(labels.suffix).\(wanted)")))
     }
-    if let (stem, label) = labelFiles.sorted(by: { $0.key < $1.key })
-      .first(where: { imageFiles[$0.key] == nil })
-    {
-      throw DatasetError.missingPartner(
-        file: label, expected: "an image \(images.folder)/\(stem)\(images.suffix).*")
+    for (stem, label) in labelFiles.sorted(by: { $0.key < $1.key }) where imageFiles[stem] == nil {
+      unpaired.append(
+        Unpaired(
+          name: stem,
+          error: .missingPartner(
+            file: label, expected: "an image \(images.folder)/\(stem)\(images.suffix).*")))
     }
     return try FileDataset(
-      name: name ?? images.folder, labelMap: map, labelColors: labelColors, items: items)
+      name: name ?? images.folder, labelMap: map, labelColors: labelColors, items: items,
+      unpaired: unpaired)
   }
 
   /// Images in one folder and labels of the same names in another.
@@ -145,6 +191,13 @@ extension FileDataset {
   /// - Throws: As the form with selections does.
   public static func pairs(images: String, labels: String, map: LabelMap) throws -> FileDataset {
     try pairs(images: FileSelection(images), labels: FileSelection(labels), map: map)
+  }
+
+  /// The part of the set whose names belong to it.
+  func filtered(_ contains: (String) -> Bool) throws -> FileDataset {
+    try FileDataset(
+      name: name, labelMap: labelMap, labelColors: labelColors,
+      items: items.filter { contains($0.name) }, unpaired: unpaired.filter { contains($0.name) })
   }
 
   /// The items whose names a person chose, in the set's order.
@@ -155,17 +208,14 @@ extension FileDataset {
     if let missing = names.first(where: { !known.contains($0) }) {
       throw DatasetError.missingPartner(file: missing, expected: "a sample of this name in \(name)")
     }
-    let chosen = Set(names)
-    return try FileDataset(
-      name: name, labelMap: labelMap, labelColors: labelColors,
-      items: items.filter { chosen.contains($0.name) })
+    return try filtered(Set(names).contains)
   }
 }
 
 /// The names in a folder, sorted.
 ///
 /// - Throws: `DatasetError.missingFolder`.
-func listing(of folder: String, expected: String) throws -> [String] {
+func fileNames(in folder: String, expected: String) throws -> [String] {
   var isFolder: ObjCBool = false
   guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue,
     let names = try? FileManager.default.contentsOfDirectory(atPath: folder)

@@ -27,22 +27,32 @@ extension FileDataset {
   public static func cityscapes(
     _ root: String, split: String, map: LabelMap = Cityscapes.classes19
   ) throws -> FileDataset {
+    try cityscapesListing(root, split: split, map: map).paired()
+  }
+
+  /// As ``cityscapes(_:split:map:)``, with files whose partner is missing in ``unpaired``.
+  public static func cityscapesListing(
+    _ root: String, split: String, map: LabelMap = Cityscapes.classes19
+  ) throws -> FileDataset {
     let layout = "leftImg8bit/<split>/<city>/*_leftImg8bit.png"
     let images = "\(root)/leftImg8bit/\(split)"
-    let cities = try listing(of: images, expected: "Cityscapes' layout, \(layout)")
+    let cities = try fileNames(in: images, expected: "Cityscapes' layout, \(layout)")
       .filter { isFolder("\(images)/\($0)") }
     var items: [Item] = []
+    var unpaired: [Unpaired] = []
     for city in cities {
-      items += try pairs(
+      let part = try listing(
         images: FileSelection("\(images)/\(city)", suffix: "_leftImg8bit", extensions: ["png"]),
         labels: FileSelection(
           "\(root)/gtFine/\(split)/\(city)", suffix: "_gtFine_labelIds", extensions: ["png"]),
-        map: map
-      ).items
+        map: map)
+      items += part.items
+      unpaired += part.unpaired
     }
-    guard !items.isEmpty else {
+    guard !(items.isEmpty && unpaired.isEmpty) else {
       throw DatasetError.emptyFolder(path: images, expected: "Cityscapes' layout, \(layout)")
     }
-    return try FileDataset(name: "Cityscapes \(split)", labelMap: map, items: items)
+    return try FileDataset(
+      name: "Cityscapes \(split)", labelMap: map, items: items, unpaired: unpaired)
   }
 }

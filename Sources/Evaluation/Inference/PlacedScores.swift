@@ -77,11 +77,15 @@ struct GridAxis: Sendable {
 }
 
 /// The scores that a network gave on a coarse grid, and where they lie in the result.
+///
+/// They stay as the network left them, in its own memory.
 struct PlacedScores: Sendable {
-  /// (h, w, groups): the scores of a cell, eight classes a group, the last filled up.
-  let cells: [SIMD8<Float>]
+  /// (1, classes, h, w) in the processor's memory; nil if an operator failed, which `attempt` reports.
+  private let scores: Tensor?
+  private let strides: [Int]
   let width: Int
   let classes: Int
+  /// How many times eight classes there are, the last filled up.
   let groups: Int
   let rows: GridAxis
   let columns: GridAxis
@@ -90,23 +94,43 @@ struct PlacedScores: Sendable {
   init(_ scores: Tensor, rows: GridAxis, columns: GridAxis) {
     self.rows = rows
     self.columns = columns
-    // What an operator that failed gives has no shape; `attempt` reports it.
+    // What an operator that failed gives has no shape.
     guard scores.shape.count == 4 else {
-      (cells, width, classes, groups) = ([], 0, 0, 0)
+      (self.scores, strides, width, classes, groups) = (nil, [], 0, 0, 0)
       return
     }
-    let (classes, groups) = (scores.size(1), (scores.size(1) + 7) / 8)
-    let (height, width) = (scores.height, scores.width)
-    // A score that no class has: far below all others, and yet finite between cells.
-    let filled = scores.permuted(0, 2, 3, 1).padded([0, groups * 8 - classes], value: -1e30)
-      .contiguous()
-    cells = [SIMD8<Float>](unsafeUninitializedCapacity: height * width * groups) { buffer, count in
-      filled.read(into: UnsafeMutableRawBufferPointer(buffer))
-      count = height * width * groups
+    let own = scores.to(.cpu).to(.float32)
+    self.scores = own
+    strides = own.strides
+    classes = own.size(1)
+    groups = (classes + 7) / 8
+    width = own.width
+  }
+
+  /// Whether there is nothing to look up.
+  var isEmpty: Bool { width == 0 }
+
+  /// A row of cells without scores: what a class that does not exist has is far below all others,
+  /// and yet finite between cells.
+  var emptyRow: [SIMD8<Float>] {
+    [SIMD8<Float>](repeating: SIMD8(repeating: -1e30), count: width * groups)
+  }
+
+  /// Copies row `y` of the grid, cell by cell, into `row`.
+  func copy(_ y: Int, to row: inout [SIMD8<Float>]) {
+    let (classes, step, width) = (classes, groups * 8, width)
+    let (byClass, byColumn) = (strides[1], strides[3])
+    _ = scores?.withMemory { memory in
+      let from = memory.assumingMemoryBound(to: Float.self) + y * strides[2]
+      row.withUnsafeMutableBytes { raw in
+        let to = raw.assumingMemoryBound(to: Float.self)
+        for x in 0..<width {
+          for k in 0..<classes {
+            to[x &* step &+ k] = from[x &* byColumn &+ k &* byClass]
+          }
+        }
+      }
     }
-    self.classes = classes
-    self.groups = groups
-    self.width = width
   }
 }
 
@@ -114,20 +138,18 @@ struct PlacedScores: Sendable {
 ///
 /// Only rows exist at full size, one a core: interpolated down first, then along, then compared.
 /// Where scores of several windows or scales meet, what they say is averaged in the same row.
-enum ScoreFusion {
+package enum ScoreFusion {
   /// The best class of each pixel of a result (H, W), row-major; of equal ones the first.
   static func classes(
     _ parts: [PlacedScores], width: Int, height: Int, averaging: InferenceMode.Averaging?
   ) -> [UInt8] {
-    guard let groups = parts.first?.groups, parts.allSatisfy({ !$0.cells.isEmpty }) else {
-      return []
-    }
+    guard let groups = parts.first?.groups, !parts.contains(where: \.isEmpty) else { return [] }
     return [UInt8](unsafeUninitializedCapacity: width * height) { result, count in
       count = width * height
       nonisolated(unsafe) let result = result
       let bands = max(1, min(height, 64))
       inParallel(bands) { band in
-        var row = Row(width: width, groups: groups)
+        var row = Row(parts, width: width, groups: groups)
         for y in band * height / bands..<(band + 1) * height / bands {
           let out = UnsafeMutableBufferPointer(rebasing: result[y * width..<(y + 1) * width])
           row.write(parts, y, averaging, to: out)
@@ -136,14 +158,48 @@ enum ScoreFusion {
     }
   }
 
+  /// The best class of each pixel of an image that the scores (1, classes, h, w) cover.
+  package static func classes(_ scores: Tensor, width: Int, height: Int, alignCorners: Bool)
+    -> [UInt8]
+  {
+    func axis(_ cells: Int, _ target: Int) -> GridAxis {
+      GridAxis(
+        cells: cells, extent: target, origin: 0, length: target, image: target, target: target,
+        alignCorners: alignCorners)
+    }
+    let part = PlacedScores(
+      scores, rows: axis(scores.height, height), columns: axis(scores.width, width))
+    return classes([part], width: width, height: height, averaging: nil)
+  }
+
   /// The memory of one row.
   private struct Row {
     private let groups: Int
+    /// For each part the rows of its grid around this one: those of even and of odd number.
+    private var grids: [Grid]
     private var line: [SIMD8<Float>] = []
     private var sums: [SIMD8<Float>]
 
-    init(width: Int, groups: Int) {
+    private struct Grid {
+      var even: [SIMD8<Float>], odd: [SIMD8<Float>]
+      var evenNumber = -1, oddNumber = -1
+
+      init(_ part: PlacedScores) { (even, odd) = (part.emptyRow, part.emptyRow) }
+
+      mutating func load(_ y: Int, _ part: PlacedScores) {
+        if y & 1 == 0, evenNumber != y {
+          part.copy(y, to: &even)
+          evenNumber = y
+        } else if y & 1 == 1, oddNumber != y {
+          part.copy(y, to: &odd)
+          oddNumber = y
+        }
+      }
+    }
+
+    init(_ parts: [PlacedScores], width: Int, groups: Int) {
       self.groups = groups
+      grids = parts.map { Grid($0) }
       sums = [SIMD8<Float>](repeating: .zero, count: width * groups)
     }
 
@@ -152,8 +208,8 @@ enum ScoreFusion {
       to out: UnsafeMutableBufferPointer<UInt8>
     ) {
       if averaging != nil { for i in sums.indices { sums[i] = .zero } }
-      for part in parts where (part.rows.start..<part.rows.end).contains(y) {
-        interpolateDown(part, y)
+      for (index, part) in parts.enumerated() where (part.rows.start..<part.rows.end).contains(y) {
+        interpolateDown(part, index, y)
         switch averaging {
         case nil: best(part, out)
         case .probabilities: add(part, y, isLogarithmic: false)
@@ -176,18 +232,27 @@ enum ScoreFusion {
     }
 
     /// The row of the grid that row `y` of the result lies on.
-    private mutating func interpolateDown(_ part: PlacedScores, _ y: Int) {
+    private mutating func interpolateDown(_ part: PlacedScores, _ index: Int, _ y: Int) {
       let i = y - part.rows.start
+      let (above, below, share) = (part.rows.lower[i], part.rows.upper[i], part.rows.fraction[i])
+      grids[index].load(above, part)
+      grids[index].load(below, part)
       let count = part.width * groups
-      let (above, below) = (part.rows.lower[i] * count, part.rows.upper[i] * count)
-      let share = part.rows.fraction[i]
       if line.count != count { line = [SIMD8<Float>](repeating: .zero, count: count) }
-      part.cells.withUnsafeBufferPointer { cells in
-        line.withUnsafeMutableBufferPointer { line in
-          for k in 0..<count {
-            line[k] = cells[above + k] * (1 - share) + cells[below + k] * share
+      func blend(_ above: [SIMD8<Float>], _ below: [SIMD8<Float>]) {
+        above.withUnsafeBufferPointer { above in
+          below.withUnsafeBufferPointer { below in
+            line.withUnsafeMutableBufferPointer { line in
+              for k in 0..<count { line[k] = above[k] * (1 - share) + below[k] * share }
+            }
           }
         }
+      }
+      switch (above & 1, below & 1) {
+      case (0, 0): blend(grids[index].even, grids[index].even)
+      case (0, _): blend(grids[index].even, grids[index].odd)
+      case (_, 0): blend(grids[index].odd, grids[index].even)
+      default: blend(grids[index].odd, grids[index].odd)
       }
     }
 

@@ -69,13 +69,16 @@ public final class Predictor {
     guard needsTiles(image.size) else {
       return try attempt { evaluating { mask(scores(of: image), image.size, size) } }
     }
-    guard oversize == .tile, size == image.size, let side = tileSide else {
-      throw tooLarge(image.size, file: file)
-    }
+    guard oversize == .tile, let side = tileSide else { throw tooLarge(image.size, file: file) }
+    // At another size tiles meet between pixels, where windows are averaged.
+    guard size == image.size else { return try averaged(image, size: size, file: file) }
     return try attempt { evaluating { tiled(image, side: side) } }
   }
 
   /// The class of each pixel by the mean over windows, scales and mirror images.
+  ///
+  /// What the network gave for each is kept at its own coarse size until all are there, which is less
+  /// than one sum of all scores at full size takes.
   private func averaged(_ image: Image, size: Size, file: String) throws -> ClassMask {
     try mode.check()
     return try attempt {

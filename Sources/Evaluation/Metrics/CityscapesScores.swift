@@ -8,11 +8,8 @@ import Imaging
 public struct CityscapesCounts: Sendable {
   /// How often each official row was predicted as each, in the order of `Cityscapes.labels`.
   public private(set) var matrix = ConfusionMatrix(classes: Cityscapes.labels.count)
-  /// For each official row the weighted pixels of its instances: found as the class, as its category,
-  /// and all.
-  private var found = [Double](repeating: 0, count: Cityscapes.labels.count)
-  private var foundCategory = [Double](repeating: 0, count: Cityscapes.labels.count)
-  private var all = [Double](repeating: 0, count: Cityscapes.labels.count)
+  /// For each official row the weighted pixels of its instances.
+  var weights = Weights()
   /// Whether instances were counted.
   public private(set) var hasInstances = false
 
@@ -27,6 +24,9 @@ public struct CityscapesCounts: Sendable {
   /// No counts yet.
   public init() {}
 
+  /// The counts of one image's pixels in the classes of `Cityscapes.allRows`.
+  init(_ matrix: ConfusionMatrix) { self.matrix = matrix }
+
   /// Counts the pixels of one image, both masks in the classes of `Cityscapes.allRows`.
   public mutating func add(truth: ClassMask, prediction: ClassMask) {
     matrix.add(truth: truth, prediction: prediction)
@@ -40,44 +40,26 @@ public struct CityscapesCounts: Sendable {
   /// - Throws: `DatasetError.valueOutsideMap` for an instance of a label that has none.
   public mutating func add(instances: LabelImage, prediction: ClassMask, file: String) throws {
     precondition(instances.size == prediction.size, "instances and prediction differ in size")
+    try add(instances, prediction.classes, rows: Array(0...255), file)
+  }
+
+  /// Counts the instances of one image against bytes whose rows a table gives: those of
+  /// ``rowOfValue`` for a label file.
+  mutating func add(
+    _ instances: LabelImage, _ predicted: [UInt8], rows: [UInt8], _ file: String
+  ) throws {
+    precondition(instances.values.count == predicted.count, "instances and prediction differ")
     hasInstances = true
-    // Values above 1000, one slot each: pixels, those predicted as the class, as the category.
-    var pixels = [Int32](repeating: 0, count: 65_536)
-    var hits = pixels
-    var categoryHits = pixels
-    let rowOf = Self.rowOfID
-    let members = Self.categoryMembers
     let width = Cityscapes.labels.count
+    let first = Self.instanceIDs.lowerBound * 1000
+    // For each value of a single thing: pixels, those predicted as the class, as the category.
+    var slots = [Int32](repeating: 0, count: Self.instanceIDs.count * 1000 * 3)
     var unknown: Int?
-    instances.values.withUnsafeBufferPointer { values in
-      prediction.classes.withUnsafeBufferPointer { predicted in
-        let raw = UnsafeRawBufferPointer(values)
-        let last = values.count
-        var next = 0
-        while next < last {
-          let i = next
-          // Eight at once where none is a single thing.
-          if i + 8 <= last {
-            let block = raw.loadUnaligned(fromByteOffset: 2 * i, as: SIMD8<UInt16>.self)
-            if block.max() <= 1000 {
-              next += 8
-              continue
-            }
-          }
-          next += 1
-          guard values[i] > 1000 else { continue }
-          let value = Int(values[i])
-          let row = rowOf[value / 1000]
-          guard row >= 0 else {
-            if unknown == nil { unknown = i }
-            continue
-          }
-          pixels[value] += 1
-          let guess = Int(predicted[i])
-          if guess == row { hits[value] += 1 }
-          if guess < width && members[row * width + guess] { categoryHits[value] += 1 }
-        }
-      }
+    slots.withUnsafeMutableBufferPointer { slots in
+      let found = InstanceTable(
+        slots: slots, first: first, rowOf: Self.rowOfID, rows: rows, members: Self.categoryMembers,
+        labels: width)
+      unknown = found.count(instances.values, predicted)
     }
     if let unknown {
       throw DatasetError.valueOutsideMap(
@@ -85,25 +67,21 @@ public struct CityscapesCounts: Sendable {
         value: Int(instances.values[unknown]), map: "Cityscapes, instances",
         allowed: Array(0...1000) + Array(24_001...33_999))
     }
-    for value in 1001..<65_536 where pixels[value] > 0 {
-      let row = rowOf[value / 1000]
+    for slot in 0..<slots.count / 3 where slots[3 * slot] > 0 {
+      let row = Self.rowOfID[(first + slot) / 1000]
       let label = Cityscapes.labels[row]
       guard !label.ignoredInEvaluation, let mean = Self.meanSize[label.name] else { continue }
-      let weight = mean / Double(pixels[value])
-      found[row] += Double(hits[value]) * weight
-      foundCategory[row] += Double(categoryHits[value]) * weight
-      all[row] += Double(pixels[value]) * weight
+      let weight = mean / Double(slots[3 * slot])
+      weights.all[row] += Double(slots[3 * slot]) * weight
+      weights.found[row] += Double(slots[3 * slot + 1]) * weight
+      weights.foundCategory[row] += Double(slots[3 * slot + 2]) * weight
     }
   }
 
   /// Adds the counts of other images.
   public mutating func merge(_ other: CityscapesCounts) {
     matrix.merge(other.matrix)
-    for row in found.indices {
-      found[row] += other.found[row]
-      foundCategory[row] += other.foundCategory[row]
-      all[row] += other.all[row]
-    }
+    weights.add(other.weights)
     hasInstances = hasInstances || other.hasInstances
   }
 
@@ -127,8 +105,9 @@ public struct CityscapesCounts: Sendable {
     }
     for label in Cityscapes.evaluated where label.hasInstances && hasInstances {
       guard let row = labels.firstIndex(of: label) else { continue }
-      let whole = all[row] + Double(claimed([row]) { $0 == row })
-      result.instanceClasses.append(.init(label.name, whole == 0 ? nil : found[row] / whole))
+      let whole = weights.all[row] + Double(claimed([row]) { $0 == row })
+      result.instanceClasses.append(
+        .init(label.name, whole == 0 ? nil : weights.found[row] / whole))
     }
     var categories: [String] = []
     for label in labels where !categories.contains(label.category) {
@@ -147,12 +126,21 @@ public struct CityscapesCounts: Sendable {
       let official = members.filter { labels[$0].id >= 0 }
       guard hasInstances, official.allSatisfy({ labels[$0].hasInstances }) else { continue }
       let whole =
-        own.reduce(0.0) { $0 + all[$1] } + Double(claimed(official, notIn: inside))
-      let part = own.reduce(0.0) { $0 + foundCategory[$1] }
+        own.reduce(0.0) { $0 + weights.all[$1] } + Double(claimed(official, notIn: inside))
+      let part = own.reduce(0.0) { $0 + weights.foundCategory[$1] }
       result.instanceCategories.append(.init(category, whole == 0 ? nil : part / whole))
     }
     return result
   }
+
+  /// For each value of a label file its row; 255 for what is none.
+  static let rowOfValue: [UInt8] = (0...255).map { Cityscapes.allRows.index(of: $0) ?? 255 }
+
+  /// The ids of labels that have instances, and those between.
+  private static let instanceIDs: ClosedRange<Int> = {
+    let ids = Cityscapes.labels.filter { $0.id >= 0 && $0.hasInstances }.map(\.id)
+    return (ids.min() ?? 0)...(ids.max() ?? 0)
+  }()
 
   /// For each label id the row of a label that has instances, or -1.
   private static let rowOfID: [Int] = {
@@ -166,6 +154,85 @@ public struct CityscapesCounts: Sendable {
   /// Whether a row belongs to the category of another, as a square table.
   private static let categoryMembers: [Bool] = Cityscapes.labels.flatMap { row in
     Cityscapes.labels.map { $0.id >= 0 && $0.category == row.category }
+  }
+}
+
+extension CityscapesCounts {
+  /// Weighted pixels by official row: of all instances, those found as the class, as its category.
+  struct Weights: Sendable {
+    var all = [Double](repeating: 0, count: Cityscapes.labels.count)
+    var found = [Double](repeating: 0, count: Cityscapes.labels.count)
+    var foundCategory = [Double](repeating: 0, count: Cityscapes.labels.count)
+
+    mutating func add(_ other: Weights) {
+      for row in all.indices {
+        all[row] += other.all[row]
+        found[row] += other.found[row]
+        foundCategory[row] += other.foundCategory[row]
+      }
+    }
+  }
+}
+
+/// The pixels of single things by their value, counted against a prediction.
+private struct InstanceTable {
+  /// Three for each value from `first`: pixels, predicted as the class, predicted as the category.
+  let slots: UnsafeMutableBufferPointer<Int32>
+  let first: Int
+  /// For each label id its row, or -1 for one without instances.
+  let rowOf: [Int]
+  /// For each byte of the prediction its row, or 255.
+  let rows: [UInt8]
+  /// (labels, labels): whether a row belongs to the category of another.
+  let members: [Bool]
+  let labels: Int
+
+  /// Counts an image; the first pixel of a label that has no instances, if there is one.
+  func count(_ instances: [UInt16], _ predicted: [UInt8]) -> Int? {
+    var unknown: Int?
+    func add(_ i: Int, _ value: Int, _ guess: UInt8, _ pixels: Int32) {
+      let row = rowOf[value / 1000]
+      guard row >= 0 else {
+        unknown = unknown ?? i
+        return
+      }
+      let slot = 3 &* (value &- first)
+      slots[slot] &+= pixels
+      let guess = Int(rows[Int(guess)])
+      guard guess < labels else { return }
+      if guess == row { slots[slot &+ 1] &+= pixels }
+      if members[row &* labels &+ guess] { slots[slot &+ 2] &+= pixels }
+    }
+    instances.withUnsafeBytes { values in
+      predicted.withUnsafeBytes { predicted in
+        func single(_ from: Int, _ to: Int) {
+          for i in from..<to {
+            let value = values.loadUnaligned(fromByteOffset: 2 &* i, as: UInt16.self)
+            if value > 1000 { add(i, Int(value), predicted[i], 1) }
+          }
+        }
+        // In lanes of 16 bits: 23 more than a value up to 1000 stays below 1024. A lane beyond
+        // 65,512 spills into its neighbour, and shows itself.
+        let (lanes, high): (UInt64, UInt64) = (0x0001_0001_0001_0001, 0xFC00_FC00_FC00_FC00)
+        let last = instances.count
+        var i = 0
+        while i &+ 4 <= last {
+          let block = values.loadUnaligned(fromByteOffset: 2 &* i, as: UInt64.self)
+          if (block | (block &+ 23 &* lanes)) & high != 0 {
+            let guesses = predicted.loadUnaligned(fromByteOffset: i, as: UInt32.self)
+            let (value, guess) = (block & 0xFFFF, guesses & 0xFF)
+            if value > 1000, block == value &* lanes, guesses == guess &* 0x0101_0101 {
+              add(i, Int(truncatingIfNeeded: value), UInt8(truncatingIfNeeded: guess), 4)
+            } else {
+              single(i, i &+ 4)
+            }
+          }
+          i &+= 4
+        }
+        single(i, last)
+      }
+    }
+    return unknown
   }
 }
 

@@ -80,6 +80,15 @@ public struct ConfusionMatrix: Sendable, Equatable {
     ignored += outside
   }
 
+  /// Counts `pixels` of one pair; classes beyond the last are ignored truth, or no prediction.
+  mutating func add(_ pixels: Int64, truth: UInt8, prediction: UInt8) {
+    guard Int(truth) < classes else {
+      ignored += pixels
+      return
+    }
+    counts[Int(truth) * (classes + 1) + min(Int(prediction), classes)] += pixels
+  }
+
   /// Adds the counts of another matrix of as many classes.
   public mutating func merge(_ other: ConfusionMatrix) {
     precondition(classes == other.classes, "matrices of different class counts")

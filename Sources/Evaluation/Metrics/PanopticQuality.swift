@@ -124,18 +124,27 @@ public struct PanopticScoring: Sendable {
   public func run(threads: Int = 0) throws -> PanopticScores {
     let predictions = Dictionary(
       prediction.annotations.map { ($0.image, $0) }, uniquingKeysWith: { first, _ in first })
-    let counts = try reduceInParallel(
-      count: truth.annotations.count, threads: threads, initial: [Int: PanopticCounts]()
+    let images = try reduceInParallel(
+      count: truth.annotations.count, threads: threads,
+      initial: [(index: Int, counts: [Int: PanopticCounts])]()
     ) { part, index in
       let own = truth.annotations[index]
       guard let other = predictions[own.image] else {
         throw ScoringError.missingPrediction(
           image: "\(own.image)", expected: "an annotation of this image in the prediction's file")
       }
+      var counts: [Int: PanopticCounts] = [:]
       try Self.count(
-        own, "\(truthFolder)/\(own.file)", other, "\(predictionFolder)/\(other.file)", into: &part)
-    } merge: { all, part in
-      for (category, counts) in part { all[category, default: .init()].add(counts) }
+        own, "\(truthFolder)/\(own.file)", other, "\(predictionFolder)/\(other.file)",
+        into: &counts)
+      part.append((index, counts))
+    } merge: {
+      $0 += $1
+    }
+    // In the order of images, on which a sum of ratios depends.
+    var counts: [Int: PanopticCounts] = [:]
+    for image in images.sorted(by: { $0.index < $1.index }) {
+      for (category, own) in image.counts { counts[category, default: .init()].add(own) }
     }
     return PanopticScores(
       images: truth.annotations.count,

@@ -5,6 +5,8 @@ public enum ImageFormat: String, Sendable, CaseIterable {
   case tiff = "TIFF"
   case webp = "WebP"
   case pnm = "PNM"
+  case gif = "GIF"
+  case bmp = "BMP"
 
   /// The format that the first bytes of a file announce, whatever the file is called.
   init?(_ bytes: [UInt8]) {
@@ -24,6 +26,10 @@ public enum ImageFormat: String, Sendable, CaseIterable {
     } else if bytes.count > 2, bytes[0] == 0x50, (0x35...0x36).contains(bytes[1]), bytes[2] <= 0x20
     {
       self = .pnm
+    } else if begins(Array("GIF87a".utf8)) || begins(Array("GIF89a".utf8)) {
+      self = .gif
+    } else if begins(Array("BM".utf8)), begins([0, 0, 0, 0], at: 6) {
+      self = .bmp
     } else {
       return nil
     }
@@ -40,7 +46,9 @@ public struct ImageInfo: Sendable, Equatable {
   /// Reads the header of the file at `path`; the image is not decoded.
   ///
   /// - Throws: ``ImageError`` if it is no readable image.
-  public init(contentsOf path: String) throws { try self.init(readFile(path), named: path) }
+  public init(contentsOf path: String) throws {
+    try self.init(readImageFile(path, defaultImageBudget), named: path)
+  }
 
   init(_ bytes: [UInt8], named file: String) throws {
     format = try Image.format(of: bytes, file)
@@ -70,6 +78,8 @@ extension ImageFormat {
     case .tiff: TIFF.self
     case .webp: WebP.self
     case .pnm: PNM.self
+    case .gif: GIF.self
+    case .bmp: BMP.self
     }
   }
 }
@@ -85,13 +95,13 @@ extension Codec {
 extension Image {
   /// Decodes the file at `path` to red, green and blue.
   ///
-  /// The format follows from the content. A JPEG is turned as its EXIF orientation says. Grey and
+  /// The format follows from the content, which gzip may have packed. A JPEG is turned as its EXIF orientation says. Grey and
   /// indexed images become RGB, opacity is dropped, 16 bits become 8.
   /// - Parameter budget: what the decoded pixels may take in bytes.
   /// - Throws: ``ImageError`` if the file is no whole image or passes the budget; nothing is
   ///   allocated for the pixels then.
   public init(contentsOf path: String, budget: Int = defaultImageBudget) throws {
-    try self.init(decoding: readFile(path), named: path, budget: budget)
+    try self.init(decoding: readImageFile(path, budget), named: path, budget: budget)
   }
 
   /// Decodes the bytes of a file; `named` stands for the file in messages.
@@ -123,7 +133,8 @@ extension LabelImage {
   public init(
     contentsOf path: String, colors: [Color: UInt16]? = nil, budget: Int = defaultImageBudget
   ) throws {
-    try self.init(decoding: readFile(path), named: path, colors: colors, budget: budget)
+    try self.init(
+      decoding: readImageFile(path, budget), named: path, colors: colors, budget: budget)
   }
 
   /// Decodes the bytes of a file; `named` stands for the file in messages.

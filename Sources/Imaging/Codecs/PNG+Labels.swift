@@ -7,35 +7,18 @@ extension PNG {
   /// inflating and filters; libdeflate inflates a whole file at once. Nil for other kinds of PNG and
   /// for anything that is not in order, which libspng then reads or names.
   static func plainLabels(_ bytes: [UInt8]) -> LabelImage? {
-    guard let parts = Parts(bytes), parts.depth == 8 || parts.depth == 16,
-      parts.colorType == 0 || parts.colorType == 3
-    else { return nil }
-    let step = parts.depth / 8
-    let (row, overflow) = (parts.width * step + 1).multipliedReportingOverflow(by: parts.height)
-    guard !overflow, let decompressor = libdeflate_alloc_decompressor() else { return nil }
-    defer { libdeflate_free_decompressor(decompressor) }
-    var isWhole = false
-    var raw = [UInt8](unsafeUninitializedCapacity: row) { buffer, count in
-      var written = 0
-      let status = parts.data.withUnsafeBytes { data in
-        libdeflate_zlib_decompress(
-          decompressor, data.baseAddress, data.count, buffer.baseAddress, row, &written)
-      }
-      isWhole = status == LIBDEFLATE_SUCCESS && written == row
-      count = isWhole ? row : 0
-    }
-    guard isWhole, unfilter(&raw, stride: parts.width * step + 1, step: step) else { return nil }
-    let (width, height) = (parts.width, parts.height)
+    guard let rows = Rows(bytes) else { return nil }
+    let (width, height) = (rows.width, rows.height)
     let values = [UInt16](unsafeUninitializedCapacity: width * height) { out, count in
-      raw.withUnsafeBytes { raw in
+      rows.raw.withUnsafeBytes { raw in
         for y in 0..<height {
-          let from = y * (width * step + 1) + 1
-          if step == 1 {
-            for x in 0..<width { out[y * width + x] = UInt16(raw[from + x]) }
+          let (from, to) = (y * rows.stride + 1, y * width)
+          if rows.step == 1 {
+            for x in 0..<width { out[to &+ x] = UInt16(raw[from &+ x]) }
           } else {
             for x in 0..<width {
-              out[y * width + x] = UInt16(
-                bigEndian: raw.loadUnaligned(fromByteOffset: from + 2 * x, as: UInt16.self))
+              out[to &+ x] = UInt16(
+                bigEndian: raw.loadUnaligned(fromByteOffset: from &+ 2 &* x, as: UInt16.self))
             }
           }
         }
@@ -43,6 +26,54 @@ extension PNG {
       count = width * height
     }
     return LabelImage(width: width, height: height, values: values)
+  }
+
+  /// The values of a grey or indexed PNG of 8 bits; nil for other kinds and what is not in order.
+  static func byteLabels(_ bytes: [UInt8]) -> ByteLabels? {
+    guard let rows = Rows(bytes), rows.step == 1 else { return nil }
+    let (width, height) = (rows.width, rows.height)
+    let values = [UInt8](unsafeUninitializedCapacity: width * height) { out, count in
+      rows.raw.withUnsafeBufferPointer { raw in
+        guard let to = out.baseAddress, let from = raw.baseAddress else { return }
+        for y in 0..<height {
+          (to + y * width).initialize(from: from + y * rows.stride + 1, count: width)
+        }
+      }
+      count = width * height
+    }
+    return ByteLabels(size: Size(width: width, height: height), values: values)
+  }
+
+  /// The rows of a grey or indexed PNG of 8 or 16 bits without filters, each after one byte that
+  /// means nothing any more.
+  private struct Rows {
+    let width: Int, height: Int
+    /// The bytes of a value and of a row.
+    let step: Int, stride: Int
+    let raw: [UInt8]
+
+    init?(_ bytes: [UInt8]) {
+      guard let parts = Parts(bytes), parts.depth == 8 || parts.depth == 16,
+        parts.colorType == 0 || parts.colorType == 3
+      else { return nil }
+      (width, height, step) = (parts.width, parts.height, parts.depth / 8)
+      stride = width * step + 1
+      let (size, overflow) = stride.multipliedReportingOverflow(by: height)
+      guard !overflow, let decompressor = libdeflate_alloc_decompressor() else { return nil }
+      defer { libdeflate_free_decompressor(decompressor) }
+      var isWhole = false
+      var raw = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+        var written = 0
+        let status = parts.data.withUnsafeBytes { data in
+          libdeflate_zlib_decompress(
+            decompressor, data.baseAddress, data.count, buffer.baseAddress, size, &written)
+        }
+        isWhole = status == LIBDEFLATE_SUCCESS && written == size
+        count = isWhole ? size : 0
+      }
+      guard isWhole, Filters.undo(&raw, stride: stride, step: step) else { return nil }
+      self.raw = raw
+    }
   }
 
   /// What a PNG without interlacing says and holds; each chunk's check sum is right.
@@ -76,49 +107,6 @@ extension PNG {
       }
       guard width > 0, height > 0, width < 1 << 24, height < 1 << 24, !data.isEmpty else {
         return nil
-      }
-    }
-  }
-
-  /// Undoes the filters of rows of `stride` bytes, whose first is the filter's number; false for a
-  /// filter that does not exist.
-  private static func unfilter(_ raw: inout [UInt8], stride: Int, step: Int) -> Bool {
-    let rows = raw.count / stride
-    let zeros = [UInt8](repeating: 0, count: stride)
-    return raw.withUnsafeMutableBufferPointer { raw in
-      zeros.withUnsafeBufferPointer { zeros in
-        guard let start = raw.baseAddress, let none = zeros.baseAddress else { return false }
-        for y in 0..<rows {
-          let row = start + y * stride + 1
-          let above = y == 0 ? none : UnsafePointer(row - stride)
-          let count = stride - 1
-          switch row[-1] {
-          case 0: break
-          case 1:
-            for i in Swift.stride(from: step, to: count, by: 1) { row[i] &+= row[i - step] }
-          case 2:
-            for i in 0..<count { row[i] &+= above[i] }
-          case 3:
-            for i in 0..<count {
-              let left = i < step ? 0 : Int(row[i - step])
-              row[i] &+= UInt8(truncatingIfNeeded: (left + Int(above[i])) >> 1)
-            }
-          case 4:
-            for i in 0..<count {
-              // Nothing was added: the neighbours decide, and mostly they are equal.
-              let (a, b, c) =
-                i < step
-                ? (0, Int16(above[i]), 0)
-                : (Int16(row[i - step]), Int16(above[i]), Int16(above[i - step]))
-              let (p, q) = (b - c, a - c)
-              let (fromA, fromB, fromC) = (abs(p), abs(q), abs(p + q))
-              let best = fromA <= fromB && fromA <= fromC ? a : fromB <= fromC ? b : c
-              row[i] &+= UInt8(truncatingIfNeeded: best)
-            }
-          default: return false
-          }
-        }
-        return true
       }
     }
   }

@@ -53,7 +53,9 @@ public struct LineChart: Sendable {
     }
     let grid = Color(225, 225, 225)
     canvas.text(title, x: left, y: 24, size: 14)
-    for tick in Ticks.between(xs.low, xs.high, about: 8) {
+    // Counts and rates have nothing between whole numbers.
+    let isWhole = hasDots && all.allSatisfy { $0.x == $0.x.rounded() }
+    for tick in Ticks.between(xs.low, xs.high, about: 8) where !isWhole || tick == tick.rounded() {
       let at = place(tick, ys.low)
       canvas.line([(at.x, top), at], grid)
       canvas.text(Ticks.text(tick), centerX: at.x, y: at.y + 17, size: 11)

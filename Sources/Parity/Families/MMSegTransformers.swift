@@ -85,14 +85,18 @@ extension MMSegmentationSettings {
     for (key, usual) in usual where section.json[key].map({ $0.text != usual.text }) ?? false {
       throw section.unsupported(key)
     }
-    return (
-      [
-        "name": .string("convnext_\(try section.string("arch", or: "tiny"))"),
-        "form": "mmsegmentation",
-        "layerScale": .number(try section.number("layer_scale_init_value", or: 1e-6)),
-        "dropRate": .number(try section.number("drop_path_rate", or: 0)),
-      ], [0, 1, 2, 3]
-    )
+    var configuration: [String: JSON] = [
+      "name": "convnext_tiny", "form": "mmsegmentation",
+      "layerScale": .number(try section.number("layer_scale_init_value", or: 1e-6)),
+      "dropRate": .number(try section.number("drop_path_rate", or: 0)),
+    ]
+    if let sizes = try? section.part("arch") {
+      configuration["depths"] = .ints(try sizes.ints("depths"))
+      configuration["widths"] = .ints(try sizes.ints("channels"))
+    } else {
+      configuration["name"] = .string("convnext_\(try section.string("arch", or: "tiny"))")
+    }
+    return (configuration, [0, 1, 2, 3])
   }
 
   /// A neck that makes a pyramid of maps of one size.

@@ -2,7 +2,7 @@
 extension MMSegmentationSettings {
   /// A residual network.
   static func resNet(
-    _ section: MMSegmentationSection, hasDeepStem: Bool
+    _ section: MMSegmentationSection, hasDeepStem: Bool, averagesShortcuts: Bool = false
   ) throws -> BackboneSection {
     let stages = try section.int("num_stages", or: 4)
     let strides = try section.ints("strides", or: [1, 2, 2, 2])
@@ -11,15 +11,15 @@ extension MMSegmentationSettings {
     guard strides.count == stages, strides.first == 1,
       strides.dropFirst(1 + strided).allSatisfy({ $0 == 1 })
     else { throw section.unsupported("strides") }
-    let unusual: [(String, JSON)] = [
-      ("style", "pytorch"), ("base_channels", 64), ("stem_channels", 64), ("avg_down", false),
-    ]
-    for (key, usual) in unusual where section.json[key].map({ $0.text != usual.text }) ?? false {
-      throw section.unsupported(key)
+    if try section.string("style", or: "pytorch") != "pytorch" {
+      throw section.unsupported("style")
     }
     var configuration: [String: JSON] = [
       "name": .string("resnet\(try section.int("depth"))"),
       "deepStem": .bool(try section.bool("deep_stem", or: hasDeepStem)),
+      "width": .number(Double(try section.int("base_channels", or: 64))),
+      "stemChannels": .number(Double(try section.int("stem_channels", or: 64))),
+      "averageShortcuts": .bool(try section.bool("avg_down", or: averagesShortcuts)),
       "contractDilation": .bool(try section.bool("contract_dilation", or: false)),
       "outputStride": .number(Double(4 << strided)), "cut": .number(Double(stages)),
       // All four are asked for, of which a network that is cut uses the first.

@@ -71,7 +71,9 @@ struct MMSegmentationSettings {
         head = try Self.translate(neck, by: Self.upsamplings)(head)
       }
     }
-    let classes = try settings.part("decode_head").int("num_classes")
+    let scores = try settings.part("decode_head")
+    // Two classes can share one score there.
+    let classes = try scores.int("out_channels", or: scores.int("num_classes"))
     let auxiliary = try settings.parts("auxiliary_head").map { part in
       var entry = try Self.head(part, on: backbone.maps, isAuxiliary: true)
       entry["weight"] = part.json["loss_decode"]?["loss_weight"] ?? 1
@@ -82,7 +84,7 @@ struct MMSegmentationSettings {
     own.merge([
       "backbone": .object(images), "head": .object(head), "auxiliary": .list(auxiliary),
       "classes": .number(Double(classes)),
-      "alignCorners": .bool(try settings.part("decode_head").bool("align_corners", or: false)),
+      "alignCorners": .bool(try scores.bool("align_corners", or: false)),
     ]) { first, _ in first }
     model = .object(own)
     probed = backbone.maps
@@ -101,9 +103,11 @@ struct MMSegmentationSettings {
     "MixVisionTransformer": mixTransformer,
     "ResNet": { try resNet($0, hasDeepStem: false) },
     "ResNetV1c": { try resNet($0, hasDeepStem: true) },
+    "ResNetV1d": { try resNet($0, hasDeepStem: true, averagesShortcuts: true) },
     "SwinTransformer": swin,
     "UNet": uNet,
     "VisionTransformer": visionTransformer,
+    "mmcls.ConvNeXt": convNeXt,
     "mmpretrain.ConvNeXt": convNeXt,
   ]
 

@@ -26,7 +26,8 @@ final class WindowAttention: Layer {
       Tensor(
         Self.distances(window),
         form == .torchvision
-          ? [window * window * window * window] : [window * window, window * window]))
+          ? [window * window * window * window] : [window * window, window * window]),
+      isConstant: true)
     qkv = Linear(width, 3 * width, bias: hasBias)
     proj = Linear(width, width)
     (side, self.heads, self.shift) = (window, heads, shift)

@@ -17,11 +17,18 @@ public protocol Backbone: Layer {
 
   /// The sides that an image must have at least; smaller ones are extended.
   var minimumSide: Int { get }
+
+  /// What the names of parts begin with that classifiers of images lack, so that their weights are
+  /// complete without these.
+  var partsWithoutPretraining: [String] { get }
 }
 
 extension Backbone {
   /// The channels of the last map.
   public var width: Int { channels.last ?? 0 }
+
+  /// Classifiers have all parts.
+  public var partsWithoutPretraining: [String] { [] }
 
   /// One cell of the coarsest map.
   public var minimumSide: Int { strides.max() ?? 1 }

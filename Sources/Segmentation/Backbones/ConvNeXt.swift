@@ -26,13 +26,15 @@ public final class ConvNeXt: Sequential, Backbone {
       (self.depths, self.widths, self.dropRate) = (depths, widths, dropRate)
     }
 
-    /// The paper's networks by torchvision's names, and the largest by such a name.
+    /// The paper's networks by torchvision's names, the largest by such a name too.
     public static let named: [String: Configuration] = [
       "convnext_tiny": .init(depths: [3, 3, 9, 3], widths: [96, 192, 384, 768], dropRate: 0.1),
       "convnext_small": .init(depths: [3, 3, 27, 3], widths: [96, 192, 384, 768], dropRate: 0.4),
       "convnext_base": .init(depths: [3, 3, 27, 3], widths: [128, 256, 512, 1024], dropRate: 0.5),
       "convnext_large": .init(
         depths: [3, 3, 27, 3], widths: [192, 384, 768, 1536], dropRate: 0.5),
+      "convnext_xlarge": .init(
+        depths: [3, 3, 27, 3], widths: [256, 512, 1024, 2048], dropRate: 0.5),
     ]
   }
 
@@ -92,6 +94,10 @@ public final class ConvNeXt: Sequential, Backbone {
     Initialization.normal(self, deviation: 0.02)
   }
 
+  public override var children: [(name: String, module: Module)] {
+    layers.map { ($0.name, $0.layer) } + norms.enumerated().map { ("norms.\($0)", $1) }
+  }
+
   /// The outputs of the stages.
   public func features(_ x: Tensor) -> [Tensor] {
     var x = self[0](x)
@@ -103,6 +109,9 @@ public final class ConvNeXt: Sequential, Backbone {
   }
 
   public override func forward(_ x: Tensor) -> Tensor { features(x).last ?? x }
+
+  /// The normalizations of the maps.
+  public var partsWithoutPretraining: [String] { ["norms."] }
 
   /// Each stage with the downsampling before it, and its map's normalization.
   public var stages: [[Module]] {
@@ -144,10 +153,16 @@ final class ConvNeXtBlock: Layer {
 }
 
 extension ConvNeXt {
-  /// `convnext_tiny`, `convnext_small`, `convnext_base` and `convnext_large`.
+  /// `convnext_tiny`, `convnext_small`, `convnext_base`, `convnext_large` and `convnext_xlarge`.
   static let entries = Configuration.named.mapValues { configuration in
     BackboneEntry(outputStrides: [4, 8, 16, 32]) { options, section in
       var configuration = configuration
+      configuration.depths = try section.ints(
+        "depths", default: configuration.depths, in: 1...128)
+      configuration.widths = try section.ints(
+        "widths", default: configuration.widths, in: 1...8192)
+      try section.checkStages(
+        4, ["depths": configuration.depths, "widths": configuration.widths])
       configuration.dropRate = try section.double(
         "dropRate", default: configuration.dropRate, in: 0...0.99)
       configuration.form = try section.choice("form", default: .torchvision)

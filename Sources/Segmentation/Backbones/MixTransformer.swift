@@ -7,7 +7,7 @@ import Torch
 /// Names are those of MMSegmentation's `MixVisionTransformer`.
 public final class MixTransformer: Layer, Backbone {
   /// What makes one network different from another.
-  public struct Configuration: Sendable, Equatable {
+  public struct Configuration: StagedTransformer, Sendable, Equatable {
     /// The blocks of each stage.
     public var depths: [Int]
     /// The heads of each stage's attention; a stage has `width` channels for each of them.
@@ -169,26 +169,14 @@ extension MixTransformer {
   static let entries = Configuration.named.mapValues { configuration in
     BackboneEntry(outputStrides: [32]) { options, section in
       var configuration = configuration
-      configuration.depths = try section.ints(
-        "depths", default: configuration.depths, in: 1...128)
-      configuration.heads = try section.ints("heads", default: configuration.heads, in: 1...128)
-      configuration.width = try section.int("width", default: configuration.width, in: 1...2048)
+      try configuration.readSizes(section)
       configuration.patches = try section.ints(
         "patches", default: configuration.patches, in: 1...31)
       configuration.reductions = try section.ints(
         "reductions", default: configuration.reductions, in: 1...64)
       try section.checkStages(
-        4,
-        [
-          "depths": configuration.depths, "heads": configuration.heads,
-          "patches": configuration.patches, "reductions": configuration.reductions,
-        ])
-      configuration.expansion = try section.double("expansion", default: 4, in: 0.1...32)
-      configuration.hasBias = try section.bool("attentionBias", default: true)
+        4, ["patches": configuration.patches, "reductions": configuration.reductions])
       configuration.eps = try section.double("eps", default: configuration.eps, in: 0...1)
-      configuration.dropout = try section.double("dropout", default: 0, in: 0...0.99)
-      configuration.dropRate = try section.double(
-        "dropRate", default: configuration.dropRate, in: 0...0.99)
       return MixTransformer(configuration, inputChannels: options.inputChannels)
     }
   }

@@ -14,6 +14,12 @@ public final class ResNet: Layer, Backbone {
     public var isBottleneck: Bool
     /// Whether three 3×3 convolutions stand in the place of the stem's 7×7 ("V1c").
     public var hasDeepStem = false
+    /// The channels that the stem gives.
+    public var stemChannels = 64
+    /// The channels of the first stage's 3×3 convolutions; each later stage doubles them.
+    public var width = 64
+    /// Whether shortcuts halve the map by means rather than by a stride ("V1d").
+    public var averagesShortcuts = false
     /// What multiplies the dilation of the last stage's blocks in turn (Chen et al., 2017, §3.2.1).
     public var multiGrid: [Int]?
     /// The dilations of the last stage's blocks in turn, as MMSegmentation reads a multi-grid.
@@ -57,18 +63,18 @@ public final class ResNet: Layer, Backbone {
     _ configuration: Configuration, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3
   ) {
     let isDeep = configuration.hasDeepStem
-    conv1 = isDeep ? nil : Conv2d(inputChannels, 64, kernel: 7, stride: 2, bias: false)
-    bn1 = isDeep ? nil : BatchNorm2d(64)
-    stem = isDeep ? Self.deepStem(inputChannels) : nil
+    var input = configuration.stemChannels
+    conv1 = isDeep ? nil : Conv2d(inputChannels, input, kernel: 7, stride: 2, bias: false)
+    bn1 = isDeep ? nil : BatchNorm2d(input)
+    stem = isDeep ? Self.deepStem(inputChannels, input) : nil
 
     let blocks = configuration.blocks.prefix(cut ?? configuration.blocks.count)
     let expansion = configuration.isBottleneck ? 4 : 1
     var dilator = Dilator(limit: outputStride, stride: 4)
-    var input = 64
     var layers: [Sequential] = []
     var channels: [Int] = [], strides: [Int] = []
     for (index, depth) in blocks.enumerated() {
-      let width = 64 << index
+      let width = configuration.width << index
       let (stride, needed) = dilator.next(index == 0 ? 1 : 2)
       let dilation = configuration.dilations?[index] ?? needed
       let isLast = index + 1 == blocks.count
@@ -82,7 +88,8 @@ public final class ResNet: Layer, Backbone {
           grid.map { $0[block % $0.count] } ?? (contracts ? max(1, dilation / 2) : dilation)
         layer.append(
           ResidualBlock(
-            input, width, expansion: expansion, stride: block == 0 ? stride : 1, dilation: rate))
+            input, width, expansion: expansion, stride: block == 0 ? stride : 1, dilation: rate,
+            averagesShortcut: configuration.averagesShortcuts))
         input = expansion * width
       }
       layers.append(layer)
@@ -94,16 +101,17 @@ public final class ResNet: Layer, Backbone {
     Initialization.kaimingNormal(self, fanOut: true)
   }
 
-  private static func deepStem(_ inputChannels: Int) -> Sequential {
-    Sequential {
-      Conv2d(inputChannels, 32, kernel: 3, stride: 2, bias: false)
-      BatchNorm2d(32)
+  private static func deepStem(_ input: Int, _ output: Int) -> Sequential {
+    let half = max(1, output / 2)
+    return Sequential {
+      Conv2d(input, half, kernel: 3, stride: 2, bias: false)
+      BatchNorm2d(half)
       ReLU()
-      Conv2d(32, 32, kernel: 3, bias: false)
-      BatchNorm2d(32)
+      Conv2d(half, half, kernel: 3, bias: false)
+      BatchNorm2d(half)
       ReLU()
-      Conv2d(32, 64, kernel: 3, bias: false)
-      BatchNorm2d(64)
+      Conv2d(half, output, kernel: 3, bias: false)
+      BatchNorm2d(output)
       ReLU()
     }
   }
@@ -141,9 +149,12 @@ final class ResidualBlock: Layer {
   let conv1: Conv2d, bn1: BatchNorm2d
   let conv2: Conv2d, bn2: BatchNorm2d
   let conv3: Conv2d?, bn3: BatchNorm2d?
-  let downsample: ConvNorm?
+  let downsample: Layer?
 
-  init(_ input: Int, _ width: Int, expansion: Int, stride: Int, dilation: Int) {
+  init(
+    _ input: Int, _ width: Int, expansion: Int, stride: Int, dilation: Int,
+    averagesShortcut: Bool = false
+  ) {
     let output = expansion * width
     if expansion > 1 {
       conv1 = Conv2d(input, width, bias: false)
@@ -158,9 +169,17 @@ final class ResidualBlock: Layer {
     bn1 = BatchNorm2d(width)
     bn2 = BatchNorm2d(width)
     bn3 = expansion > 1 ? BatchNorm2d(output) : nil
-    downsample =
-      stride == 1 && input == output
-      ? nil : ConvNorm(input, output, kernel: 1, stride: stride, .none)
+    if stride == 1 && input == output {
+      downsample = nil
+    } else if averagesShortcut {
+      downsample = Sequential {
+        Function { $0.avgPool2d(stride, ceil: true) }
+        Conv2d(input, output, bias: false)
+        BatchNorm2d(output)
+      }
+    } else {
+      downsample = ConvNorm(input, output, kernel: 1, stride: stride, .none)
+    }
   }
 
   override func forward(_ x: Tensor) -> Tensor {
@@ -177,28 +196,19 @@ extension ResNet {
     BackboneEntry(outputStrides: [4, 8, 16, 32]) { options, section in
       var configuration = configuration
       configuration.hasDeepStem = try section.bool("deepStem", default: false)
+      configuration.stemChannels = try section.int(
+        "stemChannels", default: configuration.stemChannels, in: 2...1024)
+      configuration.width = try section.int("width", default: configuration.width, in: 1...1024)
+      configuration.averagesShortcuts = try section.bool("averageShortcuts", default: false)
       configuration.contractsDilation = try section.bool("contractDilation", default: true)
-      configuration.multiGrid = try section.dilations("multiGrid")
-      configuration.lastDilations = try section.dilations("lastDilations")
-      configuration.dilations = try section.dilations("dilations")
-      if let given = configuration.dilations, given.count != configuration.blocks.count {
-        throw section.invalid(
-          "dilations", "\(given)", expected: "\(configuration.blocks.count), one for each stage")
-      }
+      configuration.multiGrid = try section.optionalInts("multiGrid", in: 1...64)
+      configuration.lastDilations = try section.optionalInts("lastDilations", in: 1...64)
+      configuration.dilations = try section.optionalInts(
+        "dilations", count: configuration.blocks.count, in: 1...64)
       return ResNet(
         configuration, outputStride: options.outputStride,
         cut: try section.optionalInt("cut", in: 1...configuration.blocks.count),
         inputChannels: options.inputChannels)
     }
-  }
-}
-
-extension Section {
-  /// The dilations at `key`, or nothing.
-  fileprivate func dilations(_ key: String) throws -> [Int]? {
-    guard has(key) else { return nil }
-    let dilations = try ints(key, in: 1...64)
-    if dilations.isEmpty { throw invalid(key, "[]", expected: "at least one number") }
-    return dilations
   }
 }

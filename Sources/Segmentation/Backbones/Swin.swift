@@ -8,7 +8,7 @@ import Torch
 /// torchvision's classifier lacks, are `norms.0` and so on.
 public final class Swin: Sequential, Backbone {
   /// What makes one network different from another.
-  public struct Configuration: Sendable, Equatable {
+  public struct Configuration: StagedTransformer, Sendable, Equatable {
     /// The blocks of each stage, and the heads of their attention.
     public var depths: [Int], heads: [Int]
     /// The channels of the first stage; each later one doubles them.
@@ -78,6 +78,10 @@ public final class Swin: Sequential, Backbone {
     Initialization.normal(self, deviation: 0.02)
   }
 
+  public override var children: [(name: String, module: Module)] {
+    layers.map { ($0.name, $0.layer) } + norms.enumerated().map { ("norms.\($0)", $1) }
+  }
+
   /// The outputs of the stages.
   public func features(_ x: Tensor) -> [Tensor] {
     var x = self[0](extendsImage ? x.extended(toMultipleOf: Self.patch) : x)
@@ -90,6 +94,9 @@ public final class Swin: Sequential, Backbone {
 
   public override func forward(_ x: Tensor) -> Tensor { features(x).last ?? x }
 
+  /// The normalizations of the maps.
+  public var partsWithoutPretraining: [String] { ["norms."] }
+
   /// Each stage with the patches or the merging before it, and its map's normalization.
   public var stages: [[Module]] {
     channels.indices.map { stage in
@@ -97,21 +104,6 @@ public final class Swin: Sequential, Backbone {
       return [self[2 * stage], self[2 * stage + 1]] + norm
     }
   }
-}
-
-/// Each patch through one matrix to a position of the map (N, H, W, width), normalized.
-final class Patches: Sequential {
-  init(_ input: Int, _ width: Int, side: Int) {
-    super.init {
-      Conv2d(input, width, kernel: side, stride: side, padding: 0)
-      Function { $0.permuted(0, 2, 3, 1) }
-      LayerNorm(width)
-    }
-  }
-}
-
-extension Patches: MMSegmentationNamed {
-  func mmsegmentationName(_ child: String) -> String { child == "0" ? "projection" : "norm" }
 }
 
 /// Attention within windows, then two matrices for each position, each around a shortcut.
@@ -176,21 +168,12 @@ extension Swin {
   static let entries = Configuration.named.mapValues { configuration in
     BackboneEntry(outputStrides: [32]) { options, section in
       var configuration = configuration
-      configuration.depths = try section.ints(
-        "depths", default: configuration.depths, in: 1...128)
-      configuration.heads = try section.ints("heads", default: configuration.heads, in: 1...128)
-      configuration.width = try section.int("width", default: configuration.width, in: 1...2048)
-      try section.checkStages(4, ["depths": configuration.depths, "heads": configuration.heads])
+      try configuration.readSizes(section)
       try section.checkHeads(
         configuration.heads, of: (0..<4).map { configuration.width << $0 })
       configuration.window = try section.int("window", default: 7, in: 1...64)
-      configuration.expansion = try section.double("expansion", default: 4, in: 0.1...32)
-      configuration.hasBias = try section.bool("attentionBias", default: true)
       configuration.form = try section.choice("form", default: .torchvision)
       configuration.normalizesMaps = try section.bool("normalizeMaps", default: true)
-      configuration.dropout = try section.double("dropout", default: 0, in: 0...0.99)
-      configuration.dropRate = try section.double(
-        "dropRate", default: configuration.dropRate, in: 0...0.99)
       return Swin(configuration, inputChannels: options.inputChannels)
     }
   }

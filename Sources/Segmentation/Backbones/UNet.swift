@@ -173,28 +173,18 @@ extension UNet {
       let isBilinear = try section.bool("bilinear", default: false)
       configuration.enlargement = try section.choice(
         "enlargement", default: isBilinear ? .bilinear : .transposed)
-      configuration.encoderDepths = try section.perSize("encoderDepths", sizes, in: 1...64)
-      configuration.decoderDepths = try section.perSize("decoderDepths", sizes - 1, in: 1...64)
-      configuration.encoderDilations = try section.perSize("encoderDilations", sizes, in: 1...64)
-      configuration.decoderDilations = try section.perSize(
-        "decoderDilations", sizes - 1, in: 1...64)
+      configuration.encoderDepths = try section.optionalInts(
+        "encoderDepths", count: sizes, in: 1...64)
+      configuration.decoderDepths = try section.optionalInts(
+        "decoderDepths", count: sizes - 1, in: 1...64)
+      configuration.encoderDilations = try section.optionalInts(
+        "encoderDilations", count: sizes, in: 1...64)
+      configuration.decoderDilations = try section.optionalInts(
+        "decoderDilations", count: sizes - 1, in: 1...64)
       configuration.hasDecoder = try section.bool("decoder", default: true)
       return UNet(configuration, inputChannels: options.inputChannels)
     }
   ]
-}
-
-extension Section {
-  /// The whole numbers at `key`, one for each size of the map, or nothing.
-  fileprivate func perSize(_ key: String, _ count: Int, in range: ClosedRange<Int>) throws -> [Int]?
-  {
-    guard has(key) else { return nil }
-    let values = try ints(key, in: range)
-    guard values.count == count else {
-      throw invalid(key, "\(values)", expected: "\(count) whole numbers, the finest size's first")
-    }
-    return values
-  }
 }
 
 // MARK: - MMSegmentation's names
@@ -221,11 +211,4 @@ extension UpStep: MMSegmentationNamed {
 
 extension ConvBlock: MMSegmentationNamed {
   func mmsegmentationName(_ child: String) -> String { "convs" }
-}
-
-extension ConvStack: MMSegmentationNamed {
-  func mmsegmentationName(_ child: String) -> String {
-    let number = Int(child) ?? 0
-    return "\(number / 3).\(number % 3 == 0 ? "conv" : "bn")"
-  }
 }

@@ -80,11 +80,14 @@ public final class DenseASPP: Layer {
   private let rectifies: Bool
   /// The levels, by place, that give nothing: what is left of a network without them.
   public var removed: Set<Int> = []
+  /// The channels of the features.
+  public let inputs: Int
   /// What the head was made from.
   public let configuration: Configuration
 
   /// A head from `input` channels to `classes` scores.
   public init(_ input: Int, classes: Int, _ configuration: Configuration = .init()) {
+    inputs = input
     self.configuration = configuration
     var width = input
     levels = configuration.dilations.enumerated().map { index, dilation in

@@ -45,15 +45,18 @@ public final class FCN: Layer {
     }
   }
 
-  private let convs: ConvStack
+  let convs: ConvStack
   private let convCat: ConvNorm?
   private let dropout: Dropout
   private let classifier: Conv2d
+  /// The channels of the features.
+  public let inputs: Int
   /// What the head was made from.
   public let configuration: Configuration
 
   /// A head from `input` channels to `classes` scores.
   public init(_ input: Int, classes: Int, _ configuration: Configuration = .init()) {
+    inputs = input
     self.configuration = configuration
     let count = configuration.convolutions
     let width = count == 0 ? input : configuration.channels ?? max(1, input / 4)

@@ -19,6 +19,13 @@ extension ConvNorm: MMSegmentationNamed {
   func mmsegmentationName(_ child: String) -> String { child == "0" ? "conv" : "bn" }
 }
 
+extension ConvStack: MMSegmentationNamed {
+  func mmsegmentationName(_ child: String) -> String {
+    let number = Int(child) ?? 0
+    return "\(number / 3).\(number % 3 == 0 ? "conv" : "bn")"
+  }
+}
+
 extension NamingConvention {
   /// The names of MMSegmentation 1.x for a network: `backbone.layer1.0.conv1.weight`,
   /// `decode_head.bottleneck.conv.weight`, `auxiliary_head.conv_seg.bias`.
@@ -54,14 +61,15 @@ extension NamingConvention {
     }
     var names: [String: String] = [:]
     for (name, _) in module.state {
-      // The innermost module whose path the name begins with.
-      var path = name[...]
-      while let dot = path.lastIndex(of: ".") {
-        path = path[..<dot]
-        guard let (module, theirs) = modules[String(path)] else { continue }
-        let own = String(name[name.index(after: dot)...])
-        let named = module as? any MMSegmentationNamed
-        names[name] = "\(theirs).\(named?.mmsegmentationName(own) ?? own)"
+      // The innermost module whose path the name begins with; the root's path is empty.
+      var parts = name.split(separator: ".")[...]
+      var own: [Substring] = []
+      while let last = parts.popLast() {
+        own.insert(last, at: 0)
+        guard let (module, theirs) = modules[parts.joined(separator: ".")] else { continue }
+        let rest = own.joined(separator: ".")
+        let renamed = (module as? any MMSegmentationNamed)?.mmsegmentationName(rest) ?? rest
+        names[name] = theirs.isEmpty ? renamed : "\(theirs).\(renamed)"
         break
       }
     }

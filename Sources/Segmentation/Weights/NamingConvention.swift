@@ -32,6 +32,9 @@ public struct NamingConvention: Sendable {
     .init("timm", state: InvertedResidualNames.timm),
     .init("timm", state: ConvNeXtNames.timm),
     .init("timm") { timmDeepStem($0) },
+    .init("timm", TransformerNames.vision),
+    .init("timm") { TransformerNames.swin($0, mergingIsLater: true) },
+    .init("swin") { TransformerNames.swin($0, mergingIsLater: false) },
     .efficientNetPyTorch,
   ]
 

@@ -16,6 +16,7 @@ extension WeightImport: CustomStringConvertible {
       lines.append("\(title): \(items.count)")
       lines += items.map { "  \($0)" }
     }
+    list("resized for another size of image or window", resized)
     list("missing in the file", report.missing)
     list("left over in the file", report.unexpected)
     list(

@@ -16,8 +16,11 @@ public struct WeightImport {
   public let report: LoadReport
   /// The network's names and the file's, for what loads, in the network's order.
   public let names: [(ours: String, theirs: String)]
+  /// Position embeddings that load resized from another size of image or window.
+  public let resized: [String]
   private let file: WeightFile
   private let module: Module
+  private let resizings: [String: (Tensor) -> Tensor]
 
   /// Finds the network's tensors in a file.
   ///
@@ -56,6 +59,11 @@ public struct WeightImport {
     self.module = module
     var report = module.loadReport(self.file.shapes)
     let used = Set(pairs.map(\.theirs))
+    let resizings = Self.resizings(of: module, report.mismatched)
+    resized = report.mismatched.map(\.name).filter(resizings.keys.contains)
+    self.resizings = resizings
+    report.loaded += resized
+    report.mismatched.removeAll { resizings.keys.contains($0.name) }
     // Counters of batches that old files lack.
     report.loaded = report.loaded.filter { found[$0] != nil }
     report.unexpected = file.entries.map(\.name).filter {
@@ -75,6 +83,27 @@ public struct WeightImport {
       throw WeightFileError.otherNetwork(file: file.path, report: report)
     }
     try file.load(into: module, strictness: [])
+    for (name, tensor) in module.state {
+      guard let resize = resizings[name] else { continue }
+      let given = try file.tensor(name)
+      try attempt { withoutGradients { tensor.assign(resize(given.to(.float32))) } }
+    }
+  }
+
+  /// What makes parameters of tensors of another shape, where a part of the network knows how.
+  private static func resizings(
+    of module: Module, _ mismatches: [LoadReport.Mismatch]
+  ) -> [String: (Tensor) -> Tensor] {
+    var result: [String: (Tensor) -> Tensor] = [:]
+    guard !mismatches.isEmpty else { return result }
+    for case let (path, part as any ResizableWeights) in module.modules {
+      for mismatch in mismatches where path.isEmpty || mismatch.name.hasPrefix(path + ".") {
+        let own = mismatch.name.dropFirst(path.isEmpty ? 0 : path.count + 1)
+        result[mismatch.name] =
+          part.resizing(String(own), from: mismatch.found) ?? result[mismatch.name]
+      }
+    }
+    return result
   }
 
   /// The number of classes here and in the file if that is all that differs, as for weights of

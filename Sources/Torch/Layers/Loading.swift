@@ -81,13 +81,16 @@ extension Module {
       names.insert(name)
       guard let shape = tensors[name] else {
         // Files older than PyTorch 0.4.1 lack the counter of batches.
-        if name.hasSuffix("num_batches_tracked") {
+        if name.hasSuffix("num_batches_tracked") || (tensor as? Buffer)?.isConstant == true {
           report.loaded.append(name)
         } else {
           report.missing.append(name)
         }
         continue
       }
+      // What is constant stays, if the file's is of the same kind for another size.
+      let isConstant = (tensor as? Buffer)?.isConstant == true
+      if isConstant && shape != tensor.shape && shape.count == tensor.rank { continue }
       if shape == tensor.shape {
         report.loaded.append(name)
       } else {

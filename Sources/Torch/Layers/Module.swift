@@ -17,9 +17,13 @@ public final class Parameter: Tensor, @unchecked Sendable {
 
 /// A tensor that a state dictionary keeps and training leaves to its layer.
 public final class Buffer: Tensor, @unchecked Sendable {
+  /// Whether nothing ever changes it, so that files need not have it.
+  public private(set) var isConstant = false
+
   /// A buffer with the memory of `tensor`.
-  public convenience init(_ tensor: Tensor) {
+  public convenience init(_ tensor: Tensor, isConstant: Bool = false) {
     self.init(adopting: tensor.handle.map { ct_alias($0) })
+    self.isConstant = isConstant
   }
 
   /// A buffer of `shape` filled with `value`.

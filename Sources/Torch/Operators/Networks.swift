@@ -124,10 +124,13 @@ extension Tensor {
       self, [kernel, kernel], [stride, stride], [padding, padding], [dilation, dilation], ceil)
   }
 
-  /// The mean of each window.
-  public final func avgPool2d(_ kernel: Int, stride: Int? = nil, padding: Int = 0) -> Tensor {
+  /// The mean of each window, zeros of the padding included; with `ceil` windows that the map's end
+  /// cuts short are taken too.
+  public final func avgPool2d(
+    _ kernel: Int, stride: Int? = nil, padding: Int = 0, ceil: Bool = false
+  ) -> Tensor {
     let stride = stride ?? kernel
-    return Operator.avgPool(self, [kernel, kernel], [stride, stride], [padding, padding])
+    return Operator.avgPool(self, [kernel, kernel], [stride, stride], [padding, padding], ceil)
   }
 
   /// The means of `height` × `width` windows that cover the image.

@@ -1,0 +1,265 @@
+import Foundation
+import Imaging
+
+/// What one pass over the files of a data set found.
+///
+/// Every file is decoded whole, on all cores. Errors are what a run would stumble over: files that
+/// cannot be read, values that the label map does not list, sizes that disagree, missing partners.
+public struct Inspection: Sendable, Encodable {
+  /// A part of the data set, such as the training images.
+  public struct Part: Sendable, Encodable {
+    /// What the part is called.
+    public var name: String
+    /// The images found, those without a label among them.
+    public var images = 0
+    /// The sizes of the images, most frequent first.
+    public var sizes: [SizeCount] = []
+    /// The classes in the map's order.
+    public var classes: [ClassCount] = []
+    /// The pixels that are ignored.
+    public var ignoredPixels: Int64 = 0
+    /// The mean and the deviation of the levels of red, green and blue, in 0 to 1.
+    public var mean: [Double] = [], deviation: [Double] = []
+  }
+
+  /// How many images have a size.
+  public struct SizeCount: Sendable, Encodable {
+    public var width: Int, height: Int, images: Int
+  }
+
+  /// The pixels of a class.
+  public struct ClassCount: Sendable, Encodable {
+    public var name: String
+    public var pixels: Int64
+    /// The share of the labelled pixels, 0 to 1.
+    public var share: Double
+    /// The images that hold the class.
+    public var images: Int
+  }
+
+  /// Something that a run would stumble over.
+  public struct Problem: Sendable, Encodable {
+    public enum Kind: String, Sendable, Encodable {
+      case unreadable, valueOutsideMap, sizeMismatch, missingPartner
+    }
+    public var kind: Kind
+    public var file: String
+    public var message: String
+    /// The value that the map does not list, how many pixels have it, and the first of these.
+    public var value: Int?, pixels: Int64?, x: Int?, y: Int?
+  }
+
+  /// The parts in the order in which they were asked for.
+  public var parts: [Part] = []
+  /// What a run would stumble over.
+  public var errors: [Problem] = []
+  /// Images of equal pixels, by their files.
+  public var duplicates: [[String]] = []
+  /// What looks wrong but can be meant.
+  public var warnings: [String] = []
+  /// The files that were read now; the others were known from an earlier pass.
+  public var filesRead = 0
+
+  /// Looks through the parts of a data set.
+  ///
+  /// - Parameters:
+  ///   - datasets: The parts by name.
+  ///   - cache: A file that keeps what was found, by modification time; nil for none.
+  ///   - threads: The number of threads; 0 for one a core.
+  public init(
+    _ datasets: [(name: String, dataset: FileDataset)], cache path: String? = nil, threads: Int = 0
+  ) throws {
+    let known = InspectionCache(contentsOf: path)
+    var kept = known
+    var pictures: [[UInt64]: [String]] = [:]
+    for (name, dataset) in datasets {
+      let found = try Findings(dataset, known, threads)
+      filesRead += found.filesRead
+      kept.merge(found.cache)
+      parts.append(Part(name, dataset, found))
+      errors += found.problems(in: dataset)
+      warnings += found.warnings(for: dataset).map { "\(name): \($0)" }
+      for (item, image) in zip(dataset.items, found.images) where image.failure == nil {
+        pictures[image.digest, default: []].append(item.imagePath)
+      }
+    }
+    duplicates = pictures.values.map { Array(Set($0)).sorted() }.filter { $0.count > 1 }
+      .sorted { $0.lexicographicallyPrecedes($1) }
+    if let path { kept.write(to: path) }
+  }
+}
+
+/// What is in the files of one data set.
+private struct Findings: Sendable {
+  var images: [ImageFacts]
+  var labels: [LabelFacts?]
+  var cache = InspectionCache()
+  var filesRead = 0
+
+  /// What one thread found.
+  private struct Share: Sendable {
+    var images: [Int: ImageFacts] = [:]
+    var labels: [Int: LabelFacts] = [:]
+    var cache = InspectionCache()
+    var filesRead = 0
+  }
+
+  init(_ dataset: FileDataset, _ known: InspectionCache, _ threads: Int) throws {
+    let all = try reduceInParallel(
+      count: dataset.count, threads: threads, initial: Share(),
+      step: { share, index in
+        let item = dataset.item(index)
+        share.images[index] = Self.facts(
+          item.imagePath, InspectionCache.key(item.imagePath), known.images, &share.cache.images,
+          &share.filesRead
+        ) {
+          do { return ImageFacts(try dataset.readImage($0)) } catch {
+            return ImageFacts(failure: error)
+          }
+        }
+        guard let path = item.labelPath else { return }
+        share.labels[index] = Self.facts(
+          path, InspectionCache.key(path, colors: dataset.labelColors != nil), known.labels,
+          &share.cache.labels, &share.filesRead
+        ) {
+          do { return LabelFacts(try dataset.readLabel($0)) } catch {
+            return LabelFacts(failure: error)
+          }
+        }
+      },
+      merge: { total, share in
+        total.images.merge(share.images) { $1 }
+        total.labels.merge(share.labels) { $1 }
+        total.cache.merge(share.cache)
+        total.filesRead += share.filesRead
+      })
+    images = (0..<dataset.count).compactMap { all.images[$0] }
+    labels = (0..<dataset.count).map { all.labels[$0] }
+    (cache, filesRead) = (all.cache, all.filesRead)
+  }
+
+  /// What is known of a file, or what `read` finds, which is kept.
+  private static func facts<Facts>(
+    _ path: String, _ key: String, _ known: [String: InspectionCache.Entry<Facts>],
+    _ kept: inout [String: InspectionCache.Entry<Facts>], _ filesRead: inout Int,
+    read: (String) -> Facts
+  ) -> Facts {
+    let stamp = InspectionCache.stamp(path)
+    if let stamp, let entry = known[key], entry.modified == stamp.modified,
+      entry.bytes == stamp.bytes
+    {
+      return entry.facts
+    }
+    filesRead += 1
+    let facts = read(path)
+    if let stamp {
+      kept[key] = InspectionCache.Entry(
+        modified: stamp.modified, bytes: stamp.bytes, facts: facts)
+    }
+    return facts
+  }
+
+  func problems(in dataset: FileDataset) -> [Inspection.Problem] {
+    var problems = dataset.unpaired.map { unpaired in
+      Inspection.Problem(
+        kind: .missingPartner, file: unpaired.file, message: unpaired.error.description)
+    }
+    for (index, item) in dataset.items.enumerated() {
+      let (image, label) = (images[index], labels[index])
+      if let failure = image.failure {
+        problems.append(.init(kind: .unreadable, file: item.imagePath, message: failure))
+      }
+      guard let label, let path = item.labelPath else { continue }
+      if let failure = label.failure {
+        problems.append(.init(kind: .unreadable, file: path, message: failure))
+        continue
+      }
+      let (size, other) = (
+        Size(width: image.width, height: image.height),
+        Size(width: label.width, height: label.height)
+      )
+      if image.failure == nil, size != other {
+        let error = DatasetError.sizeMismatch(
+          image: item.imagePath, imageSize: size, label: path, labelSize: other)
+        problems.append(.init(kind: .sizeMismatch, file: path, message: error.description))
+      }
+      for entry in label.values where dataset.labelMap.index(of: UInt16(entry.value)) == nil {
+        let (x, y) = (entry.first % label.width, entry.first / label.width)
+        let error = DatasetError.valueOutsideMap(
+          file: path, x: x, y: y, value: entry.value, map: dataset.labelMap.name,
+          allowed: dataset.labelMap.values)
+        problems.append(
+          .init(
+            kind: .valueOutsideMap, file: path,
+            message: "\(error.description); \(entry.count) pixels have it", value: entry.value,
+            pixels: entry.count, x: x, y: y))
+      }
+    }
+    return problems
+  }
+
+  func warnings(for dataset: FileDataset) -> [String] {
+    var histogram = ValueHistogram()
+    for label in labels {
+      for entry in label?.values ?? [] { histogram.add(entry.value, entry.count) }
+    }
+    // Values that are not listed are errors already.
+    return dataset.labelMap.warnings(for: histogram).filter { !$0.contains("does not list") }
+  }
+}
+
+extension FileDataset.Unpaired {
+  /// The file that is there.
+  var file: String {
+    if case .missingPartner(let file, _) = error { return file }
+    return name
+  }
+}
+
+extension Inspection.Part {
+  fileprivate init(_ name: String, _ dataset: FileDataset, _ found: Findings) {
+    self.name = name
+    images = dataset.count
+    var sizes: [Size: Int] = [:]
+    var (pixels, sums, squares) = (0.0, [0.0, 0, 0], [0.0, 0, 0])
+    for image in found.images where image.failure == nil {
+      sizes[Size(width: image.width, height: image.height), default: 0] += 1
+      pixels += Double(image.width * image.height)
+      for channel in 0..<3 {
+        sums[channel] += Double(image.sums[channel])
+        squares[channel] += Double(image.squares[channel])
+      }
+    }
+    self.sizes = sizes.map {
+      Inspection.SizeCount(width: $0.key.width, height: $0.key.height, images: $0.value)
+    }.sorted { ($1.images, $0.width, $0.height) < ($0.images, $1.width, $1.height) }
+    if pixels > 0 {
+      mean = sums.map { $0 / pixels / 255 }
+      deviation = (0..<3).map {
+        max(squares[$0] / pixels / 65_025 - mean[$0] * mean[$0], 0).squareRoot()
+      }
+    }
+    let map = dataset.labelMap
+    var counts = [Int64](repeating: 0, count: map.count)
+    var holders = [Int](repeating: 0, count: map.count)
+    for label in found.labels {
+      var present: Set<Int> = []
+      for entry in label?.values ?? [] {
+        guard let index = map.index(of: UInt16(entry.value)) else { continue }
+        if index == LabelMap.ignored {
+          ignoredPixels += entry.count
+        } else {
+          counts[Int(index)] += entry.count
+          present.insert(Int(index))
+        }
+      }
+      for index in present { holders[index] += 1 }
+    }
+    let labelled = counts.reduce(0, +)
+    classes = map.classes.enumerated().map { index, entry in
+      Inspection.ClassCount(
+        name: entry.name, pixels: counts[index],
+        share: labelled == 0 ? 0 : Double(counts[index]) / Double(labelled), images: holders[index])
+    }
+  }
+}

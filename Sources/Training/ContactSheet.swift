@@ -1,0 +1,56 @@
+import Datasets
+import Imaging
+
+/// Samples as training sees them: each image beside its label over it, with a legend.
+public struct ContactSheet {
+  /// The samples of the sheet.
+  public var count = 12
+  /// The samples of a row.
+  public var columns = 3
+  /// The longer side of a picture, in pixels; smaller pictures stay as they are.
+  public var side = 320
+  /// How much of the label is seen over the image, 0 to 1.
+  public var opacity = 0.55
+  /// The epoch whose random draws are shown.
+  public var epoch = 0
+
+  /// A sheet of these settings.
+  public init() {}
+
+  /// The sheet of samples spread over a data set, after `pipeline`.
+  ///
+  /// The legend names the classes that the sheet shows. Ignored pixels are white.
+  /// - Throws: What reading a sample throws.
+  public func image(
+    of dataset: some Dataset, pipeline: Pipeline, normalization: Normalization, seed: UInt64
+  ) throws -> Image {
+    let loader = try Loader(dataset, pipeline: pipeline, normalization: normalization, seed: seed)
+    let total = dataset.count
+    let count = min(max(count, 1), total)
+    var shown: Set<UInt8> = []
+    var parts: [(caption: String, image: Image)] = []
+    var palette = [Color](repeating: Color(255, 255, 255), count: 256)
+    for (index, color) in dataset.labelMap.colors.enumerated() { palette[index] = color }
+    for index in (0..<count).map({ $0 * total / count }) {
+      let sample = try loader.sample(index, epoch: epoch)
+      let size = sample.image.size
+      let reduced = try Pipeline(
+        max(size.width, size.height) > side
+          ? [.resizeToFit(Size(width: side, height: side))] : [])
+      var random = SampleRandom(seed: 0, epoch: 0, index: 0)
+      let (image, mask) = reduced(sample.image, sample.mask, random: &random)
+      shown.formUnion(mask.classes)
+      parts.append(("\(sample.name) \(size.width)×\(size.height)", image))
+      parts.append(
+        ("", image.overlaid(classes: mask.classes, palette: palette, opacity: opacity)))
+    }
+    let legend = dataset.labelMap.classes.enumerated()
+      .filter { shown.contains(UInt8($0.offset)) }
+      .map { LegendEntry($0.element.name, $0.element.color) }
+    return Image.panel(
+      parts, columns: 2 * max(min(columns, count), 1),
+      legend: legend
+        + (shown.contains(LabelMap.ignored)
+          ? [LegendEntry("ignored", palette[Int(LabelMap.ignored)])] : []))
+  }
+}

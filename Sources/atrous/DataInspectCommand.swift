@@ -1,0 +1,81 @@
+import ArgumentParser
+import Datasets
+import Evaluation
+import Foundation
+import Training
+
+/// Which data a command looks at.
+struct DataOptions: ParsableArguments {
+  @Argument(
+    help: "A configuration, a data set's folder (with --layout), or images (with --labels).")
+  var source: String
+
+  @Option(help: "The data set that lies in the folder, such as camvid or chase-db1.")
+  var layout: String?
+
+  @Option(help: "The folder of labels with the same names.")
+  var labels: String?
+
+  @Option(help: "What the labels' names end in besides.")
+  var labelSuffix = ""
+
+  @Option(help: "With --labels: camvid, cityscapes, a number, or names separated by commas.")
+  var classes: String?
+
+  @Option(help: "A part to look at, such as train; may be given repeatedly.")
+  var part: [String] = []
+
+  @OptionGroup var configuration: ConfigurationOptions
+
+  func validate() throws {
+    guard labels == nil || layout == nil else {
+      throw ValidationError("expected --layout or --labels, found both.")
+    }
+    guard (labels == nil) == (classes == nil) else {
+      throw ValidationError("expected --labels and --classes together.")
+    }
+  }
+
+  /// The data that the arguments name.
+  func resolved() throws -> DataSource {
+    if let labels, let classes {
+      return try DataSource(
+        images: source, labels: labels, labelSuffix: labelSuffix, classes: classes)
+    }
+    if let layout { return try DataSource(source, layout: layout) }
+    return try DataSource(configuration: source, overrides: configuration.overrides)
+  }
+}
+
+/// `atrous data inspect`: what is in a data set, and what is wrong with it.
+struct DataInspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Show class shares and sizes, and find files that training would stumble over.",
+    discussion: """
+      Every file is decoded once, on all cores; files that have not changed since are not read \
+      again. Ends with status 1 if a file cannot be read, holds a value outside the label map, \
+      differs in size from its partner or has none.
+      """)
+
+  @OptionGroup var data: DataOptions
+
+  @Option(help: "The file that keeps what was found; by default in the user's cache folder.")
+  var cache: String?
+
+  @Flag(help: "Read every file again.")
+  var fresh = false
+
+  @Flag(help: "Print JSON instead of tables.")
+  var json = false
+
+  func run() throws {
+    try reportingErrors {
+      let cache = cache ?? DataSource.cacheFile
+      if fresh { try? FileManager.default.removeItem(atPath: cache) }
+      let found = try Inspection(data.resolved().datasets(data.part), cache: cache)
+      print(json ? try jsonText(found) : found.text())
+      if !found.errors.isEmpty { throw ExitCode(1) }
+    }
+  }
+}
