@@ -30,9 +30,13 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
+    // Convolutions for inference: vector code for each instruction set, always optimized.
+    .target(name: "CAtrous", cxxSettings: [.unsafeFlags(["-O3", "-ffp-contract=fast"])]),
+
     // The engine's door, and what is built on it.
     .target(
       name: "CTorch",
+      dependencies: ["CAtrous"],
       cxxSettings: [
         .unsafeFlags(["-isystem", "\(libtorch)/include"]), .unsafeFlags(["-O2"]),
         .unsafeFlags(["-isystem", "\(libtorch)/include/torch/csrc/api/include"]),
@@ -121,7 +125,8 @@ let package = Package(
   cxxLanguageStandard: .cxx20
 )
 
-for target in package.targets where ![.system].contains(target.type) && target.name != "CTorch" {
+for target in package.targets
+where ![.system].contains(target.type) && !["CTorch", "CAtrous"].contains(target.name) {
   target.swiftSettings = [
     .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
   ]

@@ -38,7 +38,16 @@ c10::IValue box(const ct_value &v, const c10::TypePtr &type) {
   case CT_STRING: return std::string(v.string);
   case CT_DEVICE: return c10::Device(v.string);
   case CT_INTS: return std::vector<int64_t>(v.ints, v.ints + v.count);
-  case CT_DOUBLES: return std::vector<double>(v.doubles, v.doubles + v.count);
+  case CT_DOUBLES: {
+    // A schema of `Scalar?[]` takes a list of optionals.
+    auto list_type = type->cast<c10::ListType>();
+    if (list_type && list_type->getElementType()->kind() == c10::TypeKind::OptionalType) {
+      c10::List<std::optional<at::Scalar>> list;
+      for (int64_t i = 0; i < v.count; i++) list.push_back(at::Scalar(v.doubles[i]));
+      return list;
+    }
+    return std::vector<double>(v.doubles, v.doubles + v.count);
+  }
   case CT_BOOLS: {
     c10::List<bool> list;
     for (int64_t i = 0; i < v.count; i++) list.push_back(v.bools[i] != 0);

@@ -63,13 +63,17 @@ open class SegmentationModel: Layer {
     _ x: Tensor, withAuxiliary: Bool = false, maps given: [Tensor]? = nil
   ) -> SegmentationOutput {
     let x = whole(x)
-    let maps = given ?? backbone.features(x)
+    let maps = given ?? features(x)
     return output(
       of: maps, image: x, isTraining: isTraining, withAuxiliary: isTraining || withAuxiliary)
   }
 
   /// The backbone's maps of `x` (N, C, H, W), finest first.
-  public final func maps(_ x: Tensor) -> [Tensor] { backbone.features(whole(x)) }
+  public final func maps(_ x: Tensor) -> [Tensor] { features(whole(x)) }
+
+  private func features(_ x: Tensor) -> [Tensor] {
+    backbone.features(runsPrepared(x) ? x.contiguous(.channelsLast) : x)
+  }
 
   /// What the heads give in training for the maps of `x`, in whatever mode they are.
   public final func trainingOutput(_ maps: [Tensor], _ x: Tensor) -> SegmentationOutput {

@@ -18,6 +18,8 @@ public struct Segmenter {
     public var memoryBudget = MemoryBudget.standard
     /// Whether an image that needs more is cut into tiles.
     public var tiles = false
+    /// Whether the network runs in its form for inference; see `Module.prepared()`.
+    public var prepares = true
 
     /// The usual options.
     public init() {}
@@ -52,6 +54,7 @@ public struct Segmenter {
     Engine.setFlushDenormal(true)
     let model = try checkpoint.model(overrides: overrides)
     model.move(to: device)
+    if options.prepares && device.isCPU { model.prepared() }
     predictor = Predictor(
       model, normalization: try checkpoint.normalization(), device: device,
       memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse)

@@ -18,6 +18,7 @@ struct Atrous: ParsableCommand {
       PredictCommand.self,
       ScenesCommand.self,
       SummaryCommand.self,
+      BenchmarkCommand.self,
       ModelsCommand.self,
       RatesCommand.self,
       ReceptiveFieldCommand.self,

@@ -42,6 +42,7 @@ struct EvaluateCommand: ParsableCommand {
   @Flag(help: "Cut images that need more memory into tiles instead of refusing them.")
   var tiles = false
 
+  @OptionGroup var preparation: PreparationOptions
   @OptionGroup var place: DeviceOptions
 
   func validate() throws {
@@ -60,7 +61,7 @@ struct EvaluateCommand: ParsableCommand {
         labelSize: labelSize.flatMap { ImageSize($0) }.map {
           Size(width: $0.width, height: $0.height)
         },
-        boundaryRatio: boundary ? 0.02 : nil)
+        boundaryRatio: boundary ? 0.02 : nil, prepares: preparation.prepare)
       let result = try scoring.run(output: output, submission: submission) {
         monitor.evaluating($0, $1)
       }

@@ -32,6 +32,14 @@ struct DeviceOptions: ParsableArguments {
   }
 }
 
+/// The form in which a network runs.
+struct PreparationOptions: ParsableArguments {
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Fold and pack the network's weights for faster inference on the processor.")
+  var prepare = true
+}
+
 /// A device that the libraries are there for but that does not answer.
 struct UnavailableDevice: Error, CustomStringConvertible {
   let name: String

@@ -39,6 +39,7 @@ struct PredictCommand: ParsableCommand {
   @Flag(help: "Cut images that need more memory into tiles instead of refusing them.")
   var tiles = false
 
+  @OptionGroup var preparation: PreparationOptions
   @OptionGroup var settings: ConfigurationOptions
   @OptionGroup var place: DeviceOptions
 
@@ -55,6 +56,7 @@ struct PredictCommand: ParsableCommand {
       options.panel = panel
       options.truth = truth
       options.tiles = tiles
+      options.prepares = preparation.prepare
       if let memoryBudget { options.memoryBudget = memoryBudget.value }
       let segmenter = try Segmenter(
         checkpoint, output: output, options: options, overrides: settings.overrides,

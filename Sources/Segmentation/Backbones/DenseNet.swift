@@ -87,17 +87,23 @@ public final class DenseNet: Sequential, Backbone {
   public func features(_ x: Tensor) -> [Tensor] {
     var x = x
     var maps: [Tensor] = []
-    for (name, layer) in layers {
-      x = layer(x)
-      if name.hasPrefix("denseblock") { maps.append(x) }
+    var start = 0
+    for end in blockIndices {
+      x = applied(start..<end + 1, to: x)
+      maps.append(x)
+      start = end + 1
     }
-    maps[maps.count - 1] = x
+    maps[maps.count - 1] = applied(start..<count, to: x)
     return maps
+  }
+
+  private var blockIndices: [Int] {
+    layers.indices.filter { layers[$0].name.hasPrefix("denseblock") }
   }
 
   /// What leads to each map: a dense block with what stands before it.
   public var stages: [[Module]] {
-    let ends = layers.indices.filter { layers[$0].name.hasPrefix("denseblock") }
+    let ends = blockIndices
     return ends.indices.map { stage in
       let start = stage == 0 ? 0 : ends[stage - 1] + 1
       let end = stage + 1 == ends.count ? layers.count - 1 : ends[stage]
@@ -122,7 +128,9 @@ final class DenseBlock: Layer {
 
   override func forward(_ x: Tensor) -> Tensor {
     guard isTraining, layers.first?.recomputes == true else {
-      return layers.reduce(x) { concatenate([$0, $1($0)]) }
+      var map = GrowingMap(x, room: layers.reduce(0) { $0 + $1.conv2.outputs }, for: self)
+      for layer in layers { map.append(layer(map.tensor)) }
+      return map.tensor
     }
     // Joined inside of what runs again, so that memory grows with the depth and not with its square
     // (Pleiss et al., 2017).
@@ -148,7 +156,7 @@ final class DenseLayer: Layer, RecomputableLayer {
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    dropout(norm2(norm1(x, .relu, conv1), .relu, conv2))
+    dropout(conv2(conv1(x, after: norm1, norm2, .relu)))
   }
 }
 
@@ -164,7 +172,7 @@ final class Transition: Layer, RecomputableLayer {
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    let y = norm(x, .relu, conv)
+    let y = conv(x, after: norm)
     return pools ? y.avgPool2d(2) : y
   }
 }

@@ -112,10 +112,13 @@ public final class DenseASPP: Layer {
 
   /// The features and every level's output, newest first as in the authors' code.
   public func pyramid(_ x: Tensor) -> Tensor {
-    levels.enumerated().reduce(rectifies ? x.relu() : x) { map, level in
-      let y = level.element(map)
-      return concatenate([removed.contains(level.offset) ? y.zerosLike() : y, map])
+    var map = GrowingMap(
+      rectifies ? x.relu() : x, room: configuration.growth * levels.count, for: self)
+    for (index, level) in levels.enumerated() {
+      let y = level(map.tensor)
+      map.prepend(removed.contains(index) ? y.zerosLike() : y)
     }
+    return map.tensor
   }
 }
 
@@ -145,9 +148,8 @@ final class DenseASPPLevel: Layer, RecomputableLayer {
 
   override func forward(_ x: Tensor) -> Tensor {
     // Without a normalization the features come rectified already.
-    var y = norm1.map { Activation.relu($0(x)) } ?? x
-    if let conv1, let norm2 { y = conv1(y, norm2, .relu) }
-    return dropout(conv2(y, norm3))
+    guard let conv1 else { return dropout(conv2(x, after: norm1, norm3)) }
+    return dropout(conv2(conv1(x, after: norm1, norm2, .relu), norm3))
   }
 }
 

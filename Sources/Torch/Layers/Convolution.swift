@@ -39,7 +39,18 @@ public final class Conv2d: Layer {
     Initialization.uniform(weight, bias: self.bias)
   }
 
+  /// What a prepared network keeps of the layer.
+  var preparation: PreparedConvolution?
+  override func discardPrepared() { preparation = nil }
+
   public override func forward(_ x: Tensor) -> Tensor {
+    runsPrepared(x) ? prepared(x, after: nil, nil, adding: nil, .none) : convolved(x)
+  }
+
+  /// The convolution alone, as libtorch computes it.
+  func convolved(_ x: Tensor) -> Tensor { convolved(x, weight, bias) }
+
+  func convolved(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {
     let x = endPadding == 0 ? x : x.padded([0, endPadding, 0, endPadding])
     return x.conv2d(
       weight, bias: bias, stride: [stride, stride], padding: [padding, padding],
@@ -90,7 +101,13 @@ public final class Linear: Layer {
     Initialization.uniform(weight, bias: self.bias)
   }
 
-  public override func forward(_ x: Tensor) -> Tensor { x.linear(weight, bias: bias) }
+  /// The matrix in the order of the products.
+  var packed: Tensor?
+  override func discardPrepared() { packed = nil }
+
+  public override func forward(_ x: Tensor) -> Tensor {
+    runsPrepared(x) ? prepared(x) : x.linear(weight, bias: bias)
+  }
 }
 
 /// How weights are drawn before training.

@@ -29,6 +29,10 @@ public final class BatchNorm2d: Layer {
     self.momentum = momentum
   }
 
+  /// Scale and shift of each channel in evaluation, for a prepared network.
+  var affine: (scale: Tensor, shift: Tensor)?
+  override func discardPrepared() { affine = nil }
+
   public override func forward(_ x: Tensor) -> Tensor {
     let images = x.size(0) * (group?.size ?? 1)
     let usesBatch = isTraining && images * x.shape.dropFirst(2).reduce(1, *) > 1

@@ -25,7 +25,27 @@ open class Sequential: Layer {
     super.children + layers.map { ($0.name, $0.layer) }
   }
 
-  open override func forward(_ x: Tensor) -> Tensor { layers.reduce(x) { $1.layer($0) } }
+  open override func forward(_ x: Tensor) -> Tensor { applied(0..<count, to: x) }
+
+  /// What the layers at `range` make of `x`; a convolution with what follows it is one unit.
+  public final func applied(_ range: Range<Int>, to x: Tensor) -> Tensor {
+    var x = x
+    var index = range.lowerBound
+    func next<T: Layer>(_ type: T.Type) -> T? {
+      guard index < range.upperBound, let layer = self[index] as? T else { return nil }
+      index += 1
+      return layer
+    }
+    while index < range.upperBound {
+      if let conv = next(Conv2d.self) {
+        let norm = next(BatchNorm2d.self)
+        x = conv(x, norm, next(ActivationLayer.self)?.activation ?? .none)
+      } else if let layer = next(Layer.self) {
+        x = layer(x)
+      }
+    }
+    return x
+  }
 }
 
 /// Collects layers, with `if` and `for`, for ``Sequential``.

@@ -24,29 +24,35 @@ public enum Activation: String, Sendable, CaseIterable {
   func fresh(_ x: Tensor) -> Tensor { self == .relu ? x.reluInPlace() : self(x) }
 
   /// The function as a layer of a ``Sequential``.
-  public var layer: Layer { Function { self($0) } }
+  public var layer: Layer { ActivationLayer(self) }
+}
+
+/// An activation as a layer.
+final class ActivationLayer: Layer {
+  let activation: Activation
+
+  init(_ activation: Activation) { self.activation = activation }
+
+  override func forward(_ x: Tensor) -> Tensor { activation(x) }
 }
 
 extension Conv2d {
   /// The unit that most networks are made of: convolution, normalization, sum with a shortcut,
-  /// activation.
+  /// activation; `before` comes first with a ReLU, the pre-activation of dense networks.
   ///
   /// Writing it as one call keeps what prepares a network for inference (folding the
   /// normalization, fusing the rest) out of the networks.
   public func callAsFunction(
-    _ x: Tensor, _ norm: Layer?, adding shortcut: Tensor? = nil, _ activation: Activation = .none
+    _ x: Tensor, after before: BatchNorm2d? = nil, _ norm: Layer? = nil,
+    adding shortcut: Tensor? = nil, _ activation: Activation = .none
   ) -> Tensor {
-    var y = forward(x)
+    if runsPrepared(x), norm == nil || norm is BatchNorm2d {
+      return prepared(x, after: before, norm as? BatchNorm2d, adding: shortcut, activation)
+    }
+    var y = convolved(before.map { Activation.relu.fresh($0(x)) } ?? x)
     if let norm { y = norm(y) }
     if let shortcut { y = y + shortcut }
     return activation.fresh(y)
-  }
-}
-
-extension BatchNorm2d {
-  /// The pre-activation unit of dense networks: normalization, activation, convolution.
-  public func callAsFunction(_ x: Tensor, _ activation: Activation, _ conv: Conv2d) -> Tensor {
-    conv(activation.fresh(forward(x)))
   }
 }
 

@@ -23,11 +23,12 @@ public struct CheckpointScoring {
   ///   - mode: How images go through the network.
   ///   - labelSize: The size at which is scored; nil for that of the truth.
   ///   - boundaryRatio: The width of strips for the boundary IoU; nil leaves it out.
+  ///   - prepares: Whether the network runs in its form for inference; see `Module.prepared()`.
   /// - Throws: ``CheckpointError``, `ConfigurationError`, `DatasetError`.
   public init(
     _ path: String, overrides: [String] = [], split: String? = nil, device: Device = .cpu,
     memoryBudget: Int? = nil, tiles: Bool = false, mode: InferenceMode = InferenceMode(),
-    labelSize: Size? = nil, boundaryRatio: Double? = nil
+    labelSize: Size? = nil, boundaryRatio: Double? = nil, prepares: Bool = true
   ) throws {
     try mode.check()
     checkpoint = try Checkpoint(path)
@@ -36,6 +37,8 @@ public struct CheckpointScoring {
     Engine.setFlushDenormal(true)
     let model = try checkpoint.model(overrides: overrides)
     model.move(to: device)
+    // The form is for float32 on the processor.
+    if prepares && device.isCPU && configuration.train.precision == nil { model.prepared() }
     // All images: `evaluate.limit` is for the scores on the way.
     dataset = try configuration.data.dataset(split ?? configuration.evaluate.split)
     evaluator = Evaluator(

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Times five networks with Atrous, PyTorch, ONNX Runtime and OpenVINO on the same machine.
+
+Sets up the peers in a folder of its own, takes the contenders in turn, each in a process of its own,
+in an order that changes from round to round, and prints medians, ratios and memory as Markdown.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PEERS = ["pytorch", "pytorch-channels-last", "onnxruntime", "openvino"]
+PACKAGES = [
+    "torch==2.11.0", "torchvision==0.26.0", "onnx", "onnxruntime", "openvino", "transformers",
+]
+NETWORKS = [
+    "deeplabv3-resnet50", "denseaspp-densenet121", "deeplabv3-mobilenetv3", "unet", "segformer-b0",
+]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", default="out/inference", help="for the peers and their files")
+    parser.add_argument("--python", help="a Python that has the peers already")
+    parser.add_argument("--atrous", default=os.path.join(HERE, "../../.build/release/atrous"))
+    parser.add_argument("--size", default="1024x512", help="WIDTHxHEIGHT")
+    parser.add_argument("--networks", nargs="*", default=NETWORKS, choices=NETWORKS)
+    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS + ["pytorch-compiled"])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="images in a round")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    return parser.parse_args()
+
+
+def set_up(options):
+    os.makedirs(options.folder, exist_ok=True)
+    if options.python:
+        return options.python
+    environment = os.path.join(options.folder, "venv")
+    python = os.path.join(environment, "bin", "python")
+    if not os.path.exists(python):
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
+    return python
+
+
+def measure(command):
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        print(" ".join(command), result.stderr[-2000:], sep="\n", file=sys.stderr)
+        return None
+    # Libraries print what they like before.
+    return json.loads(result.stdout[result.stdout.rindex("\n{") if "\n{" in result.stdout else 0 :])
+
+
+def contender(name, network, options, python):
+    """The seconds and megabytes of one contender in one round."""
+    if name.startswith("atrous"):
+        form = "prepared" if name == "atrous" else "plain"
+        found = measure([
+            options.atrous, "benchmark", os.path.join(HERE, "networks", network + ".yaml"),
+            "--size", options.size, "--repeats", str(options.repeats), "--form", form,
+            "--threads", str(options.threads), "--json",
+        ])
+        return found and (found[form + "Seconds"], found["peakMegabytes"])
+    found = measure([
+        python, os.path.join(HERE, "peer.py"), name, network, options.size, str(options.repeats),
+        str(options.threads), options.folder,
+    ])
+    return found and (found["seconds"], found["megabytes"])
+
+
+def processor():
+    if os.path.exists("/proc/cpuinfo"):
+        for line in open("/proc/cpuinfo"):
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def main():
+    options = arguments()
+    python = set_up(options)
+    versions = subprocess.run(
+        [python, "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True
+    ).stdout.split()
+    names = [package.split("==")[0] for package in PACKAGES]
+    print(f"{processor()}, {options.threads} threads, {options.size}, float32, one image\n")
+    print(", ".join(v for v in versions if v.split("==")[0] in names) + "\n")
+    columns = ["atrous", "atrous-plain"] + options.peers
+    print("| network | " + " | ".join(columns) + " | fastest peer / atrous |")
+    print("|---" * (len(columns) + 2) + "|")
+    for network in options.networks:
+        if {"onnxruntime", "openvino"} & set(options.peers):
+            subprocess.run(
+                [python, os.path.join(HERE, "peer.py"), "export", network, options.size, "1",
+                 str(options.threads), options.folder],
+                check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )
+        found = {name: [] for name in columns}
+        for turn in range(options.rounds):
+            for name in columns[turn % 2 :: 2] + columns[1 - turn % 2 :: 2]:
+                result = contender(name, network, options, python)
+                if result:
+                    found[name].append(result)
+        seconds = {n: statistics.median(r[0] for r in rs) for n, rs in found.items() if rs}
+        memory = {n: max(r[1] for r in rs) for n, rs in found.items() if rs}
+        cells = [
+            f"{seconds[n]:.3f} s, {memory[n]:.0f} MB" if n in seconds else "failed" for n in columns
+        ]
+        peers = [seconds[n] for n in options.peers if n in seconds]
+        ratio = f"{min(peers) / seconds['atrous']:.2f}" if peers and "atrous" in seconds else ""
+        print(f"| {network} | " + " | ".join(cells) + f" | {ratio} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

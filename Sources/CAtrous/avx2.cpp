@@ -1,0 +1,20 @@
+#if defined(__x86_64__)
+#include "kernels.h"
+#include "threads.h"
+#include <math.h>
+
+#pragma clang attribute push(                                                                     \
+    __attribute__((target("avx2,fma"))), apply_to = function)
+namespace atrous {
+namespace in_avx2 {
+#define LANES 8
+#define COLUMNS 2
+#define ROWS 6
+#include "kernels.inc"
+} // namespace in_avx2
+} // namespace atrous
+#pragma clang attribute pop
+
+const atrous::Build atrous::avx2{"avx2", atrous::in_avx2::PANEL, atrous::in_avx2::pointwise,
+                                   atrous::in_avx2::winograd};
+#endif

@@ -1,0 +1,20 @@
+#if defined(__x86_64__)
+#include "kernels.h"
+#include "threads.h"
+#include <math.h>
+
+#pragma clang attribute push(                                                                     \
+    __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), apply_to = function)
+namespace atrous {
+namespace in_avx512 {
+#define LANES 16
+#define COLUMNS 2
+#define ROWS 12
+#include "kernels.inc"
+} // namespace in_avx512
+} // namespace atrous
+#pragma clang attribute pop
+
+const atrous::Build atrous::avx512{"avx512", atrous::in_avx512::PANEL, atrous::in_avx512::pointwise,
+                                   atrous::in_avx512::winograd};
+#endif

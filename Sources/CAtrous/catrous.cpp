@@ -1,0 +1,111 @@
+#include "catrous.h"
+#include "kernels.h"
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+
+namespace atrous {
+namespace {
+bool has(const Build &build) {
+#if defined(__x86_64__)
+  if (&build == &avx512)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("fma");
+  if (&build == &avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+  return true;
+}
+
+constexpr const Build *builds[] = {
+#if defined(__x86_64__)
+    &avx512, &avx2,
+#endif
+    &portable};
+constexpr int count = sizeof builds / sizeof *builds;
+
+/// Packed kernels begin with a line of the cache that holds the number of their build.
+constexpr int64_t HEADER = 16;
+
+struct Release {
+  void operator()(float *p) const { free(p); }
+};
+thread_local std::unique_ptr<float, Release> kept;
+thread_local int64_t keptCount = 0;
+
+std::unique_ptr<float, Release> allocated(int64_t count) {
+  void *p = nullptr;
+  if (posix_memalign(&p, 64, static_cast<size_t>(count) * sizeof(float) + 64) != 0)
+    throw std::bad_alloc();
+  return std::unique_ptr<float, Release>(static_cast<float *>(p));
+}
+} // namespace
+
+float *workspace(int64_t count) {
+  if (count > keptCount) {
+    kept.reset();
+    keptCount = 0;
+    kept = allocated(count);
+    keptCount = count;
+  }
+  return kept.get();
+}
+} // namespace atrous
+
+using namespace atrous;
+
+int ca_build(const char *instructions) {
+  for (int i = 0; i < count; i++)
+    if ((!*instructions || strcmp(builds[i]->name, instructions) == 0) && has(*builds[i])) return i;
+  return -1;
+}
+
+const char *ca_name(int build) { return builds[build]->name; }
+
+int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size) {
+  const int64_t panel = builds[build]->panel;
+  return HEADER + (outputs + panel - 1) / panel * panel * size * size * inputs;
+}
+
+void ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
+             float *packed) {
+  const int64_t panel = builds[build]->panel, area = int64_t(size) * size;
+  for (int64_t i = 0; i < HEADER; i++) *packed++ = static_cast<float>(build);
+  for (int64_t begin = 0; begin < outputs; begin += panel)
+    for (int64_t tap = 0; tap < area; tap++)
+      for (int64_t k = 0; k < inputs; k++)
+        for (int64_t output = begin; output < begin + panel; output++)
+          *packed++ = output < outputs ? weight[(output * inputs + k) * area + tap] : 0;
+}
+
+int ca_convolve(const ca_kernels *kernels, int64_t length, const ca_map *in, const ca_map *out,
+                int stride, int rate, const ca_fusion *fusion, int threads) {
+  const int build = length > HEADER ? static_cast<int>(kernels->packed[0]) : -1;
+  const int step = kernels->size == 1 ? stride : 1;
+  if (build < 0 || build >= count || !has(*builds[build]) ||
+      (kernels->size != 1 && kernels->size != 3) ||
+      length != ca_packed_count(build, kernels->outputs, kernels->inputs, kernels->size) ||
+      in->channels != kernels->inputs || step < 1 || rate < 1 ||
+      out->channels != kernels->outputs || out->images != in->images ||
+      out->height != (in->height + step - 1) / step || out->width != (in->width + step - 1) / step)
+    return -1;
+  ca_kernels own = *kernels;
+  own.packed += HEADER;
+  try {
+    const Job job{own, *in, *out, step, rate, threads < 1 ? 1 : threads, *fusion};
+    (own.size == 1 ? builds[build]->pointwise : builds[build]->winograd)(job);
+    return 0;
+  } catch (...) {
+    return -1;
+  }
+}
+
+double ca_products(int64_t height, int64_t width, int rate) {
+  auto along = [&](int64_t length) {
+    double count = 0;
+    for (const AxisTile &tile : cut(length, rate, F6)) count += productsOf[tile.kind];
+    return count / static_cast<double>(length);
+  };
+  return along(height) * along(width);
+}

@@ -1,0 +1,66 @@
+// Convolutions for inference, by fewer multiplications than the direct sum, on channels-last maps.
+//
+// A 3×3 convolution of rate d is d² ordinary ones on interleaved sub-images. Each of those is cut
+// into tiles that Winograd's minimal filtering computes (Winograd, 1980; Lavin and Gray, 2016), and
+// what would be multiplied with padding is left out. A 1×1 convolution is one matrix product. What
+// stands before and after a convolution in a network is done on the way in and out.
+#pragma once
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Feature maps with adjacent channels; distances are in numbers, not bytes.
+typedef struct {
+  float *data;
+  int64_t images, height, width, channels;
+  int64_t image_stride, row_stride, pixel_stride;
+} ca_map;
+
+typedef enum { CA_NONE, CA_RELU, CA_RELU6, CA_HARDSWISH, CA_HARDSIGMOID, CA_SILU } ca_activation;
+
+/// What is done on the way in and out; a null pointer leaves a step out.
+typedef struct {
+  /// For each input channel: x becomes x · scale + shift, then its positive part if `rectifies`.
+  const float *scale, *shift;
+  int rectifies;
+  /// For each output channel.
+  const float *bias;
+  /// A map of the output's shape that is added before the activation.
+  const ca_map *addend;
+  ca_activation activation;
+} ca_fusion;
+
+/// The number of the instruction set "avx512", "avx2" or "portable", of the best one if the name is
+/// empty; -1 if the processor lacks it.
+int ca_build(const char *instructions);
+/// The name of a build.
+const char *ca_name(int build);
+
+/// Kernels (outputs, inputs, size, size) of size 1 or 3.
+typedef struct {
+  int64_t outputs, inputs;
+  int size;
+  /// In the order in which the products of a build read them, as ca_pack wrote them.
+  const float *packed;
+} ca_kernels;
+
+/// How many numbers ca_pack writes for a build.
+int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size);
+/// Packs kernels; `packed` is aligned to a line of the cache.
+void ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
+             float *packed);
+
+/// Convolves `in` to `out`: of size 1 with a stride, of size 3 with a rate and as much padding.
+/// `count` is the length of what ca_pack wrote.
+/// Returns 0, or -1 if memory is short or the maps do not fit the kernels.
+int ca_convolve(const ca_kernels *kernels, int64_t count, const ca_map *in, const ca_map *out,
+                int stride, int rate, const ca_fusion *fusion, int threads);
+
+/// How many products of single numbers one output of a 3×3 convolution takes for each pair of
+/// channels where there are many channels; 9 in the direct sum.
+double ca_products(int64_t height, int64_t width, int rate);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,32 @@
+// What each instruction set has its own build of.
+#pragma once
+#include "catrous.h"
+#include "tiles.h"
+
+namespace atrous {
+
+struct Job {
+  const ca_kernels &kernels;
+  const ca_map &in, &out;
+  int stride, rate, threads;
+  const ca_fusion &fusion;
+};
+
+/// A build of the kernels for an instruction set.
+struct Build {
+  const char *name;
+  int panel;
+  void (*pointwise)(const Job &);
+  void (*winograd)(const Job &);
+};
+
+extern const Build portable;
+#if defined(__x86_64__)
+extern const Build avx2, avx512;
+#endif
+
+/// Memory that the calling thread keeps for its next convolution, aligned to a cache line.
+/// Throws std::bad_alloc.
+float *workspace(int64_t count);
+
+} // namespace atrous

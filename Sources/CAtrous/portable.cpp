@@ -1,0 +1,21 @@
+#include "kernels.h"
+#include "threads.h"
+#include <math.h>
+
+namespace atrous {
+namespace in_portable {
+#define LANES 4
+#if defined(__aarch64__)
+#define COLUMNS 4
+#define ROWS 6
+#else
+#define COLUMNS 2
+#define ROWS 4
+#endif
+#include "kernels.inc"
+} // namespace in_portable
+} // namespace atrous
+
+const atrous::Build atrous::portable{"portable", atrous::in_portable::PANEL,
+                                     atrous::in_portable::pointwise,
+                                     atrous::in_portable::winograd};

@@ -1,0 +1,141 @@
+// The kernels of CAtrous as operators of libtorch's dispatcher, `atrous::…`, so that they are called
+// and observed like all others.
+#include "catrous.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <torch/library.h>
+
+namespace {
+
+const float *data(const at::Tensor &x) { return static_cast<const float *>(x.const_data_ptr()); }
+float *written(at::Tensor &x) { return static_cast<float *>(x.mutable_data_ptr()); }
+
+/// Numbers that the kernels read as they lie.
+const float *numbers(const std::optional<at::Tensor> &tensor, int64_t count, const char *name) {
+  if (!tensor || !tensor->defined()) return nullptr;
+  TORCH_CHECK(tensor->scalar_type() == at::kFloat && tensor->numel() == count &&
+                  tensor->is_contiguous(),
+              name, " must be ", count, " numbers of type float32, not ", tensor->sizes());
+  return data(*tensor);
+}
+
+bool isReadable(const at::Tensor &x) { return x.stride(1) == 1 || x.size(1) == 1; }
+
+ca_map map(const at::Tensor &x) {
+  return {const_cast<float *>(data(x)),
+          x.size(0), x.size(2), x.size(3), x.size(1),
+          x.stride(0), x.stride(2), x.stride(3)};
+}
+
+ca_activation activation(std::string_view name) {
+  constexpr std::pair<std::string_view, ca_activation> known[] = {
+      {"none", CA_NONE},           {"relu", CA_RELU},
+      {"relu6", CA_RELU6},         {"hardswish", CA_HARDSWISH},
+      {"hardsigmoid", CA_HARDSIGMOID}, {"silu", CA_SILU}};
+  for (const auto &[text, value] : known)
+    if (text == name) return value;
+  TORCH_CHECK(false, "unknown activation '", std::string(name), "'");
+}
+
+void check(const at::Tensor &x) {
+  TORCH_CHECK(x.device().is_cpu() && x.scalar_type() == at::kFloat,
+              "takes tensors of type float32 on the CPU");
+}
+
+/// Kernels (outputs, inputs, size, size) in the order of the products of an instruction set, the best
+/// one if none is named.
+at::Tensor pack(const at::Tensor &weight, std::string_view instructions) {
+  check(weight);
+  TORCH_CHECK(weight.dim() == 4 && weight.size(2) == weight.size(3) &&
+                  (weight.size(2) == 1 || weight.size(2) == 3),
+              "packs kernels of size 1 or 3, not ", weight.sizes());
+  const int build = ca_build(std::string(instructions).c_str());
+  TORCH_CHECK(build >= 0, "the processor has no instructions '", std::string(instructions), "'");
+  const auto plain = weight.contiguous();
+  const int size = static_cast<int>(weight.size(2));
+  auto packed =
+      at::empty({ca_packed_count(build, weight.size(0), weight.size(1), size)},
+                          weight.options().memory_format(at::MemoryFormat::Contiguous));
+  ca_pack(build, data(plain), weight.size(0), weight.size(1), size,
+          written(packed));
+  return packed;
+}
+
+/// A convolution whose padding keeps the size, with what stands before and after it.
+at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t outputs,
+                       int64_t size, int64_t stride, int64_t rate,
+                       const std::optional<at::Tensor> &scale,
+                       const std::optional<at::Tensor> &shift, bool rectifies,
+                       const std::optional<at::Tensor> &bias,
+                       const std::optional<at::Tensor> &addend, std::string_view name) {
+  check(x);
+  check(packed);
+  TORCH_CHECK(x.dim() == 4, "takes maps (N, C, H, W), not ", x.sizes());
+  TORCH_CHECK(stride >= 1 && rate >= 1 && rate <= INT_MAX && (size == 1 || stride == 1),
+              "has no stride ", stride, " and rate ", rate, " for size ", size);
+  const auto in = isReadable(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
+  auto out = at::empty({x.size(0), outputs, (x.size(2) + stride - 1) / stride,
+                        (x.size(3) + stride - 1) / stride},
+                       x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  if (out.numel() == 0) return out;
+  // A map of one pixel or channel may have strides that say nothing.
+  const auto write = ca_map{written(out), out.size(0), out.size(2), out.size(3),
+                            outputs, out.size(2) * out.size(3) * outputs, out.size(3) * outputs,
+                            outputs};
+  const auto read = map(in);
+  ca_fusion fusion{numbers(scale, x.size(1), "scale"), numbers(shift, x.size(1), "shift"),
+                   rectifies, numbers(bias, outputs, "bias"), nullptr, activation(name)};
+  at::Tensor other;
+  ca_map added;
+  if (addend && addend->defined()) {
+    check(*addend);
+    TORCH_CHECK(addend->sizes() == out.sizes(), "adds ", addend->sizes(), " to ", out.sizes());
+    other = isReadable(*addend) ? *addend : addend->contiguous(at::MemoryFormat::ChannelsLast);
+    added = map(other);
+    fusion.addend = &added;
+  }
+  const ca_kernels kernels{outputs, x.size(1), static_cast<int>(size),
+                           data(packed)};
+  TORCH_CHECK(ca_convolve(&kernels, packed.numel(), &read, &write, static_cast<int>(stride),
+                          static_cast<int>(rate), &fusion, at::get_num_threads()) == 0,
+              "not enough memory, or kernels for other channels");
+  return out;
+}
+
+/// A matrix product along the last dimension.
+at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, int64_t outputs,
+                  const std::optional<at::Tensor> &bias, std::string_view name) {
+  check(x);
+  check(packed);
+  TORCH_CHECK(x.dim() >= 1, "takes at least one dimension");
+  const int64_t inputs = x.size(-1);
+  const auto in = x.contiguous();
+  auto shape = x.sizes().vec();
+  shape.back() = outputs;
+  auto out = at::empty(shape, x.options().memory_format(at::MemoryFormat::Contiguous));
+  if (out.numel() == 0) return out;
+  const int64_t rows = in.numel() / inputs;
+  const ca_map read{const_cast<float *>(data(in)), 1, 1, rows, inputs, 0, 0,
+                    inputs};
+  const ca_map write{written(out), 1, 1, rows, outputs, 0, 0, outputs};
+  const ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, outputs, "bias"), nullptr,
+                         activation(name)};
+  const ca_kernels kernels{outputs, inputs, 1, data(packed)};
+  TORCH_CHECK(ca_convolve(&kernels, packed.numel(), &read, &write, 1, 1, &fusion, at::get_num_threads()) == 0,
+              "not enough memory, or kernels for other channels");
+  return out;
+}
+
+} // namespace
+
+TORCH_LIBRARY(atrous, library) {
+  library.def("pack(Tensor weight, str instructions=\"\") -> Tensor", pack);
+  library.def("convolution(Tensor x, Tensor packed, int outputs, int size, int stride, int rate, "
+              "Tensor? scale, Tensor? shift, bool rectifies, Tensor? bias, Tensor? addend, "
+              "str activation) -> Tensor",
+              convolution);
+  library.def("linear(Tensor x, Tensor packed, int outputs, Tensor? bias, str activation) -> Tensor",
+              linear);
+}

@@ -1,0 +1,130 @@
+/// What a prepared network keeps of a convolution: its kernels with the normalization after it folded
+/// into them, in the order in which they are read.
+final class PreparedConvolution {
+  /// How the convolution is computed.
+  enum Form {
+    /// By the package's own kernels; see `CAtrous`.
+    case packed(Tensor)
+    /// By oneDNN, with the kernels in its own order.
+    case ordered(Tensor)
+    /// As libtorch does it for everybody.
+    case plain(Tensor)
+  }
+
+  let form: Form
+  /// What is added to each output channel.
+  let bias: Tensor?
+  /// The normalization that is folded in.
+  private let norm: BatchNorm2d?
+
+  init(_ conv: Conv2d, _ norm: BatchNorm2d?, for x: Tensor) {
+    var weight = conv.weight.detached()
+    var bias = conv.bias?.detached()
+    if let norm {
+      let (scale, shift) = norm.inference
+      weight = weight * scale.reshaped(-1, 1, 1, 1)
+      bias = bias.map { $0 * scale + shift } ?? shift
+    }
+    self.norm = norm
+    self.bias = bias
+    form = Self.form(conv, weight, x)
+  }
+
+  /// Whether this was made for the convolution before `norm`.
+  func serves(_ norm: BatchNorm2d?) -> Bool { self.norm === norm }
+
+  private static func form(_ conv: Conv2d, _ weight: Tensor, _ x: Tensor) -> Form {
+    let isSquare = weight.size(2) == weight.size(3) && conv.groups == 1 && conv.endPadding == 0
+    let isPointwise = conv.kernel == 1 && conv.padding == 0
+    let isWinograd = conv.kernel == 3 && conv.stride == 1 && conv.padding == conv.dilation
+    // With few channels the transforms cost more than they save.
+    let isWide = isPointwise || min(weight.size(0), weight.size(1)) >= 16
+    if isSquare, isPointwise || isWinograd, isWide { return .packed(Operator.pack(weight)) }
+    guard conv.endPadding == 0, let order = Operator.order, Operator.ordered != nil else {
+      return .plain(weight)
+    }
+    return .ordered(
+      order(
+        weight, [conv.padding, conv.padding], [conv.stride, conv.stride],
+        [conv.dilation, conv.dilation], conv.groups, x.shape))
+  }
+}
+
+extension Operator {
+  fileprivate static let pack = Operator("pack", namespace: "atrous")
+  fileprivate static let convolution = Operator("convolution", namespace: "atrous")
+  fileprivate static let linear = Operator("linear", namespace: "atrous")
+  fileprivate static let order = Operator.find("_reorder_convolution_weight", namespace: "mkldnn")
+  fileprivate static let ordered = Operator.find("_convolution_pointwise", namespace: "mkldnn")
+}
+
+extension BatchNorm2d {
+  /// The scale and the shift of each channel by the running statistics.
+  var inference: (scale: Tensor, shift: Tensor) {
+    if let affine { return affine }
+    let scale = weight.detached() / (runningVar + eps).sqrt()
+    let values = (scale, bias.detached() - runningMean * scale)
+    affine = values
+    return values
+  }
+}
+
+extension Activation {
+  /// Whether the package's kernels apply it.
+  private var isFused: Bool { self != .gelu && self != .sigmoid }
+
+  /// The function by its name where `fuses`, and what is left to do afterwards.
+  func split(fuses: Bool) -> (name: String, after: Activation) {
+    fuses && isFused ? (rawValue, .none) : ("none", self)
+  }
+}
+
+extension Conv2d {
+  /// The unit of ``callAsFunction(_:after:_:adding:_:)`` in a prepared network.
+  func prepared(
+    _ x: Tensor, after before: BatchNorm2d?, _ norm: BatchNorm2d?, adding shortcut: Tensor?,
+    _ activation: Activation
+  ) -> Tensor {
+    let preparation: PreparedConvolution
+    if let kept = self.preparation, kept.serves(norm) {
+      preparation = kept
+    } else {
+      preparation = PreparedConvolution(self, norm, for: x)
+      self.preparation = preparation
+    }
+    let bias = preparation.bias
+    if case .packed(let kernels) = preparation.form {
+      let (name, after) = activation.split(fuses: true)
+      let affine = before?.inference
+      return after.fresh(
+        Operator.convolution(
+          x, kernels, outputs, kernel, stride, kernel == 1 ? 1 : dilation, affine?.scale,
+          affine?.shift, before != nil, bias, shortcut, name))
+    }
+    let x = before.map { Activation.relu.fresh($0(x)) } ?? x
+    var y: Tensor
+    var rest = activation
+    switch preparation.form {
+    case .ordered(let kernels):
+      let isFused = shortcut == nil && activation == .relu
+      y =
+        Operator.ordered?(
+          x.contiguous(.channelsLast), kernels, bias, [padding, padding], [stride, stride],
+          [dilation, dilation], groups, isFused ? "relu" : "none", [Double](), "") ?? x
+      if isFused { rest = .none }
+    case .packed(let weight), .plain(let weight):
+      y = convolved(x, weight, bias)
+    }
+    if let shortcut { y = y + shortcut }
+    return rest.fresh(y)
+  }
+}
+
+extension Linear {
+  /// The product in a prepared network.
+  func prepared(_ x: Tensor) -> Tensor {
+    let kernels = packed ?? Operator.pack(weight.detached().reshaped(weight.shape + [1, 1]))
+    packed = kernels
+    return Operator.linear(x, kernels, weight.size(0), bias, "none")
+  }
+}

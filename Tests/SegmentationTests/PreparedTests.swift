@@ -1,0 +1,49 @@
+import Segmentation
+import Testing
+import Torch
+
+@Suite("Prepared networks")
+struct PreparedTests {
+  static let networks =
+    smallBackbones.map { "backbone: {name: \($0)}, head: {name: fcn, channels: 16}" }
+    + [
+      "backbone: {name: resnet50, outputStride: 8, cut: 3}, head: {name: deeplabv3, channels: 16}",
+      "backbone: {name: resnet18, outputStride: 4, multiGrid: [1, 2]}, head: {name: pspnet, channels: 16}",
+      "backbone: {name: densenet, blocks: [2, 2, 3], growth: 16, stem: 16, outputStride: 4}, head: {name: denseaspp, growth: 16, bottleneck: 32, dilations: [3, 6, 24]}",
+      "backbone: {name: densenet, blocks: [2, 2], growth: 16, stem: 16, outputStride: 4, finalTransition: true}, head: {name: denseaspp, official: true}",
+      "backbone: {name: mobilenet_v3_small}, head: {name: lraspp, channels: 16}",
+      "backbone: {name: unet, widths: [8, 16, 32]}, head: {name: linear}",
+      "backbone: {name: unet, widths: [16, 32], bilinear: true}, head: {name: linear}",
+      "backbone: {name: mit_b0}, head: {name: segformer, channels: 32}",
+      "backbone: {name: swin_t, depths: [2, 1, 1, 1], heads: [1, 1, 1, 1], width: 16, window: 4}, head: {name: fcn, channels: 16}",
+      "backbone: {name: vit, outputStride: 16, depth: 2, width: 32, heads: 2, imageSize: 64x32}, head: {name: fcn, channels: 16}",
+    ]
+
+  @Test("give the scores of the network that they were made from", arguments: networks)
+  func scores(_ yaml: String) throws {
+    guard let model = try? model("{classes: 5, \(yaml)}") else {
+      Issue.record("no such network: \(yaml)")
+      return
+    }
+    model.train(false)
+    model.drawWeightsThatKeepTheScale()
+    for (height, width) in [(64, 96), (71, 45)] {
+      let x = noise([1, 3, height, width])
+      try attempt {
+        inferenceMode {
+          model.unprepare()
+          let plain = model(x)
+          model.prepared()
+          let prepared = model(x)
+          let difference = prepared - plain
+          let centred = plain - plain.mean().item
+          let error =
+            ((difference * difference).mean().item / (centred * centred).mean().item).squareRoot()
+          #expect(error < 1e-4)
+          let same = prepared.argmax(1).equal(to: plain.argmax(1)).to(.float32).mean().item
+          #expect(same > 0.999)
+        }
+      }
+    }
+  }
+}

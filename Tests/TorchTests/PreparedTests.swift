@@ -1,0 +1,198 @@
+import Testing
+import Torch
+
+@Suite("Prepared layers")
+struct PreparedTests {
+  /// A convolution to check against the direct sum.
+  struct Case: Sendable, CustomStringConvertible {
+    var inputs: Int, outputs: Int, kernel = 3, stride = 1, rate = 1
+    var height: Int, width: Int, images = 1
+    var description: String {
+      "\(inputs)→\(outputs), \(kernel)×\(kernel), stride \(stride), rate \(rate), \(images)×\(height)×\(width)"
+    }
+  }
+
+  static let cases: [Case] = [
+    // Every kind of tile: whole maps and sub-images of 1 to 14 pixels, the last ones cut.
+    .init(inputs: 16, outputs: 16, height: 1, width: 14),
+    .init(inputs: 17, outputs: 19, height: 2, width: 13, images: 2),
+    .init(inputs: 33, outputs: 16, rate: 2, height: 9, width: 12),
+    .init(inputs: 16, outputs: 70, rate: 3, height: 17, width: 31),
+    .init(inputs: 20, outputs: 16, rate: 5, height: 11, width: 9),
+    .init(inputs: 24, outputs: 24, rate: 36, height: 20, width: 61),
+    // More inputs than one slice, more outputs than a thread's share, more tiles than a block.
+    .init(inputs: 300, outputs: 40, rate: 2, height: 13, width: 11),
+    .init(inputs: 270, outputs: 16, rate: 1, height: 6, width: 25),
+    .init(inputs: 16, outputs: 300, rate: 1, height: 7, width: 8),
+    .init(inputs: 16, outputs: 33, rate: 1, height: 45, width: 40),
+    // Other sizes, which libtorch or oneDNN computes.
+    .init(inputs: 16, outputs: 16, stride: 2, height: 11, width: 8),
+    .init(inputs: 3, outputs: 8, kernel: 7, stride: 2, height: 21, width: 16),
+    // Single pixels.
+    .init(inputs: 5, outputs: 3, kernel: 1, height: 7, width: 5),
+    .init(inputs: 530, outputs: 290, kernel: 1, height: 3, width: 5, images: 2),
+    .init(inputs: 40, outputs: 33, kernel: 1, stride: 2, height: 9, width: 8),
+    .init(inputs: 12, outputs: 20, kernel: 1, height: 1, width: 1),
+  ]
+
+  private func noise(_ shape: [Int]) -> Tensor {
+    let x = Tensor(uninitialized: shape)
+    x.drawNormal()
+    return x
+  }
+
+  /// The root of the mean squared difference in deviations of `b`.
+  private func error(_ a: Tensor, _ b: Tensor) -> Double {
+    guard a.shape == b.shape else { return .infinity }
+    let (a, b) = (a.to(.float64), b.to(.float64))
+    let difference = a - b
+    return
+      ((difference * difference).mean().item / max((b * b).mean().item, 1e-30)).squareRoot()
+  }
+
+  @Test("give what the direct sum in double precision gives", arguments: cases)
+  func convolutions(_ size: Case) {
+    let conv = Conv2d(
+      size.inputs, size.outputs, kernel: size.kernel, stride: size.stride, dilation: size.rate)
+    let x = noise([size.images, size.inputs, size.height, size.width])
+    let (stride, padding, rate) = (conv.stride, conv.padding, conv.dilation)
+    let y = withoutGradients {
+      x.to(.float64).conv2d(
+        conv.weight.to(.float64), bias: conv.bias?.to(.float64), stride: [stride, stride],
+        padding: [padding, padding], dilation: [rate, rate])
+    }
+    conv.prepared()
+    withoutGradients {
+      #expect(error(conv(x), y) < 2e-5)
+      #expect(error(conv(x.contiguous(.channelsLast)), y) < 2e-5)
+      // Some channels of a larger map.
+      let larger = concatenate([noise(x.shape), x]).contiguous(.channelsLast)
+      #expect(error(conv(larger.sliced(1, size.inputs, 2 * size.inputs)), y) < 2e-5)
+    }
+  }
+
+  @Test(
+    "give the same with every instruction set that the processor has",
+    arguments: ["avx512", "avx2", "portable"])
+  func instructions(_ name: String) throws {
+    let pack = Operator("pack", namespace: "atrous")
+    let convolve = Operator("convolution", namespace: "atrous")
+    for (size, rate) in [(1, 1), (3, 1), (3, 4)] {
+      for (inputs, outputs) in [(37, 19), (280, 35)] {
+        let x = noise([1, inputs, 13, 22])
+        let weight = noise([outputs, inputs, size, size])
+        guard let packed = try? attempt({ pack(weight, name) }) else { return }
+        let y = convolve(
+          x, packed, outputs, size, 1, rate, Tensor?.none, Tensor?.none, false, Tensor?.none,
+          Tensor?.none, "none")
+        let padding = rate * (size / 2)
+        let expected = x.to(.float64).conv2d(
+          weight.to(.float64), padding: [padding, padding], dilation: [rate, rate])
+        #expect(error(y, expected) < 2e-5)
+      }
+    }
+  }
+
+  @Test("refuse kernels of other channels and unknown instructions")
+  func refusals() {
+    let pack = Operator("pack", namespace: "atrous")
+    let convolve = Operator("convolution", namespace: "atrous")
+    let packed = pack(noise([8, 16, 3, 3]), "")
+    for x in [noise([1, 8, 5, 5]), noise([16, 5, 5])] {
+      #expect(throws: TorchError.self) {
+        try attempt {
+          convolve(
+            x, packed, 8, 3, 1, 1, Tensor?.none, Tensor?.none, false, Tensor?.none, Tensor?.none,
+            "none")
+        }
+      }
+    }
+    #expect(throws: TorchError.self) { try attempt { pack(noise([8, 16, 3, 3]), "mmx") } }
+    #expect(throws: TorchError.self) { try attempt { pack(noise([8, 16, 5, 5]), "") } }
+  }
+
+  @Test("fold normalizations, sums and activations", arguments: Activation.allCases, [1, 3, 5])
+  func units(_ activation: Activation, _ kernel: Int) {
+    let (conv, before, norm) = (
+      Conv2d(20, 24, kernel: kernel, bias: false), BatchNorm2d(20), BatchNorm2d(24)
+    )
+    for module in [before, norm] {
+      withoutGradients {
+        module.runningMean.drawNormal()
+        module.runningVar.drawUniform(0.5, 2)
+        module.weight.drawNormal()
+        module.bias.drawNormal()
+      }
+    }
+    let net = Sequential {
+      conv
+      before
+      norm
+    }
+    net.train(false)
+    let (x, shortcut) = (noise([2, 20, 9, 7]), noise([2, 24, 9, 7]))
+    func units() -> [Tensor] {
+      withoutGradients {
+        [
+          conv(x, norm, activation), conv(x, norm, adding: shortcut, activation),
+          conv(x, after: before), conv(x, after: before, norm, adding: shortcut, activation),
+        ]
+      }
+    }
+    let plain = units()
+    net.prepared()
+    for (a, b) in zip(units(), plain) { #expect(error(a, b) < 1e-5) }
+  }
+
+  @Test("work along the last dimension")
+  func matrices() {
+    let layer = Linear(35, 18)
+    let x = noise([2, 7, 35])
+    withoutGradients {
+      let y = layer(x)
+      layer.prepared()
+      #expect(error(layer(x), y) < 1e-6)
+      #expect(error(layer(x.transposed(0, 1)), y.transposed(0, 1)) < 1e-6)
+    }
+  }
+
+  @Test("end with training and with loading, and leave gradients alone")
+  func ending() throws {
+    let net = Sequential {
+      Conv2d(16, 16, kernel: 3)
+      BatchNorm2d(16)
+    }
+    let x = noise([1, 16, 8, 8])
+    net.prepared()
+    #expect(net.isPrepared && net[0].isPrepared && !net.isTraining)
+    let before = withoutGradients { net(x) }
+    net(x).sum().backward()
+    #expect(net[0].parameters.allSatisfy { $0.parameter.gradient != nil })
+    let zeros = withoutGradients {
+      Dictionary(uniqueKeysWithValues: net.state.map { ($0.name, $0.tensor.zerosLike()) })
+    }
+    try net.load(zeros)
+    #expect(!net.isPrepared)
+    #expect(withoutGradients { net(x) }.floats.allSatisfy { $0 == 0 })
+    #expect(before.floats.contains { $0 != 0 })
+    #expect(!net.prepared().train(true).isPrepared)
+  }
+
+  @Test("grow maps as concatenation does")
+  func growing() {
+    let module = Function { $0 }
+    module.prepared()
+    let parts = [noise([2, 3, 4, 5]), noise([2, 2, 4, 5]), noise([2, 1, 4, 5])]
+    withoutGradients {
+      var (after, before) = (
+        GrowingMap(parts[0], room: 3, for: module), GrowingMap(parts[0], room: 4, for: module)
+      )
+      for part in parts.dropFirst() {
+        after.append(part)
+        before.prepend(part)
+      }
+      #expect(after.tensor.floats == concatenate(parts).floats)
+      #expect(before.tensor.floats == concatenate(parts.reversed()).floats)
+    }
+  }
+}
