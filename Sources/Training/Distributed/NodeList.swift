@@ -48,7 +48,7 @@ enum NodeList {
   private static func numbers(_ range: Substring) -> [String]? {
     let ends = range.split(separator: "-", omittingEmptySubsequences: false)
     guard ends.count <= 2, let from = ends.first, let to = ends.last,
-      ends.allSatisfy({ !$0.isEmpty && $0.allSatisfy(("0"..."9").contains) }),
+      ends.allSatisfy({ !$0.isEmpty && $0.allSatisfy({ ("0"..."9").contains($0) }) }),
       let first = Int(from), let last = Int(to), first <= last, last - first < most
     else { return nil }
     return (first...last).map { number in
