@@ -120,7 +120,7 @@ let package = Package(
     .testTarget(name: "ParityTests", dependencies: ["Parity"]),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["atrous", "Imaging", "Checkpoints", "Torch", "TestSupport"]),
+      dependencies: ["atrous", "Imaging", "Checkpoints", "Torch", "Training", "TestSupport"]),
   ],
   cxxLanguageStandard: .cxx20
 )

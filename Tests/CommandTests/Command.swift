@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Training
 
 /// The command as a user runs it: a process with arguments, an exit status and two outputs.
 final class Command {
@@ -126,15 +127,6 @@ final class Command {
     // The word holds the signal in its low bits and the exit status above them.
     status = answer < 0 ? -1 : word & 0x7F == 0 ? word >> 8 & 0xFF : -(word & 0x7F)
   }
-}
-
-/// Texts as a list of C strings that ends with nothing.
-private func withCStrings<R>(
-  _ texts: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> R
-) -> R {
-  let pointers = texts.map { strdup($0) }
-  defer { for pointer in pointers { free(pointer) } }
-  return body(pointers + [nil])
 }
 
 extension Command.Outcome {

@@ -55,11 +55,8 @@ struct AccumulationTests {
       let folder = try TemporaryFolder()
       try writePairs(folder.path, count: 9)
       func trainer(_ output: String, resume: Bool = false) throws -> Trainer {
-        try Trainer(
-          TrainingConfiguration(
-            yaml: tinyYAML(folder.path), named: "test",
-            overrides: ["train.batchSize=2", "train.accumulate=2"]),
-          output: folder.path + "/" + output, existing: resume ? .resume : .refuse)
+        try tinyTrainer(
+          folder, output, ["train.batchSize=2", "train.accumulate=2"], resume: resume)
       }
       #expect(try trainer("whole").fit() == .finished)
       for stop in [1, 2, 3] {

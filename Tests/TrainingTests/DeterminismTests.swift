@@ -14,11 +14,9 @@ struct DeterminismTests {
       let folder = try TemporaryFolder()
       try writePairs(folder.path, count: 6)
       func trainer(_ output: String, _ on: Bool, resume: Bool = false) throws -> Trainer {
-        try Trainer(
-          TrainingConfiguration(
-            yaml: tinyYAML(folder.path, iterations: 4), named: "test",
-            overrides: ["train.deterministic=\(on)", "train.threads=0"]),
-          output: folder.path + "/" + output, existing: resume ? .resume : .refuse)
+        try tinyTrainer(
+          folder, output, iterations: 4, ["train.deterministic=\(on)", "train.threads=0"],
+          resume: resume)
       }
       Engine.threads = 1
       let plain = try trainer("plain", false)

@@ -43,11 +43,10 @@ struct PrecisionTests {
       let folder = try TemporaryFolder()
       try writePairs(folder.path, count: 6)
       func trainer(_ output: String, resume: Bool = false) throws -> Trainer {
-        try Trainer(
-          TrainingConfiguration(
-            yaml: tinyYAML(folder.path, iterations: 6), named: "test",
-            overrides: ["train.precision=float16", "train.batchSize=4", "train.evaluateEvery=0"]),
-          output: folder.path + "/" + output, existing: resume ? .resume : .refuse)
+        try tinyTrainer(
+          folder, output, iterations: 6,
+          ["train.precision=float16", "train.batchSize=4", "train.evaluateEvery=0"],
+          resume: resume)
       }
       let whole = try trainer("whole")
       #expect(try whole.fit() == .finished)

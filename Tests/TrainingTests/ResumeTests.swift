@@ -15,11 +15,8 @@ struct ResumeTests {
     await #expect(processExitsWith: .success) {
       let folder = try TemporaryFolder()
       try writePairs(folder.path, count: 6)
-      let yaml = tinyYAML(folder.path)
       func trainer(_ output: String, resume: Bool) throws -> Trainer {
-        try Trainer(
-          TrainingConfiguration(yaml: yaml, named: "test"), output: folder.path + "/" + output,
-          existing: resume ? .resume : .refuse)
+        try tinyTrainer(folder, output, resume: resume)
       }
       #expect(try trainer("whole", resume: false).fit() == .finished)
       let whole = try lastCheckpoint(folder.path + "/whole")
@@ -46,13 +43,12 @@ struct ResumeTests {
       let folder = try TemporaryFolder()
       try writePairs(folder.path, count: 6)
       func trainer(_ output: String, resume: Bool = false) throws -> Trainer {
-        try Trainer(
-          TrainingConfiguration(
-            yaml: tinyYAML(folder.path), named: "test",
-            overrides: [
-              "train.schedule={name: plateau, patience: 0, factor: 0.5, threshold: 1}",
-              "train.evaluateEvery=1",
-            ]), output: folder.path + "/" + output, existing: resume ? .resume : .refuse)
+        try tinyTrainer(
+          folder, output,
+          [
+            "train.schedule={name: plateau, patience: 0, factor: 0.5, threshold: 1}",
+            "train.evaluateEvery=1",
+          ], resume: resume)
       }
       #expect(try trainer("whole").fit() == .finished)
       let whole = try lastCheckpoint(folder.path + "/whole")

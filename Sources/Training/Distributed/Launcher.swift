@@ -235,7 +235,7 @@ public struct LaunchError: Error, Sendable, CustomStringConvertible {
 }
 
 /// Texts as a list of C strings that ends with nothing.
-private func withCStrings<R>(
+package func withCStrings<R>(
   _ texts: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> R
 ) -> R {
   let pointers = texts.map { strdup($0) }
