@@ -23,30 +23,15 @@ public struct NetworkRun: Sendable, Codable {
     model.train(false)
     defer { model.train(wasTraining) }
     var shape: [Int] = []
-    let before = Self.usage
+    let before = ProcessUsage.current
     let time = try ContinuousClock().measure {
       shape = try attempt { inferenceMode { model(image).shape } }
     }
     scores = shape
     seconds = time / .seconds(1)
-    let after = Self.usage
-    processorSeconds = after.seconds - before.seconds
-    peakBytes = after.bytes
-  }
-
-  /// What this process has used: the processor's time, and the most memory that it has held.
-  private static var usage: (seconds: Double, bytes: Int) {
-    var usage = rusage()
-    #if canImport(Darwin)
-      let (who, unit) = (RUSAGE_SELF, 1)
-    #else
-      let (who, unit) = (__rusage_who_t(RUSAGE_SELF.rawValue), 1024)
-    #endif
-    guard getrusage(who, &usage) == 0 else { return (0, 0) }
-    let seconds = [usage.ru_utime, usage.ru_stime].reduce(0) {
-      $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6
-    }
-    return (seconds, usage.ru_maxrss * unit)
+    let after = ProcessUsage.current
+    processorSeconds = (after?.processorSeconds ?? 0) - (before?.processorSeconds ?? 0)
+    peakBytes = Int((after?.peakKilobytes ?? 0) * 1024)
   }
 
   /// The pass in two lines.

@@ -23,16 +23,12 @@ struct ModelsCommand: ParsableCommand {
   @Option(help: "The number of classes.")
   var classes = 19
 
-  @Option(help: "The image's size, WIDTHxHEIGHT.")
-  var size = "1024x512"
+  @OptionGroup var image: ImageSizeOptions
 
   @Flag(help: "Print comma-separated values.")
   var csv = false
 
   func validate() throws {
-    guard ImageSize(size) != nil else {
-      throw ValidationError("--size is '\(size)', expected WIDTHxHEIGHT such as 1024x512.")
-    }
     guard (1...65_535).contains(classes) else {
       throw ValidationError("--classes is \(classes), expected a number from 1 to 65535.")
     }
@@ -43,9 +39,7 @@ struct ModelsCommand: ParsableCommand {
       var selection = ModelTable.Selection()
       (selection.backbones, selection.outputStrides, selection.heads) = (backbones, strides, heads)
       selection.classes = classes
-      if let size = ImageSize(size) {
-        (selection.width, selection.height) = (size.width, size.height)
-      }
+      (selection.width, selection.height) = (image.area.width, image.area.height)
       let table = try ModelTable(selection)
       if csv { return print(table.csv) }
       if !table.rows.isEmpty { print(table.text) }

@@ -14,25 +14,17 @@ struct ReceptiveFieldCommand: ParsableCommand {
 
   @OptionGroup var network: NetworkOptions
 
-  @Option(help: "The image's size, WIDTHxHEIGHT.")
-  var size = "1024x512"
+  @OptionGroup var image: ImageSizeOptions
 
   @Flag(help: "Print JSON.")
   var json = false
 
-  func validate() throws {
-    guard ImageSize(size) != nil else {
-      throw ValidationError("--size is '\(size)', expected WIDTHxHEIGHT such as 1024x512.")
-    }
-  }
-
   func run() throws {
     try reportingErrors {
-      let area = ImageSize(size) ?? ImageSize(width: 1024, height: 512)
       let report = try shapesOnly {
         let model = try network.shapes()
         return try ReceptiveFieldReport(
-          model, height: area.height, width: area.width, channels: model.inputChannels)
+          model, height: image.area.height, width: image.area.width, channels: model.inputChannels)
       }
       try show(report, text: report.text, asJSON: json)
     }

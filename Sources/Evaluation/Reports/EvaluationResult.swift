@@ -110,11 +110,7 @@ public struct BoundaryScores: Sendable, Codable, Equatable {
 
 extension EvaluationResult {
   /// The result as JSON with sorted keys.
-  public func json() throws -> Data {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return try encoder.encode(self)
-  }
+  public func json() throws -> Data { Data(try jsonText(self).utf8) }
 
   /// The result as a table for a terminal.
   public var text: String {

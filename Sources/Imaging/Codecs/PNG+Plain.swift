@@ -36,34 +36,14 @@ extension PNG {
   /// The values of a grey or indexed PNG of 8 bits; nil for other kinds and what is not in order.
   static func byteLabels(_ bytes: [UInt8]) -> ByteLabels? {
     guard let rows = Rows(bytes), rows.step == 1 else { return nil }
-    let (width, height) = (rows.width, rows.height)
-    let values = [UInt8](unsafeUninitializedCapacity: width * height) { out, count in
-      rows.raw.withUnsafeBufferPointer { raw in
-        guard let to = out.baseAddress, let from = raw.baseAddress else { return }
-        for y in 0..<height {
-          (to + y * width).initialize(from: from + y * rows.stride + 1, count: width)
-        }
-      }
-      count = width * height
-    }
-    return ByteLabels(size: Size(width: width, height: height), values: values)
+    return ByteLabels(size: Size(width: rows.width, height: rows.height), values: rows.bytes)
   }
 
   /// The picture in an RGB PNG of 8 bits, decoded about twice as fast as by libspng; nil for other
   /// kinds of PNG and for anything that is not in order.
   static func plainPicture(_ bytes: [UInt8]) -> Image? {
     guard let rows = Rows(bytes), rows.step == 3 else { return nil }
-    let count = rows.stride - 1
-    let pixels = [UInt8](unsafeUninitializedCapacity: count * rows.height) { out, written in
-      rows.raw.withUnsafeBufferPointer { raw in
-        guard let to = out.baseAddress, let from = raw.baseAddress else { return }
-        for y in 0..<rows.height {
-          (to + y * count).initialize(from: from + y * rows.stride + 1, count: count)
-        }
-      }
-      written = count * rows.height
-    }
-    return Image(width: rows.width, height: rows.height, pixels: pixels)
+    return Image(width: rows.width, height: rows.height, pixels: rows.bytes)
   }
 
   /// The rows of a PNG without filters, each after one byte that means nothing any more: grey or
@@ -73,6 +53,20 @@ extension PNG {
     /// The bytes of a pixel and of a row.
     let step: Int, stride: Int
     let raw: [UInt8]
+
+    /// The rows without the byte before each.
+    var bytes: [UInt8] {
+      let row = stride - 1
+      return [UInt8](unsafeUninitializedCapacity: row * height) { out, count in
+        raw.withUnsafeBufferPointer { raw in
+          guard let to = out.baseAddress, let from = raw.baseAddress else { return }
+          for y in 0..<height {
+            (to + y * row).initialize(from: from + y * stride + 1, count: row)
+          }
+        }
+        count = row * height
+      }
+    }
 
     init?(_ bytes: [UInt8]) {
       guard let parts = Parts(bytes) else { return nil }

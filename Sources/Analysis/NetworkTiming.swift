@@ -1,0 +1,137 @@
+import Evaluation
+import Foundation
+import Segmentation
+import Torch
+
+/// How long a network takes for an image, as it is and prepared for inference.
+public struct NetworkTiming: JSONReport {
+  /// The threads of an operator.
+  public let threads: Int
+  /// The median seconds of an image, in the forms that were timed.
+  public private(set) var plainSeconds: Double?, preparedSeconds: Double?
+  /// The most memory that the process has held, in megabytes.
+  public private(set) var peakMegabytes: Double?
+  /// The root of the mean squared difference of scores, in their standard deviations.
+  public private(set) var relativeError: Double?
+  /// The share of positions with the same best class.
+  public private(set) var agreement: Double?
+  /// What one more image costs by operator, the slowest first.
+  public private(set) var operators: [OperatorTime]?
+
+  /// Times `model` on noise, each form `repeats` times after one that does not count.
+  ///
+  /// - Parameters:
+  ///   - model: The network, in evaluation mode; it is prepared afterwards if `prepared` is set.
+  ///   - plain: Whether it is timed as it is.
+  ///   - prepared: Whether it is timed prepared for inference.
+  ///   - profile: Whether the operators of the last form are timed, too.
+  /// - Throws: `TorchError` if the network cannot run at this size.
+  public init(
+    _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
+    prepared: Bool, profile: Bool
+  ) throws {
+    threads = Engine.threads
+    try attempt {
+      inferenceMode {
+        measure(
+          model, height: height, width: width, repeats: repeats, plain: plain,
+          prepared: prepared, profile: profile)
+      }
+    }
+  }
+
+  private mutating func measure(
+    _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
+    prepared: Bool, profile: Bool
+  ) {
+    let x = Tensor(uninitialized: [1, model.inputChannels, height, width])
+    x.drawNormal(deviation: 1)
+    let image = x.contiguous(.channelsLast)
+    var scores: [Tensor] = []
+    func median() -> Double {
+      // The first time packs kernels and takes memory.
+      scores.append(model.output(image).logits)
+      let seconds = (0..<repeats).map { _ in
+        ContinuousClock().measure { _ = model.output(image).logits } / .seconds(1)
+      }
+      return seconds.sorted()[repeats / 2]
+    }
+    if plain { plainSeconds = median() }
+    if prepared {
+      model.prepared()
+      preparedSeconds = median()
+    }
+    peakMegabytes = ProcessUsage.current.map { $0.peakKilobytes / 1e3 }
+    if scores.count == 2 {
+      let error = Self.square(scores[1] - scores[0])
+      let spread = Self.square(scores[0] - scores[0].mean().item)
+      relativeError = (error / max(spread, 1e-30)).squareRoot()
+      agreement = scores[0].argmax(1).equal(to: scores[1].argmax(1)).to(.float32).mean().item
+    }
+    if profile {
+      let profiler = Profiler()
+      observing(profiler) { _ = model.output(image) }
+      operators = profiler.lines
+    }
+  }
+
+  /// The mean of the squares.
+  private static func square(_ x: Tensor) -> Double { (x * x).mean().item }
+
+  /// The report as text.
+  public var text: String {
+    var lines = ["threads        \(threads)"]
+    func add(_ name: String, _ value: Double?, _ format: String) {
+      guard let value else { return }
+      lines.append(name + String(format: format, value))
+    }
+    add("plain          ", plainSeconds, "%.3f s")
+    add("prepared       ", preparedSeconds, "%.3f s")
+    if let plainSeconds, let preparedSeconds {
+      add("times faster   ", plainSeconds / preparedSeconds, "%.2f")
+    }
+    add("peak memory    ", peakMegabytes, "%.0f MB")
+    add("relative error ", relativeError, "%.1e")
+    add("same class     ", agreement.map { $0 * 100 }, "%.4f %%")
+    for line in operators ?? [] {
+      lines.append(
+        String(format: "%9.2f ms %4d  ", line.milliseconds, line.calls) + line.operation)
+    }
+    return lines.joined(separator: "\n")
+  }
+}
+
+/// The calls of one operator with the same shapes.
+public struct OperatorTime: Sendable, Encodable {
+  /// The operator's name and the shapes of what goes in and comes out.
+  public let operation: String
+  /// The number of calls.
+  public internal(set) var calls = 0
+  /// The time of them all.
+  public internal(set) var milliseconds = 0.0
+}
+
+/// The time between calls through the door, by operator and shapes.
+private final class Profiler: OperatorObserver {
+  private var found: [String: OperatorTime] = [:]
+  private var last = ContinuousClock.now
+
+  func observe(_ call: OperatorCall) {
+    let now = ContinuousClock.now
+    let inputs = call.arguments.compactMap { argument -> String? in
+      guard case .tensor(let tensor) = argument, tensor.rank > 1 else { return nil }
+      return "\(tensor.shape)"
+    }
+    let name =
+      "\(call.name) \(inputs.prefix(2).joined(separator: " "))"
+      + (call.results.first.map { " → \($0.shape)" } ?? "")
+    var line = found[name] ?? OperatorTime(operation: name)
+    line.calls += 1
+    line.milliseconds += (now - last) / .milliseconds(1)
+    found[name] = line
+    last = ContinuousClock.now
+  }
+
+  /// The slowest first.
+  var lines: [OperatorTime] { found.values.sorted { $0.milliseconds > $1.milliseconds } }
+}

@@ -1,0 +1,25 @@
+import Foundation
+
+/// What this process has used since its start.
+struct ProcessUsage {
+  /// The time of the processor, all cores together.
+  let processorSeconds: Double
+  /// The most memory that it has held, in units of 1024 bytes.
+  let peakKilobytes: Double
+
+  /// What it has used until now; nil where the system does not say.
+  static var current: ProcessUsage? {
+    var usage = rusage()
+    #if canImport(Darwin)
+      let (who, unit) = (RUSAGE_SELF, 1024.0)
+    #else
+      let (who, unit) = (__rusage_who_t(RUSAGE_SELF.rawValue), 1.0)
+    #endif
+    guard getrusage(who, &usage) == 0 else { return nil }
+    let seconds = [usage.ru_utime, usage.ru_stime].reduce(0) {
+      $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6
+    }
+    return ProcessUsage(
+      processorSeconds: seconds, peakKilobytes: Double(usage.ru_maxrss) / unit)
+  }
+}
