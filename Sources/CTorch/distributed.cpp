@@ -17,6 +17,11 @@ using c10d::ProcessGroupGloo;
 using Store = c10::intrusive_ptr<c10d::Store>;
 
 namespace {
+// libtorch notes every collective in a table of the process that its groups write to without a lock,
+// so groups on several threads could crash. Nobody reads the table here: it is off unless the
+// environment sizes it. Before any thread exists, for the environment has no lock either.
+[[maybe_unused]] const int recorder_off = setenv("TORCH_FR_BUFFER_SIZE", "0", 0);
+
 struct Meeting {
   std::string backend, host;
   int rank, size;
