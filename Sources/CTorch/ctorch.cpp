@@ -245,6 +245,15 @@ int ct_set_autocast(const char *device_type, int dtype) {
   });
 }
 
+int ct_autocast(const char *device_type) {
+  return guarded(-1, [&] {
+    auto device = c10::Device(device_type).type();
+    return at::autocast::is_autocast_enabled(device)
+               ? static_cast<int>(at::autocast::get_autocast_dtype(device))
+               : -1;
+  });
+}
+
 int ct_set_threads(int count) {
   return guarded(-1, [&] {
     at::set_num_threads(count);

@@ -49,6 +49,28 @@ struct EngineTests {
     #expect(Tensor(7).item == 7)
   }
 
+  @Test("dilated depthwise kernels have the gradients of float32 in bfloat16 too")
+  func dilatedDepthwise() {
+    let conv = Conv2d(72, 72, kernel: 3, dilation: 4, groups: 72, bias: false)
+    conv.useChannelsLast()
+    let x = Tensor(uninitialized: [2, 72, 23, 30]).contiguous(.channelsLast)
+    x.drawNormal()
+    func gradient(_ type: DType?) -> [Float] {
+      // What freed memory holds must not matter.
+      for _ in 0..<2 { _ = Tensor(filledWith: .nan, [2, 72, 23, 30]) }
+      let y = autocast(to: type) { conv(x) }.to(.float32)
+      (y * y).sum().backward()
+      defer { conv.weight.gradient = nil }
+      return conv.weight.gradient?.floats ?? []
+    }
+    let exact = gradient(nil)
+    let largest = exact.map(abs).max() ?? 0
+    for _ in 0..<3 {
+      let found = gradient(.bfloat16)
+      #expect(zip(found, exact).allSatisfy { abs($0 - $1) <= 0.02 * largest })
+    }
+  }
+
   @Test("a permuted tensor is read in its own order")
   func order() {
     let x = Tensor([1, 2, 3, 4, 5, 6] as [Float], [2, 3])

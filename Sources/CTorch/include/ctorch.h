@@ -92,8 +92,10 @@ int ct_set_grad_enabled(int on);
 int ct_grad_enabled(void);
 void *ct_inference_begin(void);
 void ct_inference_end(void *guard);
-/// Casts eligible operators on the CPU to `dtype` until the next call; -1 turns it off.
+/// Casts eligible operators to `dtype` until the next call; -1 turns it off.
 int ct_set_autocast(const char *device_type, int dtype);
+/// What eligible operators are cast to, or -1.
+int ct_autocast(const char *device_type);
 
 /// A function over tensors: takes `count` handles, which are the caller's, and gives a new one, or
 /// NULL after a failure.

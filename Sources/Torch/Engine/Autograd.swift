@@ -48,6 +48,9 @@ public func withoutGradients<R>(_ body: () throws -> R) rethrows -> R {
   return try body()
 }
 
+/// Whether operators record a graph for gradients on this thread.
+var isGradientEnabled: Bool { ct_grad_enabled() != 0 }
+
 /// Runs `body` recording a graph for gradients, inside ``withoutGradients(_:)`` too.
 public func withGradients<R>(_ body: () throws -> R) rethrows -> R {
   let before = ct_set_grad_enabled(1)
@@ -69,8 +72,26 @@ public func autocast<R>(
   to dtype: DType?, on device: Device = .cpu, _ body: () throws -> R
 ) rethrows -> R {
   guard let dtype else { return try body() }
-  let type = device.isCPU ? "cpu" : "cuda"
-  Door.check(ct_set_autocast(type, dtype.rawValue), "autocast")
-  defer { Door.check(ct_set_autocast(type, -1), "autocast") }
+  return try withAutocast(dtype.rawValue, on: device, body)
+}
+
+/// Runs `body` with every operator computed in the types of its tensors, inside ``autocast(to:on:_:)`` too.
+func withoutAutocast<R>(on device: Device, _ body: () throws -> R) rethrows -> R {
+  try withAutocast(-1, on: device, body)
+}
+
+/// What ``autocast(to:on:_:)`` computes in on `device`; nil outside of it.
+func autocastType(on device: Device) -> DType? { DType(rawValue: ct_autocast(device.kind)) }
+
+private func withAutocast<R>(
+  _ type: Int32, on device: Device, _ body: () throws -> R
+) rethrows -> R {
+  let before = ct_autocast(device.kind)
+  Door.check(ct_set_autocast(device.kind, type), "autocast")
+  defer { Door.check(ct_set_autocast(device.kind, before), "autocast") }
   return try body()
+}
+
+extension Device {
+  fileprivate var kind: String { isCPU ? "cpu" : "cuda" }
 }

@@ -12,7 +12,7 @@ public enum Recomputation {
   public static func run(
     _ inputs: [Tensor], _ body: @escaping ([Tensor]) -> Tensor
   ) -> Tensor {
-    guard ct_grad_enabled() != 0, DoorScope.current?.isShapesOnly != true else {
+    guard isGradientEnabled, DoorScope.current?.isShapesOnly != true else {
       return body(inputs)
     }
     let handles = inputs.map(\.handle)

@@ -52,9 +52,19 @@ public final class Conv2d: Layer {
 
   func convolved(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {
     let x = endPadding == 0 ? x : x.padded([0, endPadding, 0, endPadding])
-    return x.conv2d(
-      weight, bias: bias, stride: [stride, stride], padding: [padding, padding],
-      dilation: [dilation, dilation], groups: groups)
+    func convolved(_ x: Tensor) -> Tensor {
+      x.conv2d(
+        weight, bias: bias, stride: [stride, stride], padding: [padding, padding],
+        dilation: [dilation, dilation], groups: groups)
+    }
+    // oneDNN's gradient of dilated kernels of many groups, channels last and in bfloat16, is memory that
+    // it never wrote (libtorch 2.11: values to 1e29, NaN, others in each run).
+    if groups > 1, dilation > 1, x.device.isCPU, isGradientEnabled,
+      let type = autocastType(on: .cpu), type == .bfloat16
+    {
+      return withoutAutocast(on: .cpu) { convolved(x.to(.float32)) }.to(type)
+    }
+    return convolved(x)
   }
 }
 

@@ -149,7 +149,7 @@ open class Module {
 
   /// Whether `x` goes through the module in its form for inference.
   package final func runsPrepared(_ x: Tensor) -> Bool {
-    isPrepared && !isTraining && ct_grad_enabled() == 0 && x.dtype == .float32 && x.device.isCPU
+    isPrepared && !isTraining && !isGradientEnabled && x.dtype == .float32 && x.device.isCPU
       && DoorScope.current?.isShapesOnly != true
   }
 
