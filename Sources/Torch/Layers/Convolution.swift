@@ -57,14 +57,19 @@ public final class Conv2d: Layer {
         weight, bias: bias, stride: [stride, stride], padding: [padding, padding],
         dilation: [dilation, dilation], groups: groups)
     }
-    // oneDNN's gradient of dilated kernels of many groups, channels last and in bfloat16, is memory that
-    // it never wrote (libtorch 2.11: values to 1e29, NaN, others in each run).
-    if groups > 1, dilation > 1, x.device.isCPU, isGradientEnabled,
-      let type = autocastType(on: .cpu), type == .bfloat16
-    {
-      return withoutAutocast(on: .cpu) { convolved(x.to(.float32)) }.to(type)
+    if trainsInFloat32(x) {
+      return withoutAutocast(on: .cpu) { convolved(x.to(.float32)) }.to(.bfloat16)
     }
     return convolved(x)
+  }
+
+  /// Whether oneDNN's bfloat16 is unfit for the gradients.
+  ///
+  /// That of dilated kernels of many groups, channels last, is memory that it never wrote (libtorch
+  /// 2.11: values to 1e29, NaN, others in each run); that of 5×5 kernels takes three times float32's.
+  private func trainsInFloat32(_ x: Tensor) -> Bool {
+    groups > 1 && (dilation > 1 || kernel > 3) && x.device.isCPU && isGradientEnabled
+      && autocastType(on: .cpu) == .bfloat16
   }
 }
 
