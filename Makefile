@@ -34,10 +34,10 @@ docs:
 	@echo "serve out/docs, for instance by python3 -m http.server --directory out/docs"
 
 lint:
-	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift
+	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Weights Package.swift
 
 format:
-	$(SWIFT) format --in-place --parallel --recursive Sources Tests Package.swift
+	$(SWIFT) format --in-place --parallel --recursive Sources Tests Weights Package.swift
 
 clean:
 	rm -rf .build out

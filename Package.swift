@@ -21,7 +21,7 @@ let package = Package(
       name: "Atrous",
       targets: [
         "Torch", "Imaging", "Checkpoints", "Segmentation", "Datasets", "Evaluation", "Training",
-        "Analysis",
+        "Analysis", "Weights",
       ]),
   ],
   dependencies: [
@@ -84,11 +84,14 @@ let package = Package(
       exclude: ["Protos"]),
     .target(name: "Training", dependencies: ["Evaluation", "Checkpoints", "TensorBoard"]),
     .target(name: "Analysis", dependencies: ["Evaluation", "CMinpack"]),
+    .target(
+      name: "Weights", path: "Weights", exclude: ["README.md"],
+      resources: [.copy("camvid.safetensors")]),
     .target(name: "Parity", dependencies: ["Training", "Analysis"]),
     .executableTarget(
       name: "atrous",
       dependencies: [
-        "Training", "Analysis", "Parity",
+        "Training", "Analysis", "Parity", "Weights",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -117,10 +120,14 @@ let package = Package(
       dependencies: ["Training", "Checkpoints", "Configuration", "TestSupport"],
       exclude: ["Fixtures"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
-    .testTarget(name: "ParityTests", dependencies: ["Parity"]),
+    .testTarget(name: "ParityTests", dependencies: ["Parity", "TestSupport"]),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["atrous", "Imaging", "Checkpoints", "Torch", "Training", "TestSupport"]),
+      dependencies: [
+        "atrous", "Imaging", "Checkpoints", "Datasets", "Evaluation", "Torch", "Training",
+        "Weights",
+        "TestSupport",
+      ]),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -158,6 +158,8 @@ public struct TrainingSettings {
   public let freeze: FreezeSettings
   /// The decay of the moving average of the weights; nil for none.
   public let movingAverage: Double?
+  /// The run, checkpoint or file of weights that training starts from; nil for the network as built.
+  public let startFrom: String?
 
   private enum Precision: String, CaseIterable { case float32, bfloat16, float16 }
 
@@ -217,6 +219,7 @@ public struct TrainingSettings {
     synchronizesBatchNorm = try section.bool("synchronizeBatchNorm", default: false)
     freeze = try FreezeSettings(section)
     movingAverage = try section.optionalDouble("ema", in: 0...1)
+    startFrom = try section.optionalString("startFrom")
   }
 
   private static func classWeights(_ section: Section) throws -> ClassWeights {

@@ -38,10 +38,59 @@ extension Checkpoint {
   public static func write(
     _ path: String, imported model: Module, for configuration: TrainingConfiguration
   ) throws {
-    let record = CheckpointRecord(importedFor: configuration)
+    try write(path, model.state, record: CheckpointRecord(importedFor: configuration))
+  }
+
+  /// Writes what is needed to score and use this checkpoint's network, not to resume its run.
+  ///
+  /// - Parameters:
+  ///   - path: The safetensors file.
+  ///   - half: Whether kernels and matrices are stored in half precision. Norms and biases are not.
+  ///   - overrides: Values of the configuration in the record, `key.path=value`, such as places of
+  ///     data that mean nothing elsewhere.
+  /// - Throws: `WriteError`, `ConfigurationError`.
+  public func writeForUse(_ path: String, half: Bool, overrides: [String] = []) throws {
+    var record = record
+    record.configuration = try configuration(overrides: overrides).yaml
+    let tensors = try averaged.entries.map { entry in
+      let tensor = try averaged.tensor(entry.name)
+      let isLarge = tensor.shape.count > 1 && tensor.dtype == .float32
+      return (entry.name, half && isLarge ? tensor.to(.float16) : tensor)
+    }
+    try Self.write(path, tensors, record: record)
+  }
+
+  private static func write(
+    _ path: String, _ tensors: [(name: String, tensor: Tensor)], record: CheckpointRecord
+  ) throws {
     let text = String(decoding: try record.json(), as: UTF8.self)
-    try WeightFile.write(
-      model.state, metadata: [metadataKey: text, "format": "pt"], to: path)
+    try WeightFile.write(tensors, metadata: [metadataKey: text, "format": "pt"], to: path)
+  }
+
+  /// Puts the weights of a run, a checkpoint or any file of weights into a network before training.
+  ///
+  /// A classifier of another number of classes stays as drawn, and so does an auxiliary head that the
+  /// file lacks.
+  ///
+  /// - Returns: What was done, for a person.
+  /// - Throws: ``CheckpointError``, `WeightFileError`.
+  static func start(_ model: SegmentationModel, from path: String) throws -> String {
+    let weights: WeightFile
+    do {
+      weights = try Checkpoint(path).averaged
+    } catch CheckpointError.noRecord(let file) {
+      weights = try WeightFile.open(file)
+    }
+    let plan = WeightImport(weights, for: model)
+    guard
+      plan.report.isComplete || plan.onlyClassifierIsLeftOver || plan.lacksOnlyAuxiliary
+        || plan.classCounts != nil
+    else { throw CheckpointError.anotherNetwork(file: weights.path, report: "\(plan)") }
+    try plan.load([])
+    let start = "starting from the weights of \(weights.path)"
+    guard let counts = plan.classCounts else { return start }
+    return start
+      + "; their classifier has \(counts.theirs) classes, the network's has \(counts.ours) and is new"
   }
 
   /// The weights of a checkpoint, the averaged ones where there are some, for other programs.

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Training
 
 @Suite("Weights go out and come in")
 struct ExchangeTests {
@@ -24,6 +25,34 @@ struct ExchangeTests {
       return try JSONDecoder().decode(Result.self, from: Data(outcome.output.utf8))
     }
     #expect(try confusion(imported) == confusion(run.path))
+  }
+
+  @Test("a checkpoint to give away is smaller, scores the same and cannot be resumed")
+  func checkpoint() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let file = "\(folder.path)/given.safetensors"
+    let exported = try Command.run(
+      "export", run.path, "--output", file, "--checkpoint", "--half", "--set", "output=runs/given")
+    #expect(exported.status == 0, "\(exported)")
+    let record = try Checkpoint(file).record.configuration
+    #expect(record.contains("runs/given") && !record.contains(run.path))
+    let size = try #require(FileManager.default.contents(atPath: file)?.count)
+    #expect(size < (try #require(Run.checkpoint(run.path)?.count)) / 3)
+
+    struct Result: Decodable {
+      struct Scores: Decodable { let pixelAccuracy: Double }
+      let scores: Scores
+    }
+    func accuracy(_ checkpoint: String) throws -> Double {
+      let outcome = try Command.run("evaluate", checkpoint, "--json")
+      return try JSONDecoder().decode(Result.self, from: Data(outcome.output.utf8))
+        .scores.pixelAccuracy
+    }
+    #expect(abs(try accuracy(file) - accuracy(run.path)) < 0.002)
+    for wrong in [["--half"], ["--checkpoint", "--names", "torchvision"]] {
+      #expect(try Command(["export", run.path, "--output", file] + wrong).wait().status == 64)
+    }
   }
 
   @Test("names that are others' go out, and what does not fit is listed")

@@ -240,7 +240,7 @@ struct WrongInputTests {
   @Test(
     "a wrong command line has status 64 and shows the usage",
     arguments: [
-      ["train"], ["nonsense"], ["predict", "a"], ["train", "a", "--resume", "--overwrite"],
+      ["train"], ["nonsense"], ["predict"], ["train", "a", "--resume", "--overwrite"],
       ["train", "a", "--repeats", "0"], ["train", "a", "--repeats", "2", "--resume"],
       ["predict", "a", "b", "--output", "c", "--opacity", "2"], ["evaluate", "a", "--none"],
       ["predict", "a", "b", "--output", "c", "--memory-budget", "much"],

@@ -38,17 +38,3 @@ func scenery(count: Int, width: Int = 40, height: Int = 30) throws -> MemoryData
       return ("scene \(i)", image, mask)
     })
 }
-
-/// The `shared` folder: that of the environment, or the one beside the package.
-let shared: String =
-  ProcessInfo.processInfo.environment["ATROUS_SHARED"]
-  ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-  .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("shared").path
-
-/// CamVid's folder in `shared`, if it is there.
-let camVidFolder: String? = {
-  let folder = "\(shared)/data/camvid"
-  if FileManager.default.fileExists(atPath: "\(folder)/train") { return folder }
-  print("\(shared)/data/camvid is not there: tests on CamVid are skipped")
-  return nil
-}()

@@ -1,17 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 import Torch
 
 @testable import Parity
 
-/// The parity kit lies beside the checkout, or where `ATROUS_SHARED` says.
-private let kit: URL = {
-  let shared =
-    ProcessInfo.processInfo.environment["ATROUS_SHARED"].map { URL(fileURLWithPath: $0) }
-    ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().appending(path: "shared")
-  return shared.appending(path: "parity")
-}()
+private let kit = URL(fileURLWithPath: shared).appending(path: "parity")
 
 private let kitIsHere = FileManager.default.fileExists(atPath: kit.path)
 

@@ -11,15 +11,8 @@ private let package = URL(fileURLWithPath: #filePath)
   .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 private let experiments = package.appendingPathComponent("Experiments").path
 
-/// The data sets of the `shared` folder: that of the environment, or the one beside the package.
-private let realData: String? = {
-  let shared =
-    ProcessInfo.processInfo.environment["ATROUS_SHARED"]
-    ?? package.deletingLastPathComponent().appendingPathComponent("shared").path
-  if FileManager.default.fileExists(atPath: "\(shared)/data/camvid") { return "\(shared)/data" }
-  print("\(shared)/data is not there: recipes are not tried on real files")
-  return nil
-}()
+/// The data sets of the shared folder, if they are there.
+private let realData: String? = camVidFolder == nil ? nil : "\(shared)/data"
 
 /// A recipe of a paper, and what makes it small.
 private struct Recipe: Sendable, CustomTestStringConvertible {

@@ -2,7 +2,7 @@ import Torch
 
 /// A copy of a network's weights that follows them slowly: their exponential moving average.
 public final class MovingAverage {
-  /// The share of itself that the average keeps at each step.
+  /// The largest share of itself that the average keeps at a step.
   public let decay: Double
   /// The averaged parameters and buffers by name.
   public let state: [(name: String, tensor: Tensor)]
@@ -15,8 +15,13 @@ public final class MovingAverage {
     state = withoutGradients { model.state.map { ($0.name, $0.tensor.detached().cloned()) } }
   }
 
-  /// Takes in the weights as a step has left them.
-  public func update() {
+  /// Takes in the weights that `step`, counted from 0, has left.
+  ///
+  /// The share kept is (1 + step) / (10 + step) until that is above ``decay``: the weights at the start
+  /// would stay in the average of a short run otherwise. The rule is that of TensorFlow's
+  /// `ExponentialMovingAverage`.
+  public func update(after step: Int) {
+    let decay = min(decay, Double(1 + step) / Double(10 + step))
     withoutGradients {
       for (average, current) in zip(state, model.state) {
         if average.tensor.dtype.isFloatingPoint {

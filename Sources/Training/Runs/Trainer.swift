@@ -113,6 +113,9 @@ public final class Trainer {
     Self.prepareEngine(settings, goingOnFrom: checkpoint?.record)
     try PrecisionCheck.run(settings.precision, on: device)
     model = try configuration.buildModel(pretrained: checkpoint == nil)
+    if checkpoint == nil, let path = settings.startFrom {
+      monitor.message(try attempt { [model] in try Checkpoint.start(model, from: path) })
+    }
     for line in configuration.rateWarnings(for: model) { monitor.message("warning: \(line)") }
     model.useChannelsLast()
     model.move(to: device)
@@ -193,7 +196,7 @@ public final class Trainer {
       guard value.isFinite || mayOverflow else {
         throw RunError.lossNotFinite(step: step, value: "\(value)", learningRate: rate)
       }
-      average?.update()
+      average?.update(after: step)
       step += 1
       meter.add(
         loss: value, norm: norm, images: imagesPerStep, waited: batches.secondsWaited)

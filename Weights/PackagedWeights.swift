@@ -1,0 +1,31 @@
+import Foundation
+
+/// A network that comes with the package; README.md in the folder Weights is its card.
+public enum PackagedWeights {
+  /// The checkpoint's file, beside the program or else in the package's folder.
+  ///
+  /// - Throws: ``Missing`` if the program was moved without its resources.
+  public static func file() throws -> String {
+    let name = "camvid.safetensors"
+    let places = [
+      Bundle.main.bundleURL.appendingPathComponent("atrous_Weights.resources/\(name)").path,
+      (#filePath as NSString).deletingLastPathComponent + "/\(name)",
+    ]
+    guard let file = places.first(where: FileManager.default.fileExists) else {
+      throw Missing(places: places)
+    }
+    return file
+  }
+
+  /// The packaged weights are not where they should be.
+  public struct Missing: Error, CustomStringConvertible {
+    /// Where they were looked for.
+    public let places: [String]
+
+    /// The message for a person.
+    public var description: String {
+      "the network that comes with the package is missing; expected \(places.joined(separator: " or ")),"
+        + " or the name of a checkpoint"
+    }
+  }
+}
