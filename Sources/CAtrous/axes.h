@@ -14,7 +14,7 @@ struct Run {
   int64_t start, count;
   int taps;
   int tap[mostTaps];
-  /// Where each tap is met at the first place; it moves by `Axis::move` from place to place.
+  /// Where each tap is met at the first place, in ascending order; it moves by `Axis::move` from place to place.
   int64_t source[mostTaps];
 };
 
@@ -32,7 +32,9 @@ struct Axis {
     places.reserve(length);
     for (int64_t place = 0; place < length; place++) {
       Run run{place, 1, 0, {}, {}};
-      for (int tap = 0; tap < kernels.size; tap++) {
+      for (int i = 0; i < kernels.size; i++) {
+        // Memory is met in its own order.
+        const int tap = isTransposed ? kernels.size - 1 - i : i;
         const int64_t reach = int64_t(tap) * kernels.rate - kernels.padding;
         int64_t source = isTransposed ? place - reach : place * kernels.stride + reach;
         if (isTransposed) {
@@ -49,7 +51,7 @@ struct Axis {
     int64_t first = sourceLength;
     for (int64_t place = length - 1; place >= 0; place--) {
       const Run &run = places[place];
-      if (run.taps) first = std::min({first, run.source[0], run.source[run.taps - 1]});
+      if (run.taps) first = std::min(first, run.source[0]);
       firsts[place] = first;
     }
     for (int64_t phase = 0; phase < step && phase < length; phase++)
@@ -65,7 +67,7 @@ struct Axis {
   /// The last source that a place meets; -1 if it meets none.
   int64_t last(int64_t place) const {
     const Run &run = places[place];
-    return run.taps == 0 ? -1 : std::max(run.source[0], run.source[run.taps - 1]);
+    return run.taps == 0 ? -1 : run.source[run.taps - 1];
   }
   /// The first source that a place or one after it meets.
   int64_t first(int64_t place) const { return firsts[place]; }
