@@ -75,11 +75,6 @@ public func autocast<R>(
   return try withAutocast(dtype.rawValue, on: device, body)
 }
 
-/// Runs `body` with every operator computed in the types of its tensors, inside ``autocast(to:on:_:)`` too.
-func withoutAutocast<R>(on device: Device, _ body: () throws -> R) rethrows -> R {
-  try withAutocast(-1, on: device, body)
-}
-
 /// What ``autocast(to:on:_:)`` computes in on `device`; nil outside of it.
 func autocastType(on device: Device) -> DType? { DType(rawValue: ct_autocast(device.kind)) }
 
