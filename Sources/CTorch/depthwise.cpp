@@ -107,12 +107,14 @@ at::Tensor prepared(const at::Tensor &x, const at::Tensor &taps, int64_t size, i
 
 struct Depthwise : torch::autograd::Function<Depthwise> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &weight,
-                            const at::Tensor &bias, int64_t stride, int64_t padding, int64_t end,
-                            int64_t rate, int64_t build) {
+                            const std::optional<at::Tensor> &bias, int64_t stride, int64_t padding,
+                            int64_t end, int64_t rate, int64_t build) {
     context->save_for_backward({x, weight});
     context->saved_data["scan"] = std::vector<int64_t>{stride, padding, end, rate, build};
     std::optional<at::Tensor> added;
-    if (bias.defined()) added = bias.to(at::kFloat).contiguous();
+    const bool adds = bias && bias->defined();
+    context->saved_data["adds"] = adds;
+    if (adds) added = bias->to(at::kFloat).contiguous();
     return convolved(x, pack(weight), {weight.size(2), stride, padding, end, rate}, added, {},
                      CA_NONE, static_cast<int>(build));
   }
@@ -148,7 +150,8 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
       }
       dw = plain.to(weight.scalar_type());
     }
-    if (context->needs_input_grad(2)) db = at::sum(gradient, {0, 2, 3}, false, at::kFloat);
+    if (context->saved_data["adds"].toBool() && context->needs_input_grad(2))
+      db = at::sum(gradient, {0, 2, 3}, false, at::kFloat);
     return {dx, dw, db, {}, {}, {}, {}, {}};
   }
 };
@@ -162,7 +165,7 @@ at::Tensor depthwise(const at::Tensor &x, const at::Tensor &weight,
                         : x.scalar_type();
   TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(0) == x.size(1), "kernels ",
               weight.sizes(), " are not those of a map ", x.sizes());
-  return Depthwise::apply(x.to(type), weight, bias.value_or(at::Tensor()), stride, padding, end,
+  return Depthwise::apply(x.to(type), weight, bias, stride, padding, end,
                           rate, buildOf(instructions));
 }
 
