@@ -44,7 +44,7 @@ public final class Conv2d: Layer {
   override func discardPrepared() { preparation = nil }
 
   public override func forward(_ x: Tensor) -> Tensor {
-    runsPrepared(x) ? prepared(x, after: nil, nil, adding: nil, .none) : convolved(x)
+    runsPrepared(x) ? prepared(x, after: nil, scaledBy: nil, nil, adding: nil, .none) : convolved(x)
   }
 
   /// The convolution alone, as libtorch computes it.

@@ -85,10 +85,10 @@ extension Activation {
 }
 
 extension Conv2d {
-  /// The unit of ``callAsFunction(_:after:_:adding:_:)`` in a prepared network.
+  /// The unit of ``callAsFunction(_:after:scaledBy:_:adding:_:)`` in a prepared network.
   func prepared(
-    _ x: Tensor, after before: BatchNorm2d?, _ norm: BatchNorm2d?, adding shortcut: Tensor?,
-    _ activation: Activation
+    _ x: Tensor, after before: BatchNorm2d?, scaledBy scale: Tensor?, _ norm: BatchNorm2d?,
+    adding shortcut: Tensor?, _ activation: Activation
   ) -> Tensor {
     let preparation: PreparedConvolution
     if let kept = self.preparation, kept.serves(norm) {
@@ -98,15 +98,31 @@ extension Conv2d {
       self.preparation = preparation
     }
     let bias = preparation.bias
+    /// What goes into the convolution alone.
+    var scaled: Tensor {
+      let x = before.map { Activation.relu.fresh($0(x)) } ?? x
+      return scale.map { $0 * x } ?? x
+    }
     if case .packed(let kernels) = preparation.form {
       let (name, after) = activation.split(fuses: true)
-      let affine = before?.inference
+      var (input, rectifies) = (x, false)
+      var affine: (scale: Tensor, shift: Tensor)?
+      if let scale {
+        // Kernels take factors of channels on the way in, those of all images alike.
+        if before == nil && x.size(0) == 1 {
+          affine = (scale.reshaped(-1), scale.reshaped(-1).zerosLike())
+        } else {
+          input = scaled
+        }
+      } else if let before {
+        (affine, rectifies) = (before.inference, true)
+      }
       return after.fresh(
         Operator.convolution(
-          x, kernels, outputs, kernel, stride, kernel == 1 ? 1 : dilation, affine?.scale,
-          affine?.shift, before != nil, bias, shortcut, name))
+          input, kernels, outputs, kernel, stride, kernel == 1 ? 1 : dilation, affine?.scale,
+          affine?.shift, rectifies, bias, shortcut, name))
     }
-    let x = before.map { Activation.relu.fresh($0(x)) } ?? x
+    let x = scaled
     if case .depthwise(let kernels) = preparation.form {
       let (name, after) = activation.split(fuses: true)
       return after.fresh(
