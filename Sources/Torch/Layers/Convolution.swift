@@ -66,9 +66,10 @@ public final class Conv2d: Layer {
       && weight.size(3) == kernel
   }
 
-  /// Whether the package's own kernels take part in training.
+  /// Whether the package's own kernels take part in training, in a pass without gradients too that
+  /// runs again later.
   private func trainsDepthwise(_ x: Tensor) -> Bool {
-    guard isDepthwise, isGradientEnabled, x.device.isCPU, x.rank == 4,
+    guard isDepthwise, isTraining || isGradientEnabled, x.device.isCPU, x.rank == 4,
       DoorScope.current?.isShapesOnly != true
     else { return false }
     let types: [DType] = [.float32, .bfloat16]
