@@ -30,7 +30,7 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
-    // Convolutions for inference: vector code for each instruction set, always optimized.
+    // Convolutions: vector code for each instruction set, always optimized.
     .target(name: "CAtrous", cxxSettings: [.unsafeFlags(["-O3", "-ffp-contract=fast"])]),
 
     // The engine's door, and what is built on it.

@@ -34,7 +34,7 @@ public final class FlopCounter: OperatorObserver {
     }
     guard let first = shape(0), let second = shape(1) else { return 0 }
     return switch call.name {
-    case "conv2d": 2 * result.count * product(second.dropFirst())
+    case "conv2d", "depthwise": 2 * result.count * product(second.dropFirst())
     case "conv_transpose2d": 2 * product(first) * product(second.dropFirst())
     case "linear": 2 * product(first) * (second.first ?? 0)
     case "matmul", "bmm", "mm": 2 * result.count * (first.last ?? 0)

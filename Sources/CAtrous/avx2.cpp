@@ -1,4 +1,5 @@
 #if defined(__x86_64__)
+#include "axes.h"
 #include "kernels.h"
 #include "threads.h"
 #include <math.h>
@@ -11,10 +12,18 @@ namespace in_avx2 {
 #define COLUMNS 2
 #define ROWS 6
 #include "kernels.inc"
+#include "depthwise.inc"
 } // namespace in_avx2
 } // namespace atrous
 #pragma clang attribute pop
 
-const atrous::Build atrous::avx2{"avx2", atrous::in_avx2::PANEL, atrous::in_avx2::pointwise,
-                                   atrous::in_avx2::winograd};
+const atrous::Build atrous::avx2 = {
+    "avx2",
+    atrous::in_avx2::PANEL,
+    atrous::in_avx2::pointwise,
+    atrous::in_avx2::winograd,
+    atrous::in_avx2::depthwise,
+    atrous::in_avx2::depthwiseTransposed,
+    atrous::in_avx2::depthwiseTaps,
+};
 #endif

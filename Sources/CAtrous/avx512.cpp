@@ -1,4 +1,5 @@
 #if defined(__x86_64__)
+#include "axes.h"
 #include "kernels.h"
 #include "threads.h"
 #include <math.h>
@@ -11,10 +12,18 @@ namespace in_avx512 {
 #define COLUMNS 2
 #define ROWS 12
 #include "kernels.inc"
+#include "depthwise.inc"
 } // namespace in_avx512
 } // namespace atrous
 #pragma clang attribute pop
 
-const atrous::Build atrous::avx512{"avx512", atrous::in_avx512::PANEL, atrous::in_avx512::pointwise,
-                                   atrous::in_avx512::winograd};
+const atrous::Build atrous::avx512 = {
+    "avx512",
+    atrous::in_avx512::PANEL,
+    atrous::in_avx512::pointwise,
+    atrous::in_avx512::winograd,
+    atrous::in_avx512::depthwise,
+    atrous::in_avx512::depthwiseTransposed,
+    atrous::in_avx512::depthwiseTaps,
+};
 #endif

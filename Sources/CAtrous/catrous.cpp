@@ -1,3 +1,4 @@
+#include "axes.h"
 #include "catrous.h"
 #include "kernels.h"
 #include <cstdlib>
@@ -99,6 +100,66 @@ int ca_convolve(const ca_kernels *kernels, int64_t length, const ca_map *in, con
   } catch (...) {
     return -1;
   }
+}
+
+namespace {
+int64_t tapsPitch(int64_t channels) { return channels < 16 ? 16 : channels; }
+
+using Kernel = void (*Build::*)(const DepthwiseJob &);
+
+int depthwise(int build, Kernel kernel, const DepthwiseJob &job) {
+  const ca_depthwise &kernels = job.kernels;
+  if (build < 0 || build >= count || !has(*builds[build]) || kernels.size < 1 ||
+      kernels.size > mostTaps || kernels.stride < 1 || kernels.rate < 1 || kernels.padding < 0 ||
+      job.around.channels != kernels.channels || job.at.channels != kernels.channels ||
+      job.around.images != job.at.images)
+    return -1;
+  try {
+    (builds[build]->*kernel)(job);
+    return 0;
+  } catch (...) {
+    return -1;
+  }
+}
+
+constexpr ca_fusion nothing{};
+int atLeastOne(int threads) { return threads < 1 ? 1 : threads; }
+} // namespace
+
+int64_t ca_depthwise_count(int64_t channels, int size) {
+  return tapsPitch(channels) * size * size;
+}
+
+void ca_depthwise_pack(const float *weight, int64_t channels, int size, float *taps) {
+  const int64_t area = int64_t(size) * size, pitch = tapsPitch(channels);
+  for (int64_t tap = 0; tap < area; tap++)
+    for (int64_t c = 0; c < pitch; c++)
+      taps[tap * pitch + c] = c < channels ? weight[c * area + tap] : 0;
+}
+
+void ca_depthwise_unpack(const float *taps, int64_t channels, int size, float *weight) {
+  const int64_t area = int64_t(size) * size, pitch = tapsPitch(channels);
+  for (int64_t tap = 0; tap < area; tap++)
+    for (int64_t c = 0; c < channels; c++) weight[c * area + tap] = taps[tap * pitch + c];
+}
+
+int ca_depthwise_convolve(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,
+                          const ca_map *out, const ca_fusion *fusion, int threads) {
+  if (fusion->scale || fusion->shift) return -1;
+  return depthwise(build, &Build::depthwise,
+                   {*kernels, type, *in, *out, atLeastOne(threads), *fusion, nullptr});
+}
+
+int ca_depthwise_transpose(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,
+                           const ca_map *out, int threads) {
+  return depthwise(build, &Build::depthwiseTransposed,
+                   {*kernels, type, *in, *out, atLeastOne(threads), nothing, nullptr});
+}
+
+int ca_depthwise_correlate(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,
+                           const ca_map *gradient, float *taps, int threads) {
+  return depthwise(build, &Build::depthwiseTaps,
+                   {*kernels, type, *in, *gradient, atLeastOne(threads), nothing, taps});
 }
 
 double ca_products(int64_t height, int64_t width, int rate) {

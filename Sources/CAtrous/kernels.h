@@ -12,12 +12,28 @@ struct Job {
   const ca_fusion &fusion;
 };
 
+/// What ca_depthwise_convolve and its gradients work on.
+struct DepthwiseJob {
+  const ca_depthwise &kernels;
+  ca_type type;
+  /// The map that is read around each number of the other, and that other.
+  const ca_map &around, &at;
+  int threads;
+  const ca_fusion &fusion;
+  /// Where the gradient of the taps goes; null for a convolution.
+  float *taps;
+};
+
 /// A build of the kernels for an instruction set.
 struct Build {
   const char *name;
   int panel;
   void (*pointwise)(const Job &);
   void (*winograd)(const Job &);
+  /// Kernels that gather around what they write, or the transpose of that; the taps' gradient.
+  void (*depthwise)(const DepthwiseJob &);
+  void (*depthwiseTransposed)(const DepthwiseJob &);
+  void (*depthwiseTaps)(const DepthwiseJob &);
 };
 
 extern const Build portable;

@@ -1,3 +1,4 @@
+#include "axes.h"
 #include "kernels.h"
 #include "threads.h"
 #include <math.h>
@@ -13,9 +14,16 @@ namespace in_portable {
 #define ROWS 4
 #endif
 #include "kernels.inc"
+#include "depthwise.inc"
 } // namespace in_portable
 } // namespace atrous
 
-const atrous::Build atrous::portable{"portable", atrous::in_portable::PANEL,
-                                     atrous::in_portable::pointwise,
-                                     atrous::in_portable::winograd};
+const atrous::Build atrous::portable = {
+    "portable",
+    atrous::in_portable::PANEL,
+    atrous::in_portable::pointwise,
+    atrous::in_portable::winograd,
+    atrous::in_portable::depthwise,
+    atrous::in_portable::depthwiseTransposed,
+    atrous::in_portable::depthwiseTaps,
+};

@@ -1,48 +1,12 @@
 // The kernels of CAtrous as operators of libtorch's dispatcher, `atrous::…`, so that they are called
 // and observed like all others.
-#include "catrous.h"
+#include "operators.hpp"
 
 #include <ATen/Parallel.h>
-#include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
 namespace {
-
-const float *data(const at::Tensor &x) { return static_cast<const float *>(x.const_data_ptr()); }
-float *written(at::Tensor &x) { return static_cast<float *>(x.mutable_data_ptr()); }
-
-/// Numbers that the kernels read as they lie.
-const float *numbers(const std::optional<at::Tensor> &tensor, int64_t count, const char *name) {
-  if (!tensor || !tensor->defined()) return nullptr;
-  TORCH_CHECK(tensor->scalar_type() == at::kFloat && tensor->numel() == count &&
-                  tensor->is_contiguous(),
-              name, " must be ", count, " numbers of type float32, not ", tensor->sizes());
-  return data(*tensor);
-}
-
-bool isReadable(const at::Tensor &x) { return x.stride(1) == 1 || x.size(1) == 1; }
-
-ca_map map(const at::Tensor &x) {
-  return {const_cast<float *>(data(x)),
-          x.size(0), x.size(2), x.size(3), x.size(1),
-          x.stride(0), x.stride(2), x.stride(3)};
-}
-
-ca_activation activation(std::string_view name) {
-  constexpr std::pair<std::string_view, ca_activation> known[] = {
-      {"none", CA_NONE},           {"relu", CA_RELU},
-      {"relu6", CA_RELU6},         {"hardswish", CA_HARDSWISH},
-      {"hardsigmoid", CA_HARDSIGMOID}, {"silu", CA_SILU}};
-  for (const auto &[text, value] : known)
-    if (text == name) return value;
-  TORCH_CHECK(false, "unknown activation '", std::string(name), "'");
-}
-
-void check(const at::Tensor &x) {
-  TORCH_CHECK(x.device().is_cpu() && x.scalar_type() == at::kFloat,
-              "takes tensors of type float32 on the CPU");
-}
 
 /// Kernels (outputs, inputs, size, size) in the order of the products of an instruction set, the best
 /// one if none is named.
@@ -51,8 +15,7 @@ at::Tensor pack(const at::Tensor &weight, std::string_view instructions) {
   TORCH_CHECK(weight.dim() == 4 && weight.size(2) == weight.size(3) &&
                   (weight.size(2) == 1 || weight.size(2) == 3),
               "packs kernels of size 1 or 3, not ", weight.sizes());
-  const int build = ca_build(std::string(instructions).c_str());
-  TORCH_CHECK(build >= 0, "the processor has no instructions '", std::string(instructions), "'");
+  const int build = buildOf(instructions);
   const auto plain = weight.contiguous();
   const int size = static_cast<int>(weight.size(2));
   auto packed =
@@ -80,11 +43,7 @@ at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t ou
                         (x.size(3) + stride - 1) / stride},
                        x.options().memory_format(at::MemoryFormat::ChannelsLast));
   if (out.numel() == 0) return out;
-  // A map of one pixel or channel may have strides that say nothing.
-  const auto write = ca_map{written(out), out.size(0), out.size(2), out.size(3),
-                            outputs, out.size(2) * out.size(3) * outputs, out.size(3) * outputs,
-                            outputs};
-  const auto read = map(in);
+  const auto write = fresh(out), read = map(in);
   ca_fusion fusion{numbers(scale, x.size(1), "scale"), numbers(shift, x.size(1), "shift"),
                    rectifies, numbers(bias, outputs, "bias"), nullptr, activation(name)};
   at::Tensor other;

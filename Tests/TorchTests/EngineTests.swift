@@ -49,9 +49,11 @@ struct EngineTests {
     #expect(Tensor(7).item == 7)
   }
 
-  @Test("dilated depthwise kernels have the gradients of float32 in bfloat16 too")
-  func dilatedDepthwise() {
-    let conv = Conv2d(72, 72, kernel: 3, dilation: 4, groups: 72, bias: false)
+  @Test(
+    "dilated kernels of many groups have the gradients of float32 in bfloat16 too",
+    arguments: [72, 144])
+  func dilatedGroups(outputs: Int) {
+    let conv = Conv2d(72, outputs, kernel: 3, dilation: 4, groups: 72, bias: false)
     conv.useChannelsLast()
     let x = Tensor(uninitialized: [2, 72, 23, 30]).contiguous(.channelsLast)
     x.drawNormal()

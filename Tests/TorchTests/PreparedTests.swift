@@ -144,6 +144,29 @@ struct PreparedTests {
     for (a, b) in zip(units(), plain) { #expect(error(a, b) < 1e-5) }
   }
 
+  @Test("scale channels on the way in", arguments: [1, 2])
+  func scaling(_ images: Int) {
+    let (conv, before) = (Conv2d(20, 24), BatchNorm2d(20))
+    let net = Sequential {
+      conv
+      before
+    }
+    net.train(false)
+    let (x, scale) = (noise([images, 20, 9, 7]), noise([images, 20, 1, 1]))
+    func units() -> [Tensor] {
+      withoutGradients {
+        [
+          conv(x, scaledBy: scale, nil, .relu),
+          conv(x, after: before, scaledBy: scale, nil, adding: conv(x)),
+        ]
+      }
+    }
+    let plain = units()
+    #expect(error(plain[0], withoutGradients { (conv(scale * x)).relu() }) < 1e-6)
+    net.prepared()
+    for (a, b) in zip(units(), plain) { #expect(error(a, b) < 1e-5) }
+  }
+
   @Test("work along the last dimension")
   func matrices() {
     let layer = Linear(35, 18)

@@ -1,4 +1,4 @@
-// Convolutions for inference, by fewer multiplications than the direct sum, on channels-last maps.
+// Convolutions by fewer multiplications or memory accesses than usual, on channels-last maps.
 //
 // A 3×3 convolution of rate d is d² ordinary ones on interleaved sub-images. Each of those is cut
 // into tiles that Winograd's minimal filtering computes (Winograd, 1980; Lavin and Gray, 2016), and
@@ -60,6 +60,41 @@ int ca_convolve(const ca_kernels *kernels, int64_t count, const ca_map *in, cons
 /// How many products of single numbers one output of a 3×3 convolution takes for each pair of
 /// channels where there are many channels; 9 in the direct sum.
 double ca_products(int64_t height, int64_t width, int rate);
+
+/// The type of the numbers of maps.
+typedef enum { CA_FLOAT32, CA_BFLOAT16 } ca_type;
+
+/// A convolution of each channel by itself.
+typedef struct {
+  int64_t channels;
+  /// The side of the kernels, 32 at most; the zeros above and to the left of the map.
+  int size, stride, rate, padding;
+  /// One tap of all channels after the other, as ca_depthwise_pack wrote them.
+  const float *taps;
+} ca_depthwise;
+
+/// How many numbers the taps take.
+int64_t ca_depthwise_count(int64_t channels, int size);
+/// Packs kernels (channels, 1, size, size).
+void ca_depthwise_pack(const float *weight, int64_t channels, int size, float *taps);
+/// The kernels (channels, 1, size, size) that were packed as `taps`.
+void ca_depthwise_unpack(const float *taps, int64_t channels, int size, float *weight);
+
+// All sums are of type float32, whatever the type of the maps; `data` then points to numbers of that
+// type. The results do not depend on the number of threads. They return 0, or -1 if memory is short or
+// the maps do not fit.
+
+/// Convolves `in` to `out`; the map is continued by zeros as far as the outputs reach. The fusion
+/// changes nothing on the way in.
+int ca_depthwise_convolve(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,
+                          const ca_map *out, const ca_fusion *fusion, int threads);
+/// The gradient of the inputs, `out`, from that of the outputs, `in`.
+int ca_depthwise_transpose(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,
+                           const ca_map *out, int threads);
+/// The gradient of the taps, written to `taps`, from the inputs and the gradient of the outputs; the
+/// kernels' own taps are not read.
+int ca_depthwise_correlate(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,
+                           const ca_map *gradient, float *taps, int threads);
 
 #ifdef __cplusplus
 }

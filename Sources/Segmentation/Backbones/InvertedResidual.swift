@@ -76,13 +76,13 @@ final class InvertedResidual: Layer, RecomputableLayer {
   override func forward(_ x: Tensor) -> Tensor {
     var y = expand?(x) ?? x
     y = depthwise(y)
-    y = squeeze?(y) ?? y
-    y = project(y, norm)
+    y = project(y, scaledBy: squeeze?(y), norm)
     return adds ? depth(y) + x : y
   }
 }
 
-/// Scales each channel by what the whole image says of it (Hu et al., 2018).
+/// What the whole image says of each channel, the factor (N, C, 1, 1) by which it is scaled (Hu et al.,
+/// 2018).
 final class SqueezeExcitation: Layer {
   let fc1: Conv2d, fc2: Conv2d
 
@@ -93,7 +93,7 @@ final class SqueezeExcitation: Layer {
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    fc2(fc1(x.globalAvgPool2d(), nil, .relu)).hardsigmoid() * x
+    fc2(fc1(x.globalAvgPool2d(), nil, .relu), nil, .hardsigmoid)
   }
 }
 

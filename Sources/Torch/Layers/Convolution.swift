@@ -44,33 +44,51 @@ public final class Conv2d: Layer {
   override func discardPrepared() { preparation = nil }
 
   public override func forward(_ x: Tensor) -> Tensor {
-    runsPrepared(x) ? prepared(x, after: nil, nil, adding: nil, .none) : convolved(x)
+    runsPrepared(x) ? prepared(x, after: nil, scaledBy: nil, nil, adding: nil, .none) : convolved(x)
   }
 
   /// The convolution alone, as libtorch computes it.
   func convolved(_ x: Tensor) -> Tensor { convolved(x, weight, bias) }
 
   func convolved(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {
+    if trainsDepthwise(x) {
+      return Operator.depthwise(x, weight, bias, stride, padding, endPadding, dilation)
+    }
     let x = endPadding == 0 ? x : x.padded([0, endPadding, 0, endPadding])
     func convolved(_ x: Tensor) -> Tensor {
       x.conv2d(
         weight, bias: bias, stride: [stride, stride], padding: [padding, padding],
         dilation: [dilation, dilation], groups: groups)
     }
-    if trainsInFloat32(x) {
+    // oneDNN's gradient of dilated kernels of many groups, channels last and in bfloat16, is memory that
+    // it never wrote (libtorch 2.11: values to 1e29, NaN, others in each run).
+    if groups > 1, dilation > 1, x.device.isCPU, isGradientEnabled,
+      autocastType(on: .cpu) == .bfloat16
+    {
       return withoutAutocast(on: .cpu) { convolved(x.to(.float32)) }.to(.bfloat16)
     }
     return convolved(x)
   }
 
-  /// Whether oneDNN's bfloat16 is unfit for the gradients.
-  ///
-  /// That of dilated kernels of many groups, channels last, is memory that it never wrote (libtorch
-  /// 2.11: values to 1e29, NaN, others in each run); that of 5×5 kernels takes three times float32's.
-  private func trainsInFloat32(_ x: Tensor) -> Bool {
-    groups > 1 && (dilation > 1 || kernel > 3) && x.device.isCPU && isGradientEnabled
-      && autocastType(on: .cpu) == .bfloat16
+  /// Whether each channel is convolved by itself.
+  var isDepthwise: Bool {
+    groups > 1 && groups == outputs && weight.size(1) == 1 && kernel > 1 && kernel <= 32
+      && weight.size(3) == kernel
   }
+
+  /// Whether the package's own kernels take part in training, in a pass without gradients too that
+  /// runs again later.
+  private func trainsDepthwise(_ x: Tensor) -> Bool {
+    guard isDepthwise, isTraining || isGradientEnabled, x.device.isCPU, x.rank == 4,
+      DoorScope.current?.isShapesOnly != true
+    else { return false }
+    let types: [DType] = [.float32, .bfloat16]
+    return types.contains(autocastType(on: .cpu) ?? x.dtype) && types.contains(x.dtype)
+  }
+}
+
+extension Operator {
+  fileprivate static let depthwise = Operator("depthwise", namespace: "atrous")
 }
 
 /// The transpose of a convolution, which enlarges the image by its stride.

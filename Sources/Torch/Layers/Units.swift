@@ -38,18 +38,21 @@ final class ActivationLayer: Layer {
 
 extension Conv2d {
   /// The unit that most networks are made of: convolution, normalization, sum with a shortcut,
-  /// activation; `before` comes first with a ReLU, the pre-activation of dense networks.
+  /// activation; `before` comes first with a ReLU, the pre-activation of dense networks, or `scale`
+  /// (N, C, 1, 1) as a factor of each channel.
   ///
   /// Writing it as one call keeps what prepares a network for inference (folding the
   /// normalization, fusing the rest) out of the networks.
   public func callAsFunction(
-    _ x: Tensor, after before: BatchNorm2d? = nil, _ norm: Layer? = nil,
-    adding shortcut: Tensor? = nil, _ activation: Activation = .none
+    _ x: Tensor, after before: BatchNorm2d? = nil, scaledBy scale: Tensor? = nil,
+    _ norm: Layer? = nil, adding shortcut: Tensor? = nil, _ activation: Activation = .none
   ) -> Tensor {
     if runsPrepared(x), norm == nil || norm is BatchNorm2d {
-      return prepared(x, after: before, norm as? BatchNorm2d, adding: shortcut, activation)
+      return prepared(
+        x, after: before, scaledBy: scale, norm as? BatchNorm2d, adding: shortcut, activation)
     }
-    var y = convolved(before.map { Activation.relu.fresh($0(x)) } ?? x)
+    let x = before.map { Activation.relu.fresh($0(x)) } ?? x
+    var y = convolved(scale.map { $0 * x } ?? x)
     if let norm { y = norm(y) }
     if let shortcut { y = y + shortcut }
     return activation.fresh(y)

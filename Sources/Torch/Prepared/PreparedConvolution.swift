@@ -5,6 +5,8 @@ final class PreparedConvolution {
   enum Form {
     /// By the package's own kernels; see `CAtrous`.
     case packed(Tensor)
+    /// By those for channels that are convolved by themselves.
+    case depthwise(Tensor)
     /// By oneDNN, with the kernels in its own order.
     case ordered(Tensor)
     /// As libtorch does it for everybody.
@@ -40,6 +42,7 @@ final class PreparedConvolution {
     // With few channels the transforms cost more than they save.
     let isWide = isPointwise || min(weight.size(0), weight.size(1)) >= 16
     if isSquare, isPointwise || isWinograd, isWide { return .packed(Operator.pack(weight)) }
+    if conv.isDepthwise { return .depthwise(Operator.packDepthwise(weight)) }
     guard conv.endPadding == 0, let order = Operator.order, Operator.ordered != nil else {
       return .plain(weight)
     }
@@ -53,6 +56,8 @@ final class PreparedConvolution {
 extension Operator {
   fileprivate static let pack = Operator("pack", namespace: "atrous")
   fileprivate static let convolution = Operator("convolution", namespace: "atrous")
+  fileprivate static let packDepthwise = Operator("pack_depthwise", namespace: "atrous")
+  fileprivate static let depthwise = Operator("prepared_depthwise", namespace: "atrous")
   fileprivate static let linear = Operator("linear", namespace: "atrous")
   fileprivate static let order = Operator.find("_reorder_convolution_weight", namespace: "mkldnn")
   fileprivate static let ordered = Operator.find("_convolution_pointwise", namespace: "mkldnn")
@@ -80,10 +85,10 @@ extension Activation {
 }
 
 extension Conv2d {
-  /// The unit of ``callAsFunction(_:after:_:adding:_:)`` in a prepared network.
+  /// The unit of ``callAsFunction(_:after:scaledBy:_:adding:_:)`` in a prepared network.
   func prepared(
-    _ x: Tensor, after before: BatchNorm2d?, _ norm: BatchNorm2d?, adding shortcut: Tensor?,
-    _ activation: Activation
+    _ x: Tensor, after before: BatchNorm2d?, scaledBy scale: Tensor?, _ norm: BatchNorm2d?,
+    adding shortcut: Tensor?, _ activation: Activation
   ) -> Tensor {
     let preparation: PreparedConvolution
     if let kept = self.preparation, kept.serves(norm) {
@@ -93,15 +98,37 @@ extension Conv2d {
       self.preparation = preparation
     }
     let bias = preparation.bias
+    /// What goes into the convolution alone.
+    var scaled: Tensor {
+      let x = before.map { Activation.relu.fresh($0(x)) } ?? x
+      return scale.map { $0 * x } ?? x
+    }
     if case .packed(let kernels) = preparation.form {
       let (name, after) = activation.split(fuses: true)
-      let affine = before?.inference
+      var (input, rectifies) = (x, false)
+      var affine: (scale: Tensor, shift: Tensor)?
+      if let scale {
+        // Kernels take factors of channels on the way in, those of all images alike.
+        if before == nil && x.size(0) == 1 {
+          affine = (scale.reshaped(-1), scale.reshaped(-1).zerosLike())
+        } else {
+          input = scaled
+        }
+      } else if let before {
+        (affine, rectifies) = (before.inference, true)
+      }
       return after.fresh(
         Operator.convolution(
-          x, kernels, outputs, kernel, stride, kernel == 1 ? 1 : dilation, affine?.scale,
-          affine?.shift, before != nil, bias, shortcut, name))
+          input, kernels, outputs, kernel, stride, kernel == 1 ? 1 : dilation, affine?.scale,
+          affine?.shift, rectifies, bias, shortcut, name))
     }
-    let x = before.map { Activation.relu.fresh($0(x)) } ?? x
+    let x = scaled
+    if case .depthwise(let kernels) = preparation.form {
+      let (name, after) = activation.split(fuses: true)
+      return after.fresh(
+        Operator.depthwise(
+          x, kernels, kernel, stride, padding, endPadding, dilation, bias, shortcut, name))
+    }
     var y: Tensor
     var rest = activation
     switch preparation.form {
@@ -112,7 +139,7 @@ extension Conv2d {
           x.contiguous(.channelsLast), kernels, bias, [padding, padding], [stride, stride],
           [dilation, dilation], groups, isFused ? "relu" : "none", [Double](), "") ?? x
       if isFused { rest = .none }
-    case .packed(let weight), .plain(let weight):
+    case .packed(let weight), .depthwise(let weight), .plain(let weight):
       y = convolved(x, weight, bias)
     }
     if let shortcut { y = y + shortcut }

@@ -1,0 +1,183 @@
+// Convolutions of each channel by itself, with their gradients: libtorch's are slow for strides, rates
+// and kernels of 5×5, and that of dilated kernels in bfloat16 is memory that was never written.
+#include "operators.hpp"
+
+#include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/sum.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+namespace {
+
+/// How a convolution scans the map; `end` more zeros lie below and to the right.
+struct Scan {
+  int64_t size, stride, padding, end, rate;
+
+  ca_depthwise kernels(int64_t channels, const float *taps) const {
+    return {channels, static_cast<int>(size), static_cast<int>(stride), static_cast<int>(rate),
+            static_cast<int>(padding), taps};
+  }
+  int64_t length(int64_t input) const {
+    return (input + 2 * padding + end - rate * (size - 1) - 1) / stride + 1;
+  }
+  void check(const at::Tensor &x) const {
+    TORCH_CHECK(x.dim() == 4 && x.device().is_cpu() &&
+                    (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16),
+                "takes maps (N, C, H, W) of type float32 or bfloat16 on the CPU, not ", x.sizes());
+    constexpr int64_t most = 1 << 20;
+    TORCH_CHECK(size >= 1 && size <= 32 && stride >= 1 && stride <= most && padding >= 0 &&
+                    padding <= most && end >= 0 && end <= most && rate >= 1 && rate <= most,
+                "has no kernels of size ", size, ", stride ", stride, ", padding ", padding,
+                " and rate ", rate);
+    const int64_t reach = rate * (size - 1) + 1 - 2 * padding - end;
+    TORCH_CHECK(x.size(2) >= reach && x.size(3) >= reach, "kernels are larger than the map ",
+                x.sizes());
+  }
+};
+
+ca_type typeOf(const at::Tensor &x) {
+  return x.scalar_type() == at::kFloat ? CA_FLOAT32 : CA_BFLOAT16;
+}
+at::Tensor readable(const at::Tensor &x) {
+  return isReadable(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
+}
+at::Tensor channelsLast(const at::Tensor &like, at::IntArrayRef shape) {
+  return at::empty(shape, like.options().memory_format(at::MemoryFormat::ChannelsLast));
+}
+at::Tensor numbers(int64_t count) { return at::empty({count}, at::kFloat); }
+
+/// Kernels (C, 1, size, size) in the order in which they are read.
+at::Tensor pack(const at::Tensor &weight) {
+  TORCH_CHECK(weight.dim() == 4 && weight.size(1) == 1 && weight.size(2) == weight.size(3) &&
+                  weight.size(2) >= 1 && weight.size(2) <= 32 && weight.device().is_cpu(),
+              "packs kernels (C, 1, size, size) of size 1 to 32, not ", weight.sizes());
+  const auto plain = weight.to(at::kFloat).contiguous();
+  const int size = static_cast<int>(weight.size(2));
+  auto taps = numbers(ca_depthwise_count(weight.size(0), size));
+  ca_depthwise_pack(data(plain), weight.size(0), size, written(taps));
+  return taps;
+}
+
+void succeed(int result) {
+  TORCH_CHECK(result == 0, "not enough memory, or kernels for other channels");
+}
+
+at::Tensor convolved(const at::Tensor &x, const at::Tensor &taps, const Scan &scan,
+                     const std::optional<at::Tensor> &bias,
+                     const std::optional<at::Tensor> &addend, ca_activation function, int build) {
+  scan.check(x);
+  const int64_t channels = x.size(1);
+  TORCH_CHECK(taps.scalar_type() == at::kFloat && taps.is_contiguous() &&
+                  taps.numel() == ca_depthwise_count(channels, static_cast<int>(scan.size)),
+              "has no kernels for ", channels, " channels");
+  auto out = channelsLast(x, {x.size(0), channels, scan.length(x.size(2)), scan.length(x.size(3))});
+  if (out.numel() == 0) return out;
+  const auto in = readable(x);
+  const auto kernels = scan.kernels(channels, data(taps));
+  ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, channels, "bias"), nullptr, function};
+  at::Tensor other;
+  ca_map added;
+  if (addend && addend->defined()) {
+    TORCH_CHECK(addend->sizes() == out.sizes() && addend->scalar_type() == at::kFloat &&
+                    x.scalar_type() == at::kFloat,
+                "adds ", addend->sizes(), " to ", out.sizes(), ", both of type float32");
+    other = readable(*addend);
+    added = map(other);
+    fusion.addend = &added;
+  }
+  const ca_map read = map(in), write = fresh(out);
+  succeed(ca_depthwise_convolve(build, &kernels, typeOf(x), &read, &write, &fusion,
+                                at::get_num_threads()));
+  return out;
+}
+
+/// The convolution of a prepared network, from packed kernels.
+at::Tensor prepared(const at::Tensor &x, const at::Tensor &taps, int64_t size, int64_t stride,
+                    int64_t padding, int64_t end, int64_t rate,
+                    const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
+                    std::string_view name, std::string_view instructions) {
+  return convolved(x, taps, {size, stride, padding, end, rate}, bias, addend, activation(name),
+                   buildOf(instructions));
+}
+
+struct Depthwise : torch::autograd::Function<Depthwise> {
+  static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &weight,
+                            const std::optional<at::Tensor> &bias, int64_t stride, int64_t padding,
+                            int64_t end, int64_t rate, int64_t build) {
+    context->save_for_backward({x, weight});
+    context->saved_data["scan"] = std::vector<int64_t>{stride, padding, end, rate, build};
+    std::optional<at::Tensor> added;
+    const bool adds = bias && bias->defined();
+    context->saved_data["adds"] = adds;
+    if (adds) added = bias->to(at::kFloat).contiguous();
+    return convolved(x, pack(weight), {weight.size(2), stride, padding, end, rate}, added, {},
+                     CA_NONE, static_cast<int>(build));
+  }
+
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    TORCH_CHECK(!at::GradMode::is_enabled(), "depthwise convolutions have no second derivatives");
+    const auto saved = context->get_saved_variables();
+    const auto x = readable(saved[0]), weight = saved[1];
+    const auto settings = context->saved_data["scan"].toIntVector();
+    const Scan scan{weight.size(2), settings[0], settings[1], settings[2], settings[3]};
+    const int build = static_cast<int>(settings[4]), threads = at::get_num_threads();
+    const int64_t channels = x.size(1);
+    const auto gradient = readable(gradients[0].to(x.scalar_type()));
+    const ca_map from = map(gradient);
+    at::Tensor dx, dw, db;
+    if (context->needs_input_grad(0)) {
+      dx = channelsLast(x, x.sizes());
+      const auto taps = pack(weight);
+      const auto kernels = scan.kernels(channels, data(taps));
+      const ca_map to = fresh(dx);
+      if (dx.numel() > 0)
+        succeed(ca_depthwise_transpose(build, &kernels, typeOf(x), &from, &to, threads));
+    }
+    if (context->needs_input_grad(1)) {
+      auto taps = numbers(ca_depthwise_count(channels, static_cast<int>(scan.size)));
+      auto plain = at::empty(weight.sizes(), at::kFloat);
+      const auto kernels = scan.kernels(channels, nullptr);
+      const ca_map in = map(x);
+      if (weight.numel() > 0) {
+        succeed(ca_depthwise_correlate(build, &kernels, typeOf(x), &in, &from, written(taps),
+                                       threads));
+        ca_depthwise_unpack(data(taps), channels, static_cast<int>(scan.size), written(plain));
+      }
+      dw = plain.to(weight.scalar_type());
+    }
+    if (context->saved_data["adds"].toBool() && context->needs_input_grad(2))
+      db = at::sum(gradient, {0, 2, 3}, false, at::kFloat);
+    return {dx, dw, db, {}, {}, {}, {}, {}};
+  }
+};
+
+/// The convolution of a network that trains: with gradients, and in autocast's type where that is on.
+at::Tensor depthwise(const at::Tensor &x, const at::Tensor &weight,
+                     const std::optional<at::Tensor> &bias, int64_t stride, int64_t padding,
+                     int64_t end, int64_t rate, std::string_view instructions) {
+  const auto type = at::autocast::is_autocast_enabled(at::kCPU)
+                        ? at::autocast::get_autocast_dtype(at::kCPU)
+                        : x.scalar_type();
+  TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(0) == x.size(1), "kernels ",
+              weight.sizes(), " are not those of a map ", x.sizes());
+  return Depthwise::apply(x.to(type), weight, bias, stride, padding, end,
+                          rate, buildOf(instructions));
+}
+
+} // namespace
+
+TORCH_LIBRARY_FRAGMENT(atrous, library) {
+  library.def("pack_depthwise(Tensor weight) -> Tensor", pack);
+  library.def("prepared_depthwise(Tensor x, Tensor taps, int size, int stride, int padding, "
+              "int end_padding, int rate, Tensor? bias, Tensor? addend, str activation, "
+              "str instructions=\"\") -> Tensor",
+              prepared);
+  library.def("depthwise(Tensor x, Tensor weight, Tensor? bias, int stride, int padding, "
+              "int end_padding, int rate, str instructions=\"\") -> Tensor",
+              depthwise);
+}

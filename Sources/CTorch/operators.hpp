@@ -1,0 +1,58 @@
+// Tensors as CAtrous sees them.
+#pragma once
+#include "catrous.h"
+
+#include <ATen/core/Tensor.h>
+
+namespace {
+
+inline const float *data(const at::Tensor &x) { return static_cast<const float *>(x.const_data_ptr()); }
+inline float *written(at::Tensor &x) { return static_cast<float *>(x.mutable_data_ptr()); }
+
+/// Numbers that the kernels read as they lie.
+inline const float *numbers(const std::optional<at::Tensor> &tensor, int64_t count, const char *name) {
+  if (!tensor || !tensor->defined()) return nullptr;
+  TORCH_CHECK(tensor->scalar_type() == at::kFloat && tensor->numel() == count &&
+                  tensor->is_contiguous(),
+              name, " must be ", count, " numbers of type float32, not ", tensor->sizes());
+  return data(*tensor);
+}
+
+inline bool isReadable(const at::Tensor &x) { return x.stride(1) == 1 || x.size(1) == 1; }
+
+inline ca_map map(const at::Tensor &x) {
+  return {const_cast<float *>(data(x)),
+          x.size(0), x.size(2), x.size(3), x.size(1),
+          x.stride(0), x.stride(2), x.stride(3)};
+}
+
+/// The map of a tensor that was made with adjacent channels: one of a single pixel or channel may have
+/// strides that say nothing.
+inline ca_map fresh(at::Tensor &x) {
+  const int64_t channels = x.size(1), row = x.size(3) * channels;
+  return {written(x), x.size(0), x.size(2), x.size(3), channels, x.size(2) * row, row, channels};
+}
+
+inline ca_activation activation(std::string_view name) {
+  constexpr std::pair<std::string_view, ca_activation> known[] = {
+      {"none", CA_NONE},           {"relu", CA_RELU},
+      {"relu6", CA_RELU6},         {"hardswish", CA_HARDSWISH},
+      {"hardsigmoid", CA_HARDSIGMOID}, {"silu", CA_SILU}};
+  for (const auto &[text, value] : known)
+    if (text == name) return value;
+  TORCH_CHECK(false, "unknown activation '", std::string(name), "'");
+}
+
+inline void check(const at::Tensor &x) {
+  TORCH_CHECK(x.device().is_cpu() && x.scalar_type() == at::kFloat,
+              "takes tensors of type float32 on the CPU");
+}
+
+/// The number of an instruction set, of the best one if none is named.
+inline int buildOf(std::string_view instructions) {
+  const int build = ca_build(std::string(instructions).c_str());
+  TORCH_CHECK(build >= 0, "the processor has no instructions '", std::string(instructions), "'");
+  return build;
+}
+
+} // namespace
