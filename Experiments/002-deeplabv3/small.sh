@@ -36,13 +36,13 @@ head() {
 }
 
 head "Batch, each image as often" "batch, iterations"
-run "2, 736" batch-2-images "$repeats" train.batchSize=2 train.iterations=736
-run "4, 368" base "$repeats"
-run "8, 184" batch-8-images "$repeats" train.batchSize=8 train.iterations=184
+run "2, 552" batch-2-images "$repeats" train.batchSize=2 train.iterations=552
+run "4, 276" base "$repeats"
+run "8, 138" batch-8-images "$repeats" train.batchSize=8 train.iterations=138
 head "Batch, as many iterations" "batch, iterations"
-run "2, 368" batch-2 "$repeats" train.batchSize=2
-run "4, 368" base "$repeats"
-run "8, 368" batch-8 "$repeats" train.batchSize=8
+run "2, 276" batch-2 "$repeats" train.batchSize=2
+run "4, 276" base "$repeats"
+run "8, 276" batch-8 "$repeats" train.batchSize=8
 head "Jitter" "colours"
 run "as they are" base "$repeats"
 run "jittered" jitter "$repeats" \
