@@ -2,7 +2,7 @@
 # Paper 001, Tables 1 and 2, with small networks under one training and one evaluator: on CamVid, and
 # on generated scenes with Cityscapes' classes.
 #
-#   sh Experiments/001-comparison/small.sh [repeats]
+#   sh Experiments/001-comparison/small.sh [repeats] [camvid|scenes]
 #
 # DATA holds camvid; OUT gets scenes and runs; what is finished there is not trained again.
 set -eu
@@ -24,7 +24,7 @@ network() {
     set -- "model.backbone={name: unet, widths: [10, 20, 40, 80, 160]}" "model.head={name: linear}" ;;
   denseaspp)
     set -- "model.backbone={name: densenet, blocks: [2, 4, 8], growth: 16, stem: 32, outputStride: 8}" \
-      "model.head={name: denseaspp, dilations: [1, 2, 4, 6, 8], growth: 32, bottleneck: 64}" ;;
+      "model.head={name: denseaspp, dilations: [1, 2, 3, 4, 6], growth: 32, bottleneck: 64}" ;;
   esac
   [ $# = 2 ] && printf '%s\n' --set "$1" --set "$2"
   return 0
@@ -77,7 +77,7 @@ differences() { # folders, the first is what the others are compared with
     for seed in $seeds; do
       "$atrous" compare "$out/$first/seed-$seed/scores" "$out/$folder/seed-$seed/scores" \
         --output "$out/differences/$folder/$seed" |
-        awk -v net="${folder#*/}" -v seed="$seed" 'BEGIN { FS = "  +" }
+        awk -v net="${folder#*-}" -v seed="$seed" 'BEGIN { FS = "  +" }
           /^points/ { on = 1 }
           on && /^(mean IoU|mean IoU per image|Jaccard micro) / {
             printf "| %s | %s | %s | %s | %s to %s |\n", net, seed, $1, $2, $3, $4 }'
@@ -85,19 +85,26 @@ differences() { # folders, the first is what the others are compared with
   done
 }
 
-for net in deeplabv3 unet denseaspp; do run "camvid/$net" $net --set data.root="$data/camvid"; done
-set -- camvid/deeplabv3 camvid/unet camvid/denseaspp
-head "Table 1, small: IoU % on CamVid" "| class | DeepLabV3 | U-Net | DenseASPP |"
-classes camvid/unet | while read -r class; do row "$class" "$class" 1 "$@"; done
-head "Table 2, small: % on CamVid" "| average | DeepLabV3 | U-Net | DenseASPP |"
-averages "$@"
-head "Differences from DeepLabV3, points" "| network | seed | score | difference | 95 % interval |"
-differences "$@"
-
-[ -d "$out/scenes" ] || "$atrous" scenes "$out/scenes" --train 300 --val 60 --size 240x180 --seed 5 > /dev/null
-for net in deeplabv3 unet denseaspp; do run "scenes/$net" $net --set "data={$cityscapes, classes: 19}"; done
-run scenes/unet-10 unet --set "data={$cityscapes, merge: $merge}"
-set -- scenes/deeplabv3 scenes/unet scenes/unet-10 scenes/denseaspp
-head "Table 2, small: % on generated scenes" \
-  "| average | DeepLabV3, 19 classes | U-Net, 19 | U-Net, 10 | DenseASPP, 19 |"
-averages "$@"
+on_camvid() {
+  for net in deeplabv3 unet denseaspp; do run "camvid-$net" $net --set data.root="$data/camvid"; done
+  set -- camvid-deeplabv3 camvid-unet camvid-denseaspp
+  head "Table 1, small: IoU % on CamVid" "| class | DeepLabV3 | U-Net | DenseASPP |"
+  classes camvid-unet | while read -r class; do row "$class" "$class" 1 "$@"; done
+  head "Table 2, small: % on CamVid" "| average | DeepLabV3 | U-Net | DenseASPP |"
+  averages "$@"
+  head "Differences from DeepLabV3, points" "| network | seed | score | difference | 95 % interval |"
+  differences "$@"
+}
+on_scenes() {
+  [ -d "$out/scenes" ] ||
+    "$atrous" scenes "$out/scenes" --train 300 --val 60 --size 160x120 --seed 5 > /dev/null
+  for net in deeplabv3 unet denseaspp; do
+    run "scenes-$net" $net --set "data={$cityscapes, classes: 19}"
+  done
+  run scenes-unet-10 unet --set "data={$cityscapes, merge: $merge}"
+  set -- scenes-deeplabv3 scenes-unet scenes-unet-10 scenes-denseaspp
+  head "Table 2, small: % on generated scenes" \
+    "| average | DeepLabV3, 19 classes | U-Net, 19 | U-Net, 10 | DenseASPP, 19 |"
+  averages "$@"
+}
+for part in ${2:-camvid scenes}; do on_$part; done

@@ -36,20 +36,20 @@ head() {
 }
 
 head "Batch, each image as often" "batch, iterations"
-run "2, 552" batch-2-images "$repeats" train.batchSize=2 train.iterations=552
-run "4, 276" base "$repeats"
-run "8, 138" batch-8-images "$repeats" train.batchSize=8 train.iterations=138
+run "2, 368" batch-2-images "$repeats" train.batchSize=2 train.iterations=368
+run "4, 184" base "$repeats"
+run "8, 92" batch-8-images "$repeats" train.batchSize=8 train.iterations=92
 head "Batch, as many iterations" "batch, iterations"
-run "2, 276" batch-2 "$repeats" train.batchSize=2
-run "4, 276" base "$repeats"
-run "8, 276" batch-8 "$repeats" train.batchSize=8
+run "2, 184" batch-2 "$repeats" train.batchSize=2
+run "4, 184" base "$repeats"
+run "8, 184" batch-8 "$repeats" train.batchSize=8
 head "Jitter" "colours"
 run "as they are" base "$repeats"
 run "jittered" jitter "$repeats" \
   "train.augmentation=[{resize: 240x180}, {centerCrop: 112x112}, {colorJitter: {brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.1}}]"
 head "Optimizer" "rule, learning rate"
 for rule in sgd adam rmsProp; do
-  for rate in 0.0001 0.001 0.01; do
+  for rate in 0.001 0.01; do
     name=$rule-$rate times=2 options="name: $rule"
     [ $rule = sgd ] && options="$options, momentum: 0.9"
     [ $name = adam-0.001 ] && name=base times=$repeats
