@@ -1,4 +1,5 @@
-# Mean ± standard deviation of a row of evaluation.txt over repeats, for the tables of small.sh:
+# Mean ± standard deviation over repeats of a row of the table that train and evaluate print, for the
+# tables of small.sh:
 #
 #   awk -v row="mean IoU" -v column=1 -f means.awk run/seed-*/scores/evaluation.txt
 #

@@ -3,14 +3,15 @@
 #
 #   sh Experiments/002-deeplabv3/small.sh [repeats]
 #
-# DATA holds camvid; OUT gets the runs; what is finished there is not trained again.
+# DATA holds camvid; OUT gets the runs; what is finished there is not trained again. Scores are those
+# that train prints at its end.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 atrous=${ATROUS:-.build/release/atrous} data=${DATA:-data} out=${OUT:-runs/002-small}
 repeats=${1:-3}
 
 cell() { # run row column
-  awk -v row="$2" -v column="$3" -f "$here/../means.awk" "$out/$1"/seed-*/scores/evaluation.txt
+  awk -v row="$2" -v column="$3" -f "$here/../means.awk" "$out/$1/train.log"
 }
 # Trains and scores a network and prints its row: title, run, repeats, then overrides.
 run() {
@@ -22,11 +23,7 @@ run() {
   done
   mkdir -p "$out/$name"
   "$atrous" train "$here/small.yaml" --repeats "$times" --output "$out/$name" \
-    --set data.root="$data/camvid" "$@" > "$out/$name/train.log" 2>&1
-  for seed in $(seq 0 $((times - 1))); do
-    [ -d "$out/$name/seed-$seed/scores" ] ||
-      "$atrous" evaluate "$out/$name/seed-$seed" --output "$out/$name/seed-$seed/scores" > /dev/null
-  done
+    --set data.root="$data/camvid" "$@" >> "$out/$name/train.log" 2>&1
   echo "| $title | $(cell "$name" "mean IoU" 1) | $(cell "$name" "mean IoU" 2) |" \
     "$(cell "$name" "pixel accuracy" 1) | $times |"
 }
@@ -39,10 +36,6 @@ head "Batch, each image as often" "batch, iterations"
 run "2, 368" batch-2-images "$repeats" train.batchSize=2 train.iterations=368
 run "4, 184" base "$repeats"
 run "8, 92" batch-8-images "$repeats" train.batchSize=8 train.iterations=92
-head "Batch, as many iterations" "batch, iterations"
-run "2, 184" batch-2 "$repeats" train.batchSize=2
-run "4, 184" base "$repeats"
-run "8, 184" batch-8 "$repeats" train.batchSize=8
 head "Jitter" "colours"
 run "as they are" base "$repeats"
 run "jittered" jitter "$repeats" \
@@ -56,6 +49,10 @@ for rule in sgd adam rmsProp; do
     run "$rule, $rate" $name "$times" "train.optimizer={$options, learningRate: $rate}"
   done
 done
+head "Batch, as many iterations" "batch, iterations"
+run "2, 184" batch-2 "$repeats" train.batchSize=2
+run "4, 184" base "$repeats"
+run "8, 184" batch-8 "$repeats" train.batchSize=8
 head "Momentum of the head's normalizations" "momentum"
 run "0.1" base "$repeats"
 run "0.0003" momentum 2 model.head.momentum=0.0003
