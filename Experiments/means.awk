@@ -1,11 +1,5 @@
-# Mean ± standard deviation over repeats of a row of the table that train and evaluate print, for the
-# tables of small.sh:
-#
-#   awk -v row="mean IoU" -v column=1 -f means.awk run/seed-*/scores/evaluation.txt
-#
-# Column 1 is a class's IoU or a score from all pixels, 2 a score averaged over images.
-BEGIN { FS = "  +" }
-$2 == row { n += 1; sum += $(2 + column); squares += $(2 + column) ^ 2 }
+# Mean ± standard deviation of numbers, one a line, for the tables of small.sh.
+{ n += 1; sum += $1; squares += $1 ^ 2 }
 END {
   if (!n) { print "n/a"; exit }
   mean = sum / n

@@ -46,8 +46,9 @@ run() {
       "$atrous" evaluate "$folder/seed-$seed" --output "$folder/seed-$seed/scores" > /dev/null
   done
 }
-cell() { # folder row column
-  awk -v row="$2" -v column="$3" -f "$here/../means.awk" "$out/$1"/seed-*/scores/evaluation.txt
+cell() { # folder row column; column 1 is a class's IoU or a score from all pixels, 2 the mean of images
+  awk -v row="$2" -v column="$3" 'BEGIN { FS = "  +" } $2 == row { print $(2 + column) }' \
+    "$out/$1"/seed-*/scores/evaluation.txt | awk -f "$here/../means.awk"
 }
 row() { # title row column folders
   title=$1 row=$2 column=$3

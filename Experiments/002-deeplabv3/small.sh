@@ -4,14 +4,15 @@
 #   sh Experiments/002-deeplabv3/small.sh [repeats]
 #
 # DATA holds camvid; OUT gets the runs; what is finished there is not trained again. Scores are those
-# that train prints at its end.
+# at the end of training.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 atrous=${ATROUS:-.build/release/atrous} data=${DATA:-data} out=${OUT:-runs/002-small}
 repeats=${1:-3}
 
-cell() { # run row column
-  awk -v row="$2" -v column="$3" -f "$here/../means.awk" "$out/$1/train.log"
+cell() { # run score
+  sed -n "s/^ *\"$2\" : \([0-9.]*\),*\$/\1/p" "$out/$1"/seed-*/result.json |
+    awk '{ print 100 * $1 }' | awk -f "$here/../means.awk"
 }
 # Trains and scores a network and prints its row: title, run, repeats, then overrides.
 run() {
@@ -23,9 +24,9 @@ run() {
   done
   mkdir -p "$out/$name"
   "$atrous" train "$here/small.yaml" --repeats "$times" --output "$out/$name" \
-    --set data.root="$data/camvid" "$@" >> "$out/$name/train.log" 2>&1
-  echo "| $title | $(cell "$name" "mean IoU" 1) | $(cell "$name" "mean IoU" 2) |" \
-    "$(cell "$name" "pixel accuracy" 1) | $times |"
+    --set data.root="$data/camvid" "$@" > "$out/$name/train.log" 2>&1
+  echo "| $title | $(cell "$name" meanIoU) | $(cell "$name" meanIoUPerImage) |" \
+    "$(cell "$name" pixelAccuracy) | $times |"
 }
 head() {
   printf '\n### %s\n\n| %s | mIoU %% | mIoU %%, mean of images | pixel accuracy %% | runs |\n' "$1" "$2"
