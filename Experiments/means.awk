@@ -4,5 +4,5 @@ END {
   if (!n) { print "n/a"; exit }
   mean = sum / n
   spread = n > 1 ? (squares - n * mean ^ 2) / (n - 1) : 0
-  printf "%.2f ± %.2f", mean, spread > 0 ? sqrt(spread) : 0
+  printf "%.2f ± %.2f", mean, (spread > 0 ? sqrt(spread) : 0)
 }

@@ -11,8 +11,8 @@ atrous=${ATROUS:-.build/release/atrous} data=${DATA:-data} out=${OUT:-runs/002-s
 repeats=${1:-3}
 
 cell() { # run score
-  sed -n "s/^ *\"$2\" : \([0-9.]*\),*\$/\1/p" "$out/$1"/seed-*/result.json |
-    awk '{ print 100 * $1 }' | awk -f "$here/../means.awk"
+  grep -oh "\"$2\":[0-9][0-9.e-]*" "$out/$1"/seed-*/result.json |
+    awk -F: '{ print 100 * $2 }' | awk -f "$here/../means.awk"
 }
 # Trains and scores a network and prints its row: title, run, repeats, then overrides.
 run() {
