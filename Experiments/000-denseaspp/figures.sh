@@ -12,7 +12,7 @@ mkdir -p "$out"
 [ -f "$run/finished" ] || {
   rm -rf "$run"
   "$atrous" train "$here/small.yaml" --output "$run" --set data.root="$data/camvid" \
-    --set train.iterations=1000 --set "train.augmentation=[{resize: 320x240}, {horizontalFlip: 0.5}]" \
+    --set train.iterations=600 --set "train.augmentation=[{resize: 320x240}, {horizontalFlip: 0.5}]" \
     > "$run.log" 2>&1
   touch "$run/finished"
 }
