@@ -12,11 +12,11 @@ mkdir -p "$out"
 [ -f "$run/finished" ] || {
   rm -rf "$run"
   "$atrous" train "$here/small.yaml" --output "$run" --set data.root="$data/camvid" \
-    --set train.iterations=600 --set "train.augmentation=[{resize: 320x240}, {horizontalFlip: 0.5}]" \
+    --set train.iterations=300 --set "train.augmentation=[{resize: 320x240}, {horizontalFlip: 0.5}]" \
     > "$run.log" 2>&1
   touch "$run/finished"
 }
 for class in road car; do
   "$atrous" similarity "$run" "$photo" --class $class --output "$out/figure-3-$class.png"
 done
-"$atrous" ablate "$run" --set data.root="$data/camvid" --output "$out/figure-4"
+"$atrous" ablate "$run" --set data.root="$data/camvid" --limit 20 --output "$out/figure-4"
