@@ -47,7 +47,6 @@ run model-5 320x240 "$(head '3, 6, 9, 12, 18, 24' 32 bottleneck)" model.head.pos
 title "One change to model-4 at a time"
 run image-112 112x84
 run growth-16 320x240 "$(head '3, 6, 12, 18, 24' 16 bottleneck)"
-run stride-16 320x240 "$(net 4 16 2)"
 run stride-32 320x240 "$(net 4 32 4)"
 
 title "Table 2, small"
