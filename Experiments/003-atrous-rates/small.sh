@@ -4,6 +4,7 @@
 #   sh Experiments/003-atrous-rates/small.sh [repeats] [camvid] [chase-db1] [hrf]
 #
 # DATA holds camvid, chasedb1 and hrf; OUT gets the runs; what is finished there is not trained again.
+# CROPS can name one of the two sizes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 atrous=${ATROUS:-.build/release/atrous} data=$(cd "${DATA:-data}" && pwd) out=${OUT:-runs/rates}
@@ -30,7 +31,7 @@ for set in "$@"; do
     hrf) few; root=$out/hrf rates=1,2,12 ;;
     camvid) root=$data/camvid rates=1,2,5,12 flips='{horizontalFlip: 0.5}' ;;
   esac
-  for crop in 128 256; do
+  for crop in ${CROPS:-128 256}; do
     runs=$out/$set-$crop batch=8
     [ $crop = 128 ] || batch=4
     "$atrous" sweep "$here/small/$set.yaml" --over head.rate=$rates --repeats "$repeats" \
