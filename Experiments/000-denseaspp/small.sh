@@ -52,6 +52,6 @@ run stride-32 320x240 "$(net 4 32 4)"
 title "Table 2, small"
 run model-4 320x240
 run deeper 320x240 model.backbone.blocks="[2, 4, 12, 8]"
-run mobilenet_v3_small 320x240 "$(other 'name: mobilenet_v3_small')"
+run mobilenet_v3_small 320x240 "$(other 'name: mobilenet_v3_small, momentum: 0.1')"
 run convnext 320x240 \
   "$(other 'name: convnext_tiny, depths: [1, 1, 3, 1], widths: [24, 48, 96, 192]')"
