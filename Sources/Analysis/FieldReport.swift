@@ -62,7 +62,7 @@ public struct FieldReport: JSONReport {
     (width, height, images) = (size.width, size.height, field.images)
     self.source = source.name
     sum = values.reduce(0) { $0 + Double($1) }
-    stride = model.backbone.strides[model.level ?? model.backbone.strides.count - 1]
+    stride = model.headStride
     let stride = self.stride
     let atrous = model.modules.lazy.compactMap { $0.module as? any AtrousModule }
       .first { $0.atrousWidth > 0 }

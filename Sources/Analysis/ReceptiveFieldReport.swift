@@ -56,7 +56,7 @@ public struct ReceptiveFieldReport: JSONReport {
       ($0.rows != nil || $0.seesAll) && (kinds.contains($0.kind) || $0.kind.hasPrefix("upsample"))
     }
     (self.width, self.height) = (width, height)
-    let stride = model.backbone.strides[model.level ?? model.backbone.strides.count - 1]
+    let stride = model.headStride
     cascades = model.modules.compactMap { ($0.module as? DenseASPP)?.configuration }
       .map { Cascade($0, stride: stride) }
   }

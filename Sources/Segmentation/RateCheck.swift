@@ -7,7 +7,7 @@ public enum RateCheck {
   /// A pyramid does not fit if its base rate is more than a quarter and more than 1 away from the
   /// rule's r*, or if a kernel has all nine taps nowhere; a cascade only for the latter.
   public static func warnings(_ model: SegmentationModel, width: Int, height: Int) -> [String] {
-    let stride = max(1, model.backbone.strides[model.level ?? model.backbone.strides.count - 1])
+    let stride = max(1, model.headStride)
     let (rows, columns) = ((height + stride - 1) / stride, (width + stride - 1) / stride)
     var lines: [String] = []
     for (name, module) in model.modules {

@@ -52,6 +52,9 @@ open class SegmentationModel: Layer {
     backbone.parameters.lazy.map(\.parameter.shape).first { $0.count == 4 }.map { $0[1] } ?? 3
   }
 
+  /// The output stride of the last map that the head sees.
+  public var headStride: Int { backbone.strides[level ?? backbone.strides.count - 1] }
+
   /// The scores at the heads' resolutions; those of auxiliary heads only while training or when
   /// `withAuxiliary` asks for them.
   ///

@@ -1,5 +1,6 @@
 import Configuration
 import Evaluation
+import Foundation
 import Imaging
 import Testing
 
@@ -22,6 +23,17 @@ struct SweepTests {
     ])
   func wrong(text: String) {
     #expect(throws: ConfigurationError.self) { try SweepPlan(text) }
+  }
+
+  @Test(
+    "r* is that of the map that the head sees",
+    arguments: [("hrf", 2.33), ("chase-db1", 1.0), ("cityscapes", 15.35)])
+  func optimum(recipe: String, optimal: Double) throws {
+    let package = URL(fileURLWithPath: #filePath)
+      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let file = package.appendingPathComponent("Experiments/003-atrous-rates/\(recipe).yaml").path
+    let sweep = try Sweep(file, over: SweepPlan("head.rate=1,2"), repeats: 1, folder: "unused")
+    #expect(abs(try #require(sweep.optimal) - optimal) < 0.01)
   }
 
   @Test("results have mean, deviation, difference and r*")

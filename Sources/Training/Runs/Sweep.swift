@@ -169,7 +169,7 @@ public struct Sweep {
   }
 
   /// r* for the crops of the configuration, in the key's own terms.
-  private var optimal: Double? {
+  var optimal: Double? {
     guard let crop = first.cropSize, let last = plan.key.split(separator: ".").last else {
       return nil
     }
@@ -178,8 +178,8 @@ public struct Sweep {
     // A base rate is that of an output stride of 16, whichever the network has.
     case "baseRate": stride = 16
     case "rate":
-      let built = try? shapesOnly { try first.buildModel(pretrained: false).backbone.strides.last }
-      guard let own = built ?? nil else { return nil }
+      let built = try? shapesOnly { try first.buildModel(pretrained: false).headStride }
+      guard let own = built else { return nil }
       stride = own
     default: return nil
     }
