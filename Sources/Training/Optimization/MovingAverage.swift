@@ -19,9 +19,9 @@ public final class MovingAverage {
   ///
   /// The share kept is (1 + step) / (10 + step) until that is above ``decay``: the weights at the start
   /// would stay in the average of a short run otherwise. The rule is that of TensorFlow's
-  /// `ExponentialMovingAverage`.
+  /// `ExponentialMovingAverage`. A decay of 1 keeps everything from the beginning.
   public func update(after step: Int) {
-    let decay = min(decay, Double(1 + step) / Double(10 + step))
+    let decay = decay < 1 ? min(decay, Double(1 + step) / Double(10 + step)) : 1
     withoutGradients {
       for (average, current) in zip(state, model.state) {
         if average.tensor.dtype.isFloatingPoint {
