@@ -11,11 +11,7 @@ struct ProcessesTests {
     try writePairs(folder, count: 6)
     let yaml = """
       output: \(folder)/run
-      data:
-        layout: folders
-        train: {images: \(folder)/images, labels: \(folder)/labels}
-        val: {images: \(folder)/images, labels: \(folder)/labels}
-        classes: [ground, thing]
+      \(pairsSection(folder))
       model:
         backbone: {name: densenet, blocks: [2, 2], growth: 8, stem: 16, outputStride: 8}
         head:

@@ -43,15 +43,17 @@ package func writePairs(
   }
 }
 
+/// The section `data` of a configuration for the pairs in `folder`, which train and are scored.
+package func pairsSection(_ folder: String) -> String {
+  let pairs = "{images: \(folder)/images, labels: \(folder)/labels}"
+  return "data: {layout: folders, train: \(pairs), val: \(pairs), classes: [ground, thing]}"
+}
+
 /// A configuration of a tiny network on the pairs in `folder`, with everything that is random.
 package func tinyYAML(_ folder: String, iterations: Int = 7) -> String {
   """
   output: \(folder)/run
-  data:
-    layout: folders
-    train: {images: \(folder)/images, labels: \(folder)/labels}
-    val: {images: \(folder)/images, labels: \(folder)/labels}
-    classes: [ground, thing]
+  \(pairsSection(folder))
   model:
     backbone:
       {name: densenet, blocks: [2, 2], growth: 8, stem: 16, outputStride: 8, dropRate: 0.1}

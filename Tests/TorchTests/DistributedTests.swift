@@ -7,15 +7,14 @@ import Torch
 private func inRanks<R: Sendable>(
   _ size: Int, timeout: Double = 30, _ body: @Sendable @escaping (ProcessGroup) throws -> R
 ) throws -> [R] {
-  let port = try freePort()
+  let meeting = try #require(ProcessGroup.Meeting.onThisMachine())
   let results = Mutex([Int: Result<R, any Error>]())
   let all = DispatchGroup()
   for rank in 0..<size {
     all.enter()
     let thread = Thread {
       let result = Result {
-        let group = try ProcessGroup(
-          rank: rank, size: size, at: .init(host: "127.0.0.1", port: port), timeout: timeout)
+        let group = try ProcessGroup(rank: rank, size: size, at: meeting, timeout: timeout)
         return try attempt { try body(group) }
       }
       results.withLock { $0[rank] = result }
@@ -28,28 +27,6 @@ private func inRanks<R: Sendable>(
   return try results.withLock { results in
     try (0..<size).map { try #require(results[$0]).get() }
   }
-}
-
-/// A port of this machine that is free.
-private func freePort() throws -> Int {
-  #if os(Linux)
-    let stream = Int32(SOCK_STREAM.rawValue)
-  #else
-    let stream = SOCK_STREAM
-  #endif
-  let descriptor = socket(AF_INET, stream, 0)
-  defer { close(descriptor) }
-  var address = sockaddr_in()
-  address.sin_family = sa_family_t(AF_INET)
-  address.sin_addr.s_addr = inet_addr("127.0.0.1")
-  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-  let isBound = withUnsafeMutablePointer(to: &address) { address in
-    address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-      bind(descriptor, address, length) == 0 && getsockname(descriptor, address, &length) == 0
-    }
-  }
-  try #require(isBound)
-  return Int(UInt16(bigEndian: address.sin_port))
 }
 
 /// Numbers from -1 to 1 that follow from `seed`.
@@ -95,7 +72,10 @@ struct DistributedTests {
 
   @Test("a rank without peers fails with a message in time; so does a build without NCCL")
   func alone() throws {
-    let meeting = ProcessGroup.Meeting(host: "127.0.0.1", port: try freePort())
+    var meeting = try #require(ProcessGroup.Meeting.onThisMachine())
+    // Rank 0 opens one of its own.
+    if let socket = meeting.listeningSocket { close(socket) }
+    meeting.listeningSocket = nil
     #expect {
       try ProcessGroup(rank: 0, size: 2, at: meeting, timeout: 0.5)
     } throws: { "\($0)".contains("rank 0 of 2") && "\($0)".contains("1/2") }

@@ -46,13 +46,17 @@ public final class Launcher {
     for end in [life.fileHandleForReading, life.fileHandleForWriting] {
       _ = fcntl(end.fileDescriptor, F_SETFD, FD_CLOEXEC)
     }
-    let (socket, port) = try Self.listen()
+    guard let meeting = ProcessGroup.Meeting.onThisMachine(), let socket = meeting.listeningSocket
+    else {
+      throw LaunchError(what: "a port of this machine", reason: String(cString: strerror(errno)))
+    }
     defer { close(socket) }
     for rank in 0..<count {
       var variables = ProcessInfo.processInfo.environment
       variables.merge([
         "RANK": "\(rank)", "WORLD_SIZE": "\(count)", "LOCAL_RANK": "\(rank)",
-        "LOCAL_WORLD_SIZE": "\(count)", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "\(port)",
+        "LOCAL_WORLD_SIZE": "\(count)", "MASTER_ADDR": meeting.host,
+        "MASTER_PORT": "\(meeting.port)",
         Job.Own.launcher: "\(getpid())",
       ]) { _, own in own }
       var descriptors: [(from: Int32, to: Int32)] = [
@@ -142,31 +146,6 @@ public final class Launcher {
 
   /// The descriptor by which the first child knows the socket.
   private static let childSocket: Int32 = 3
-
-  /// A socket that listens on a port of this machine that is free.
-  private static func listen() throws -> (socket: Int32, port: Int) {
-    #if os(Linux)
-      let stream = Int32(SOCK_STREAM.rawValue)
-    #else
-      let stream = SOCK_STREAM
-    #endif
-    let descriptor = socket(AF_INET, stream, 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = inet_addr("127.0.0.1")
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isBound = withUnsafeMutablePointer(to: &address) { address in
-      address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        bind(descriptor, address, length) == 0 && Foundation.listen(descriptor, 1024) == 0
-          && getsockname(descriptor, address, &length) == 0
-      }
-    }
-    guard descriptor >= 0, isBound else {
-      throw LaunchError(what: "a port of this machine", reason: String(cString: strerror(errno)))
-    }
-    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-    return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
-  }
 
   /// A file that is gone when nobody has it open.
   private static func temporaryFile() throws -> FileHandle {
