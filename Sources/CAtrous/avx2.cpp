@@ -3,6 +3,7 @@
 #include "kernels.h"
 #include "threads.h"
 #include <math.h>
+#include <type_traits>
 
 #pragma clang attribute push(                                                                     \
     __attribute__((target("avx2,fma"))), apply_to = function)

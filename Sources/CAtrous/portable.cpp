@@ -2,6 +2,7 @@
 #include "kernels.h"
 #include "threads.h"
 #include <math.h>
+#include <type_traits>
 
 namespace atrous {
 namespace in_portable {
