@@ -26,24 +26,16 @@ at::Tensor pack(const at::Tensor &weight, std::string_view instructions) {
   return packed;
 }
 
-/// A convolution whose padding keeps the size, with what stands before and after it.
-at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t outputs,
-                       int64_t size, int64_t stride, int64_t rate,
-                       const std::optional<at::Tensor> &scale,
-                       const std::optional<at::Tensor> &shift, bool rectifies,
-                       const std::optional<at::Tensor> &bias,
-                       const std::optional<at::Tensor> &addend, std::string_view name) {
-  check(x);
+/// A convolution whose padding keeps the size, with what stands before and after it, written to `out`.
+void convolve(const at::Tensor &x, const at::Tensor &packed, int64_t outputs, int64_t size,
+              int64_t stride, int64_t rate, const std::optional<at::Tensor> &scale,
+              const std::optional<at::Tensor> &shift, bool rectifies,
+              const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
+              std::string_view name, const at::Tensor &out, const ca_map &write) {
   check(packed);
-  TORCH_CHECK(x.dim() == 4, "takes maps (N, C, H, W), not ", x.sizes());
-  TORCH_CHECK(stride >= 1 && rate >= 1 && rate <= INT_MAX && (size == 1 || stride == 1),
-              "has no stride ", stride, " and rate ", rate, " for size ", size);
   const auto in = isReadable(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
-  auto out = at::empty({x.size(0), outputs, (x.size(2) + stride - 1) / stride,
-                        (x.size(3) + stride - 1) / stride},
-                       x.options().memory_format(at::MemoryFormat::ChannelsLast));
-  if (out.numel() == 0) return out;
-  const auto write = fresh(out), read = map(in);
+  if (out.numel() == 0) return;
+  const auto read = map(in);
   ca_fusion fusion{numbers(scale, x.size(1), "scale"), numbers(shift, x.size(1), "shift"),
                    rectifies, numbers(bias, outputs, "bias"), nullptr, activation(name)};
   at::Tensor other;
@@ -60,7 +52,46 @@ at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t ou
   TORCH_CHECK(ca_convolve(&kernels, packed.numel(), &read, &write, static_cast<int>(stride),
                           static_cast<int>(rate), &fusion, at::get_num_threads()) == 0,
               "not enough memory, or kernels for other channels");
+}
+
+/// The shape of what a convolution gives for `x`.
+std::array<int64_t, 4> shape(const at::Tensor &x, int64_t outputs, int64_t size, int64_t stride,
+                             int64_t rate) {
+  check(x);
+  TORCH_CHECK(x.dim() == 4, "takes maps (N, C, H, W), not ", x.sizes());
+  TORCH_CHECK(stride >= 1 && rate >= 1 && rate <= INT_MAX && (size == 1 || stride == 1),
+              "has no stride ", stride, " and rate ", rate, " for size ", size);
+  return {x.size(0), outputs, (x.size(2) + stride - 1) / stride, (x.size(3) + stride - 1) / stride};
+}
+
+at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t outputs,
+                       int64_t size, int64_t stride, int64_t rate,
+                       const std::optional<at::Tensor> &scale,
+                       const std::optional<at::Tensor> &shift, bool rectifies,
+                       const std::optional<at::Tensor> &bias,
+                       const std::optional<at::Tensor> &addend, std::string_view name) {
+  auto out = at::empty(shape(x, outputs, size, stride, rate),
+                       x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  convolve(x, packed, outputs, size, stride, rate, scale, shift, rectifies, bias, addend, name, out,
+           fresh(out));
   return out;
+}
+
+/// The same, written to a map that is there, such as some channels of a larger one.
+void convolutionInto(const at::Tensor &x, const at::Tensor &packed, int64_t outputs, int64_t size,
+                     int64_t stride, int64_t rate, const std::optional<at::Tensor> &scale,
+                     const std::optional<at::Tensor> &shift, bool rectifies,
+                     const std::optional<at::Tensor> &bias,
+                     const std::optional<at::Tensor> &addend, std::string_view name,
+                     at::Tensor out) {
+  check(out);
+  const auto sizes = shape(x, outputs, size, stride, rate);
+  TORCH_CHECK(out.sizes() == at::IntArrayRef(sizes) && isReadable(out), "writes maps ",
+              at::IntArrayRef(sizes), " with adjacent channels, not ", out.sizes());
+  auto write = map(out);
+  write.data = written(out);
+  convolve(x, packed, outputs, size, stride, rate, scale, shift, rectifies, bias, addend, name, out,
+           write);
 }
 
 /// A matrix product along the last dimension.
@@ -95,6 +126,10 @@ TORCH_LIBRARY(atrous, library) {
               "Tensor? scale, Tensor? shift, bool rectifies, Tensor? bias, Tensor? addend, "
               "str activation) -> Tensor",
               convolution);
+  library.def("convolution_into(Tensor x, Tensor packed, int outputs, int size, int stride, "
+              "int rate, Tensor? scale, Tensor? shift, bool rectifies, Tensor? bias, "
+              "Tensor? addend, str activation, Tensor(a!) out) -> ()",
+              convolutionInto);
   library.def("linear(Tensor x, Tensor packed, int outputs, Tensor? bias, str activation) -> Tensor",
               linear);
 }

@@ -38,6 +38,8 @@ open class SegmentationModel: Layer {
     self.auxiliary = auxiliary
     self.classes = classes
     self.alignCorners = alignCorners
+    super.init()
+    if level == nil { backbone.room = classifier.room }
   }
 
   open override var children: [(name: String, module: Module)] {
@@ -128,6 +130,14 @@ public protocol SegmentationHead: Layer {
 
   /// The scores in training, and what else the head's own loss sees.
   func trainingScores(_ maps: [Tensor], image: Tensor) -> TrainingScores
+
+  /// What the head writes around the last map; nil for nothing.
+  var room: Room? { get }
+}
+
+extension SegmentationHead {
+  /// Nothing.
+  public var room: Room? { nil }
 }
 
 /// What a head gives in training.

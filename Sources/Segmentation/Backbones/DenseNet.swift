@@ -42,6 +42,8 @@ public final class DenseNet: Sequential, Backbone {
   public private(set) var channels: [Int] = []
   /// The output stride of each feature map, finest first.
   public private(set) var strides: [Int] = []
+  /// What will be written around the last map.
+  public var room: Room?
 
   /// The convolutional part of a DenseNet.
   ///
@@ -73,7 +75,9 @@ public final class DenseNet: Sequential, Backbone {
         continue
       }
       let pools = !isLast && dilator.next(2).stride == 2
-      append(Transition(width, pools: pools), as: "transition\(index + 1)")
+      let room = isLast ? 0 : blocks[index + 1] * growth
+      append(
+        Transition(width, pools: pools, room: Room(after: room)), as: "transition\(index + 1)")
       width /= 2
     }
     if cut == nil || cut == blocks.count {
@@ -93,7 +97,11 @@ public final class DenseNet: Sequential, Backbone {
       maps.append(x)
       start = end + 1
     }
-    maps[maps.count - 1] = applied(start..<count, to: x)
+    if let norm = layers.last?.layer as? BatchNorm2d, let room {
+      maps[maps.count - 1] = norm(applied(start..<count - 1, to: x), leaving: room)
+    } else {
+      maps[maps.count - 1] = applied(start..<count, to: x)
+    }
     return maps
   }
 
@@ -129,7 +137,9 @@ final class DenseBlock: Layer {
   override func forward(_ x: Tensor) -> Tensor {
     guard isTraining, layers.first?.recomputes == true else {
       var map = GrowingMap(x, room: layers.reduce(0) { $0 + $1.conv2.outputs }, for: self)
-      for layer in layers { map.append(layer(map.tensor)) }
+      for layer in layers {
+        map.append(layer.conv2.outputs) { layer.forward($0, into: $1) }
+      }
       return map.tensor
     }
     // Joined inside of what runs again, so that memory grows with the depth and not with its square
@@ -155,25 +165,32 @@ final class DenseLayer: Layer, RecomputableLayer {
     dropout = Dropout(configuration.dropRate)
   }
 
-  override func forward(_ x: Tensor) -> Tensor {
-    dropout(conv2(conv1(x, after: norm1, norm2, .relu)))
+  override func forward(_ x: Tensor) -> Tensor { forward(x, into: nil) }
+
+  /// The same, which a prepared network may write to `destination`.
+  func forward(_ x: Tensor, into destination: Tensor?) -> Tensor {
+    dropout(conv2(conv1(x, after: norm1, norm2, .relu), into: destination))
   }
 }
 
 /// Halves the channels, and the resolution where it pools.
 final class Transition: Layer, RecomputableLayer {
   let norm: BatchNorm2d, conv: Conv2d
-  private let pools: Bool
+  private let pools: Bool, room: Room
 
-  init(_ input: Int, pools: Bool) {
+  /// A transition from `input` channels; `room` is what the layers after it add.
+  init(_ input: Int, pools: Bool, room: Room) {
     norm = BatchNorm2d(input)
     conv = Conv2d(input, input / 2, bias: false)
     self.pools = pools
+    self.room = room
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    let y = conv(x, after: norm)
-    return pools ? y.avgPool2d(2) : y
+    guard !pools else { return conv(x, after: norm).avgPool2d(2) }
+    let destination =
+      runsPrepared(x) ? room.map(x.size(0), conv.outputs, x.height, x.width) : nil
+    return conv(x, after: norm, into: destination)
   }
 }
 

@@ -112,14 +112,20 @@ public final class DenseASPP: Layer {
 
   /// The features and every level's output, newest first as in the authors' code.
   public func pyramid(_ x: Tensor) -> Tensor {
-    var map = GrowingMap(
-      rectifies ? x.relu() : x, room: configuration.growth * levels.count, for: self)
+    var map = GrowingMap(rectifies ? x.relu() : x, room: width, for: self)
     for (index, level) in levels.enumerated() {
-      let y = level(map.tensor)
-      map.prepend(removed.contains(index) ? y.zerosLike() : y)
+      map.prepend(configuration.growth) { x, destination in
+        guard !removed.contains(index) else { return level(x).zerosLike() }
+        return isTraining ? level(x) : level.forward(x, into: destination)
+      }
     }
     return map.tensor
   }
+
+  /// The channels that the levels add.
+  private var width: Int { configuration.growth * levels.count }
+
+  public var room: Room? { rectifies ? nil : Room(before: width) }
 }
 
 /// One level of the cascade.
@@ -146,10 +152,13 @@ final class DenseASPPLevel: Layer, RecomputableLayer {
     dropout = Dropout(configuration.dropout, ofChannels: true)
   }
 
-  override func forward(_ x: Tensor) -> Tensor {
+  override func forward(_ x: Tensor) -> Tensor { forward(x, into: nil) }
+
+  /// The same, which a prepared network may write to `destination`.
+  func forward(_ x: Tensor, into destination: Tensor?) -> Tensor {
     // Without a normalization the features come rectified already.
-    guard let conv1 else { return dropout(conv2(x, after: norm1, norm3)) }
-    return dropout(conv2(conv1(x, after: norm1, norm2, .relu), norm3))
+    guard let conv1 else { return dropout(conv2(x, after: norm1, norm3, into: destination)) }
+    return dropout(conv2(conv1(x, after: norm1, norm2, .relu), norm3, into: destination))
   }
 }
 

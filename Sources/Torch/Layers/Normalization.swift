@@ -51,6 +51,20 @@ public final class BatchNorm2d: Layer {
   }
 
   private static let one = Tensor([Int64(1)], [])
+
+  /// The normalization of `x`, which a prepared network writes to where there is `room` around it.
+  public func callAsFunction(_ x: Tensor, leaving room: Room) -> Tensor {
+    guard runsPrepared(x), x.rank == 4,
+      let destination = room.map(x.size(0), x.size(1), x.height, x.width)
+    else { return self(x) }
+    let (scale, shift) = inference
+    Operator.scaled(shift.reshaped(1, -1, 1, 1), x, scale.reshaped(1, -1, 1, 1), 1, destination)
+    return destination
+  }
+}
+
+extension Operator {
+  fileprivate static let scaled = Operator("addcmul", "out")
 }
 
 /// Layer normalization over the last dimension, or over the channels of images (Ba et al., 2016).

@@ -39,17 +39,20 @@ final class ActivationLayer: Layer {
 extension Conv2d {
   /// The unit that most networks are made of: convolution, normalization, sum with a shortcut,
   /// activation; `before` comes first with a ReLU, the pre-activation of dense networks, or `scale`
-  /// (N, C, 1, 1) as a factor of each channel.
+  /// (N, C, 1, 1) as a factor of each channel. A prepared network may write the result to
+  /// `destination`, which is then what it gives.
   ///
   /// Writing it as one call keeps what prepares a network for inference (folding the
   /// normalization, fusing the rest) out of the networks.
   public func callAsFunction(
     _ x: Tensor, after before: BatchNorm2d? = nil, scaledBy scale: Tensor? = nil,
-    _ norm: Layer? = nil, adding shortcut: Tensor? = nil, _ activation: Activation = .none
+    _ norm: Layer? = nil, adding shortcut: Tensor? = nil, _ activation: Activation = .none,
+    into destination: Tensor? = nil
   ) -> Tensor {
     if runsPrepared(x), norm == nil || norm is BatchNorm2d {
       return prepared(
-        x, after: before, scaledBy: scale, norm as? BatchNorm2d, adding: shortcut, activation)
+        x, after: before, scaledBy: scale, norm as? BatchNorm2d, adding: shortcut, activation,
+        into: destination)
     }
     let x = before.map { Activation.relu.fresh($0(x)) } ?? x
     var y = convolved(scale.map { $0 * x } ?? x)

@@ -56,6 +56,7 @@ final class PreparedConvolution {
 extension Operator {
   fileprivate static let pack = Operator("pack", namespace: "atrous")
   fileprivate static let convolution = Operator("convolution", namespace: "atrous")
+  fileprivate static let convolutionInto = Operator("convolution_into", namespace: "atrous")
   fileprivate static let packDepthwise = Operator("pack_depthwise", namespace: "atrous")
   fileprivate static let depthwise = Operator("prepared_depthwise", namespace: "atrous")
   fileprivate static let linear = Operator("linear", namespace: "atrous")
@@ -85,10 +86,10 @@ extension Activation {
 }
 
 extension Conv2d {
-  /// The unit of ``callAsFunction(_:after:scaledBy:_:adding:_:)`` in a prepared network.
+  /// The unit of ``callAsFunction(_:after:scaledBy:_:adding:_:into:)`` in a prepared network.
   func prepared(
     _ x: Tensor, after before: BatchNorm2d?, scaledBy scale: Tensor?, _ norm: BatchNorm2d?,
-    adding shortcut: Tensor?, _ activation: Activation
+    adding shortcut: Tensor?, _ activation: Activation, into destination: Tensor? = nil
   ) -> Tensor {
     let preparation: PreparedConvolution
     if let kept = self.preparation, kept.serves(norm) {
@@ -117,10 +118,17 @@ extension Conv2d {
       } else if let before {
         (affine, rectifies) = (before.inference, true)
       }
+      let rate = kernel == 1 ? 1 : dilation
+      if let destination, after == .none {
+        Operator.convolutionInto(
+          input, kernels, outputs, kernel, stride, rate, affine?.scale, affine?.shift, rectifies,
+          bias, shortcut, name, destination)
+        return destination
+      }
       return after.fresh(
         Operator.convolution(
-          input, kernels, outputs, kernel, stride, kernel == 1 ? 1 : dilation, affine?.scale,
-          affine?.shift, rectifies, bias, shortcut, name))
+          input, kernels, outputs, kernel, stride, rate, affine?.scale, affine?.shift, rectifies,
+          bias, shortcut, name))
     }
     let x = scaled
     if case .depthwise(let kernels) = preparation.form {
