@@ -188,17 +188,21 @@ void ca_layer_norm(int build, const float *in, int64_t rows, int64_t width, int6
   builds[build]->layerNorm({in, rows, width, stride, eps, weight, bias, out, atLeastOne(threads)});
 }
 
-int ca_chain(const ca_stage *stages, int number, const ca_map *in, const ca_map *out,
+int ca_chain(const ca_stage *stages, int number, const ca_map *in, int inputs, const ca_map *out,
              const ca_map *added, int maps, int place, int aligns, int threads) {
-  if (number < 1 || place < 0 || place >= number || in->images != out->images ||
-      in->height != out->height || in->width != out->width ||
+  if (number < 1 || place < 0 || place >= number ||
       out->channels != stages[number - 1].kernels.outputs)
     return -1;
+  int64_t channels = 0;
+  for (int i = 0; i < inputs; i++) {
+    if (in[i].images != out->images || in[i].height != out->height || in[i].width != out->width)
+      return -1;
+    channels += in[i].channels;
+  }
   for (int m = 0; m < maps; m++)
-    if (added[m].images != in->images || added[m].channels != stages[place].kernels.outputs ||
+    if (added[m].images != out->images || added[m].channels != stages[place].kernels.outputs ||
         added[m].height < 1 || added[m].width < 1)
       return -1;
-  int64_t channels = in->channels;
   const int build = buildOf(stages[0].kernels, stages[0].count);
   try {
     std::vector<ca_stage> own(stages, stages + number);
@@ -209,7 +213,7 @@ int ca_chain(const ca_stage *stages, int number, const ca_map *in, const ca_map 
       channels = stage.kernels.outputs;
       stage.kernels.packed += HEADER;
     }
-    builds[build]->chain({own.data(), number, *in, *out, added, maps, place, aligns != 0,
+    builds[build]->chain({own.data(), number, in, inputs, *out, added, maps, place, aligns != 0,
                           atLeastOne(threads)});
     return 0;
   } catch (...) {

@@ -47,7 +47,9 @@ struct NormJob {
 struct ChainJob {
   const ca_stage *stages;
   int count;
-  const ca_map &in, &out;
+  const ca_map *in;
+  int inputs;
+  const ca_map &out;
   const ca_map *added;
   int maps, place;
   bool aligns;

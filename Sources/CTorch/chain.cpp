@@ -13,24 +13,33 @@ at::Tensor readable(const at::Tensor &x) {
   return isReadable(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-/// `x` (N, C, H, W) through convolutions of `outputs` channels each, packed by `pack`; an activation's
-/// name follows each. Before that at `place`, `maps` are added, enlarged bilinearly to (H, W).
-at::Tensor chain(const at::Tensor &x, const std::vector<at::Tensor> &packed,
+/// The channels of all `inputs` (N, any, H, W) through convolutions of `outputs` channels each, packed by
+/// `pack`; an activation's name follows each. Before that at `place`, `maps` are added, enlarged bilinearly to (H, W).
+at::Tensor chain(const std::vector<at::Tensor> &inputs, const std::vector<at::Tensor> &packed,
                  at::IntArrayRef outputs, const c10::List<std::optional<at::Tensor>> &biases,
                  std::string_view activations, const std::vector<at::Tensor> &maps, int64_t place,
                  bool alignsCorners) {
-  check(x);
-  TORCH_CHECK(x.dim() == 4, "takes maps (N, C, H, W), not ", x.sizes());
+  TORCH_CHECK(!inputs.empty(), "takes at least one map");
+  const at::Tensor &x = inputs.front();
+  std::vector<at::Tensor> kept;
+  std::vector<ca_map> read;
+  int64_t channels = 0;
+  for (const auto &input : inputs) {
+    check(input);
+    TORCH_CHECK(input.dim() == 4 && input.size(0) == x.size(0) && input.size(2) == x.size(2) &&
+                    input.size(3) == x.size(3),
+                "takes maps (N, C, H, W) of one size, not ", input.sizes());
+    kept.push_back(readable(input));
+    read.push_back(map(kept.back()));
+    channels += input.size(1);
+  }
   TORCH_CHECK(!packed.empty() && packed.size() == outputs.size() && packed.size() == biases.size() &&
                   place >= 0 && place < static_cast<int64_t>(packed.size()),
               "takes channels and a bias for each of ", packed.size(), " convolutions");
-  const auto in = readable(x);
   auto out = at::empty({x.size(0), outputs.back(), x.size(2), x.size(3)},
                        x.options().memory_format(at::MemoryFormat::ChannelsLast));
   if (out.numel() == 0) return out;
   std::vector<ca_stage> stages;
-  std::vector<at::Tensor> kept;
-  int64_t channels = x.size(1);
   for (size_t i = 0; i < packed.size(); i++) {
     check(packed[i]);
     const auto end = activations.find(' ');
@@ -50,8 +59,9 @@ at::Tensor chain(const at::Tensor &x, const std::vector<at::Tensor> &packed,
     kept.push_back(readable(map));
     added.push_back(::map(kept.back()));
   }
-  const ca_map read = map(in), write = fresh(out);
-  TORCH_CHECK(ca_chain(stages.data(), static_cast<int>(stages.size()), &read, &write, added.data(),
+  const ca_map write = fresh(out);
+  TORCH_CHECK(ca_chain(stages.data(), static_cast<int>(stages.size()), read.data(),
+                       static_cast<int>(read.size()), &write, added.data(),
                        static_cast<int>(added.size()), static_cast<int>(place), alignsCorners,
                        at::get_num_threads()) == 0,
               "not enough memory, or kernels for other channels");
@@ -61,7 +71,7 @@ at::Tensor chain(const at::Tensor &x, const std::vector<at::Tensor> &packed,
 } // namespace
 
 TORCH_LIBRARY_FRAGMENT(atrous, library) {
-  library.def("chain(Tensor x, Tensor[] packed, int[] outputs, Tensor?[] biases, str activations, "
+  library.def("chain(Tensor[] inputs, Tensor[] packed, int[] outputs, Tensor?[] biases, str activations, "
               "Tensor[] maps, int place, bool aligns_corners) -> Tensor",
               chain);
 }

@@ -29,7 +29,9 @@ struct PreparedTransformerTests {
   // MARK: attention
 
   struct Case: Sendable, CustomStringConvertible {
-    var images = 1, heads = 1, tokens: Int, others: Int, width: Int, outputs: Int? = nil
+    var images = 1, heads = 1
+    var tokens: Int, others: Int, width: Int
+    var outputs: Int?
     var description: String {
       "\(images)×\(heads) heads, \(tokens) over \(others), \(width)→\(outputs ?? width)"
     }
@@ -113,7 +115,7 @@ struct PreparedTransformerTests {
     ] {
       #expect(throws: TorchError.self) {
         try attempt {
-          PreparedMatrix.chain(noise([1, input, 3, 3]), [(matrix, .relu)], adding: [map])
+          PreparedMatrix.chain([noise([1, input, 3, 3])], [(matrix, .relu)], adding: [map])
         }
       }
     }
@@ -189,7 +191,7 @@ struct PreparedTransformerTests {
         noise([2, channels[2], 11, 15]).contiguous(.channelsLast), noise([2, channels[2], 1, 1]),
       ]
       let y = chain(
-        x, weights.map { pack($0, build) }, Array(channels.dropFirst()), biases, "relu gelu none",
+        [x], weights.map { pack($0, build) }, Array(channels.dropFirst()), biases, "relu gelu none",
         maps, 1, alignCorners)
       func convolved(_ x: Tensor, _ index: Int) -> Tensor {
         x.conv2d(weights[index].to(.float64), bias: biases[index]?.to(.float64))
@@ -205,9 +207,16 @@ struct PreparedTransformerTests {
       let part = concatenate([noise(x.shape), x]).contiguous(.channelsLast)
         .sliced(1, channels[0], 2 * channels[0])
       let alone = chain(
-        part, [pack(weights[0], build)], [channels[1]], [Tensor?.none], "none", [Tensor](), 0,
+        [part], [pack(weights[0], build)], [channels[1]], [Tensor?.none], "none", [Tensor](), 0,
         alignCorners)
-      #expect(error(alone, x.to(.float64).conv2d(weights[0].to(.float64))) < 1e-5)
+      let expected = x.to(.float64).conv2d(weights[0].to(.float64))
+      #expect(error(alone, expected) < 1e-5)
+      // The same channels in several maps, cut where no vector ends.
+      let pieces = [x.sliced(1, 0, 3), x.sliced(1, 3, channels[0])]
+      let joined = chain(
+        pieces, [pack(weights[0], build)], [channels[1]], [Tensor?.none], "none", [Tensor](), 0,
+        alignCorners)
+      #expect(error(joined, expected) < 1e-5)
     }
   }
 }

@@ -124,11 +124,12 @@ typedef struct {
   ca_activation activation;
 } ca_stage;
 
-/// Convolves `in` to `out` by several 1×1 convolutions, one after another, without a map in between.
+/// Convolves the channels of all `inputs` maps of one size to `out` by several 1×1 convolutions, one after
+/// another, without a map in between.
 /// Before the activation of stage `place`, maps of its channels are added, `maps` of them, enlarged
 /// bilinearly to the map's size, with `aligns` so that the corners' centres stay where they are.
 /// Returns 0, or -1 if memory is short or the maps do not fit the kernels.
-int ca_chain(const ca_stage *stages, int count, const ca_map *in, const ca_map *out,
+int ca_chain(const ca_stage *stages, int count, const ca_map *in, int inputs, const ca_map *out,
              const ca_map *added, int maps, int place, int aligns, int threads);
 
 #ifdef __cplusplus

@@ -52,10 +52,10 @@ public final class SegFormer: Layer {
     else { return nil }
     preparation = (levels, classifier)
     let others = zip(levels, maps).dropFirst().map { level, map in
-      PreparedMatrix.chain(map, [(level.0, .relu), (level.1, .none)])
+      PreparedMatrix.chain([map], [(level.0, .relu), (level.1, .none)])
     }
     return PreparedMatrix.chain(
-      finest, [(first.0, .relu), (first.1, .relu), (classifier, .none)], adding: others, at: 1,
+      [finest], [(first.0, .relu), (first.1, .relu), (classifier, .none)], adding: others, at: 1,
       alignCorners: alignCorners)
   }
 
@@ -67,7 +67,7 @@ public final class SegFormer: Layer {
       let channels = conv.conv.outputs
       guard let own = PreparedMatrix(conv),
         let part = PreparedMatrix(
-          fusionConv, inputs: index * channels..<(index + 1) * channels, isShifted: index == 0)
+          fusionConv, inputs: [index * channels..<(index + 1) * channels], isShifted: index == 0)
       else { return nil }
       levels.append((own, part))
     }

@@ -14,7 +14,9 @@ package final class PreparedMatrix {
 
   /// The 1×1 convolution of `unit` with its normalization folded in, of some of its inputs if told so,
   /// and without what is added to the outputs unless it `isShifted`; nil for other units.
-  package convenience init?(_ unit: ConvNorm, inputs: Range<Int>? = nil, isShifted: Bool = true) {
+  package convenience init?(
+    _ unit: ConvNorm, inputs: [Range<Int>]? = nil, isShifted: Bool = true
+  ) {
     let conv = unit.conv
     guard let norm = unit.norm as? BatchNorm2d, conv.kernel == 1, conv.stride == 1,
       conv.padding == 0, conv.groups == 1
@@ -22,7 +24,9 @@ package final class PreparedMatrix {
     let (scale, shift) = norm.inference
     let weight = conv.weight.detached().flattened(from: 1) * scale.reshaped(-1, 1)
     self.init(
-      inputs.map { weight.sliced(1, $0.lowerBound, $0.upperBound) } ?? weight,
+      inputs.map { ranges in
+        concatenate(ranges.map { weight.sliced(1, $0.lowerBound, $0.upperBound) })
+      } ?? weight,
       bias: isShifted ? conv.bias.map { $0 * scale + shift } ?? shift : nil)
   }
 
@@ -34,18 +38,18 @@ package final class PreparedMatrix {
     return after.fresh(Operator.linear(x, packed, outputs, bias, shortcut, name))
   }
 
-  /// Maps `x` (N, C, H, W) through several matrices of the channels with a function after each, which is
+  /// The channels of all `inputs` (N, any, H, W) through several matrices of the channels with a function after each, which is
   /// one of those that the kernels know, without a map in between.
   ///
   /// - Parameters:
-  ///   - maps: maps (N, outputs, any, any), enlarged bilinearly to `x` and added.
+  ///   - maps: maps (N, outputs, any, any), enlarged bilinearly to (H, W) and added.
   ///   - place: before which matrix's function they are added.
   package static func chain(
-    _ x: Tensor, _ steps: [(matrix: PreparedMatrix, activation: Activation)],
+    _ inputs: [Tensor], _ steps: [(matrix: PreparedMatrix, activation: Activation)],
     adding maps: [Tensor] = [], at place: Int = 0, alignCorners: Bool = false
   ) -> Tensor {
     Operator.chain(
-      x, steps.map(\.matrix.packed), steps.map(\.matrix.outputs), steps.map(\.matrix.bias),
+      inputs, steps.map(\.matrix.packed), steps.map(\.matrix.outputs), steps.map(\.matrix.bias),
       steps.map(\.activation.rawValue).joined(separator: " "), maps, place, alignCorners)
   }
 }
