@@ -14,6 +14,9 @@ namespace in_avx2 {
 #define ROWS 6
 #include "kernels.inc"
 #include "depthwise.inc"
+#include "attention.inc"
+#include "norm.inc"
+#include "chain.inc"
 } // namespace in_avx2
 } // namespace atrous
 #pragma clang attribute pop
@@ -26,5 +29,8 @@ const atrous::Build atrous::avx2 = {
     atrous::in_avx2::depthwise,
     atrous::in_avx2::depthwiseTransposed,
     atrous::in_avx2::depthwiseTaps,
+    atrous::in_avx2::attention,
+    atrous::in_avx2::layerNorm,
+    atrous::in_avx2::chain,
 };
 #endif

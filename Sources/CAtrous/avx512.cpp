@@ -14,6 +14,9 @@ namespace in_avx512 {
 #define ROWS 12
 #include "kernels.inc"
 #include "depthwise.inc"
+#include "attention.inc"
+#include "norm.inc"
+#include "chain.inc"
 } // namespace in_avx512
 } // namespace atrous
 #pragma clang attribute pop
@@ -26,5 +29,8 @@ const atrous::Build atrous::avx512 = {
     atrous::in_avx512::depthwise,
     atrous::in_avx512::depthwiseTransposed,
     atrous::in_avx512::depthwiseTaps,
+    atrous::in_avx512::attention,
+    atrous::in_avx512::layerNorm,
+    atrous::in_avx512::chain,
 };
 #endif

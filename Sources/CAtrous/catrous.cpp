@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <vector>
 
 namespace atrous {
 namespace {
@@ -80,14 +81,22 @@ void ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, in
           *packed++ = output < outputs ? weight[(output * inputs + k) * area + tap] : 0;
 }
 
+namespace {
+/// The build that packed kernels, which wrote `length` numbers; -1 if they are not what they say.
+int buildOf(const ca_kernels &kernels, int64_t length) {
+  const int build = length > HEADER ? static_cast<int>(kernels.packed[0]) : -1;
+  return build >= 0 && build < count && has(*builds[build]) &&
+                 length == ca_packed_count(build, kernels.outputs, kernels.inputs, kernels.size)
+             ? build
+             : -1;
+}
+} // namespace
+
 int ca_convolve(const ca_kernels *kernels, int64_t length, const ca_map *in, const ca_map *out,
                 int stride, int rate, const ca_fusion *fusion, int threads) {
-  const int build = length > HEADER ? static_cast<int>(kernels->packed[0]) : -1;
+  const int build = buildOf(*kernels, length);
   const int step = kernels->size == 1 ? stride : 1;
-  if (build < 0 || build >= count || !has(*builds[build]) ||
-      (kernels->size != 1 && kernels->size != 3) ||
-      length != ca_packed_count(build, kernels->outputs, kernels->inputs, kernels->size) ||
-      in->channels != kernels->inputs || step < 1 || rate < 1 ||
+  if (build < 0 || (kernels->size != 1 && kernels->size != 3) || in->channels != kernels->inputs || step < 1 || rate < 1 ||
       out->channels != kernels->outputs || out->images != in->images ||
       out->height != (in->height + step - 1) / step || out->width != (in->width + step - 1) / step)
     return -1;
@@ -160,6 +169,56 @@ int ca_depthwise_correlate(int build, const ca_depthwise *kernels, ca_type type,
                            const ca_map *gradient, float *taps, int threads) {
   return depthwise(build, &Build::depthwiseTaps,
                    {*kernels, type, *in, *gradient, atLeastOne(threads), nothing, taps});
+}
+
+int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys, const ca_tokens *values,
+                 int64_t images, int64_t heads, int64_t tokens, int64_t others, int64_t width,
+                 int64_t outputs, float scale, float *out, int threads) {
+  try {
+    builds[build]->attention({*queries, *keys, *values, images, heads, tokens, others, width, outputs,
+                              scale, out, atLeastOne(threads)});
+    return 0;
+  } catch (...) {
+    return -1;
+  }
+}
+
+void ca_layer_norm(int build, const float *in, int64_t rows, int64_t width, int64_t stride, float eps,
+                   const float *weight, const float *bias, float *out, int threads) {
+  builds[build]->layerNorm({in, rows, width, stride, eps, weight, bias, out, atLeastOne(threads)});
+}
+
+int ca_chain(const ca_stage *stages, int number, const ca_map *in, int inputs, const ca_map *out,
+             const ca_map *added, int maps, int place, int aligns, int threads) {
+  if (number < 1 || place < 0 || place >= number ||
+      out->channels != stages[number - 1].kernels.outputs)
+    return -1;
+  int64_t channels = 0;
+  for (int i = 0; i < inputs; i++) {
+    if (in[i].images != out->images || in[i].height != out->height || in[i].width != out->width)
+      return -1;
+    channels += in[i].channels;
+  }
+  for (int m = 0; m < maps; m++)
+    if (added[m].images != out->images || added[m].channels != stages[place].kernels.outputs ||
+        added[m].height < 1 || added[m].width < 1)
+      return -1;
+  const int build = buildOf(stages[0].kernels, stages[0].count);
+  try {
+    std::vector<ca_stage> own(stages, stages + number);
+    for (ca_stage &stage : own) {
+      if (build < 0 || buildOf(stage.kernels, stage.count) != build || stage.kernels.size != 1 ||
+          stage.kernels.inputs != channels)
+        return -1;
+      channels = stage.kernels.outputs;
+      stage.kernels.packed += HEADER;
+    }
+    builds[build]->chain({own.data(), number, in, inputs, *out, added, maps, place, aligns != 0,
+                          atLeastOne(threads)});
+    return 0;
+  } catch (...) {
+    return -1;
+  }
 }
 
 double ca_products(int64_t height, int64_t width, int rate) {

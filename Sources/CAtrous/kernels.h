@@ -24,6 +24,38 @@ struct DepthwiseJob {
   float *taps;
 };
 
+/// What ca_attention works on.
+struct AttentionJob {
+  const ca_tokens &queries, &keys, &values;
+  int64_t images, heads, tokens, others, width, outputs;
+  float scale;
+  float *out;
+  int threads;
+};
+
+/// What ca_layer_norm works on.
+struct NormJob {
+  const float *in;
+  int64_t rows, width, stride;
+  float eps;
+  const float *weight, *bias;
+  float *out;
+  int threads;
+};
+
+/// What ca_chain works on.
+struct ChainJob {
+  const ca_stage *stages;
+  int count;
+  const ca_map *in;
+  int inputs;
+  const ca_map &out;
+  const ca_map *added;
+  int maps, place;
+  bool aligns;
+  int threads;
+};
+
 /// A build of the kernels for an instruction set.
 struct Build {
   const char *name;
@@ -34,6 +66,9 @@ struct Build {
   void (*depthwise)(const DepthwiseJob &);
   void (*depthwiseTransposed)(const DepthwiseJob &);
   void (*depthwiseTaps)(const DepthwiseJob &);
+  void (*attention)(const AttentionJob &);
+  void (*layerNorm)(const NormJob &);
+  void (*chain)(const ChainJob &);
 };
 
 extern const Build portable;

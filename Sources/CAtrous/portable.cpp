@@ -16,6 +16,9 @@ namespace in_portable {
 #endif
 #include "kernels.inc"
 #include "depthwise.inc"
+#include "attention.inc"
+#include "norm.inc"
+#include "chain.inc"
 } // namespace in_portable
 } // namespace atrous
 
@@ -27,4 +30,7 @@ const atrous::Build atrous::portable = {
     atrous::in_portable::depthwise,
     atrous::in_portable::depthwiseTransposed,
     atrous::in_portable::depthwiseTaps,
+    atrous::in_portable::attention,
+    atrous::in_portable::layerNorm,
+    atrous::in_portable::chain,
 };

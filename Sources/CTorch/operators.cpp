@@ -94,9 +94,10 @@ void convolutionInto(const at::Tensor &x, const at::Tensor &packed, int64_t outp
            write);
 }
 
-/// A matrix product along the last dimension.
+/// A matrix product along the last dimension, with what follows it.
 at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, int64_t outputs,
-                  const std::optional<at::Tensor> &bias, std::string_view name) {
+                  const std::optional<at::Tensor> &bias,
+                  const std::optional<at::Tensor> &addend, std::string_view name) {
   check(x);
   check(packed);
   TORCH_CHECK(x.dim() >= 1, "takes at least one dimension");
@@ -110,8 +111,17 @@ at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, int64_t outputs
   const ca_map read{const_cast<float *>(data(in)), 1, 1, rows, inputs, 0, 0,
                     inputs};
   const ca_map write{written(out), 1, 1, rows, outputs, 0, 0, outputs};
-  const ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, outputs, "bias"), nullptr,
-                         activation(name)};
+  ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, outputs, "bias"), nullptr,
+                   activation(name)};
+  at::Tensor other;
+  ca_map added;
+  if (addend && addend->defined()) {
+    check(*addend);
+    TORCH_CHECK(addend->sizes() == out.sizes(), "adds ", addend->sizes(), " to ", out.sizes());
+    other = addend->contiguous();
+    added = {const_cast<float *>(data(other)), 1, 1, rows, outputs, 0, 0, outputs};
+    fusion.addend = &added;
+  }
   const ca_kernels kernels{outputs, inputs, 1, data(packed)};
   TORCH_CHECK(ca_convolve(&kernels, packed.numel(), &read, &write, 1, 1, &fusion, at::get_num_threads()) == 0,
               "not enough memory, or kernels for other channels");
@@ -130,6 +140,7 @@ TORCH_LIBRARY(atrous, library) {
               "int rate, Tensor? scale, Tensor? shift, bool rectifies, Tensor? bias, "
               "Tensor? addend, str activation, Tensor(a!) out) -> ()",
               convolutionInto);
-  library.def("linear(Tensor x, Tensor packed, int outputs, Tensor? bias, str activation) -> Tensor",
+  library.def("linear(Tensor x, Tensor packed, int outputs, Tensor? bias, Tensor? addend, "
+              "str activation) -> Tensor",
               linear);
 }

@@ -37,7 +37,8 @@ inline ca_activation activation(std::string_view name) {
   constexpr std::pair<std::string_view, ca_activation> known[] = {
       {"none", CA_NONE},           {"relu", CA_RELU},
       {"relu6", CA_RELU6},         {"hardswish", CA_HARDSWISH},
-      {"hardsigmoid", CA_HARDSIGMOID}, {"silu", CA_SILU}};
+      {"hardsigmoid", CA_HARDSIGMOID}, {"silu", CA_SILU},
+      {"gelu", CA_GELU}};
   for (const auto &[text, value] : known)
     if (text == name) return value;
   TORCH_CHECK(false, "unknown activation '", std::string(name), "'");

@@ -15,6 +15,8 @@ struct PreparedTests {
       "backbone: {name: unet, widths: [8, 16, 32]}, head: {name: linear}",
       "backbone: {name: unet, widths: [16, 32], bilinear: true}, head: {name: linear}",
       "backbone: {name: mit_b0}, head: {name: segformer, channels: 32}",
+      "alignCorners: true, backbone: {name: mit_b0, width: 24}, head: {name: segformer, channels: 20}",
+      "backbone: {name: mit_b0}, head: {name: segformer, channels: 32, interpolation: bicubic}",
       "backbone: {name: swin_t, depths: [2, 1, 1, 1], heads: [1, 1, 1, 1], width: 16, window: 4}, head: {name: fcn, channels: 16}",
       "backbone: {name: vit, outputStride: 16, depth: 2, width: 32, heads: 2, imageSize: 64x32}, head: {name: fcn, channels: 16}",
     ]
@@ -27,8 +29,8 @@ struct PreparedTests {
     }
     model.train(false)
     model.drawWeightsThatKeepTheScale()
-    for (height, width) in [(64, 96), (71, 45)] {
-      let x = noise([1, 3, height, width])
+    for shape in [[1, 3, 64, 96], [2, 3, 71, 45]] {
+      let x = noise(shape)
       try attempt {
         inferenceMode {
           model.unprepare()

@@ -17,7 +17,7 @@ typedef struct {
   int64_t image_stride, row_stride, pixel_stride;
 } ca_map;
 
-typedef enum { CA_NONE, CA_RELU, CA_RELU6, CA_HARDSWISH, CA_HARDSIGMOID, CA_SILU } ca_activation;
+typedef enum { CA_NONE, CA_RELU, CA_RELU6, CA_HARDSWISH, CA_HARDSIGMOID, CA_SILU, CA_GELU } ca_activation;
 
 /// What is done on the way in and out; a null pointer leaves a step out.
 typedef struct {
@@ -95,6 +95,42 @@ int ca_depthwise_transpose(int build, const ca_depthwise *kernels, ca_type type,
 /// kernels' own taps are not read.
 int ca_depthwise_correlate(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,
                            const ca_map *gradient, float *taps, int threads);
+
+/// Queries, keys and values of several heads; a number's address is that of its array plus its image,
+/// head and token times the strides, plus its feature.
+typedef struct {
+  const float *data;
+  int64_t image_stride, head_stride, token_stride;
+} ca_tokens;
+
+/// softmax(q kᵀ · scale) v for each image and head, written to (images, tokens, heads, outputs) without
+/// gaps: queries and keys have `width` features, values `outputs`. The results do not depend on the
+/// number of threads. Returns 0, or -1 if memory is short.
+int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys, const ca_tokens *values,
+                 int64_t images, int64_t heads, int64_t tokens, int64_t others, int64_t width,
+                 int64_t outputs, float scale, float *out, int threads);
+
+/// Normalizes each of `rows` rows of `width` numbers, `stride` apart, to mean 0 and variance 1, then
+/// times `weight` plus `bias`; a null pointer leaves a step out. `out` has no gaps.
+void ca_layer_norm(int build, const float *in, int64_t rows, int64_t width, int64_t stride, float eps,
+                   const float *weight, const float *bias, float *out, int threads);
+
+/// A 1×1 convolution as one of several: its kernels as ca_pack wrote them, the length of that, and what
+/// follows.
+typedef struct {
+  ca_kernels kernels;
+  int64_t count;
+  const float *bias;
+  ca_activation activation;
+} ca_stage;
+
+/// Convolves the channels of all `inputs` maps of one size to `out` by several 1×1 convolutions, one after
+/// another, without a map in between.
+/// Before the activation of stage `place`, maps of its channels are added, `maps` of them, enlarged
+/// bilinearly to the map's size, with `aligns` so that the corners' centres stay where they are.
+/// Returns 0, or -1 if memory is short or the maps do not fit the kernels.
+int ca_chain(const ca_stage *stages, int count, const ca_map *in, int inputs, const ca_map *out,
+             const ca_map *added, int maps, int place, int aligns, int threads);
 
 #ifdef __cplusplus
 }

@@ -20,34 +20,47 @@ final class MultiheadAttention: Layer {
     Initialization.normal(inProjWeight, deviation: 0.02)
   }
 
+  /// What a prepared network keeps of the matrix of queries, keys and values, by rows.
+  private var preparation: [Range<Int>: PreparedMatrix] = [:]
+  override func discardPrepared() { preparation = [:] }
+
   /// What each token (N, tokens, width) learns from all of them.
-  override func forward(_ x: Tensor) -> Tensor {
-    let parts = x.linear(inProjWeight, bias: inProjBias).chunks(3, along: -1)
-    return outProj(attend(parts, heads: heads))
+  override func forward(_ x: Tensor) -> Tensor { self(x, over: nil) }
+
+  /// What each token (N, tokens, width) learns from `others` (N, others, width), or from all of `x`,
+  /// plus `shortcut`.
+  func callAsFunction(_ x: Tensor, over others: Tensor?, adding shortcut: Tensor? = nil) -> Tensor {
+    let width = x.size(-1)
+    let parts =
+      others.map { [project(x, 0..<width)] + project($0, width..<3 * width).chunks(2, along: -1) }
+      ?? project(x, 0..<3 * width).chunks(3, along: -1)
+    return outProj(attend(parts, heads: heads), adding: shortcut)
   }
 
-  /// What each token (N, tokens, width) learns from `others` (N, others, width).
-  func callAsFunction(_ x: Tensor, over others: Tensor) -> Tensor {
-    let width = x.size(-1)
-    func part(_ input: Tensor, _ start: Int, _ end: Int) -> Tensor {
-      input.linear(
-        inProjWeight.sliced(0, start * width, end * width),
-        bias: inProjBias?.sliced(0, start * width, end * width))
+  /// `x` through some rows of the matrix of queries, keys and values.
+  private func project(_ x: Tensor, _ rows: Range<Int>) -> Tensor {
+    func part(_ whole: Tensor) -> Tensor { whole.sliced(0, rows.lowerBound, rows.upperBound) }
+    guard runsPrepared(x) else {
+      return x.linear(part(inProjWeight), bias: inProjBias.map(part))
     }
-    return outProj(
-      attend([part(x, 0, 1)] + part(others, 1, 3).chunks(2, along: -1), heads: heads))
+    let matrix =
+      preparation[rows] ?? PreparedMatrix(part(inProjWeight), bias: inProjBias.map(part))
+    preparation[rows] = matrix
+    return matrix(x)
   }
 }
 
-/// softmax(q kᵀ / √d + mask) v for `parts`, the queries, keys and values (N, tokens, width), whose
-/// features are shared out among `heads`; of the queries' shape.
-///
-/// - Parameters:
-///   - mask: what is added to the scores, (1 or N, heads, queries, keys).
-func attend(_ parts: [Tensor], heads: Int, mask: Tensor? = nil) -> Tensor {
-  let split = parts.map { part in
-    part.reshaped(part.size(0), part.size(1), heads, part.size(2) / heads).transposed(1, 2)
+extension Module {
+  /// softmax(q kᵀ / √d + mask) v for `parts`, the queries, keys and values (N, tokens, width), whose
+  /// features are shared out among `heads`; of the queries' shape.
+  ///
+  /// - Parameters:
+  ///   - mask: what is added to the scores, (1 or N, heads, queries, keys).
+  final func attend(_ parts: [Tensor], heads: Int, mask: Tensor? = nil) -> Tensor {
+    let split = parts.map { part in
+      part.reshaped(part.size(0), part.size(1), heads, part.size(2) / heads).transposed(1, 2)
+    }
+    guard split.count == 3 else { return parts.first ?? Tensor(0) }
+    return attention(split[0], split[1], split[2], mask: mask).transposed(1, 2).flattened(from: 2)
   }
-  guard split.count == 3 else { return parts.first ?? Tensor(0) }
-  return split[0].attention(split[1], split[2], mask: mask).transposed(1, 2).flattened(from: 2)
 }

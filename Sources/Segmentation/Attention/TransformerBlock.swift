@@ -46,6 +46,10 @@ final class TransformerBlock: Layer, RecomputableLayer {
 
   /// The tokens (N, tokens, width), each changed by what it sees.
   override func forward(_ x: Tensor) -> Tensor {
+    guard isTraining else {
+      let y = attention(norm1(x), over: nil, adding: x)
+      return mlp(norm2(y), adding: y)
+    }
     let y = x + depth(dropout(attention(norm1(x))))
     return y + depth(mlp(norm2(y)))
   }
@@ -61,6 +65,12 @@ final class Perceptron: Sequential {
       Linear(hidden, width)
       Dropout(dropout)
     }
+  }
+
+  /// What the matrices make of `x`, plus `shortcut`, where nothing is dropped.
+  func callAsFunction(_ x: Tensor, adding shortcut: Tensor) -> Tensor {
+    guard let last = self[3] as? Linear else { return shortcut + self(x) }
+    return last(applied(0..<2, to: x), adding: shortcut)
   }
 }
 

@@ -147,7 +147,7 @@ final class ConvNeXtBlock: Layer, RecomputableLayer {
 
   override func forward(_ x: Tensor) -> Tensor {
     let y = norm(depthwise(x).permuted(0, 2, 3, 1))
-    let z = project(expand(y).gelu()) * layerScale.flattened(from: 0)
+    let z = project(expand(y, adding: nil, .gelu)) * layerScale.flattened(from: 0)
     return depth(z.permuted(0, 3, 1, 2)) + x
   }
 }

@@ -151,16 +151,24 @@ final class MixBlock: Layer, RecomputableLayer {
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    let y = x + depth(dropout(attend(norm1(x))))
-    let hidden = dropout(depthwise(expand(norm2(y).permuted(0, 3, 1, 2))).gelu())
-    return y + depth(dropout(project(hidden).permuted(0, 2, 3, 1)))
+    let y =
+      isTraining ? x + depth(dropout(attend(norm1(x)))) : attend(norm1(x), adding: x)
+    let hidden = depthwise(expand(norm2(y).permuted(0, 3, 1, 2)), nil, .gelu)
+    let map = y.permuted(0, 3, 1, 2)
+    let sum =
+      isTraining ? map + depth(dropout(project(dropout(hidden)))) : project(hidden, adding: map)
+    return sum.permuted(0, 2, 3, 1)
   }
 
-  private func attend(_ x: Tensor) -> Tensor {
-    let tokens = x.flattened(from: 1, to: 2)
-    guard let reduce, let reducedNorm else { return attention(tokens).reshaped(x.shape) }
-    let smaller = reduce(x.permuted(0, 3, 1, 2)).flattened(from: 2).transposed(1, 2)
-    return attention(tokens, over: reducedNorm(smaller)).reshaped(x.shape)
+  /// What each position of the map (N, H, W, C) learns from the reduced one, plus `shortcut`.
+  private func attend(_ x: Tensor, adding shortcut: Tensor? = nil) -> Tensor {
+    func tokens(_ x: Tensor) -> Tensor { x.flattened(from: 1, to: 2) }
+    var smaller: Tensor?
+    if let reduce, let reducedNorm {
+      let map = reduce(x.permuted(0, 3, 1, 2)).permuted(0, 2, 3, 1)
+      smaller = reducedNorm(tokens(map))
+    }
+    return attention(tokens(x), over: smaller, adding: shortcut.map(tokens)).reshaped(x.shape)
   }
 }
 

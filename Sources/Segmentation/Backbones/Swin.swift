@@ -130,7 +130,7 @@ final class SwinBlock: Layer, RecomputableLayer {
 
   override func forward(_ x: Tensor) -> Tensor {
     let y = x + depth(dropout(attn(norm1(x))))
-    return y + depth(mlp(norm2(y)))
+    return isTraining ? y + depth(mlp(norm2(y))) : mlp(norm2(y), adding: y)
   }
 }
 

@@ -125,6 +125,7 @@ public final class DenseASPP: Layer {
   /// The channels that the levels add.
   private var width: Int { configuration.growth * levels.count }
 
+  /// What the levels add, before the features.
   public var room: Room? { rectifies ? nil : Room(before: width) }
 }
 

@@ -41,7 +41,7 @@ public final class Conv2d: Layer {
 
   /// What a prepared network keeps of the layer.
   var preparation: PreparedConvolution?
-  override func discardPrepared() { preparation = nil }
+  public override func discardPrepared() { preparation = nil }
 
   public override func forward(_ x: Tensor) -> Tensor {
     runsPrepared(x) ? prepared(x, after: nil, scaledBy: nil, nil, adding: nil, .none) : convolved(x)
@@ -134,13 +134,11 @@ public final class Linear: Layer {
     Initialization.uniform(weight, bias: self.bias)
   }
 
-  /// The matrix in the order of the products.
-  var packed: Tensor?
-  override func discardPrepared() { packed = nil }
+  /// What a prepared network keeps of the layer.
+  var preparation: PreparedMatrix?
+  public override func discardPrepared() { preparation = nil }
 
-  public override func forward(_ x: Tensor) -> Tensor {
-    runsPrepared(x) ? prepared(x) : x.linear(weight, bias: bias)
-  }
+  public override func forward(_ x: Tensor) -> Tensor { self(x, adding: nil) }
 }
 
 /// How weights are drawn before training.

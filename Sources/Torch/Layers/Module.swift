@@ -144,8 +144,9 @@ open class Module {
     for child in children { child.module.setPrepared(on) }
   }
 
-  /// Forgets what was made of the weights for the form of ``prepared()``.
-  func discardPrepared() {}
+  /// Forgets what was made of the weights for the form of ``prepared()``; modules that keep such things
+  /// override it.
+  open func discardPrepared() {}
 
   /// Whether `x` goes through the module in its form for inference.
   package final func runsPrepared(_ x: Tensor) -> Bool {

@@ -31,7 +31,7 @@ public final class BatchNorm2d: Layer {
 
   /// Scale and shift of each channel in evaluation, for a prepared network.
   var affine: (scale: Tensor, shift: Tensor)?
-  override func discardPrepared() { affine = nil }
+  public override func discardPrepared() { affine = nil }
 
   public override func forward(_ x: Tensor) -> Tensor {
     let images = x.size(0) * (group?.size ?? 1)
@@ -73,7 +73,8 @@ public final class LayerNorm: Layer {
   public let weight: Parameter
   /// The shift of each feature.
   public let bias: Parameter
-  private let ofImages: Bool, eps: Double
+  private let ofImages: Bool
+  let eps: Double
 
   /// A normalization of `features` features; `ofImages` takes (N, C, H, W) and normalizes over C.
   public init(_ features: Int, ofImages: Bool = false, eps: Double = 1e-5) {
@@ -85,7 +86,9 @@ public final class LayerNorm: Layer {
 
   public override func forward(_ x: Tensor) -> Tensor {
     let last = ofImages ? x.permuted(0, 2, 3, 1) : x
-    let y = last.layerNorm([weight.count], weight: weight, bias: bias, eps: eps)
+    let y =
+      runsPrepared(x)
+      ? prepared(last) : last.layerNorm([weight.count], weight: weight, bias: bias, eps: eps)
     return ofImages ? y.permuted(0, 3, 1, 2) : y
   }
 }

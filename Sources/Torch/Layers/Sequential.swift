@@ -27,7 +27,7 @@ open class Sequential: Layer {
 
   open override func forward(_ x: Tensor) -> Tensor { applied(0..<count, to: x) }
 
-  /// What the layers at `range` make of `x`; a convolution with what follows it is one unit.
+  /// What the layers at `range` make of `x`; a convolution or a matrix with what follows it is one unit.
   public final func applied(_ range: Range<Int>, to x: Tensor) -> Tensor {
     var x = x
     var index = range.lowerBound
@@ -40,6 +40,8 @@ open class Sequential: Layer {
       if let conv = next(Conv2d.self) {
         let norm = next(BatchNorm2d.self)
         x = conv(x, norm, next(ActivationLayer.self)?.activation ?? .none)
+      } else if let matrix = next(Linear.self) {
+        x = matrix(x, adding: nil, next(ActivationLayer.self)?.activation ?? .none)
       } else if let layer = next(Layer.self) {
         x = layer(x)
       }

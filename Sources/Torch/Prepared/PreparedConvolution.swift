@@ -59,7 +59,6 @@ extension Operator {
   fileprivate static let convolutionInto = Operator("convolution_into", namespace: "atrous")
   fileprivate static let packDepthwise = Operator("pack_depthwise", namespace: "atrous")
   fileprivate static let depthwise = Operator("prepared_depthwise", namespace: "atrous")
-  fileprivate static let linear = Operator("linear", namespace: "atrous")
   fileprivate static let order = Operator.find("_reorder_convolution_weight", namespace: "mkldnn")
   fileprivate static let ordered = Operator.find("_convolution_pointwise", namespace: "mkldnn")
 }
@@ -77,7 +76,7 @@ extension BatchNorm2d {
 
 extension Activation {
   /// Whether the package's kernels apply it.
-  private var isFused: Bool { self != .gelu && self != .sigmoid }
+  private var isFused: Bool { self != .sigmoid }
 
   /// The function by its name where `fuses`, and what is left to do afterwards.
   func split(fuses: Bool) -> (name: String, after: Activation) {
@@ -152,14 +151,5 @@ extension Conv2d {
     }
     if let shortcut { y = y + shortcut }
     return rest.fresh(y)
-  }
-}
-
-extension Linear {
-  /// The product in a prepared network.
-  func prepared(_ x: Tensor) -> Tensor {
-    let kernels = packed ?? Operator.pack(weight.detached().reshaped(weight.shape + [1, 1]))
-    packed = kernels
-    return Operator.linear(x, kernels, weight.size(0), bias, "none")
   }
 }
