@@ -58,7 +58,8 @@ public struct NetworkTiming: JSONReport {
     }
     if plain { plainSeconds = median() }
     if prepared {
-      model.prepared()
+      // What is measured afterwards needs no other form.
+      model.prepared(keepingWeights: false)
       preparedSeconds = median()
     }
     peakMegabytes = ProcessUsage.current.map { $0.peakKilobytes / 1e3 }

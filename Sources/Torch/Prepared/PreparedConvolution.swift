@@ -20,6 +20,7 @@ final class PreparedConvolution {
   private let norm: BatchNorm2d?
 
   init(_ conv: Conv2d, _ norm: BatchNorm2d?, for x: Tensor) {
+    conv.weight.check(for: "pack")
     var weight = conv.weight.detached()
     var bias = conv.bias?.detached()
     if let norm {
@@ -96,6 +97,7 @@ extension Conv2d {
     } else {
       preparation = PreparedConvolution(self, norm, for: x)
       self.preparation = preparation
+      if releasesWeights { weight.release() }
     }
     let bias = preparation.bias
     /// What goes into the convolution alone.
@@ -152,6 +154,7 @@ extension Linear {
   func prepared(_ x: Tensor) -> Tensor {
     let kernels = packed ?? Operator.pack(weight.detached().reshaped(weight.shape + [1, 1]))
     packed = kernels
+    if releasesWeights { weight.release() }
     return Operator.linear(x, kernels, weight.size(0), bias, "none")
   }
 }
