@@ -4,6 +4,7 @@
 // tensors give back. A heap keeps it as holes of certain lengths between tensors that stay, which the
 // next tensors may not fit. Here holes are joined by moving their pages to other addresses (mremap), and
 // the process never holds more of them than its tensors once held together.
+#include "catrous.h"
 #include "ctorch.h"
 
 #ifdef __linux__
@@ -18,9 +19,11 @@
 namespace {
 
 /// Lengths are multiples of this.
-constexpr size_t unit = size_t(1) << 18;
+constexpr size_t unit = size_t(1) << 16;
 /// Smaller tensors are the C library's.
-constexpr size_t least = size_t(1) << 20;
+constexpr size_t least = size_t(1) << 16;
+
+size_t rounded(size_t count) { return (count + unit - 1) / unit * unit; }
 
 class Pages {
 public:
@@ -130,7 +133,7 @@ void release(void *block) {
 struct PageAllocator final : c10::Allocator {
   c10::DataPtr allocate(size_t count) override {
     if (count < least) return c10::GetDefaultCPUAllocator()->allocate(count);
-    void *block = count <= SIZE_MAX - unit ? pages().take((count + unit - 1) / unit * unit) : nullptr;
+    void *block = count <= SIZE_MAX - unit ? pages().take(rounded(count)) : nullptr;
     TORCH_CHECK_WITH(OutOfMemoryError, block, "not enough memory for ", count, " bytes");
     return {block, block, &release, c10::Device(c10::DeviceType::CPU)};
   }
@@ -145,6 +148,7 @@ struct PageAllocator final : c10::Allocator {
 void ct_reuse_pages(void) {
   static PageAllocator allocator;
   c10::SetCPUAllocator(&allocator, /*priority=*/1);
+  ca_set_memory({[](size_t size) { return pages().take(rounded(size)); }, release});
 }
 #else
 void ct_reuse_pages(void) {}

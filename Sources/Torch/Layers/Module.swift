@@ -17,7 +17,9 @@ public final class Parameter: Tensor, @unchecked Sendable {
   /// Whether only the shape is left; see ``Module/prepared(keepingWeights:)``.
   public private(set) var isReleased = false
 
-  /// Gives the memory back. From now on every element is the same NaN, and layers refuse it.
+  /// Gives the memory back.
+  ///
+  /// From now on every element is the same NaN, and layers refuse it.
   func release() {
     guard !isReleased else { return }
     adopt(withoutGradients { Tensor(.nan).to(dtype).expanded(shape) })

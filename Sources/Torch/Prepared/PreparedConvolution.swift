@@ -25,7 +25,9 @@ final class PreparedConvolution {
     var bias = conv.bias?.detached()
     if let norm {
       let (scale, shift) = norm.inference
-      weight = weight * scale.reshaped(-1, 1, 1, 1)
+      let factors = scale.reshaped(-1, 1, 1, 1)
+      // Weights that nobody needs afterwards are changed where they are.
+      weight = conv.releasesWeights ? weight.multiply(by: factors) : weight * factors
       bias = bias.map { $0 * scale + shift } ?? shift
     }
     self.norm = norm
