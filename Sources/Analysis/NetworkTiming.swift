@@ -44,9 +44,9 @@ public struct NetworkTiming: JSONReport {
     _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
     prepared: Bool, profile: Bool
   ) {
-    let x = Tensor(uninitialized: [1, model.inputChannels, height, width])
-    x.drawNormal(deviation: 1)
-    let image = x.contiguous(.channelsLast)
+    let image = Tensor(uninitialized: [1, height, width, model.inputChannels])
+      .permuted(0, 3, 1, 2)
+    image.drawNormal(deviation: 1)
     var scores: [Tensor] = []
     func median() -> Double {
       // The first time packs kernels and takes memory.
@@ -58,7 +58,8 @@ public struct NetworkTiming: JSONReport {
     }
     if plain { plainSeconds = median() }
     if prepared {
-      model.prepared()
+      // What is measured afterwards needs no other form.
+      model.prepared(keepingWeights: false)
       preparedSeconds = median()
     }
     peakMegabytes = ProcessUsage.current.map { $0.peakKilobytes / 1e3 }

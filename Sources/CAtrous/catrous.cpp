@@ -30,18 +30,35 @@ constexpr int count = sizeof builds / sizeof *builds;
 /// Packed kernels begin with a line of the cache that holds the number of their build.
 constexpr int64_t HEADER = 16;
 
+void *takeAligned(size_t size) {
+  void *p = nullptr;
+  return posix_memalign(&p, 64, size) == 0 ? p : nullptr;
+}
+ca_memory source{takeAligned, free};
+/// Whether memory comes from elsewhere, where others have use for it between two convolutions.
+bool isShared = false;
+
 struct Release {
-  void operator()(float *p) const { free(p); }
+  void (*give)(void *) = free;
+  void operator()(float *p) const { give(p); }
 };
 thread_local std::unique_ptr<float, Release> kept;
 thread_local int64_t keptCount = 0;
 
 std::unique_ptr<float, Release> allocated(int64_t count) {
-  void *p = nullptr;
-  if (posix_memalign(&p, 64, static_cast<size_t>(count) * sizeof(float) + 64) != 0)
-    throw std::bad_alloc();
-  return std::unique_ptr<float, Release>(static_cast<float *>(p));
+  void *p = source.take(static_cast<size_t>(count) * sizeof(float) + 64);
+  if (!p) throw std::bad_alloc();
+  return {static_cast<float *>(p), Release{source.give}};
 }
+
+/// Gives the memory of a convolution back at its end.
+struct Convolving {
+  ~Convolving() {
+    if (!isShared) return;
+    kept.reset();
+    keptCount = 0;
+  }
+};
 } // namespace
 
 float *workspace(int64_t count) {
@@ -61,6 +78,11 @@ int ca_build(const char *instructions) {
   for (int i = 0; i < count; i++)
     if ((!*instructions || strcmp(builds[i]->name, instructions) == 0) && has(*builds[i])) return i;
   return -1;
+}
+
+void ca_set_memory(ca_memory memory) {
+  source = memory;
+  isShared = true;
 }
 
 const char *ca_name(int build) { return builds[build]->name; }
@@ -102,6 +124,7 @@ int ca_convolve(const ca_kernels *kernels, int64_t length, const ca_map *in, con
     return -1;
   ca_kernels own = *kernels;
   own.packed += HEADER;
+  const Convolving convolving;
   try {
     const Job job{own, *in, *out, step, rate, threads < 1 ? 1 : threads, *fusion};
     (own.size == 1 ? builds[build]->pointwise : builds[build]->winograd)(job);
@@ -123,6 +146,7 @@ int depthwise(int build, Kernel kernel, const DepthwiseJob &job) {
       job.around.channels != kernels.channels || job.at.channels != kernels.channels ||
       job.around.images != job.at.images)
     return -1;
+  const Convolving convolving;
   try {
     (builds[build]->*kernel)(job);
     return 0;

@@ -71,8 +71,14 @@ extension WeightFile {
     to path: String, as format: Format = .safetensors
   ) throws {
     var names: Set<String> = ["__metadata__"]
-    for (name, _) in tensors where !names.insert(name).inserted {
-      throw WriteError(path, reason: "two tensors are called '\(name)'")
+    for (name, tensor) in tensors {
+      guard names.insert(name).inserted else {
+        throw WriteError(path, reason: "two tensors are called '\(name)'")
+      }
+      if (tensor as? Parameter)?.isReleased == true {
+        throw WriteError(
+          path, reason: "'\(name)' was given back when the network was prepared for inference")
+      }
     }
     switch format {
     case .safetensors: try Safetensors.write(tensors, metadata: metadata, to: path)

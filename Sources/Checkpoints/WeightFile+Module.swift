@@ -16,6 +16,7 @@ extension WeightFile {
     guard strictness.allows(report) else {
       throw WeightFileError.otherNetwork(file: path, report: report)
     }
+    module.makeLoadable()
     let fits = Set(report.loaded)
     for (name, tensor) in module.state where fits.contains(name) {
       if let entry = entry(name) { try attempt { try copy(entry, into: tensor) } }

@@ -68,6 +68,12 @@ open class SegmentationModel: Layer {
     _ x: Tensor, withAuxiliary: Bool = false, maps given: [Tensor]? = nil
   ) -> SegmentationOutput {
     let x = whole(x)
+    if given == nil, level == nil, !isTraining, !withAuxiliary,
+      let head = classifier as? any LastMapHead
+    {
+      // So that nothing keeps the other maps meanwhile.
+      return SegmentationOutput(logits: head(backbone(ordered(x))), auxiliary: [])
+    }
     let maps = given ?? features(x)
     return output(
       of: maps, image: x, isTraining: isTraining, withAuxiliary: isTraining || withAuxiliary)
@@ -76,8 +82,11 @@ open class SegmentationModel: Layer {
   /// The backbone's maps of `x` (N, C, H, W), finest first.
   public final func maps(_ x: Tensor) -> [Tensor] { features(whole(x)) }
 
-  private func features(_ x: Tensor) -> [Tensor] {
-    backbone.features(runsPrepared(x) ? x.contiguous(.channelsLast) : x)
+  private func features(_ x: Tensor) -> [Tensor] { backbone.features(ordered(x)) }
+
+  /// The image with its numbers in the order in which the network reads them fastest.
+  private func ordered(_ x: Tensor) -> Tensor {
+    runsPrepared(x) ? x.contiguous(.channelsLast) : x
   }
 
   /// What the heads give in training for the maps of `x`, in whatever mode they are.
@@ -176,8 +185,13 @@ extension SegmentationHead {
   public func trainingScores(_ maps: [Tensor], image: Tensor) -> TrainingScores {
     TrainingScores(logits: scores(maps, image: image))
   }
+}
 
-  /// The scores of the last map, for heads that look at nothing else.
+/// A head that looks at nothing but the last map, which is what its `forward` takes.
+public protocol LastMapHead: SegmentationHead {}
+
+extension LastMapHead {
+  /// The scores of the last map.
   public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {
     maps.last.map { self($0) } ?? image
   }

@@ -54,7 +54,7 @@ public struct Segmenter {
     Engine.setFlushDenormal(true)
     let model = try checkpoint.model(overrides: overrides)
     model.move(to: device)
-    if options.prepares && device.isCPU { model.prepared() }
+    if options.prepares && device.isCPU { model.prepared(keepingWeights: false) }
     predictor = Predictor(
       model, normalization: try checkpoint.normalization(), device: device,
       memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse)
@@ -63,19 +63,29 @@ public struct Segmenter {
     try RunFolder(path: output).make()
   }
 
-  /// Segments an image, or every image in a folder; the next is decoded while the network runs.
+  /// Segments an image, or every image in a folder; while the network runs the next is decoded and
+  /// what was found in the one before is written.
   ///
   /// In a folder a failure is told to `failed` and the rest goes on.
   /// - Throws: For a single image whatever fails; for a folder that it is missing or empty.
   public func run(
     _ path: String, found: (Finding) -> Void, failed: (_ file: String, _ error: any Error) -> Void
   ) throws {
-    guard isFolder(path) else { return found(try write(decode(path))) }
+    guard isFolder(path) else { return found(try write(predict(decode(path)))) }
     let files = try images(in: path)
-    let ahead = Ahead(count: files.count, depth: 1) { [decode = decoder] in try decode(files[$0]) }
+    let inputs = Ahead(count: files.count, depth: 1) { [decode = decoder] in try decode(files[$0]) }
+    // Only that thread uses the network.
+    nonisolated(unsafe) let segmenter = self
+    let predictions = Ahead(count: files.count, depth: 1) { _ in
+      try inputs.next().map { try segmenter.predict($0.get()) }
+    }
     var index = 0
-    while let next = ahead.next() {
-      do { found(try write(next.get())) } catch { failed(files[index], error) }
+    while let next = predictions.next() {
+      do {
+        if let prediction = try next.get() { found(try write(prediction)) }
+      } catch {
+        failed(files[index], error)
+      }
       index += 1
     }
   }
@@ -134,12 +144,25 @@ public struct Segmenter {
       && isFolder.boolValue
   }
 
+  // MARK: Predicting
+
+  /// An image with what the network found in it.
+  private struct Prediction: Sendable {
+    let input: Input
+    let mask: ClassMask
+  }
+
+  private func predict(_ input: Input) throws -> Prediction {
+    try predictor.check(input.image.size, file: input.file)
+    return Prediction(
+      input: input, mask: try predictor.classes(of: input.image, file: input.file))
+  }
+
   // MARK: Writing
 
-  private func write(_ input: Input) throws -> Finding {
+  private func write(_ prediction: Prediction) throws -> Finding {
+    let (input, mask) = (prediction.input, prediction.mask)
     let (image, file) = (input.image, input.file)
-    try predictor.check(image.size, file: file)
-    let mask = try predictor.classes(of: image, file: file)
     let stem = "\(output)/\((file as NSString).stem)"
     let colors = labelMap.colors
     var written = ["\(stem)_labels.png", "\(stem)_overlay.png"]

@@ -27,7 +27,11 @@ struct DeviceOptions: ParsableArguments {
   /// The device, with libtorch's libraries for it loaded; `cuda` is the GPU of this number.
   func prepared(localRank: Int = 0) throws -> Device {
     guard device != "cpu" else { return .cpu }
-    guard try Engine.loadCUDA() else { throw UnavailableDevice(name: device) }
+    do {
+      guard try Engine.loadCUDA() else { throw UnavailableDevice(name: device) }
+    } catch let error as TorchError {
+      throw UnavailableDevice(name: device, missing: error.message)
+    }
     return Device(name: device == "cuda" ? "cuda:\(localRank)" : device)
   }
 }
@@ -40,11 +44,17 @@ struct PreparationOptions: ParsableArguments {
   var prepare = true
 }
 
-/// A device that the libraries are there for but that does not answer.
+/// A device that does not answer, or that this libtorch lacks libraries for.
 struct UnavailableDevice: Error, CustomStringConvertible {
   let name: String
+  /// What the loader says of a library that is missing.
+  var missing: String?
   var description: String {
-    "--device \(name): no GPU answers; expected one that CUDA can use, or cpu"
+    let found = missing.map { "this libtorch has no CUDA: \($0)" } ?? "no GPU answers"
+    let expected =
+      missing == nil
+      ? "one that CUDA can use" : "LIBTORCH to name the torch folder of a PyTorch with CUDA"
+    return "--device \(name): \(found); expected \(expected), or --device cpu"
   }
 }
 

@@ -53,6 +53,25 @@ struct WritingTests {
     }
   }
 
+  @Test("do not come of weights that a prepared network gave back, which loading brings again")
+  func released() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/weights"
+      let layer = Conv2d(16, 16, kernel: 3)
+      try WeightFile.write(layer.state, to: path)
+      let x = Tensor(filledWith: 1, [1, 16, 4, 4])
+      let expected = withoutGradients { layer(x) }.floats
+      layer.prepared(keepingWeights: false)
+      _ = withoutGradients { layer(x) }
+      let error = #expect(throws: WriteError.self) {
+        try WeightFile.write(layer.state, to: path)
+      }
+      #expect(error?.description.contains("'weight' was given back") == true)
+      try WeightFile.open(path).load(into: layer)
+      #expect(withoutGradients { layer(x) }.floats == expected)
+    }
+  }
+
   @Test("leave what stood there when they cannot be written")
   func atomic() throws {
     try withTemporaryFolder { folder in

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Torch
 
 @testable import Imaging
 
@@ -251,5 +252,17 @@ struct WrongInputTests {
     #expect(outcome.status == 64, "\(outcome)")
     #expect(outcome.errors.contains("Error: ") && outcome.errors.contains("Usage: atrous"))
     #expect(outcome.output == "")
+  }
+
+  @Test("a graphics processor that is not there is named, with what it would take")
+  func device() throws {
+    if (try? Engine.loadCUDA()) == true {
+      print("skipped: this machine has a graphics processor")
+      return
+    }
+    let outcome = try Command.run("predict", "--device", "cuda:1", "photograph.jpg")
+    #expect(outcome.status == 1, "\(outcome)")
+    #expect(outcome.errors.contains("--device cuda:1: "), "\(outcome)")
+    #expect(outcome.errors.contains("or --device cpu"), "\(outcome)")
   }
 }

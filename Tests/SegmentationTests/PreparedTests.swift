@@ -47,5 +47,14 @@ struct PreparedTests {
         }
       }
     }
+    // Nothing reads weights beside what was made of them.
+    try attempt {
+      inferenceMode {
+        let x = noise([1, 3, 64, 96])
+        let expected = model(x).floats
+        model.prepared(keepingWeights: false)
+        for _ in 0..<2 { #expect(model(x).floats == expected) }
+      }
+    }
   }
 }

@@ -201,6 +201,64 @@ struct PreparedTests {
     #expect(!net.prepared().train(true).isPrepared)
   }
 
+  @Test("give their weights back once they are packed, and take others")
+  func releasing() throws {
+    let net = Sequential {
+      Conv2d(16, 16, kernel: 3)
+      BatchNorm2d(16)
+      Conv2d(16, 16, kernel: 3, groups: 16)
+      Conv2d(16, 16, kernel: 3, stride: 2)
+      ConvTranspose2d(16, 20, kernel: 2, stride: 2)
+      Function { $0.permuted(0, 2, 3, 1) }
+      Linear(20, 5)
+    }
+    let x = noise([1, 16, 8, 8])
+    net.prepared()
+    let expected = withoutGradients { net(x) }
+    let weights = withoutGradients {
+      Dictionary(uniqueKeysWithValues: net.state.map { ($0.name, $0.tensor.detached() * 1) })
+    }
+    inferenceMode {
+      net.prepared(keepingWeights: false)
+      for _ in 0..<2 { #expect(error(net(x), expected) < 1e-6) }
+    }
+    let kernels = net.parameters.filter { $0.parameter.rank > 1 }
+    #expect(kernels.allSatisfy { $0.parameter.isReleased })
+    #expect(net.state.allSatisfy { $0.tensor.shape == weights[$0.name]?.shape })
+
+    // What needs the weights says that they are gone.
+    let uses: [() -> Void] = [
+      { net.unprepare() }, { net.train() }, { net.prepared() }, { _ = net(x) },
+      { net[0].unprepare() },
+    ]
+    for use in uses {
+      let error = #expect(throws: TorchError.self) { try attempt { use() } }
+      #expect(error?.description.contains("given back") == true)
+    }
+    try net.load(weights)
+    #expect(!net.isPrepared && kernels.allSatisfy { !$0.parameter.isReleased })
+    #expect(error(withoutGradients { net(x) }, expected) < 1e-5)
+    net(x).sum().backward()
+    #expect(net[0].parameters.allSatisfy { $0.parameter.gradient != nil })
+  }
+
+  @Test("enlarge maps by transposed convolutions, into others too", arguments: [(2, 5), (3, 20)])
+  func enlarging(_ scale: Int, _ outputs: Int) {
+    let layer = ConvTranspose2d(18, outputs, kernel: scale, stride: scale)
+    let x = noise([2, 18, 5, 4])
+    withoutGradients {
+      let y = layer(x)
+      let map = noise([2, 5 * scale, 4 * scale, outputs + 7]).permuted(0, 3, 1, 2)
+      let place = map.sliced(1, 3, outputs + 3)
+      let before = map.sliced(1, 0, 3).floats
+      layer.prepared()
+      #expect(error(layer(x), y) < 1e-6)
+      #expect(error(layer(x.contiguous(.channelsLast), into: place), y) < 1e-6)
+      #expect(error(place, y) < 1e-6)
+      #expect(map.sliced(1, 0, 3).floats == before)
+    }
+  }
+
   @Test("grow maps as concatenation does")
   func growing() {
     let module = Function { $0 }

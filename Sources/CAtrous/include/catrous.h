@@ -5,6 +5,7 @@
 // what would be multiplied with padding is left out. A 1×1 convolution is one matrix product. What
 // stands before and after a convolution in a network is done on the way in and out.
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 #ifdef __cplusplus
 extern "C" {
@@ -30,6 +31,16 @@ typedef struct {
   const ca_map *addend;
   ca_activation activation;
 } ca_fusion;
+
+/// Where convolutions take memory from while they run: `take` gives at least as many bytes, aligned to
+/// a line of the cache, or null.
+typedef struct {
+  void *(*take)(size_t size);
+  void (*give)(void *memory);
+} ca_memory;
+/// Has convolutions take and give back memory each time; a thread keeps what it has of the C library
+/// otherwise. Before the first convolution.
+void ca_set_memory(ca_memory memory);
 
 /// The number of the instruction set "avx512", "avx2" or "portable", of the best one if the name is
 /// empty; -1 if the processor lacks it.

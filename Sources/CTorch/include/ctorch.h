@@ -118,6 +118,8 @@ int ct_set_deterministic(int on);
 int ct_set_flush_denormal(int on);
 /// Lets the C library keep freed memory (glibc only).
 void ct_keep_freed_memory(void);
+/// Lets large tensors made from now on use the pages of those that are gone (Linux only).
+void ct_reuse_pages(void);
 const char *ct_version(void);
 const char *ct_cpu_capability(void);
 const char *ct_build(void);

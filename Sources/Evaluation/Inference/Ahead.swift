@@ -4,7 +4,7 @@ import Foundation
 ///
 /// What making a value throws is kept for the turn of that value, and the rest goes on. Letting go
 /// of the object ends the thread after the value that it is at.
-public final class Ahead<Value: Sendable> {
+public final class Ahead<Value: Sendable>: Sendable {
   private let line: Line
 
   /// The values that `make` gives for 0 ..< `count`, at most `depth` of them waiting.

@@ -118,53 +118,6 @@ enum PNG: Codec {
         file: file, format: "PNG", reason: String(cString: spng_strerror(status)))
     }
   }
-
-  /// A PNG file of samples that lie as the format says.
-  static func encoded(
-    _ samples: UnsafeRawBufferPointer, _ size: Size, colorType: Int, depth: Int,
-    palette: [Color] = [], file: String
-  ) throws -> [UInt8] {
-    guard let context = spng_ctx_new(Int32(SPNG_CTX_ENCODER.rawValue)) else {
-      throw ImageError.unwritable(file: file, reason: "not enough memory")
-    }
-    defer { spng_ctx_free(context) }
-    func check(_ status: Int32) throws {
-      guard status == 0 else {
-        throw ImageError.unwritable(file: file, reason: String(cString: spng_strerror(status)))
-      }
-    }
-    try check(spng_set_option(context, SPNG_ENCODE_TO_BUFFER, 1))
-    try check(spng_set_option(context, SPNG_IMG_COMPRESSION_LEVEL, 4))
-    var header = spng_ihdr()
-    header.width = UInt32(size.width)
-    header.height = UInt32(size.height)
-    header.bit_depth = UInt8(depth)
-    header.color_type = UInt8(colorType)
-    try check(spng_set_ihdr(context, &header))
-    if colorType == 3 {
-      var table = spng_plte()
-      table.n_entries = UInt32(palette.count)
-      withUnsafeMutableBytes(of: &table.entries) { bytes in
-        let entries = bytes.bindMemory(to: spng_plte_entry.self)
-        for (index, color) in palette.enumerated() {
-          entries[index] = spng_plte_entry(
-            red: color.red, green: color.green, blue: color.blue, alpha: 255)
-        }
-      }
-      try check(spng_set_plte(context, &table))
-    }
-    try check(
-      spng_encode_image(
-        context, samples.baseAddress, samples.count, Int32(SPNG_FMT_PNG.rawValue),
-        Int32(SPNG_ENCODE_FINALIZE.rawValue)))
-    var (count, status) = (0, Int32(0))
-    guard let buffer = spng_get_png_buffer(context, &count, &status) else {
-      try check(status == 0 ? -1 : status)
-      return []
-    }
-    defer { free(buffer) }
-    return [UInt8](UnsafeRawBufferPointer(start: buffer, count: count))
-  }
 }
 
 extension PNG {

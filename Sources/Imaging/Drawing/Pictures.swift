@@ -42,12 +42,29 @@ extension Image {
   ///   - opacity: 0 shows the picture only, 1 the colours only.
   public func overlaid(classes: [UInt8], palette: [Color], opacity: Double = 0.5) -> Image {
     var out = rgb
+    precondition(3 * classes.count <= out.pixels.count, "more classes than pixels")
     let share = Int((max(0, min(1, opacity)) * 256).rounded())
-    for (index, value) in classes.enumerated() where Int(value) < palette.count {
-      let color = palette[Int(value)]
-      for (channel, tint) in [color.red, color.green, color.blue].enumerated() {
-        let old = Int(out.pixels[3 * index + channel])
-        out.pixels[3 * index + channel] = UInt8((old * (256 - share) + Int(tint) * share) >> 8)
+    // What each class adds to the pixel's own part.
+    let tints = (0..<256).map { index -> (own: Int, red: Int, green: Int, blue: Int) in
+      guard index < palette.count else { return (256, 0, 0, 0) }
+      let color = palette[index]
+      return (
+        256 - share, Int(color.red) * share, Int(color.green) * share, Int(color.blue) * share
+      )
+    }
+    out.pixels.withUnsafeMutableBufferPointer { pixels in
+      tints.withUnsafeBufferPointer { tints in
+        for (index, value) in classes.enumerated() {
+          let tint = tints[Int(value)]
+          let at = 3 &* index
+          func blend(_ channel: Int, _ added: Int) {
+            let old = Int(pixels[at &+ channel])
+            pixels[at &+ channel] = UInt8(truncatingIfNeeded: (old &* tint.own &+ added) >> 8)
+          }
+          blend(0, tint.red)
+          blend(1, tint.green)
+          blend(2, tint.blue)
+        }
       }
     }
     return out

@@ -1,6 +1,6 @@
 import Torch
 
-/// A network that gives feature maps, finest first.
+/// A network that gives feature maps, finest first; as a layer it gives the last.
 public protocol Backbone: Layer {
   /// The channels of each map that ``features(_:)`` returns.
   var channels: [Int] { get }

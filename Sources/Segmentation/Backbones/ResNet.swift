@@ -124,15 +124,19 @@ public final class ResNet: Layer, Backbone {
 
   /// The outputs of the stages.
   public func features(_ x: Tensor) -> [Tensor] {
-    var x = stem?(x) ?? conv1?(x, bn1, .relu) ?? x
-    x = x.maxPool2d(3, stride: 2, padding: 1)
+    var x = start(x)
     return layers.map { layer in
       x = layer(x)
       return x
     }
   }
 
-  public override func forward(_ x: Tensor) -> Tensor { features(x).last ?? x }
+  /// The output of the last stage.
+  public override func forward(_ x: Tensor) -> Tensor { layers.reduce(start(x)) { $1($0) } }
+
+  private func start(_ x: Tensor) -> Tensor {
+    (stem?(x) ?? conv1?(x, bn1, .relu) ?? x).maxPool2d(3, stride: 2, padding: 1)
+  }
 
   /// Padding on all sides lets any image through.
   public var minimumSide: Int { 1 }

@@ -90,8 +90,17 @@ public final class UNet: Layer, Backbone {
     return maps
   }
 
-  /// The map of the image's size.
-  public override func forward(_ x: Tensor) -> Tensor { features(x).last ?? x }
+  /// The map of the image's size; every other is let go after its last use.
+  public override func forward(_ x: Tensor) -> Tensor {
+    var y = inc(x)
+    var skips: [Tensor] = []
+    for down in downs {
+      skips.append(y)
+      y = down(y)
+    }
+    for up in ups { y = up(consume y, beside: skips.removeLast()) }
+    return y
+  }
 
   /// The encoder, then each step of the decoder.
   public var stages: [[Module]] { [[inc] + downs] + ups.map { [$0] } }
@@ -100,13 +109,19 @@ public final class UNet: Layer, Backbone {
 /// The 3×3 convolutions at one size, two in the paper; the first is not dilated.
 final class ConvBlock: Layer, RecomputableLayer {
   let doubleConv: ConvStack
+  /// The channels that it takes.
+  let inputs: Int
 
   init(_ input: Int, _ output: Int, middle: Int? = nil, depth: Int, dilation: Int) {
+    inputs = input
     let widths = Array(repeating: middle ?? output, count: depth - 1) + [output]
     doubleConv = ConvStack(input, widths, dilation: dilation, firstDilation: 1)
   }
 
   override func forward(_ x: Tensor) -> Tensor { doubleConv(x) }
+
+  /// What the layer makes of `x`, which it lets go as soon as it can.
+  func consuming(_ x: consuming Tensor) -> Tensor { doubleConv.consuming(x) }
 }
 
 /// Halves the map.
@@ -137,17 +152,41 @@ final class UpStep: Layer {
       }
   }
 
-  func callAsFunction(_ below: Tensor, beside: Tensor) -> Tensor {
-    let larger =
-      switch enlargement {
-      case .transposed: fitted(up?(below) ?? below, beside)
-      case .bilinear:
-        fitted(
-          below.resized(height: 2 * below.height, width: 2 * below.width, alignCorners: true),
-          beside)
-      case .projected: up?(below.resized(like: beside)) ?? below
-      }
-    return conv(concatenate([beside, larger]))
+  func callAsFunction(_ below: consuming Tensor, beside: consuming Tensor) -> Tensor {
+    guard runsPrepared(beside) else {
+      let larger = larger(below, beside)
+      return conv(concatenate([beside, larger]))
+    }
+    let joined = joined(below, beside)
+    return conv.consuming(joined)
+  }
+
+  /// Both maps, each written to its place and let go.
+  private func joined(_ below: consuming Tensor, _ beside: consuming Tensor) -> Tensor {
+    let (width, height, channels) = (beside.width, beside.height, beside.size(1))
+    let all = conv.inputs
+    let map = Tensor(uninitialized: [beside.size(0), height, width, all]).permuted(0, 3, 1, 2)
+    map.sliced(1, 0, channels).assign(beside)
+    let rest = map.sliced(1, channels, all)
+    if let up = up as? ConvTranspose2d, height == 2 * below.height, width == 2 * below.width {
+      _ = consume beside
+      _ = up(below, into: rest)
+    } else {
+      rest.assign(larger(below, beside))
+    }
+    return map
+  }
+
+  /// The map below at the size of that beside.
+  private func larger(_ below: Tensor, _ beside: Tensor) -> Tensor {
+    switch enlargement {
+    case .transposed: fitted(up?(below) ?? below, beside)
+    case .bilinear:
+      fitted(
+        below.resized(height: 2 * below.height, width: 2 * below.width, alignCorners: true),
+        beside)
+    case .projected: up?(below.resized(like: beside)) ?? below
+    }
   }
 
   /// Odd sizes lose a row or a column on the way down.

@@ -77,7 +77,10 @@ public final class ASPP: Layer {
 
   public override func forward(_ x: Tensor) -> Tensor {
     if runsPrepared(x), removed.isEmpty, let y = prepared(x) { return y }
-    return dropout(project(concatenate(outputs(x))))
+    guard runsPrepared(x) else {
+      return dropout(project(concatenate(convs.indices.map { output($0, x) })))
+    }
+    return dropout(project(joined(x)))
   }
 
   /// What a prepared network keeps of the projection: the parts that see the branches at their rates and
@@ -110,12 +113,19 @@ public final class ASPP: Layer {
     )
   }
 
-  /// The output of each branch, in their order.
-  private func outputs(_ x: Tensor) -> [Tensor] {
-    convs.enumerated().map { index, branch in
-      let y = branch(x)
-      return removed.contains(index) ? y.zerosLike() : y
+  /// The outputs of all branches, each written to its place as soon as it is there.
+  private func joined(_ x: Tensor) -> Tensor {
+    var map = GrowingMap(output(0, x), room: (convs.count - 1) * configuration.channels, for: self)
+    for index in convs.indices.dropFirst() {
+      map.append(configuration.channels) { _, _ in output(index, x) }
     }
+    return map.tensor
+  }
+
+  /// The output of a branch.
+  private func output(_ index: Int, _ x: Tensor) -> Tensor {
+    let y = convs[index](x)
+    return removed.contains(index) ? y.zerosLike() : y
   }
 
   /// What the branches give at their rates (N, channels, H, W), without the mean of the whole map.

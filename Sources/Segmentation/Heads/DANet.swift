@@ -5,7 +5,7 @@ import Torch
 /// side by side and summed; in training each is classified for itself too.
 ///
 /// Names are those of MMSegmentation's `DAHead`.
-public final class DANet: Layer, SegmentationHead {
+public final class DANet: Layer, LastMapHead {
   let position: AttentionBranch, channel: AttentionBranch
   let classifier: Conv2d
   private let dropout: Dropout

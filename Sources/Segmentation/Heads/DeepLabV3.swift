@@ -55,7 +55,7 @@ public final class DeepLabV3: Layer {
   }
 }
 
-extension DeepLabV3: SegmentationHead {
+extension DeepLabV3: LastMapHead {
   /// `deeplabv3`.
   static let entries = [
     "deeplabv3": HeadEntry { input, section in

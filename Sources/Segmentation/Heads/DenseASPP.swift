@@ -163,7 +163,7 @@ final class DenseASPPLevel: Layer, RecomputableLayer {
   }
 }
 
-extension DenseASPP: SegmentationHead {
+extension DenseASPP: LastMapHead {
   /// `denseaspp`.
   static let entries = [
     "denseaspp": HeadEntry { input, section in

@@ -82,7 +82,7 @@ public final class FCN: Layer {
   }
 }
 
-extension FCN: SegmentationHead {
+extension FCN: LastMapHead {
   /// `fcn`, and `linear` for a 1×1 convolution alone.
   static let entries = [
     "fcn": HeadEntry { input, section in

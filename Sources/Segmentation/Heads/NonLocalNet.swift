@@ -5,7 +5,7 @@ import Torch
 /// their result and the features.
 ///
 /// Names are those of MMSegmentation's `NLHead`.
-public final class NonLocalNet: Layer, SegmentationHead {
+public final class NonLocalNet: Layer, LastMapHead {
   let convs: [ConvNorm]
   let nlBlock: NonLocalBlock
   let convCat: ConvNorm?

@@ -4,7 +4,7 @@ import Torch
 /// The head of PSPNet (Zhao et al., 2017): pyramid pooling, a 3×3 convolution and the classifier.
 ///
 /// Names are those of MMSegmentation's `PSPHead`.
-public final class PSPNet: Layer, SegmentationHead {
+public final class PSPNet: Layer, LastMapHead {
   let pspModules: PyramidPooling
   let bottleneck: ConvNorm
   let classifier: Conv2d

@@ -74,7 +74,7 @@ public final class SETR: Layer {
   }
 }
 
-extension SETR: SegmentationHead {
+extension SETR: LastMapHead {
   /// `setr_naive`, `setr_pup`, and `setr_aspp` for the naive one with an atrous pyramid.
   static let entries = [
     "setr_naive": entry(.init()),

@@ -69,7 +69,7 @@ public final class Segmenter: Layer {
   }
 }
 
-extension Segmenter: SegmentationHead {
+extension Segmenter: LastMapHead {
   /// `segmenter`.
   static let entries = [
     "segmenter": HeadEntry { input, section in

@@ -28,7 +28,12 @@ public final class ConvStack: Layer {
     }
   }
 
-  public override func forward(_ x: Tensor) -> Tensor {
-    zip(convs, norms).reduce(x) { $1.0($0, $1.1, .relu) }
+  public override func forward(_ x: Tensor) -> Tensor { consuming(x) }
+
+  /// What the layer makes of `x`, which it lets go after the first convolution.
+  public func consuming(_ x: consuming Tensor) -> Tensor {
+    var y = x
+    for (conv, norm) in zip(convs, norms) { y = conv(y, norm, .relu) }
+    return y
   }
 }

@@ -48,7 +48,10 @@ public final class Conv2d: Layer {
   }
 
   /// The convolution alone, as libtorch computes it.
-  func convolved(_ x: Tensor) -> Tensor { convolved(x, weight, bias) }
+  func convolved(_ x: Tensor) -> Tensor {
+    weight.check(for: "conv2d")
+    return convolved(x, weight, bias)
+  }
 
   func convolved(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {
     if trainsDepthwise(x) {
@@ -99,7 +102,7 @@ public final class ConvTranspose2d: Layer {
   public let weight: Parameter
   /// What is added to each output channel.
   public let bias: Parameter?
-  private let stride: Int, padding: Int
+  let stride: Int, padding: Int
 
   /// A transposed convolution from `input` to `output` channels.
   public init(
@@ -113,9 +116,20 @@ public final class ConvTranspose2d: Layer {
     Initialization.uniform(weight, bias: self.bias)
   }
 
-  public override func forward(_ x: Tensor) -> Tensor {
-    x.convTransposed2d(
+  /// What a prepared network keeps: each tap as a 1×1 convolution.
+  var taps: [Tensor]?
+  override func discardPrepared() { taps = nil }
+
+  public override func forward(_ x: Tensor) -> Tensor { self(x, into: nil) }
+
+  /// The larger map, written to `target` if there is one.
+  public func callAsFunction(_ x: Tensor, into target: Tensor?) -> Tensor {
+    if let y = prepared(x, into: target) { return y }
+    weight.check(for: "conv_transpose2d")
+    let y = x.convTransposed2d(
       weight, bias: bias, stride: [stride, stride], padding: [padding, padding])
+    target?.assign(y)
+    return target ?? y
   }
 }
 

@@ -111,7 +111,7 @@ extension Module {
   ) throws -> LoadReport {
     let report = loadReport(tensors.mapValues(\.shape))
     guard strictness.allows(report) else { throw LoadError(report: report) }
-    if isPrepared { unprepare() }
+    makeLoadable()
     let fits = Set(report.loaded)
     for (name, tensor) in state where fits.contains(name) {
       if let source = tensors[name] { tensor.assign(source) }

@@ -13,6 +13,33 @@ public final class Parameter: Tensor, @unchecked Sendable {
     self.init(filledWith: value, shape)
     requiresGrad = true
   }
+
+  /// Whether only the shape is left; see ``Module/prepared(keepingWeights:)``.
+  public private(set) var isReleased = false
+
+  /// Gives the memory back.
+  ///
+  /// From now on every element is the same NaN, and layers refuse it.
+  func release() {
+    guard !isReleased else { return }
+    adopt(withoutGradients { Tensor(.nan).to(dtype).expanded(shape) })
+    isReleased = true
+  }
+
+  /// Fails for an operation that needs the elements where they were given back.
+  func check(for operation: String) {
+    if isReleased {
+      Door.fail(
+        operation, "the weights were given back when the network was prepared for inference")
+    }
+  }
+
+  /// Takes memory again, whose elements are not set.
+  func restore() {
+    guard isReleased else { return }
+    adopt(Tensor(uninitialized: shape, dtype))
+    isReleased = false
+  }
 }
 
 /// A tensor that a state dictionary keeps and training leaves to its layer.
@@ -42,8 +69,11 @@ open class Module {
   /// Whether training leaves the module as it is, running statistics included.
   public private(set) var isFrozen = false
 
-  /// Whether the module runs in its form for inference; see ``prepared()``.
+  /// Whether the module runs in its form for inference; see ``prepared(keepingWeights:)``.
   public private(set) var isPrepared = false
+
+  /// Whether weights are given back once they are packed.
+  private(set) var releasesWeights = false
 
   /// A module without parts; subclasses declare theirs as stored properties.
   public init() {}
@@ -114,8 +144,8 @@ open class Module {
   /// What is frozen stays in evaluation mode.
   @discardableResult
   public final func train(_ on: Bool = true) -> Self {
+    if on && isPrepared { unprepare() }
     isTraining = on && !isFrozen
-    if on && isPrepared { setPrepared(false) }
     for child in children { child.module.train(on) }
     return self
   }
@@ -128,24 +158,49 @@ open class Module {
   /// take fewer multiplications. Results differ by rounding. Layers without such a form, other
   /// devices and other types than float32 work as before. Weights must not change from now on:
   /// `train(true)` and loading end the form.
+  ///
+  /// - Parameter keepingWeights: Whether the weights stay beside what is packed of them. Without
+  ///   them the network takes about half the memory and can only run in this form: a `TorchError`
+  ///   says so where they are needed, and they are not written to files. Loading gives the network
+  ///   weights again.
   @discardableResult
-  public final func prepared() -> Self {
+  public final func prepared(keepingWeights: Bool = true) -> Self {
     train(false)
-    setPrepared(true)
+    guard checkWeights("prepared") else { return self }
+    setPrepared(true, releasesWeights: !keepingWeights)
     return self
   }
 
-  /// Ends the form of ``prepared()``.
-  public final func unprepare() { setPrepared(false) }
-
-  private func setPrepared(_ on: Bool) {
-    isPrepared = on
-    discardPrepared()
-    for child in children { child.module.setPrepared(on) }
+  /// Ends the form of ``prepared(keepingWeights:)``.
+  public final func unprepare() {
+    guard checkWeights("unprepare") else { return }
+    setPrepared(false, releasesWeights: false)
   }
 
-  /// Forgets what was made of the weights for the form of ``prepared()``; modules that keep such things
-  /// override it.
+  /// Ends the form and gives weights that were given back memory again, for others to be loaded.
+  package final func makeLoadable() {
+    guard isPrepared else { return }
+    for (_, parameter) in parameters { parameter.restore() }
+    setPrepared(false, releasesWeights: false)
+  }
+
+  /// Whether the weights are there.
+  private func checkWeights(_ operation: String) -> Bool {
+    guard let missing = parameters.first(where: \.parameter.isReleased) else { return true }
+    Door.fail(
+      operation, "\(missing.name) was given back when the network was prepared for inference")
+    return false
+  }
+
+  private func setPrepared(_ on: Bool, releasesWeights: Bool) {
+    isPrepared = on
+    self.releasesWeights = releasesWeights
+    discardPrepared()
+    for child in children { child.module.setPrepared(on, releasesWeights: releasesWeights) }
+  }
+
+  /// Forgets what was made of the weights for the form of ``prepared(keepingWeights:)``; modules that
+  /// keep such things override it.
   open func discardPrepared() {}
 
   /// Whether `x` goes through the module in its form for inference.

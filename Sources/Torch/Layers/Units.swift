@@ -38,7 +38,9 @@ final class ActivationLayer: Layer {
 
 extension Conv2d {
   /// The unit that most networks are made of: convolution, normalization, sum with a shortcut,
-  /// activation; `before` comes first with a ReLU, the pre-activation of dense networks, or `scale`
+  /// activation.
+  ///
+  /// `before` comes first with a ReLU, the pre-activation of dense networks, or `scale`
   /// (N, C, 1, 1) as a factor of each channel. A prepared network may write the result to
   /// `destination`, which is then what it gives.
   ///

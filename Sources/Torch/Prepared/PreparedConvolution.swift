@@ -20,11 +20,14 @@ final class PreparedConvolution {
   private let norm: BatchNorm2d?
 
   init(_ conv: Conv2d, _ norm: BatchNorm2d?, for x: Tensor) {
+    conv.weight.check(for: "pack")
     var weight = conv.weight.detached()
     var bias = conv.bias?.detached()
     if let norm {
       let (scale, shift) = norm.inference
-      weight = weight * scale.reshaped(-1, 1, 1, 1)
+      let factors = scale.reshaped(-1, 1, 1, 1)
+      // Weights that nobody needs afterwards are changed where they are.
+      weight = conv.releasesWeights ? weight.multiply(by: factors) : weight * factors
       bias = bias.map { $0 * scale + shift } ?? shift
     }
     self.norm = norm
@@ -96,6 +99,7 @@ extension Conv2d {
     } else {
       preparation = PreparedConvolution(self, norm, for: x)
       self.preparation = preparation
+      if releasesWeights { weight.release() }
     }
     let bias = preparation.bias
     /// What goes into the convolution alone.

@@ -18,6 +18,7 @@ package final class PreparedMatrix {
     _ unit: ConvNorm, inputs: [Range<Int>]? = nil, isShifted: Bool = true
   ) {
     let conv = unit.conv
+    conv.weight.check(for: "pack")
     guard let norm = unit.norm as? BatchNorm2d, conv.kernel == 1, conv.stride == 1,
       conv.padding == 0, conv.groups == 1
     else { return nil }
@@ -67,12 +68,19 @@ extension Linear {
     _ x: Tensor, adding shortcut: Tensor? = nil, _ activation: Activation = .none
   ) -> Tensor {
     if runsPrepared(x) {
-      let matrix = preparation ?? PreparedMatrix(weight, bias: bias)
-      preparation = matrix
+      let matrix = preparation ?? prepare()
       return matrix(x, adding: shortcut, activation)
     }
+    weight.check(for: "linear")
     var y = x.linear(weight, bias: bias)
     if let shortcut { y = shortcut + y }
     return activation.fresh(y)
+  }
+
+  private func prepare() -> PreparedMatrix {
+    let matrix = PreparedMatrix(weight, bias: bias)
+    preparation = matrix
+    if releasesWeights { weight.release() }
+    return matrix
   }
 }

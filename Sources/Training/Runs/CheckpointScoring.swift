@@ -38,7 +38,9 @@ public struct CheckpointScoring {
     let model = try checkpoint.model(overrides: overrides)
     model.move(to: device)
     // The form is for float32 on the processor.
-    if prepares && device.isCPU && configuration.train.precision == nil { model.prepared() }
+    if prepares && device.isCPU && configuration.train.precision == nil {
+      model.prepared(keepingWeights: false)
+    }
     // All images: `evaluate.limit` is for the scores on the way.
     dataset = try configuration.data.dataset(split ?? configuration.evaluate.split)
     evaluator = Evaluator(

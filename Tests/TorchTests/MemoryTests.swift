@@ -1,0 +1,39 @@
+import Foundation
+import Testing
+import Torch
+
+@Suite("Memory of tensors")
+struct MemoryTests {
+  /// Small numbers that follow a rule, the same in all runs.
+  private struct Numbers {
+    var state: UInt64
+
+    mutating func next(_ count: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33) % count
+    }
+  }
+
+  @Test("pages serve one tensor at a time, whatever lengths come and go")
+  func reuse() {
+    Engine.keepFreedMemory()
+    DispatchQueue.concurrentPerform(iterations: 3) { thread in
+      var numbers = Numbers(state: UInt64(thread))
+      var held: [(value: Float, tensor: Tensor)] = []
+      for step in 0..<300 {
+        if held.count > 12 { held.remove(at: numbers.next(held.count)) }
+        // From 4 bytes to 2 MB.
+        let length = 1 << numbers.next(20)
+        let value = Float(1000 * thread + step)
+        let tensor = Tensor(uninitialized: [length])
+        tensor.fill(Double(value))
+        held.append((value, tensor))
+        let (expected, other) = held[numbers.next(held.count)]
+        #expect(other.floats.allSatisfy { $0 == expected })
+      }
+      for (expected, tensor) in held {
+        #expect(tensor.floats.allSatisfy { $0 == expected })
+      }
+    }
+  }
+}
