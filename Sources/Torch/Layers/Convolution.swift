@@ -118,7 +118,7 @@ public final class ConvTranspose2d: Layer {
 
   /// What a prepared network keeps: each tap as a 1×1 convolution.
   var taps: [Tensor]?
-  override func discardPrepared() { taps = nil }
+  public override func discardPrepared() { taps = nil }
 
   public override func forward(_ x: Tensor) -> Tensor { self(x, into: nil) }
 
