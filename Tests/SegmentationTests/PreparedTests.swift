@@ -57,4 +57,29 @@ struct PreparedTests {
       }
     }
   }
+
+  @Test("copy no map of a dense cascade but the first blocks'")
+  func copies() throws {
+    let model = try model(
+      """
+      {classes: 5, backbone: {name: densenet, blocks: [2, 2, 3], growth: 16, stem: 16, \
+      outputStride: 4}, head: {name: denseaspp, growth: 16, bottleneck: 32, dilations: [3, 6]}}
+      """)
+    model.prepared()
+    let counter = Copies()
+    inferenceMode {
+      let x = noise([1, 3, 64, 96])
+      _ = model.output(x)
+      observing(counter) { _ = model.output(x) }
+    }
+    #expect(counter.names == ["copy_"])
+  }
+
+  private final class Copies: OperatorObserver {
+    var names: [String] = []
+
+    func observe(_ call: OperatorCall) {
+      if ["copy_", "batch_norm", "cat"].contains(call.name) { names.append(call.name) }
+    }
+  }
 }

@@ -269,11 +269,55 @@ struct PreparedTests {
         GrowingMap(parts[0], room: 3, for: module), GrowingMap(parts[0], room: 4, for: module)
       )
       for part in parts.dropFirst() {
-        after.append(part)
-        before.prepend(part)
+        after.append(part.size(1)) { _, _ in part }
+        // Written to its place, as the last layers of a prepared network do.
+        before.prepend(part.size(1)) { _, place in
+          place?.assign(part)
+          return place ?? part
+        }
       }
       #expect(after.tensor.floats == concatenate(parts).floats)
       #expect(before.tensor.floats == concatenate(parts.reversed()).floats)
+    }
+  }
+
+  @Test("grow maps in the room that was left around them, once")
+  func room() throws {
+    let module = Function { $0 }
+    module.prepared()
+    let (first, added) = (noise([2, 3, 4, 5]), noise([2, 2, 4, 5]))
+    try withoutGradients {
+      let map = try #require(Room(before: 1, after: 2).map(2, 3, 4, 5))
+      map.assign(first)
+      var growing = GrowingMap(map, room: 3, for: module)
+      growing.append(2) { _, _ in added }
+      growing.prepend(1) { map, _ in map.sliced(1, 0, 1) }
+      #expect(growing.tensor.floats == concatenate([first.sliced(1, 0, 1), first, added]).floats)
+      // A second map must not write over the first.
+      var second = GrowingMap(map, room: 3, for: module)
+      second.append(2) { _, _ in added + added }
+      #expect(growing.tensor.sliced(1, 4, 6).floats == added.floats)
+    }
+  }
+
+  @Test("write to other maps what they give otherwise", arguments: cases.filter { $0.stride == 1 })
+  func destinations(_ size: Case) {
+    let conv = Conv2d(
+      size.inputs, size.outputs, kernel: size.kernel, stride: size.stride, dilation: size.rate)
+    let norm = BatchNorm2d(size.outputs)
+    norm.bias.drawNormal()
+    norm.train(false)
+    conv.prepared()
+    let x = noise([size.images, size.inputs, size.height, size.width])
+    withoutGradients {
+      let y = conv(x, norm, .relu)
+      let map = noise([size.images, size.height, size.width, size.outputs + 9])
+        .permuted(0, 3, 1, 2)
+      let around = map.sliced(1, 0, 4).floats
+      let place = map.sliced(1, 4, 4 + size.outputs)
+      #expect(conv(x, norm, .relu, into: place).floats == y.floats)
+      #expect(place.floats == y.floats)
+      #expect(map.sliced(1, 0, 4).floats == around)
     }
   }
 }

@@ -97,12 +97,19 @@ public final class DenseNet: Sequential, Backbone {
       maps.append(x)
       start = end + 1
     }
-    if let norm = layers.last?.layer as? BatchNorm2d, let room {
-      maps[maps.count - 1] = norm(applied(start..<count - 1, to: x), leaving: room)
-    } else {
-      maps[maps.count - 1] = applied(start..<count, to: x)
-    }
+    maps[maps.count - 1] = ended(x, from: start)
     return maps
+  }
+
+  /// The last map alone.
+  public override func forward(_ x: Tensor) -> Tensor { ended(x, from: 0) }
+
+  /// The last map, from what the layers before `start` gave.
+  private func ended(_ x: Tensor, from start: Int) -> Tensor {
+    guard let norm = layers.last?.layer as? BatchNorm2d, let room else {
+      return applied(start..<count, to: x)
+    }
+    return norm(applied(start..<count - 1, to: x), leaving: room)
   }
 
   private var blockIndices: [Int] {
