@@ -76,6 +76,8 @@ final class InvertedResidual: Layer, RecomputableLayer {
   override func forward(_ x: Tensor) -> Tensor {
     var y = expand?(x) ?? x
     y = depthwise(y)
+    // Where nothing is left out, the sum is part of the convolution.
+    guard isTraining else { return project(y, scaledBy: squeeze?(y), norm, adding: adds ? x : nil) }
     y = project(y, scaledBy: squeeze?(y), norm)
     return adds ? depth(y) + x : y
   }
