@@ -21,7 +21,8 @@ public struct NetworkTiming: JSONReport {
   /// Times `model` on noise, each form `repeats` times after one that does not count.
   ///
   /// - Parameters:
-  ///   - model: The network, in evaluation mode; it is prepared afterwards if `prepared` is set.
+  ///   - model: The network, in evaluation mode; it is prepared afterwards if `prepared` is set, and has
+  ///     given its weights back.
   ///   - plain: Whether it is timed as it is.
   ///   - prepared: Whether it is timed prepared for inference.
   ///   - profile: Whether the operators of the last form are timed, too.
