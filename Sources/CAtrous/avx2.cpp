@@ -13,6 +13,8 @@ namespace in_avx2 {
 #define ROWS 6
 #include "kernels.inc"
 #include "depthwise.inc"
+#include "normalization.inc"
+#include "gradients.inc"
 } // namespace in_avx2
 } // namespace atrous
 #pragma clang attribute pop
@@ -25,5 +27,12 @@ const atrous::Build atrous::avx2 = {
     atrous::in_avx2::depthwise,
     atrous::in_avx2::depthwiseTransposed,
     atrous::in_avx2::depthwiseTaps,
+    atrous::in_avx2::statistics,
+    atrous::in_avx2::normalize,
+    atrous::in_avx2::normalizedSums,
+    atrous::in_avx2::normalizedGradient,
+    atrous::in_avx2::addLine,
+    atrous::in_avx2::kernelGradient,
+    atrous::in_avx2::packLast,
 };
 #endif

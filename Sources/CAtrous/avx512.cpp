@@ -13,6 +13,8 @@ namespace in_avx512 {
 #define ROWS 12
 #include "kernels.inc"
 #include "depthwise.inc"
+#include "normalization.inc"
+#include "gradients.inc"
 } // namespace in_avx512
 } // namespace atrous
 #pragma clang attribute pop
@@ -25,5 +27,12 @@ const atrous::Build atrous::avx512 = {
     atrous::in_avx512::depthwise,
     atrous::in_avx512::depthwiseTransposed,
     atrous::in_avx512::depthwiseTaps,
+    atrous::in_avx512::statistics,
+    atrous::in_avx512::normalize,
+    atrous::in_avx512::normalizedSums,
+    atrous::in_avx512::normalizedGradient,
+    atrous::in_avx512::addLine,
+    atrous::in_avx512::kernelGradient,
+    atrous::in_avx512::packLast,
 };
 #endif

@@ -26,8 +26,7 @@ constexpr const Build *builds[] = {
     &portable};
 constexpr int count = sizeof builds / sizeof *builds;
 
-/// Packed kernels begin with a line of the cache that holds the number of their build.
-constexpr int64_t HEADER = 16;
+constexpr int64_t HEADER = packedHeader;
 
 struct Release {
   void operator()(float *p) const { free(p); }
@@ -42,6 +41,10 @@ std::unique_ptr<float, Release> allocated(int64_t count) {
   return std::unique_ptr<float, Release>(static_cast<float *>(p));
 }
 } // namespace
+
+const Build *buildAt(int number) {
+  return number >= 0 && number < count && has(*builds[number]) ? builds[number] : nullptr;
+}
 
 float *workspace(int64_t count) {
   if (count > keptCount) {

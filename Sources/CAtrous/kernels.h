@@ -1,6 +1,7 @@
 // What each instruction set has its own build of.
 #pragma once
 #include "catrous.h"
+#include "catrous_training.h"
 #include "tiles.h"
 
 namespace atrous {
@@ -24,6 +25,36 @@ struct DepthwiseJob {
   float *taps;
 };
 
+/// What the functions of batch normalization work on; each uses some of it.
+struct NormJob {
+  const ca_map *x = nullptr, *gradient = nullptr, *y = nullptr, *addend = nullptr, *out = nullptr;
+  const ca_map *shared = nullptr;
+  const ca_affine *affine = nullptr;
+  const float *mean = nullptr, *slope = nullptr, *offset = nullptr;
+  /// Two numbers for each channel, one kind after the other.
+  double *sums = nullptr;
+  int threads = 1;
+};
+
+/// What ca_kernel_gradient works on; `affine` may be null.
+struct GradientJob {
+  const ca_map &in, &gradient;
+  const ca_affine *affine;
+  int size, stride, rate;
+  float *out;
+  int threads;
+};
+
+/// What ca_pack_last works on.
+struct PackJob {
+  const float *weight;
+  int64_t outputs, inputs;
+  int size;
+  bool transposes;
+  float *packed;
+  int threads;
+};
+
 /// A build of the kernels for an instruction set.
 struct Build {
   const char *name;
@@ -34,12 +65,25 @@ struct Build {
   void (*depthwise)(const DepthwiseJob &);
   void (*depthwiseTransposed)(const DepthwiseJob &);
   void (*depthwiseTaps)(const DepthwiseJob &);
+  /// Batch normalization in training, as in catrous_training.h.
+  void (*statistics)(const NormJob &);
+  void (*normalize)(const NormJob &);
+  void (*normalizedSums)(const NormJob &);
+  void (*normalizedGradient)(const NormJob &);
+  void (*addLine)(const NormJob &);
+  void (*kernelGradient)(const GradientJob &);
+  void (*packLast)(const PackJob &);
 };
 
 extern const Build portable;
 #if defined(__x86_64__)
 extern const Build avx2, avx512;
 #endif
+
+/// The build of a number, or null if there is none or the processor lacks it.
+const Build *buildAt(int number);
+/// Packed kernels begin with a line of the cache that holds the number of their build.
+constexpr int64_t packedHeader = 16;
 
 /// Memory that the calling thread keeps for its next convolution, aligned to a cache line.
 /// Throws std::bad_alloc.

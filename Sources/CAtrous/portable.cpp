@@ -15,6 +15,8 @@ namespace in_portable {
 #endif
 #include "kernels.inc"
 #include "depthwise.inc"
+#include "normalization.inc"
+#include "gradients.inc"
 } // namespace in_portable
 } // namespace atrous
 
@@ -26,4 +28,11 @@ const atrous::Build atrous::portable = {
     atrous::in_portable::depthwise,
     atrous::in_portable::depthwiseTransposed,
     atrous::in_portable::depthwiseTaps,
+    atrous::in_portable::statistics,
+    atrous::in_portable::normalize,
+    atrous::in_portable::normalizedSums,
+    atrous::in_portable::normalizedGradient,
+    atrous::in_portable::addLine,
+    atrous::in_portable::kernelGradient,
+    atrous::in_portable::packLast,
 };
