@@ -26,6 +26,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
     context->save_for_backward({in, weight});
     context->saved_data["stride"] = stride;
     context->saved_data["rate"] = rate;
+    context->saved_data["adds"] = bias && bias->defined();
     auto out = channelsLast(x, {x.size(0), weight.size(0), (x.size(2) + stride - 1) / stride,
                                 (x.size(3) + stride - 1) / stride});
     ca_fusion fusion{};
@@ -54,7 +55,9 @@ struct Convolution : torch::autograd::Function<Convolution> {
     if (context->needs_input_grad(1))
       dw = isEmpty ? at::zeros_like(weight)
                    : kernelGradient(weight, map(x), nullptr, map(gradient), stride, rate);
-    if (context->needs_input_grad(2)) db = at::sum(gradient, {0, 2, 3});
+    // A bias that is not there is no input.
+    if (context->saved_data["adds"].toBool() && context->needs_input_grad(2))
+      db = at::sum(gradient, {0, 2, 3});
     return {dx, dw, db, {}, {}};
   }
 };

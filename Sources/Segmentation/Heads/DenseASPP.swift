@@ -112,6 +112,7 @@ public final class DenseASPP: Layer {
 
   /// The features and every level's output, newest first as in the authors' code.
   public func pyramid(_ x: Tensor) -> Tensor {
+    if let y = cascade?.trained(x) { return y }
     var map = GrowingMap(
       rectifies ? x.relu() : x, room: configuration.growth * levels.count, for: self)
     for (index, level) in levels.enumerated() {
@@ -119,6 +120,15 @@ public final class DenseASPP: Layer {
       map.prepend(removed.contains(index) ? y.zerosLike() : y)
     }
     return map.tensor
+  }
+}
+
+extension DenseASPP {
+  /// The levels as one operator, where nothing stands between them.
+  private var cascade: DenseCascade? {
+    guard isTraining, !rectifies, removed.isEmpty, configuration.dropout == 0 else { return nil }
+    let steps = levels.compactMap(\.step)
+    return steps.count == levels.count ? DenseCascade(steps, prepends: true) : nil
   }
 }
 
@@ -144,6 +154,12 @@ final class DenseASPPLevel: Layer, RecomputableLayer {
       middle, configuration.growth, kernel: 3, dilation: dilation, bias: configuration.bias)
     norm3 = configuration.normalizesLevels ? norm(configuration.growth) : nil
     dropout = Dropout(configuration.dropout, ofChannels: true)
+  }
+
+  /// The level as a step of a cascade, where it is one and does not run twice.
+  var step: DenseCascade.Step? {
+    guard let norm1, let conv1, let norm2, norm3 == nil, !recomputes else { return nil }
+    return .init(norm1, conv1, norm2, conv2)
   }
 
   override func forward(_ x: Tensor) -> Tensor {

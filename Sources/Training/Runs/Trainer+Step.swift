@@ -34,7 +34,7 @@ extension Trainer {
   func total(_ batch: Batch, _ features: FeatureCache? = nil) throws -> Tensor {
     let images = batch.images(on: device)
     let maps = try features?.maps(batch, images)
-    return pass.loss(images, batch.target(on: device), maps: maps)
+    return pass.total(images, batch.target(on: device), maps: maps)
   }
 
   private var pass: TrainingPass {
@@ -75,7 +75,7 @@ struct TrainingPass {
   /// The loss of images (N, C, H, W) whose classes are `target` (N, H, W): a tensor of one number.
   ///
   /// - Parameter maps: The backbone's maps of the images, where they are known already.
-  func loss(_ images: Tensor, _ target: Tensor, maps: [Tensor]? = nil) -> Tensor {
+  func total(_ images: Tensor, _ target: Tensor, maps: [Tensor]? = nil) -> Tensor {
     let output = autocast(to: precision, on: device) { model.output(images, maps: maps) }
     return loss.total(output, of: model, for: images, target)
   }

@@ -43,7 +43,7 @@ public struct TrainingTiming: JSONReport {
       let time = try ContinuousClock().measure {
         loss = try attempt {
           optimizer.clearGradients()
-          let value = pass.loss(input, target)
+          let value = pass.total(input, target)
           value.backward()
           optimizer.step()
           return value.detached().item
