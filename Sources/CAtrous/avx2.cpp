@@ -13,6 +13,7 @@ namespace in_avx2 {
 #define ROWS 6
 #include "kernels.inc"
 #include "depthwise.inc"
+#include "fine.inc"
 #include "normalization.inc"
 #include "gradients.inc"
 } // namespace in_avx2
@@ -27,6 +28,7 @@ const atrous::Build atrous::avx2 = {
     atrous::in_avx2::depthwise,
     atrous::in_avx2::depthwiseTransposed,
     atrous::in_avx2::depthwiseTaps,
+    atrous::in_avx2::winogradFinely,
     atrous::in_avx2::statistics,
     atrous::in_avx2::normalize,
     atrous::in_avx2::normalizedSums,

@@ -13,6 +13,7 @@ namespace in_avx512 {
 #define ROWS 12
 #include "kernels.inc"
 #include "depthwise.inc"
+#include "fine.inc"
 #include "normalization.inc"
 #include "gradients.inc"
 } // namespace in_avx512
@@ -27,6 +28,7 @@ const atrous::Build atrous::avx512 = {
     atrous::in_avx512::depthwise,
     atrous::in_avx512::depthwiseTransposed,
     atrous::in_avx512::depthwiseTaps,
+    atrous::in_avx512::winogradFinely,
     atrous::in_avx512::statistics,
     atrous::in_avx512::normalize,
     atrous::in_avx512::normalizedSums,

@@ -83,8 +83,10 @@ void ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, in
           *packed++ = output < outputs ? weight[(output * inputs + k) * area + tap] : 0;
 }
 
-int ca_convolve(const ca_kernels *kernels, int64_t length, const ca_map *in, const ca_map *out,
-                int stride, int rate, const ca_fusion *fusion, int threads) {
+namespace {
+int convolve(void (*Build::*winograd)(const Job &), const ca_kernels *kernels, int64_t length,
+             const ca_map *in, const ca_map *out, int stride, int rate, const ca_fusion *fusion,
+             int threads) {
   const int build = length > HEADER ? static_cast<int>(kernels->packed[0]) : -1;
   const int step = kernels->size == 1 ? stride : 1;
   if (build < 0 || build >= count || !has(*builds[build]) ||
@@ -98,11 +100,23 @@ int ca_convolve(const ca_kernels *kernels, int64_t length, const ca_map *in, con
   own.packed += HEADER;
   try {
     const Job job{own, *in, *out, step, rate, threads < 1 ? 1 : threads, *fusion};
-    (own.size == 1 ? builds[build]->pointwise : builds[build]->winograd)(job);
+    (own.size == 1 ? builds[build]->pointwise : builds[build]->*winograd)(job);
     return 0;
   } catch (...) {
     return -1;
   }
+}
+} // namespace
+
+int ca_convolve(const ca_kernels *kernels, int64_t count, const ca_map *in, const ca_map *out,
+                int stride, int rate, const ca_fusion *fusion, int threads) {
+  return convolve(&Build::winograd, kernels, count, in, out, stride, rate, fusion, threads);
+}
+
+int ca_convolve_finely(const ca_kernels *kernels, int64_t count, const ca_map *in,
+                       const ca_map *out, int stride, int rate, const ca_fusion *fusion,
+                       int threads) {
+  return convolve(&Build::winogradFinely, kernels, count, in, out, stride, rate, fusion, threads);
 }
 
 namespace {

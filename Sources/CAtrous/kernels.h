@@ -65,6 +65,8 @@ struct Build {
   void (*depthwise)(const DepthwiseJob &);
   void (*depthwiseTransposed)(const DepthwiseJob &);
   void (*depthwiseTaps)(const DepthwiseJob &);
+  /// Small tiles only.
+  void (*winogradFinely)(const Job &);
   /// Batch normalization in training, as in catrous_training.h.
   void (*statistics)(const NormJob &);
   void (*normalize)(const NormJob &);

@@ -15,6 +15,7 @@ namespace in_portable {
 #endif
 #include "kernels.inc"
 #include "depthwise.inc"
+#include "fine.inc"
 #include "normalization.inc"
 #include "gradients.inc"
 } // namespace in_portable
@@ -28,6 +29,7 @@ const atrous::Build atrous::portable = {
     atrous::in_portable::depthwise,
     atrous::in_portable::depthwiseTransposed,
     atrous::in_portable::depthwiseTaps,
+    atrous::in_portable::winogradFinely,
     atrous::in_portable::statistics,
     atrous::in_portable::normalize,
     atrous::in_portable::normalizedSums,

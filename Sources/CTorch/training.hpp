@@ -50,8 +50,8 @@ struct Packed {
 
   void convolve(const ca_map &in, const ca_map &out, int64_t stride, int64_t rate,
                 const ca_fusion &fusion = {}) const {
-    succeed(ca_convolve(&kernels, numbers.numel(), &in, &out, static_cast<int>(stride),
-                        static_cast<int>(rate), &fusion, at::get_num_threads()));
+    succeed(ca_convolve_finely(&kernels, numbers.numel(), &in, &out, static_cast<int>(stride),
+                               static_cast<int>(rate), &fusion, at::get_num_threads()));
   }
 };
 
