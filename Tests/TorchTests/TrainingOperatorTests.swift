@@ -3,10 +3,21 @@ import Torch
 
 @Suite("Operators of training")
 struct TrainingOperatorTests {
+  /// The same numbers in each run: a value that rounding moves over a ReLU's kink would change a gradient.
+  private final class Noise {
+    private var state: UInt64 = 1
+
+    func next() -> Float {
+      (0..<4).reduce(into: -2) { sum, _ in
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        sum += Float(state >> 40) / Float(1 << 24)
+      } * 1.7
+    }
+  }
+  private let random = Noise()
+
   private func noise(_ shape: [Int]) -> Tensor {
-    let x = Tensor(uninitialized: shape)
-    x.drawNormal()
-    return x
+    Tensor((0..<shape.reduce(1, *)).map { _ in random.next() }, shape)
   }
 
   /// The largest difference relative to the largest value.
@@ -106,7 +117,7 @@ struct TrainingOperatorTests {
 
   @Test(
     "normalize, add and rectify with the gradients of double precision",
-    arguments: [[2, 17, 5, 3], [1, 64, 16, 16], [4, 100, 9, 31], [1, 3, 1, 2]], [0, 1, 2, 3])
+    arguments: [[2, 17, 5, 3], [1, 64, 16, 16], [4, 100, 9, 31], [3, 5, 1, 2]], [0, 1, 2, 3])
   func normalizations(_ shape: [Int], _ form: Int) {
     let (adds, rectifies) = (form & 1 == 1, form & 2 == 2)
     let channels = shape[1]
@@ -130,11 +141,7 @@ struct TrainingOperatorTests {
       let found = results([layout] + inputs.dropFirst(), gradient, .float32) {
         own($0[0], $0[1], $0[2], adds ? $0[3] : nil, kept[0], kept[1], 0.1, 1e-5, rectifies)
       }
-      // Of two values the gradient of the inputs is what rounding leaves.
-      let isTiny = shape[2] * shape[3] == 2
-      for (index, (a, b)) in zip(found, expected).enumerated() where !(isTiny && index == 1) {
-        #expect(error(a, b) < 1e-5)
-      }
+      for (a, b) in zip(found, expected) { #expect(error(a, b) < 1e-5) }
       for (a, b) in zip(kept, running) { #expect(error(a, b) < 1e-6) }
     }
   }
@@ -165,7 +172,7 @@ struct TrainingOperatorTests {
 
   @Test(
     "run a dense cascade with the gradients of double precision", arguments: [false, true],
-    [(40, 48, 20, [1, 2, 3], [2, 40, 9, 7]), (64, 128, 32, [2, 2, 2, 2], [1, 64, 16, 16])])
+    [(40, 48, 20, [1, 2, 3], [2, 40, 9, 7]), (64, 128, 32, [2, 2, 2], [1, 64, 12, 10])])
   func cascades(
     _ prepends: Bool, _ size: (inputs: Int, middle: Int, growth: Int, rates: [Int], shape: [Int])
   ) {
