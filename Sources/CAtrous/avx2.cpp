@@ -17,6 +17,9 @@ namespace in_avx2 {
 #include "attention.inc"
 #include "norm.inc"
 #include "chain.inc"
+#include "fine.inc"
+#include "normalization.inc"
+#include "gradients.inc"
 } // namespace in_avx2
 } // namespace atrous
 #pragma clang attribute pop
@@ -32,5 +35,13 @@ const atrous::Build atrous::avx2 = {
     atrous::in_avx2::attention,
     atrous::in_avx2::layerNorm,
     atrous::in_avx2::chain,
+    atrous::in_avx2::winogradFinely,
+    atrous::in_avx2::statistics,
+    atrous::in_avx2::normalize,
+    atrous::in_avx2::normalizedSums,
+    atrous::in_avx2::normalizedGradient,
+    atrous::in_avx2::addLine,
+    atrous::in_avx2::kernelGradient,
+    atrous::in_avx2::packLast,
 };
 #endif

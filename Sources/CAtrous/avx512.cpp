@@ -17,6 +17,9 @@ namespace in_avx512 {
 #include "attention.inc"
 #include "norm.inc"
 #include "chain.inc"
+#include "fine.inc"
+#include "normalization.inc"
+#include "gradients.inc"
 } // namespace in_avx512
 } // namespace atrous
 #pragma clang attribute pop
@@ -32,5 +35,13 @@ const atrous::Build atrous::avx512 = {
     atrous::in_avx512::attention,
     atrous::in_avx512::layerNorm,
     atrous::in_avx512::chain,
+    atrous::in_avx512::winogradFinely,
+    atrous::in_avx512::statistics,
+    atrous::in_avx512::normalize,
+    atrous::in_avx512::normalizedSums,
+    atrous::in_avx512::normalizedGradient,
+    atrous::in_avx512::addLine,
+    atrous::in_avx512::kernelGradient,
+    atrous::in_avx512::packLast,
 };
 #endif

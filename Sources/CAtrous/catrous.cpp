@@ -27,8 +27,7 @@ constexpr const Build *builds[] = {
     &portable};
 constexpr int count = sizeof builds / sizeof *builds;
 
-/// Packed kernels begin with a line of the cache that holds the number of their build.
-constexpr int64_t HEADER = 16;
+constexpr int64_t HEADER = packedHeader;
 
 void *takeAligned(size_t size) {
   void *p = nullptr;
@@ -60,6 +59,10 @@ struct Convolving {
   }
 };
 } // namespace
+
+const Build *buildAt(int number) {
+  return number >= 0 && number < count && has(*builds[number]) ? builds[number] : nullptr;
+}
 
 float *workspace(int64_t count) {
   if (count > keptCount) {
@@ -112,10 +115,10 @@ int buildOf(const ca_kernels &kernels, int64_t length) {
              ? build
              : -1;
 }
-} // namespace
 
-int ca_convolve(const ca_kernels *kernels, int64_t length, const ca_map *in, const ca_map *out,
-                int stride, int rate, const ca_fusion *fusion, int threads) {
+int convolve(void (*Build::*winograd)(const Job &), const ca_kernels *kernels, int64_t length,
+             const ca_map *in, const ca_map *out, int stride, int rate, const ca_fusion *fusion,
+             int threads) {
   const int build = buildOf(*kernels, length);
   const int step = kernels->size == 1 ? stride : 1;
   if (build < 0 || (kernels->size != 1 && kernels->size != 3) || in->channels != kernels->inputs || step < 1 || rate < 1 ||
@@ -127,11 +130,23 @@ int ca_convolve(const ca_kernels *kernels, int64_t length, const ca_map *in, con
   const Convolving convolving;
   try {
     const Job job{own, *in, *out, step, rate, threads < 1 ? 1 : threads, *fusion};
-    (own.size == 1 ? builds[build]->pointwise : builds[build]->winograd)(job);
+    (own.size == 1 ? builds[build]->pointwise : builds[build]->*winograd)(job);
     return 0;
   } catch (...) {
     return -1;
   }
+}
+} // namespace
+
+int ca_convolve(const ca_kernels *kernels, int64_t count, const ca_map *in, const ca_map *out,
+                int stride, int rate, const ca_fusion *fusion, int threads) {
+  return convolve(&Build::winograd, kernels, count, in, out, stride, rate, fusion, threads);
+}
+
+int ca_convolve_finely(const ca_kernels *kernels, int64_t count, const ca_map *in,
+                       const ca_map *out, int stride, int rate, const ca_fusion *fusion,
+                       int threads) {
+  return convolve(&Build::winogradFinely, kernels, count, in, out, stride, rate, fusion, threads);
 }
 
 namespace {

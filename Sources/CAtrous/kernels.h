@@ -1,6 +1,7 @@
 // What each instruction set has its own build of.
 #pragma once
 #include "catrous.h"
+#include "catrous_training.h"
 #include "tiles.h"
 
 namespace atrous {
@@ -43,6 +44,36 @@ struct NormJob {
   int threads;
 };
 
+/// What the functions of batch normalization work on; each uses some of it.
+struct BatchNormJob {
+  const ca_map *x = nullptr, *gradient = nullptr, *y = nullptr, *addend = nullptr, *out = nullptr;
+  const ca_map *shared = nullptr;
+  const ca_affine *affine = nullptr;
+  const float *mean = nullptr, *slope = nullptr, *offset = nullptr;
+  /// Two numbers for each channel, one kind after the other.
+  double *sums = nullptr;
+  int threads = 1;
+};
+
+/// What ca_kernel_gradient works on; `affine` may be null.
+struct GradientJob {
+  const ca_map &in, &gradient;
+  const ca_affine *affine;
+  int size, stride, rate;
+  float *out;
+  int threads;
+};
+
+/// What ca_pack_last works on.
+struct PackJob {
+  const float *weight;
+  int64_t outputs, inputs;
+  int size;
+  bool transposes;
+  float *packed;
+  int threads;
+};
+
 /// What ca_chain works on.
 struct ChainJob {
   const ca_stage *stages;
@@ -69,12 +100,27 @@ struct Build {
   void (*attention)(const AttentionJob &);
   void (*layerNorm)(const NormJob &);
   void (*chain)(const ChainJob &);
+  /// Small tiles only.
+  void (*winogradFinely)(const Job &);
+  /// Batch normalization in training, as in catrous_training.h.
+  void (*statistics)(const BatchNormJob &);
+  void (*normalize)(const BatchNormJob &);
+  void (*normalizedSums)(const BatchNormJob &);
+  void (*normalizedGradient)(const BatchNormJob &);
+  void (*addLine)(const BatchNormJob &);
+  void (*kernelGradient)(const GradientJob &);
+  void (*packLast)(const PackJob &);
 };
 
 extern const Build portable;
 #if defined(__x86_64__)
 extern const Build avx2, avx512;
 #endif
+
+/// The build of a number, or null if there is none or the processor lacks it.
+const Build *buildAt(int number);
+/// Packed kernels begin with a line of the cache that holds the number of their build.
+constexpr int64_t packedHeader = 16;
 
 /// Memory that the calling thread keeps for its next convolution, aligned to a cache line.
 /// Throws std::bad_alloc.

@@ -19,6 +19,9 @@ namespace in_portable {
 #include "attention.inc"
 #include "norm.inc"
 #include "chain.inc"
+#include "fine.inc"
+#include "normalization.inc"
+#include "gradients.inc"
 } // namespace in_portable
 } // namespace atrous
 
@@ -33,4 +36,12 @@ const atrous::Build atrous::portable = {
     atrous::in_portable::attention,
     atrous::in_portable::layerNorm,
     atrous::in_portable::chain,
+    atrous::in_portable::winogradFinely,
+    atrous::in_portable::statistics,
+    atrous::in_portable::normalize,
+    atrous::in_portable::normalizedSums,
+    atrous::in_portable::normalizedGradient,
+    atrous::in_portable::addLine,
+    atrous::in_portable::kernelGradient,
+    atrous::in_portable::packLast,
 };

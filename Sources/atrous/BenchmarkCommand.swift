@@ -7,10 +7,12 @@ import Training
 struct BenchmarkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "benchmark",
-    abstract: "Time a network on an image of noise, as it is and prepared for inference.",
+    abstract: "Time a network on noise: inference, as it is and prepared for it, or training.",
     discussion: """
       Both forms are timed in turn. Prints the median of each, the most memory that the process \
-      held, and how far the prepared network's scores are from the other's.
+      held, and how far the prepared network's scores are from the other's. With --form training a \
+      step of a run is timed: the scores and the loss of a batch, gradients, new weights by SGD \
+      with momentum.
       """)
 
   @OptionGroup var network: NetworkOptions
@@ -20,8 +22,11 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(help: "How often each form is timed.")
   var repeats = 3
 
-  @Option(help: "What is timed: both, prepared or plain.")
+  @Option(help: "What is timed: both, prepared, plain or training.")
   var form = Form.both
+
+  @Option(help: "The images of a training step.")
+  var batch = 2
 
   @Option(help: "The threads of an operator; 0 for libtorch's choice.")
   var threads = 0
@@ -32,11 +37,14 @@ struct BenchmarkCommand: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
-  enum Form: String, CaseIterable, ExpressibleByArgument { case both, prepared, plain }
+  enum Form: String, CaseIterable, ExpressibleByArgument { case both, prepared, plain, training }
 
   func validate() throws {
     guard (1...1000).contains(repeats) else {
       throw ValidationError("--repeats is \(repeats), expected a number from 1 to 1000.")
+    }
+    guard (1...1024).contains(batch) else {
+      throw ValidationError("--batch is \(batch), expected a number from 1 to 1024.")
     }
     guard (0...4096).contains(threads) else {
       throw ValidationError("--threads is \(threads), expected a number from 0 to 4096.")
@@ -47,6 +55,12 @@ struct BenchmarkCommand: ParsableCommand {
     try reportingErrors {
       if threads > 0 { Engine.threads = threads }
       let model = try network.load().model
+      if form == .training {
+        let report = try TrainingTiming(
+          model, batch: batch, height: image.area.height, width: image.area.width,
+          repeats: repeats)
+        return try show(report, text: report.text, asJSON: json)
+      }
       let report = try NetworkTiming(
         model, height: image.area.height, width: image.area.width, repeats: repeats,
         plain: form != .prepared, prepared: form != .plain, profile: profile)

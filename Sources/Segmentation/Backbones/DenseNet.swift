@@ -143,6 +143,7 @@ final class DenseBlock: Layer {
 
   override func forward(_ x: Tensor) -> Tensor {
     guard isTraining, layers.first?.recomputes == true else {
+      if let y = cascade?.trained(x) { return y }
       var map = GrowingMap(x, room: layers.reduce(0) { $0 + $1.conv2.outputs }, for: self)
       for layer in layers {
         map.append(layer.conv2.outputs) { layer.forward($0, into: $1) }
@@ -155,6 +156,14 @@ final class DenseBlock: Layer {
       maps + [Recomputation.run(maps) { layer.forward(concatenate($0)) }]
     }
     return concatenate(maps)
+  }
+}
+
+extension DenseBlock {
+  /// The layers as one operator, where nothing stands between them.
+  private var cascade: DenseCascade? {
+    guard isTraining, layers.allSatisfy({ $0.dropout.probability == 0 }) else { return nil }
+    return DenseCascade(layers.map { .init($0.norm1, $0.conv1, $0.norm2, $0.conv2) })
   }
 }
 

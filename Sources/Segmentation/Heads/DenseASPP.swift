@@ -112,6 +112,7 @@ public final class DenseASPP: Layer {
 
   /// The features and every level's output, newest first as in the authors' code.
   public func pyramid(_ x: Tensor) -> Tensor {
+    if let y = cascade?.trained(x) { return y }
     var map = GrowingMap(rectifies ? x.relu() : x, room: width, for: self)
     for (index, level) in levels.enumerated() {
       map.prepend(configuration.growth) { x, destination in
@@ -127,6 +128,15 @@ public final class DenseASPP: Layer {
 
   /// What the levels add, before the features.
   public var room: Room? { rectifies ? nil : Room(before: width) }
+}
+
+extension DenseASPP {
+  /// The levels as one operator, where nothing stands between them.
+  private var cascade: DenseCascade? {
+    guard isTraining, !rectifies, removed.isEmpty, configuration.dropout == 0 else { return nil }
+    let steps = levels.compactMap(\.step)
+    return steps.count == levels.count ? DenseCascade(steps, prepends: true) : nil
+  }
 }
 
 /// One level of the cascade.
@@ -151,6 +161,12 @@ final class DenseASPPLevel: Layer, RecomputableLayer {
       middle, configuration.growth, kernel: 3, dilation: dilation, bias: configuration.bias)
     norm3 = configuration.normalizesLevels ? norm(configuration.growth) : nil
     dropout = Dropout(configuration.dropout, ofChannels: true)
+  }
+
+  /// The level as a step of a cascade, where it is one and does not run twice.
+  var step: DenseCascade.Step? {
+    guard let norm1, let conv1, let norm2, norm3 == nil, !recomputes else { return nil }
+    return .init(norm1, conv1, norm2, conv2)
   }
 
   override func forward(_ x: Tensor) -> Tensor { forward(x, into: nil) }

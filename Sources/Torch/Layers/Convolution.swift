@@ -57,6 +57,9 @@ public final class Conv2d: Layer {
     if trainsDepthwise(x) {
       return Operator.depthwise(x, weight, bias, stride, padding, endPadding, dilation)
     }
+    if isTraining, isTrainable, x.size(1) == weight.size(1), x.trainsOnOwnKernels {
+      return Operator.convolution(x, weight, bias, stride, kernel == 1 ? 1 : dilation)
+    }
     let x = endPadding == 0 ? x : x.padded([0, endPadding, 0, endPadding])
     func convolved(_ x: Tensor) -> Tensor {
       x.conv2d(
@@ -71,6 +74,15 @@ public final class Conv2d: Layer {
       return withoutAutocast(on: .cpu) { convolved(x.to(.float32)) }.to(.bfloat16)
     }
     return convolved(x)
+  }
+
+  /// Whether the package's kernels for training compute the convolution: of size 1, or 3 with stride 1,
+  /// with a padding that keeps the size and enough channels for the transforms to pay.
+  var isTrainable: Bool {
+    let isSquare = weight.size(3) == kernel && groups == 1 && endPadding == 0
+    let isPointwise = kernel == 1 && padding == 0
+    let isWinograd = kernel == 3 && stride == 1 && padding == dilation
+    return isSquare && (isPointwise || isWinograd) && min(weight.size(0), weight.size(1)) >= 16
   }
 
   /// Whether each channel is convolved by itself.
@@ -92,6 +104,16 @@ public final class Conv2d: Layer {
 
 extension Operator {
   fileprivate static let depthwise = Operator("depthwise", namespace: "atrous")
+  fileprivate static let convolution = Operator("trained_convolution", namespace: "atrous")
+}
+
+extension Tensor {
+  /// Whether the package's kernels for training take this tensor: a map of type float32 on the CPU, where
+  /// nothing is to be computed in another type.
+  final var trainsOnOwnKernels: Bool {
+    rank == 4 && dtype == .float32 && device.isCPU && count > 0 && autocastType(on: .cpu) == nil
+      && DoorScope.current?.isShapesOnly != true
+  }
 }
 
 /// The transpose of a convolution, which enlarges the image by its stride.

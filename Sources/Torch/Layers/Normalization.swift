@@ -34,11 +34,10 @@ public final class BatchNorm2d: Layer {
   public override func discardPrepared() { affine = nil }
 
   public override func forward(_ x: Tensor) -> Tensor {
+    if let y = trainedUnit(x, rectifies: false) { return y }
     let images = x.size(0) * (group?.size ?? 1)
     let usesBatch = isTraining && images * x.shape.dropFirst(2).reduce(1, *) > 1
-    // A second run over the same batch must leave the running statistics alone.
-    let tracks = !(usesBatch && Recomputation.isActive)
-    if usesBatch && tracks { withoutGradients { _ = numBatchesTracked.add(Self.one) } }
+    let tracks = !usesBatch || countBatch()
     if usesBatch, let group {
       return x.synchronizedBatchNorm(
         over: group, weight: weight, bias: bias, runningMean: tracks ? runningMean : nil,
@@ -61,10 +60,37 @@ public final class BatchNorm2d: Layer {
     Operator.scaled(shift.reshaped(1, -1, 1, 1), x, scale.reshaped(1, -1, 1, 1), 1, destination)
     return destination
   }
+
+  /// What the layer makes of `x`, a sum with `shortcut` and a ReLU, where training goes through memory for
+  /// all three at once; nil where they are separate steps.
+  func trainedUnit(_ x: Tensor, adding shortcut: Tensor? = nil, rectifies: Bool = true) -> Tensor? {
+    guard trainsOnBatch(x), shortcut?.shape ?? x.shape == x.shape,
+      shortcut?.trainsOnOwnKernels != false
+    else { return nil }
+    let tracks = countBatch()
+    return Operator.norm(
+      x, weight, bias, shortcut, tracks ? runningMean : nil, tracks ? runningVar : nil, momentum,
+      eps, rectifies)
+  }
+
+  /// Whether the package's kernels normalize `x` by its own statistics.
+  func trainsOnBatch(_ x: Tensor) -> Bool {
+    isTraining && group == nil && x.trainsOnOwnKernels && weight.dtype == .float32
+      && x.size(1) == weight.count && x.count > x.size(1)
+  }
+
+  /// Counts a batch, and says whether the running statistics follow it: a second run over the same batch
+  /// must leave them alone.
+  func countBatch() -> Bool {
+    guard !Recomputation.isActive else { return false }
+    withoutGradients { _ = numBatchesTracked.add(Self.one) }
+    return true
+  }
 }
 
 extension Operator {
   fileprivate static let scaled = Operator("addcmul", "out")
+  fileprivate static let norm = Operator("trained_norm", namespace: "atrous")
 }
 
 /// Layer normalization over the last dimension, or over the channels of images (Ba et al., 2016).

@@ -56,8 +56,13 @@ extension Conv2d {
         x, after: before, scaledBy: scale, norm as? BatchNorm2d, adding: shortcut, activation,
         into: destination)
     }
-    let x = before.map { Activation.relu.fresh($0(x)) } ?? x
+    let x = before.map { $0.trainedUnit(x) ?? Activation.relu.fresh($0(x)) } ?? x
     var y = convolved(scale.map { $0 * x } ?? x)
+    if let norm = norm as? BatchNorm2d, activation == .relu || activation == .none,
+      let result = norm.trainedUnit(y, adding: shortcut, rectifies: activation == .relu)
+    {
+      return result
+    }
     if let norm { y = norm(y) }
     if let shortcut { y = y + shortcut }
     return activation.fresh(y)

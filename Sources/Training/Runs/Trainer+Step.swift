@@ -32,10 +32,13 @@ extension Trainer {
   ///
   /// - Parameter features: Where the backbone's maps of the batch's images are kept, if anywhere.
   func total(_ batch: Batch, _ features: FeatureCache? = nil) throws -> Tensor {
-    let (images, target) = (batch.images(on: device), batch.target(on: device))
+    let images = batch.images(on: device)
     let maps = try features?.maps(batch, images)
-    let output = autocast(to: settings.precision, on: device) { model.output(images, maps: maps) }
-    return loss.total(output, of: model, for: images, target)
+    return pass.total(images, batch.target(on: device), maps: maps)
+  }
+
+  private var pass: TrainingPass {
+    TrainingPass(model: model, loss: loss, precision: settings.precision, device: device)
   }
 
   /// The part of each batch in the loss of all of them, by its labelled pixels; with several processes,
@@ -59,5 +62,21 @@ extension Trainer {
     counts[Int(LabelMap.ignored)] = 0
     guard let weights else { return Double(counts.reduce(0, +)) }
     return zip(counts, weights).reduce(0) { $0 + Double($1.0) * $1.1 }
+  }
+}
+
+/// One batch's way through a network that trains, up to its loss.
+struct TrainingPass {
+  let model: SegmentationModel
+  let loss: Loss
+  let precision: DType?
+  let device: Device
+
+  /// The loss of images (N, C, H, W) whose classes are `target` (N, H, W): a tensor of one number.
+  ///
+  /// - Parameter maps: The backbone's maps of the images, where they are known already.
+  func total(_ images: Tensor, _ target: Tensor, maps: [Tensor]? = nil) -> Tensor {
+    let output = autocast(to: precision, on: device) { model.output(images, maps: maps) }
+    return loss.total(output, of: model, for: images, target)
   }
 }

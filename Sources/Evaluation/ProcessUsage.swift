@@ -1,14 +1,14 @@
 import Foundation
 
 /// What this process has used since its start.
-struct ProcessUsage {
+package struct ProcessUsage {
   /// The time of the processor, all cores together.
-  let processorSeconds: Double
+  package let processorSeconds: Double
   /// The most memory that it has held, in units of 1024 bytes.
-  let peakKilobytes: Double
+  package let peakKilobytes: Double
 
   /// What it has used until now; nil where the system does not say.
-  static var current: ProcessUsage? {
+  package static var current: ProcessUsage? {
     var usage = rusage()
     #if canImport(Darwin)
       let (who, unit) = (RUSAGE_SELF, 1024.0)

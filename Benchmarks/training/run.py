@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Times training steps of two networks with Atrous and PyTorch on the same machine.
+
+Takes the contenders in turn, each in a process of its own, in an order that changes from round to
+round, and prints medians of images per second, memory and ratios as Markdown.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NETWORKS_FOLDER = os.path.join(HERE, "../inference/networks")
+PEERS = ["channels-last+fused", "channels-last+foreach", "fused"]
+PACKAGES = ["torch==2.11.0", "torchvision==0.26.0"]
+NETWORKS = ["deeplabv3-resnet50", "denseaspp-densenet121"]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", default="out/training", help="for the peer")
+    parser.add_argument("--python", help="a Python that has the peer already")
+    parser.add_argument("--atrous", default=os.path.join(HERE, "../../.build/release/atrous"))
+    parser.add_argument("--size", default="256x256", help="WIDTHxHEIGHT")
+    parser.add_argument("--batch", type=int, default=4, help="images in a step")
+    parser.add_argument("--networks", nargs="*", default=NETWORKS, choices=NETWORKS)
+    parser.add_argument(
+        "--peers", nargs="*", default=PEERS[:1], help="settings of PyTorch: " + ", ".join(PEERS)
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="steps in a round")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--processor", action="store_true",
+        help="compare by the processor's time, for a machine that others use, with one thread",
+    )
+    return parser.parse_args()
+
+
+def set_up(options):
+    if options.python:
+        return options.python
+    environment = os.path.join(options.folder, "venv")
+    python = os.path.join(environment, "bin", "python")
+    if not os.path.exists(python):
+        os.makedirs(options.folder, exist_ok=True)
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
+    return python
+
+
+def measure(command):
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        print(" ".join(command), result.stderr[-2000:], sep="\n", file=sys.stderr)
+        return None
+    # Libraries print what they like before.
+    return json.loads(result.stdout[result.stdout.rindex("\n{") if "\n{" in result.stdout else 0 :])
+
+
+def contender(name, network, options, python):
+    """The seconds of a step and the megabytes of one contender in one round."""
+    numbers = [str(options.batch), str(options.repeats), str(options.threads)]
+    if name == "atrous":
+        found = measure([
+            options.atrous, "benchmark", os.path.join(NETWORKS_FOLDER, network + ".yaml"),
+            "--form", "training", "--size", options.size, "--batch", numbers[0],
+            "--repeats", numbers[1], "--threads", numbers[2], "--json",
+        ])
+        seconds = "processorSeconds" if options.processor else "trainingSeconds"
+        return found and (found[seconds], found["peakMegabytes"])
+    found = measure(
+        [python, os.path.join(HERE, "peer.py"), name, network, options.size, *numbers]
+    )
+    return found and (found["processor" if options.processor else "seconds"], found["megabytes"])
+
+
+def processor():
+    if os.path.exists("/proc/cpuinfo"):
+        for line in open("/proc/cpuinfo"):
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def main():
+    options = arguments()
+    python = set_up(options)
+    print(f"{processor()}, {options.threads} threads, {options.batch} images of {options.size},"
+          f" float32, {'processor' if options.processor else 'clock'}\n")
+    columns = ["atrous"] + options.peers
+    print("| network | " + " | ".join(columns) + " | atrous / fastest peer | memory |")
+    print("|---" * (len(columns) + 3) + "|")
+    for network in options.networks:
+        found = {name: [] for name in columns}
+        for turn in range(options.rounds):
+            for name in columns if turn % 2 == 0 else columns[::-1]:
+                result = contender(name, network, options, python)
+                if result:
+                    found[name].append(result)
+        seconds = {n: statistics.median(r[0] for r in rs) for n, rs in found.items() if rs}
+        memory = {n: max(r[1] for r in rs) for n, rs in found.items() if rs}
+        cells = [
+            f"{options.batch / seconds[n]:.2f} images/s, {memory[n]:.0f} MB"
+            if n in seconds else "failed" for n in columns
+        ]
+        peers = [n for n in options.peers if n in seconds]
+        ratios = ["", ""]
+        if peers and "atrous" in seconds:
+            best = min(peers, key=seconds.get)
+            ratios = [f"{seconds[best] / seconds['atrous']:.2f}",
+                      f"{memory['atrous'] / min(memory[n] for n in peers):.2f}"]
+        print(f"| {network} | " + " | ".join(cells + ratios) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

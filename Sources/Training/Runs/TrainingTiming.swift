@@ -1,0 +1,81 @@
+import Datasets
+import Evaluation
+import Foundation
+import Segmentation
+import Torch
+
+/// How long a training step of a network takes.
+public struct TrainingTiming: JSONReport {
+  /// The threads of an operator.
+  public let threads: Int
+  /// The images of a step.
+  public let batch: Int
+  /// The median seconds of a step.
+  public private(set) var trainingSeconds = 0.0
+  /// The median seconds of a step that the processor was at work, all cores together.
+  public private(set) var processorSeconds = 0.0
+  /// The most memory that the process has held, in megabytes.
+  public private(set) var peakMegabytes: Double?
+  /// The loss of the last step.
+  public private(set) var loss = 0.0
+
+  /// Times steps of `model` on a batch of noise whose classes are drawn and in part ignored, `repeats`
+  /// times after two that do not count: cross-entropy, and SGD with momentum.
+  ///
+  /// - Throws: `TorchError` if the network cannot run at this size.
+  public init(
+    _ model: SegmentationModel, batch: Int, height: Int, width: Int, repeats: Int
+  ) throws {
+    threads = Engine.threads
+    self.batch = batch
+    model.train()
+    let images = Tensor(uninitialized: [batch, model.inputChannels, height, width])
+    images.drawNormal()
+    let target = Self.classes(model.classes, [batch, height, width])
+    let optimizer = Optimizer(
+      .sgd(momentum: 0.9), model, learningRate: 0.01, weightDecay: 1e-4)
+    let pass = TrainingPass(
+      model: model, loss: Loss(.crossEntropy), precision: nil, device: .cpu)
+    let input = images.contiguous(.channelsLast)
+    var steps: [(seconds: Double, processor: Double)] = []
+    for _ in 0..<repeats + 2 {
+      let before = ProcessUsage.current?.processorSeconds ?? 0
+      let time = try ContinuousClock().measure {
+        loss = try attempt {
+          optimizer.clearGradients()
+          let value = pass.total(input, target)
+          value.backward()
+          optimizer.step()
+          return value.detached().item
+        }
+      }
+      let after = ProcessUsage.current?.processorSeconds ?? 0
+      steps.append((time / .seconds(1), after - before))
+    }
+    // The first ones make gradients and momenta.
+    trainingSeconds = steps.dropFirst(2).map(\.seconds).sorted()[repeats / 2]
+    processorSeconds = steps.dropFirst(2).map(\.processor).sorted()[repeats / 2]
+    peakMegabytes = ProcessUsage.current.map { $0.peakKilobytes / 1e3 }
+  }
+
+  /// Classes of pixels, each image a few regions, and a twentieth of the pixels ignored.
+  private static func classes(_ count: Int, _ shape: [Int]) -> Tensor {
+    let pixels = shape.reduce(1, *)
+    return Tensor(
+      (0..<pixels).map { $0 % 20 == 0 ? Int64(LabelMap.ignored) : Int64($0 / 50 % count) }, shape)
+  }
+
+  /// The report as text.
+  public var text: String {
+    var lines = [
+      "threads        \(threads)", "images         \(batch)",
+      String(format: "step           %.3f s", trainingSeconds),
+      String(format: "processor      %.3f s", processorSeconds),
+      String(format: "images/s       %.2f", Double(batch) / trainingSeconds),
+    ]
+    if let peakMegabytes {
+      lines.append(String(format: "peak memory    %.0f MB", peakMegabytes))
+    }
+    return lines.joined(separator: "\n")
+  }
+}
