@@ -58,6 +58,7 @@ struct WritingTests {
     try withTemporaryFolder { folder in
       let path = "\(folder)/weights"
       let layer = Conv2d(16, 16, kernel: 3)
+      layer.train(false)
       try WeightFile.write(layer.state, to: path)
       let x = Tensor(filledWith: 1, [1, 16, 4, 4])
       let expected = withoutGradients { layer(x) }.floats

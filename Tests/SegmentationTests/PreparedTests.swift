@@ -8,6 +8,8 @@ struct PreparedTests {
     smallBackbones.map { "backbone: {name: \($0)}, head: {name: fcn, channels: 16}" }
     + [
       "backbone: {name: resnet50, outputStride: 8, cut: 3}, head: {name: deeplabv3, channels: 16}",
+      "backbone: {name: efficientnet_lite0, outputStride: 16}, head: {name: deeplabv3plus, channels: 16, projection: 3}",
+      "backbone: {name: resnet18, outputStride: 16}, head: {name: deeplabv3plus, channels: 16}",
       "backbone: {name: resnet18, outputStride: 4, multiGrid: [1, 2]}, head: {name: pspnet, channels: 16}",
       "backbone: {name: densenet, blocks: [2, 2, 3], growth: 16, stem: 16, outputStride: 4}, head: {name: denseaspp, growth: 16, bottleneck: 32, dilations: [3, 6, 24]}",
       "backbone: {name: densenet, blocks: [2, 2], growth: 16, stem: 16, outputStride: 4, finalTransition: true}, head: {name: denseaspp, official: true}",

@@ -89,7 +89,7 @@ public final class ResNet: Layer, Backbone {
         layer.append(
           ResidualBlock(
             input, width, expansion: expansion, stride: block == 0 ? stride : 1, dilation: rate,
-            averagesShortcut: configuration.averagesShortcuts))
+            averagesShortcut: configuration.averagesShortcuts, ownsInput: block > 0))
         input = expansion * width
       }
       layers.append(layer)
@@ -154,11 +154,15 @@ final class ResidualBlock: Layer, RecomputableLayer {
   let conv2: Conv2d, bn2: BatchNorm2d
   let conv3: Conv2d?, bn3: BatchNorm2d?
   let downsample: Layer?
+  private let ownsInput: Bool
 
+  /// A block; with `ownsInput` nobody reads the input after it, so that a prepared network may write
+  /// the result there.
   init(
     _ input: Int, _ width: Int, expansion: Int, stride: Int, dilation: Int,
-    averagesShortcut: Bool = false
+    averagesShortcut: Bool = false, ownsInput: Bool = false
   ) {
+    self.ownsInput = ownsInput
     let output = expansion * width
     if expansion > 1 {
       conv1 = Conv2d(input, width, bias: false)
@@ -189,8 +193,11 @@ final class ResidualBlock: Layer, RecomputableLayer {
   override func forward(_ x: Tensor) -> Tensor {
     let shortcut = downsample?(x) ?? x
     let y = conv1(x, bn1, .relu)
-    guard let conv3 else { return conv2(y, bn2, adding: shortcut, .relu) }
-    return conv3(conv2(y, bn2, .relu), bn3, adding: shortcut, .relu)
+    // Each sum is read before it is written.
+    let isFree = ownsInput || downsample != nil
+    let target = isFree && runsPrepared(x) && shortcut.strides[1] == 1 ? shortcut : nil
+    guard let conv3 else { return conv2(y, bn2, adding: shortcut, .relu, into: target) }
+    return conv3(conv2(y, bn2, .relu), bn3, adding: shortcut, .relu, into: target)
   }
 }
 

@@ -18,10 +18,10 @@ package final class PreparedMatrix {
     _ unit: ConvNorm, inputs: [Range<Int>]? = nil, isShifted: Bool = true
   ) {
     let conv = unit.conv
-    conv.weight.check(for: "pack")
     guard let norm = unit.norm as? BatchNorm2d, conv.kernel == 1, conv.stride == 1,
       conv.padding == 0, conv.groups == 1
     else { return nil }
+    conv.weight.check(for: "pack")
     let (scale, shift) = norm.inference
     let weight = conv.weight.detached().flattened(from: 1) * scale.reshaped(-1, 1)
     self.init(
