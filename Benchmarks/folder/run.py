@@ -14,6 +14,9 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, ".."))
+from peers import environment  # noqa: E402
+
 PEER = os.path.join(HERE, "peer.py")
 PACKAGES = ["torch==2.11.0", "torchvision==0.26.0", "pillow", "numpy"]
 MODELS = {
@@ -36,14 +39,7 @@ def arguments():
 
 
 def set_up(options):
-    os.makedirs(options.folder, exist_ok=True)
-    python = options.python
-    if not python:
-        environment = os.path.join(options.folder, "venv")
-        python = os.path.join(environment, "bin", "python")
-        if not os.path.exists(python):
-            subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-            subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
+    python = environment(options.folder, PACKAGES, options.python)
     scenes = os.path.join(options.folder, "scenes")
     photographs = os.path.join(options.folder, "photographs")
     if not os.path.exists(photographs):
@@ -83,10 +79,10 @@ def weights(network, options, python):
     return stem + ".pth", stem + ".safetensors"
 
 
-def measure(command, environment):
+def measure(command, variables):
     """The seconds of a process and the most megabytes that it held."""
     start = time.monotonic()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - start
     if status != 0:
@@ -97,8 +93,8 @@ def measure(command, environment):
 def main():
     options = arguments()
     python, photographs = set_up(options)
-    environment = dict(os.environ, OMP_NUM_THREADS=str(options.threads))
-    start = min(measure([options.atrous, "--version"], environment)[0] for _ in range(5))
+    variables = dict(os.environ, OMP_NUM_THREADS=str(options.threads))
+    start = min(measure([options.atrous, "--version"], variables)[0] for _ in range(5))
     print(f"{options.images} photographs of {options.size}, {options.threads} threads, "
           f"{options.rounds} rounds; the command starts in {start:.2f} s\n")
     print("| network | atrous | PyTorch and Pillow | PyTorch / atrous | equal labels |")
@@ -114,7 +110,7 @@ def main():
         for turn in range(options.rounds):
             for which in [0, 1] if turn % 2 == 0 else [1, 0]:
                 shutil.rmtree(outputs[which], ignore_errors=True)
-                found[which].append(measure(commands[which], environment))
+                found[which].append(measure(commands[which], variables))
         seconds = [statistics.median(run[0] for run in runs) for runs in found]
         cells = [
             f"{seconds[i]:.2f} s, {max(run[1] for run in found[i]):.0f} MB" for i in range(2)

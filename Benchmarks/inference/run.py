@@ -6,14 +6,15 @@ in an order that changes from round to round, and prints medians, ratios and mem
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, ".."))
+from peers import environment, measure, processor  # noqa: E402
+
 PEERS = ["pytorch", "pytorch-channels-last", "onnxruntime", "openvino"]
 PACKAGES = [
     "torch==2.11.0", "torchvision==0.26.0", "onnx", "onnxruntime", "openvino", "transformers",
@@ -37,27 +38,6 @@ def arguments():
     return parser.parse_args()
 
 
-def set_up(options):
-    os.makedirs(options.folder, exist_ok=True)
-    if options.python:
-        return options.python
-    environment = os.path.join(options.folder, "venv")
-    python = os.path.join(environment, "bin", "python")
-    if not os.path.exists(python):
-        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    return python
-
-
-def measure(command):
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode != 0:
-        print(" ".join(command), result.stderr[-2000:], sep="\n", file=sys.stderr)
-        return None
-    # Libraries print what they like before.
-    return json.loads(result.stdout[result.stdout.rindex("\n{") if "\n{" in result.stdout else 0 :])
-
-
 def contender(name, network, options, python):
     """The seconds and megabytes of one contender in one round."""
     if name.startswith("atrous"):
@@ -75,17 +55,9 @@ def contender(name, network, options, python):
     return found and (found["seconds"], found["megabytes"])
 
 
-def processor():
-    if os.path.exists("/proc/cpuinfo"):
-        for line in open("/proc/cpuinfo"):
-            if line.startswith("model name"):
-                return line.split(":")[1].strip()
-    return platform.processor() or platform.machine()
-
-
 def main():
     options = arguments()
-    python = set_up(options)
+    python = environment(options.folder, PACKAGES, options.python)
     versions = subprocess.run(
         [python, "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True
     ).stdout.split()

@@ -33,12 +33,6 @@ struct DepthwiseTests {
   private let pack = Operator("pack_depthwise", namespace: "atrous")
   private let prepared = Operator("prepared_depthwise", namespace: "atrous")
 
-  private func noise(_ shape: [Int]) -> Tensor {
-    let x = Tensor(uninitialized: shape)
-    x.drawNormal()
-    return x
-  }
-
   /// The largest difference relative to the largest value.
   private func error(_ a: Tensor?, _ b: Tensor?) -> Double {
     guard let a, let b, a.shape == b.shape else { return .infinity }

@@ -35,21 +35,6 @@ struct PreparedTests {
     .init(inputs: 12, outputs: 20, kernel: 1, height: 1, width: 1),
   ]
 
-  private func noise(_ shape: [Int]) -> Tensor {
-    let x = Tensor(uninitialized: shape)
-    x.drawNormal()
-    return x
-  }
-
-  /// The root of the mean squared difference in deviations of `b`.
-  private func error(_ a: Tensor, _ b: Tensor) -> Double {
-    guard a.shape == b.shape else { return .infinity }
-    let (a, b) = (a.to(.float64), b.to(.float64))
-    let difference = a - b
-    return
-      ((difference * difference).mean().item / max((b * b).mean().item, 1e-30)).squareRoot()
-  }
-
   @Test("give what the direct sum in double precision gives", arguments: cases)
   func convolutions(_ size: Case) {
     let conv = Conv2d(

@@ -5,21 +5,6 @@ import Torch
 struct PreparedTransformerTests {
   static let builds = ["avx512", "avx2", "portable"]
 
-  private func noise(_ shape: [Int]) -> Tensor {
-    let x = Tensor(uninitialized: shape)
-    x.drawNormal()
-    return x
-  }
-
-  /// The root of the mean squared difference in deviations of `b`.
-  private func error(_ a: Tensor, _ b: Tensor) -> Double {
-    guard a.shape == b.shape else { return .infinity }
-    let (a, b) = (a.to(.float64), b.to(.float64))
-    let difference = a - b
-    return
-      ((difference * difference).mean().item / max((b * b).mean().item, 1e-30)).squareRoot()
-  }
-
   /// Whether the processor has these instructions.
   private func has(_ build: String) -> Bool {
     let pack = Operator("pack", namespace: "atrous")
