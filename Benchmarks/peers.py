@@ -1,10 +1,27 @@
-"""What the benchmarks share: an environment for peers, measured commands, the processor's name."""
+"""What the benchmarks share: options, an environment for peers, measured commands, the processor's name."""
 
+import argparse
 import json
 import os
 import platform
 import subprocess
 import sys
+
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def parser(description, folder, size, networks):
+    """The options that all have, with these defaults; `networks` are all that there are."""
+    result = argparse.ArgumentParser(description=description)
+    result.add_argument("--folder", default=folder, help="for the peers and for files")
+    result.add_argument("--python", help="a Python that has the peers already")
+    result.add_argument("--atrous", default=os.path.join(HERE, "../.build/release/atrous"))
+    result.add_argument("--size", default=size, help="of the images, WIDTHxHEIGHT")
+    result.add_argument("--networks", nargs="*", default=networks, choices=networks)
+    result.add_argument("--rounds", type=int, default=3)
+    result.add_argument("--threads", type=int, default=os.cpu_count())
+    return result
 
 
 def environment(folder, packages, python=None):

@@ -5,7 +5,6 @@
 process of its own, with the same weights. Prints medians, peak memory and ratios as Markdown.
 """
 
-import argparse
 import os
 import shutil
 import statistics
@@ -15,7 +14,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import environment  # noqa: E402
+from peers import environment, parser  # noqa: E402
 
 PEER = os.path.join(HERE, "peer.py")
 PACKAGES = ["torch==2.11.0", "torchvision==0.26.0", "pillow", "numpy"]
@@ -26,16 +25,9 @@ MODELS = {
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", default="out/folder", help="for photographs, weights and results")
-    parser.add_argument("--python", help="a Python that has PyTorch and Pillow already")
-    parser.add_argument("--atrous", default=os.path.join(HERE, "../../.build/release/atrous"))
-    parser.add_argument("--size", default="1024x512", help="of the scenes, WIDTHxHEIGHT")
-    parser.add_argument("--images", type=int, default=16)
-    parser.add_argument("--networks", nargs="*", default=list(MODELS), choices=MODELS)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    return parser.parse_args()
+    result = parser(__doc__, "out/folder", "1024x512", list(MODELS))
+    result.add_argument("--images", type=int, default=16)
+    return result.parse_args()
 
 
 def set_up(options):

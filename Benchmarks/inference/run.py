@@ -5,7 +5,6 @@ Sets up the peers in a folder of its own, takes the contenders in turn, each in 
 in an order that changes from round to round, and prints medians, ratios and memory as Markdown.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -13,7 +12,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import environment, measure, processor  # noqa: E402
+from peers import environment, measure, parser, processor  # noqa: E402
 
 PEERS = ["pytorch", "pytorch-channels-last", "onnxruntime", "openvino"]
 PACKAGES = [
@@ -25,17 +24,10 @@ NETWORKS = [
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", default="out/inference", help="for the peers and their files")
-    parser.add_argument("--python", help="a Python that has the peers already")
-    parser.add_argument("--atrous", default=os.path.join(HERE, "../../.build/release/atrous"))
-    parser.add_argument("--size", default="1024x512", help="WIDTHxHEIGHT")
-    parser.add_argument("--networks", nargs="*", default=NETWORKS, choices=NETWORKS)
-    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS + ["pytorch-compiled"])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--repeats", type=int, default=3, help="images in a round")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    return parser.parse_args()
+    result = parser(__doc__, "out/inference", "1024x512", NETWORKS)
+    result.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS + ["pytorch-compiled"])
+    result.add_argument("--repeats", type=int, default=3, help="images in a round")
+    return result.parse_args()
 
 
 def contender(name, network, options, python):

@@ -5,7 +5,6 @@ Takes the contenders in turn, each in a process of its own, in an order that cha
 round, and prints medians of images per second, memory and ratios as Markdown.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -13,7 +12,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import environment, measure, processor  # noqa: E402
+from peers import environment, measure, parser, processor  # noqa: E402
 
 NETWORKS_FOLDER = os.path.join(HERE, "../inference/networks")
 PEERS = ["channels-last+fused", "channels-last+foreach", "fused"]
@@ -22,24 +21,17 @@ NETWORKS = ["deeplabv3-resnet50", "denseaspp-densenet121"]
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", default="out/training", help="for the peer")
-    parser.add_argument("--python", help="a Python that has the peer already")
-    parser.add_argument("--atrous", default=os.path.join(HERE, "../../.build/release/atrous"))
-    parser.add_argument("--size", default="256x256", help="WIDTHxHEIGHT")
-    parser.add_argument("--batch", type=int, default=4, help="images in a step")
-    parser.add_argument("--networks", nargs="*", default=NETWORKS, choices=NETWORKS)
-    parser.add_argument(
+    result = parser(__doc__, "out/training", "256x256", NETWORKS)
+    result.add_argument("--batch", type=int, default=4, help="images in a step")
+    result.add_argument(
         "--peers", nargs="*", default=PEERS[:1], help="settings of PyTorch: " + ", ".join(PEERS)
     )
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--repeats", type=int, default=3, help="steps in a round")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument(
+    result.add_argument("--repeats", type=int, default=3, help="steps in a round")
+    result.add_argument(
         "--processor", action="store_true",
         help="compare by the processor's time, for a machine that others use, with one thread",
     )
-    return parser.parse_args()
+    return result.parse_args()
 
 
 def contender(name, network, options, python):

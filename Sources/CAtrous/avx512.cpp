@@ -12,36 +12,10 @@ namespace in_avx512 {
 #define LANES 16
 #define COLUMNS 2
 #define ROWS 12
-#include "kernels.inc"
-#include "depthwise.inc"
-#include "attention.inc"
-#include "norm.inc"
-#include "chain.inc"
-#include "fine.inc"
-#include "normalization.inc"
-#include "gradients.inc"
+#include "build.inc"
 } // namespace in_avx512
 } // namespace atrous
 #pragma clang attribute pop
 
-const atrous::Build atrous::avx512 = {
-    "avx512",
-    atrous::in_avx512::PANEL,
-    atrous::in_avx512::pointwise,
-    atrous::in_avx512::winograd,
-    atrous::in_avx512::depthwise,
-    atrous::in_avx512::depthwiseTransposed,
-    atrous::in_avx512::depthwiseTaps,
-    atrous::in_avx512::attention,
-    atrous::in_avx512::layerNorm,
-    atrous::in_avx512::chain,
-    atrous::in_avx512::winogradFinely,
-    atrous::in_avx512::statistics,
-    atrous::in_avx512::normalize,
-    atrous::in_avx512::normalizedSums,
-    atrous::in_avx512::normalizedGradient,
-    atrous::in_avx512::addLine,
-    atrous::in_avx512::kernelGradient,
-    atrous::in_avx512::packLast,
-};
+constinit const atrous::Build atrous::avx512 = atrous::in_avx512::buildNamed("avx512");
 #endif

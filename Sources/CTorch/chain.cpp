@@ -2,16 +2,10 @@
 // without their widest maps.
 #include "operators.hpp"
 
-#include <ATen/Parallel.h>
 #include <ATen/core/List.h>
-#include <ATen/ops/empty.h>
 #include <torch/library.h>
 
 namespace {
-
-at::Tensor readable(const at::Tensor &x) {
-  return isReadable(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
-}
 
 /// The channels of all `inputs` (N, any, H, W) through convolutions of `outputs` channels each, packed by
 /// `pack`; an activation's name follows each. Before that at `place`, `maps` are added, enlarged bilinearly to (H, W).
@@ -36,8 +30,7 @@ at::Tensor chain(const std::vector<at::Tensor> &inputs, const std::vector<at::Te
   TORCH_CHECK(!packed.empty() && packed.size() == outputs.size() && packed.size() == biases.size() &&
                   place >= 0 && place < static_cast<int64_t>(packed.size()),
               "takes channels and a bias for each of ", packed.size(), " convolutions");
-  auto out = at::empty({x.size(0), outputs.back(), x.size(2), x.size(3)},
-                       x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  auto out = channelsLast(x, {x.size(0), outputs.back(), x.size(2), x.size(3)});
   if (out.numel() == 0) return out;
   std::vector<ca_stage> stages;
   for (size_t i = 0; i < packed.size(); i++) {

@@ -43,12 +43,6 @@ struct Scan {
 ca_type typeOf(const at::Tensor &x) {
   return x.scalar_type() == at::kFloat ? CA_FLOAT32 : CA_BFLOAT16;
 }
-at::Tensor readable(const at::Tensor &x) {
-  return isReadable(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
-}
-at::Tensor channelsLast(const at::Tensor &like, at::IntArrayRef shape) {
-  return at::empty(shape, like.options().memory_format(at::MemoryFormat::ChannelsLast));
-}
 at::Tensor numbers(int64_t count) { return at::empty({count}, at::kFloat); }
 
 /// Kernels (C, 1, size, size) in the order in which they are read.

@@ -2,8 +2,6 @@
 // and observed like all others.
 #include "operators.hpp"
 
-#include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
 #include <torch/library.h>
 
 namespace {
@@ -33,25 +31,12 @@ void convolve(const at::Tensor &x, const at::Tensor &packed, int64_t outputs, in
               const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
               std::string_view name, const at::Tensor &out, const ca_map &write) {
   check(packed);
-  const auto in = isReadable(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
+  const auto in = readable(x);
   if (out.numel() == 0) return;
-  const auto read = map(in);
-  ca_fusion fusion{numbers(scale, x.size(1), "scale"), numbers(shift, x.size(1), "shift"),
-                   rectifies, numbers(bias, outputs, "bias"), nullptr, activation(name)};
-  at::Tensor other;
-  ca_map added;
-  if (addend && addend->defined()) {
-    check(*addend);
-    TORCH_CHECK(addend->sizes() == out.sizes(), "adds ", addend->sizes(), " to ", out.sizes());
-    other = isReadable(*addend) ? *addend : addend->contiguous(at::MemoryFormat::ChannelsLast);
-    added = map(other);
-    fusion.addend = &added;
-  }
-  const ca_kernels kernels{outputs, x.size(1), static_cast<int>(size),
-                           data(packed)};
-  TORCH_CHECK(ca_convolve(&kernels, packed.numel(), &read, &write, static_cast<int>(stride),
-                          static_cast<int>(rate), &fusion, at::get_num_threads()) == 0,
-              "not enough memory, or kernels for other channels");
+  const Addend other(addend, out);
+  convolve(packed, outputs, x.size(1), size, map(in), write, stride, rate,
+           {numbers(scale, x.size(1), "scale"), numbers(shift, x.size(1), "shift"), rectifies,
+            numbers(bias, outputs, "bias"), other.get(), activation(name)});
 }
 
 /// The shape of what a convolution gives for `x`.
@@ -70,8 +55,7 @@ at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t ou
                        const std::optional<at::Tensor> &shift, bool rectifies,
                        const std::optional<at::Tensor> &bias,
                        const std::optional<at::Tensor> &addend, std::string_view name) {
-  auto out = at::empty(shape(x, outputs, size, stride, rate),
-                       x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  auto out = channelsLast(x, shape(x, outputs, size, stride, rate));
   convolve(x, packed, outputs, size, stride, rate, scale, shift, rectifies, bias, addend, name, out,
            fresh(out));
   return out;
@@ -122,9 +106,7 @@ at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, int64_t outputs
     added = {const_cast<float *>(data(other)), 1, 1, rows, outputs, 0, 0, outputs};
     fusion.addend = &added;
   }
-  const ca_kernels kernels{outputs, inputs, 1, data(packed)};
-  TORCH_CHECK(ca_convolve(&kernels, packed.numel(), &read, &write, 1, 1, &fusion, at::get_num_threads()) == 0,
-              "not enough memory, or kernels for other channels");
+  convolve(packed, outputs, inputs, 1, read, write, 1, 1, fusion);
   return out;
 }
 

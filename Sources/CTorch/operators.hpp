@@ -2,7 +2,9 @@
 #pragma once
 #include "catrous.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
 
 namespace {
 
@@ -19,6 +21,14 @@ inline const float *numbers(const std::optional<at::Tensor> &tensor, int64_t cou
 }
 
 inline bool isReadable(const at::Tensor &x) { return x.stride(1) == 1 || x.size(1) == 1; }
+/// A map that the kernels can read.
+inline at::Tensor readable(const at::Tensor &x) {
+  return isReadable(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
+}
+/// A map without values that the kernels can write.
+inline at::Tensor channelsLast(const at::Tensor &like, at::IntArrayRef shape) {
+  return at::empty(shape, like.options().memory_format(at::MemoryFormat::ChannelsLast));
+}
 
 inline ca_map map(const at::Tensor &x) {
   return {const_cast<float *>(data(x)),
@@ -47,6 +57,33 @@ inline ca_activation activation(std::string_view name) {
 inline void check(const at::Tensor &x) {
   TORCH_CHECK(x.device().is_cpu() && x.scalar_type() == at::kFloat,
               "takes tensors of type float32 on the CPU");
+}
+
+/// A map that may be added to `sum`.
+struct Addend {
+  at::Tensor kept;
+  ca_map numbers;
+
+  Addend(const std::optional<at::Tensor> &addend, const at::Tensor &sum) {
+    if (!addend || !addend->defined()) return;
+    check(*addend);
+    TORCH_CHECK(addend->sizes() == sum.sizes(), "adds ", addend->sizes(), " to ", sum.sizes());
+    kept = readable(*addend);
+    numbers = map(kept);
+  }
+  /// Null if there is none.
+  const ca_map *get() const { return kept.defined() ? &numbers : nullptr; }
+};
+
+/// Convolves by packed kernels.
+inline void convolve(const at::Tensor &packed, int64_t outputs, int64_t inputs, int64_t size,
+                     const ca_map &in, const ca_map &out, int64_t stride, int64_t rate,
+                     const ca_fusion &fusion) {
+  check(packed);
+  const ca_kernels kernels{outputs, inputs, static_cast<int>(size), data(packed)};
+  TORCH_CHECK(ca_convolve(&kernels, packed.numel(), &in, &out, static_cast<int>(stride),
+                          static_cast<int>(rate), &fusion, at::get_num_threads()) == 0,
+              "not enough memory, or kernels for other channels");
 }
 
 /// The number of an instruction set, of the best one if none is named.

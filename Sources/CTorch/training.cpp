@@ -80,18 +80,11 @@ struct NormUnit : torch::autograd::Function<NormUnit> {
       norm.track(*running_mean, *running_var, momentum,
                  static_cast<double>(x.numel() / x.size(1)));
     auto out = channelsLast(x, x.sizes());
-    const bool adds = addend && addend->defined();
-    at::Tensor other;
-    ca_map added;
-    if (adds) {
-      check(*addend);
-      TORCH_CHECK(addend->sizes() == x.sizes(), "adds ", addend->sizes(), " to ", x.sizes());
-      other = readable(*addend);
-      added = map(other);
-    }
+    const Addend other(addend, out);
+    const bool adds = other.get();
     const auto affine = norm.affine();
     const ca_map write = fresh(out);
-    succeed(ca_normalize(buildOf(""), &read, &affine, adds ? &added : nullptr, &write,
+    succeed(ca_normalize(buildOf(""), &read, &affine, other.get(), &write,
                          at::get_num_threads()));
     context->saved_data["rectifies"] = rectifies;
     context->saved_data["adds"] = adds;

@@ -3,8 +3,6 @@
 #include "catrous_training.h"
 #include "operators.hpp"
 
-#include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
 #include <cmath>
 #include <vector>
 
@@ -14,13 +12,6 @@ inline void succeed(int result) {
   TORCH_CHECK(result == 0, "not enough memory, or maps that do not fit");
 }
 
-/// A map that the kernels can read.
-inline at::Tensor readable(const at::Tensor &x) {
-  return isReadable(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
-}
-inline at::Tensor channelsLast(const at::Tensor &like, at::IntArrayRef shape) {
-  return at::empty(shape, like.options().memory_format(at::MemoryFormat::ChannelsLast));
-}
 inline void checkMap(const at::Tensor &x) {
   check(x);
   TORCH_CHECK(x.dim() == 4, "takes maps (N, C, H, W), not ", x.sizes());

@@ -2,8 +2,6 @@
 // many pixels.
 #include "operators.hpp"
 
-#include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
 #include <torch/library.h>
 
 namespace {
@@ -19,28 +17,22 @@ at::Tensor enlarge(const at::Tensor &x, const std::vector<at::Tensor> &taps, int
               "has ", taps.size(), " taps for a stride of ", scale);
   const int64_t shape[] = {x.size(0), outputs, x.size(2) * scale, x.size(3) * scale};
   const bool isGiven = into && into->defined();
-  auto out = isGiven ? *into
-                     : at::empty(shape, x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  auto out = isGiven ? *into : channelsLast(x, shape);
   check(out);
   TORCH_CHECK(out.sizes() == at::IntArrayRef(shape) && isReadable(out), "writes ",
               at::IntArrayRef(shape), " into ", out.sizes());
   if (out.numel() == 0) return out;
-  const auto in = isReadable(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
+  const auto in = readable(x);
   const ca_map read = map(in), whole = isGiven ? map(out) : fresh(out);
   const ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, outputs, "bias"), nullptr, CA_NONE};
   for (int64_t tap = 0; tap < scale * scale; tap++) {
-    const at::Tensor &packed = taps[tap];
-    check(packed);
     ca_map part = whole;
     part.data += tap / scale * whole.row_stride + tap % scale * whole.pixel_stride;
     part.height = read.height;
     part.width = read.width;
     part.row_stride *= scale;
     part.pixel_stride *= scale;
-    const ca_kernels kernels{outputs, x.size(1), 1, data(packed)};
-    TORCH_CHECK(ca_convolve(&kernels, packed.numel(), &read, &part, 1, 1, &fusion,
-                            at::get_num_threads()) == 0,
-                "not enough memory, or kernels for other channels");
+    convolve(taps[tap], outputs, x.size(1), 1, read, part, 1, 1, fusion);
   }
   return out;
 }

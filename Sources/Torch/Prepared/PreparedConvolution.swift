@@ -107,7 +107,11 @@ extension Conv2d {
       let x = before.map { Activation.relu.fresh($0(x)) } ?? x
       return scale.map { $0 * x } ?? x
     }
-    if case .packed(let kernels) = preparation.form {
+    func finished(_ y: Tensor, _ activation: Activation) -> Tensor {
+      activation.fresh(shortcut.map { y + $0 } ?? y)
+    }
+    switch preparation.form {
+    case .packed(let kernels):
       let (name, after) = activation.split(fuses: true)
       var (input, rectifies) = (x, false)
       var affine: (scale: Tensor, shift: Tensor)?
@@ -132,28 +136,21 @@ extension Conv2d {
         Operator.convolution(
           input, kernels, outputs, kernel, stride, rate, affine?.scale, affine?.shift, rectifies,
           bias, shortcut, name))
-    }
-    let x = scaled
-    if case .depthwise(let kernels) = preparation.form {
+    case .depthwise(let kernels):
       let (name, after) = activation.split(fuses: true)
       return after.fresh(
         Operator.depthwise(
-          x, kernels, kernel, stride, padding, endPadding, dilation, bias, shortcut, name))
-    }
-    var y: Tensor
-    var rest = activation
-    switch preparation.form {
+          scaled, kernels, kernel, stride, padding, endPadding, dilation, bias, shortcut, name))
     case .ordered(let kernels):
       let isFused = shortcut == nil && activation == .relu
-      y =
+      let x = scaled
+      let y =
         Operator.ordered?(
           x.contiguous(.channelsLast), kernels, bias, [padding, padding], [stride, stride],
           [dilation, dilation], groups, isFused ? "relu" : "none", [Double](), "") ?? x
-      if isFused { rest = .none }
-    case .packed(let weight), .depthwise(let weight), .plain(let weight):
-      y = convolved(x, weight, bias)
+      return finished(y, isFused ? .none : activation)
+    case .plain(let weight):
+      return finished(convolved(scaled, weight, bias), activation)
     }
-    if let shortcut { y = y + shortcut }
-    return rest.fresh(y)
   }
 }
