@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 
@@ -45,6 +46,20 @@ def measure(command):
         return None
     # Libraries print what they like before.
     return json.loads(result.stdout[result.stdout.rindex("\n{") if "\n{" in result.stdout else 0 :])
+
+
+def compare(orders, contender):
+    """The median seconds and the most megabytes of each name that `contender` measures, round by round in
+    these orders; it gives both, or None for a failure."""
+    found = {}
+    for order in orders:
+        for name in order:
+            result = contender(name)
+            if result:
+                found.setdefault(name, []).append(result)
+    seconds = {name: statistics.median(run[0] for run in runs) for name, runs in found.items()}
+    memory = {name: max(run[1] for run in runs) for name, runs in found.items()}
+    return seconds, memory
 
 
 def processor():

@@ -6,13 +6,12 @@ in an order that changes from round to round, and prints medians, ratios and mem
 """
 
 import os
-import statistics
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import environment, measure, parser, processor  # noqa: E402
+from peers import compare, environment, measure, parser, processor  # noqa: E402
 
 PEERS = ["pytorch", "pytorch-channels-last", "onnxruntime", "openvino"]
 PACKAGES = [
@@ -66,14 +65,13 @@ def main():
                  str(options.threads), options.folder],
                 check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )
-        found = {name: [] for name in columns}
-        for turn in range(options.rounds):
-            for name in columns[turn % 2 :: 2] + columns[1 - turn % 2 :: 2]:
-                result = contender(name, network, options, python)
-                if result:
-                    found[name].append(result)
-        seconds = {n: statistics.median(r[0] for r in rs) for n, rs in found.items() if rs}
-        memory = {n: max(r[1] for r in rs) for n, rs in found.items() if rs}
+        orders = [
+            columns[turn % 2 :: 2] + columns[1 - turn % 2 :: 2]
+            for turn in range(options.rounds)
+        ]
+        seconds, memory = compare(
+            orders, lambda name: contender(name, network, options, python)
+        )
         cells = [
             f"{seconds[n]:.3f} s, {memory[n]:.0f} MB" if n in seconds else "failed" for n in columns
         ]

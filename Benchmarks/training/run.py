@@ -6,13 +6,12 @@ round, and prints medians of images per second, memory and ratios as Markdown.
 """
 
 import os
-import statistics
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import environment, measure, parser, processor  # noqa: E402
+from peers import compare, environment, measure, parser, processor  # noqa: E402
 
 NETWORKS_FOLDER = os.path.join(HERE, "../inference/networks")
 PEERS = ["channels-last+fused", "channels-last+foreach", "fused"]
@@ -60,14 +59,13 @@ def main():
     print("| network | " + " | ".join(columns) + " | atrous / fastest peer | memory |")
     print("|---" * (len(columns) + 3) + "|")
     for network in options.networks:
-        found = {name: [] for name in columns}
-        for turn in range(options.rounds):
-            for name in columns if turn % 2 == 0 else columns[::-1]:
-                result = contender(name, network, options, python)
-                if result:
-                    found[name].append(result)
-        seconds = {n: statistics.median(r[0] for r in rs) for n, rs in found.items() if rs}
-        memory = {n: max(r[1] for r in rs) for n, rs in found.items() if rs}
+        orders = [
+            columns if turn % 2 == 0 else columns[::-1]
+            for turn in range(options.rounds)
+        ]
+        seconds, memory = compare(
+            orders, lambda name: contender(name, network, options, python)
+        )
         cells = [
             f"{options.batch / seconds[n]:.2f} images/s, {memory[n]:.0f} MB"
             if n in seconds else "failed" for n in columns
