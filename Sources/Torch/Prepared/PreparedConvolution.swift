@@ -82,6 +82,16 @@ extension Activation {
   /// Whether the package's kernels apply it.
   private var isFused: Bool { self != .sigmoid }
 
+  /// What oneDNN's convolutions call the function, with its numbers; nil if they lack it.
+  fileprivate var ofOneDNN: (name: String, numbers: [Double])? {
+    switch self {
+    case .relu, .sigmoid, .hardswish: (rawValue, [])
+    case .relu6: ("hardtanh", [0, 6])
+    case .silu: ("swish", [])
+    case .none, .hardsigmoid, .gelu: nil
+    }
+  }
+
   /// The function by its name where `fuses`, and what is left to do afterwards.
   func split(fuses: Bool) -> (name: String, after: Activation) {
     fuses && isFused ? (rawValue, .none) : ("none", self)
@@ -145,13 +155,13 @@ extension Conv2d {
         Operator.depthwise(
           scaled, kernels, kernel, stride, padding, endPadding, dilation, bias, shortcut, name))
     case .ordered(let kernels):
-      let isFused = shortcut == nil && activation == .relu
+      let fused = shortcut == nil ? activation.ofOneDNN : nil
       let x = scaled
       let y =
         Operator.ordered?(
           x.contiguous(.channelsLast), kernels, bias, [padding, padding], [stride, stride],
-          [dilation, dilation], groups, isFused ? "relu" : "none", [Double](), "") ?? x
-      return finished(y, isFused ? .none : activation)
+          [dilation, dilation], groups, fused?.name ?? "none", fused?.numbers ?? [], "") ?? x
+      return finished(y, fused == nil ? activation : .none)
     case .plain(let weight):
       return finished(convolved(scaled, weight, bias), activation)
     }
