@@ -13,9 +13,18 @@ namespace in_avx512 {
 #define COLUMNS 2
 #define ROWS 12
 #include "build.inc"
+
+/// The same with 1×1 kernels of type bfloat16.
+constexpr Build reduced() {
+  Build build = buildNamed("avx512_bf16");
+  build.numbers = Pair::numbers;
+  build.pointwise = pointwise<Pair>;
+  return build;
+}
 } // namespace in_avx512
 } // namespace atrous
 #pragma clang attribute pop
 
 constinit const atrous::Build atrous::avx512 = atrous::in_avx512::buildNamed("avx512");
+constinit const atrous::Build atrous::avx512_bf16 = atrous::in_avx512::reduced();
 #endif

@@ -11,6 +11,7 @@ namespace atrous {
 namespace {
 bool has(const Build &build) {
 #if defined(__x86_64__)
+  if (&build == &avx512_bf16) return has(avx512) && __builtin_cpu_supports("avx512bf16");
   if (&build == &avx512)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
@@ -20,11 +21,13 @@ bool has(const Build &build) {
   return true;
 }
 
+/// The best come first, and those of reduced precision last: they are never chosen where none is named.
 constexpr const Build *builds[] = {
 #if defined(__x86_64__)
-    &avx512, &avx2,
-#endif
+    &avx512, &avx2, &portable, &avx512_bf16};
+#else
     &portable};
+#endif
 constexpr int count = sizeof builds / sizeof *builds;
 
 constexpr int64_t HEADER = packedHeader;
@@ -90,20 +93,49 @@ void ca_set_memory(ca_memory memory) {
 
 const char *ca_name(int build) { return builds[build]->name; }
 
+namespace {
+/// The numbers that share a cell in packed kernels.
+int64_t numbersOf(int build, int size) { return size == 1 ? builds[build]->numbers : 1; }
+
+/// The nearest number of type bfloat16, of two the even one.
+uint16_t bfloat16Bits(float number) {
+  uint32_t bits;
+  memcpy(&bits, &number, sizeof bits);
+  // What is no number must not become infinite.
+  if (number != number) return static_cast<uint16_t>(bits >> 16 | 64);
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+/// The cell of a kernel's inputs from `k`, `step` apart, that are `left` in number.
+float cellOf(const float *weight, int64_t step, int64_t left, int64_t numbers) {
+  if (numbers == 1) return *weight;
+  uint32_t cell = 0;
+  for (int64_t i = 0; i < numbers && i < left; i++)
+    cell |= uint32_t(bfloat16Bits(weight[i * step])) << 16 * i;
+  float result;
+  memcpy(&result, &cell, sizeof result);
+  return result;
+}
+} // namespace
+
 int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size) {
-  const int64_t panel = builds[build]->panel;
-  return HEADER + (outputs + panel - 1) / panel * panel * size * size * inputs;
+  const int64_t panel = builds[build]->panel, numbers = numbersOf(build, size);
+  return HEADER + (outputs + panel - 1) / panel * panel * size * size *
+                      ((inputs + numbers - 1) / numbers);
 }
 
 void ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
              float *packed) {
   const int64_t panel = builds[build]->panel, area = int64_t(size) * size;
+  const int64_t numbers = numbersOf(build, size);
   for (int64_t i = 0; i < HEADER; i++) *packed++ = static_cast<float>(build);
   for (int64_t begin = 0; begin < outputs; begin += panel)
     for (int64_t tap = 0; tap < area; tap++)
-      for (int64_t k = 0; k < inputs; k++)
+      for (int64_t k = 0; k < inputs; k += numbers)
         for (int64_t output = begin; output < begin + panel; output++)
-          *packed++ = output < outputs ? weight[(output * inputs + k) * area + tap] : 0;
+          *packed++ = output < outputs ? cellOf(weight + (output * inputs + k) * area + tap, area,
+                                                inputs - k, numbers)
+                                       : 0;
 }
 
 namespace {
@@ -245,14 +277,18 @@ int ca_chain(const ca_stage *stages, int number, const ca_map *in, int inputs, c
   const int build = buildOf(stages[0].kernels, stages[0].count);
   try {
     std::vector<ca_stage> own(stages, stages + number);
+    std::vector<int> numbers;
     for (ca_stage &stage : own) {
-      if (build < 0 || buildOf(stage.kernels, stage.count) != build || stage.kernels.size != 1 ||
-          stage.kernels.inputs != channels)
+      const int other = buildOf(stage.kernels, stage.count);
+      // Precisions may differ, but not instructions.
+      if (build < 0 || other < 0 || builds[other]->chain != builds[build]->chain ||
+          stage.kernels.size != 1 || stage.kernels.inputs != channels)
         return -1;
+      numbers.push_back(builds[other]->numbers);
       channels = stage.kernels.outputs;
       stage.kernels.packed += HEADER;
     }
-    builds[build]->chain({own.data(), number, in, inputs, *out, added, maps, place, aligns != 0,
+    builds[build]->chain({own.data(), numbers.data(), number, in, inputs, *out, added, maps, place, aligns != 0,
                           atLeastOne(threads)});
     return 0;
   } catch (...) {
