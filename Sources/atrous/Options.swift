@@ -42,7 +42,21 @@ struct PreparationOptions: ParsableArguments {
     inversion: .prefixedNo,
     help: "Fold and pack the network's weights for faster inference on the processor.")
   var prepare = true
+
+  @Option(
+    help: ArgumentHelp(
+      "The type of products: float32 or bfloat16; by default that of training.",
+      discussion: """
+        On the processor bfloat16 is for 1×1 convolutions and matrices of a prepared network; \
+        elsewhere it is libtorch's autocast.
+        """))
+  var precision: InferencePrecision?
+
+  /// The form that the options ask for.
+  var form: InferenceForm { InferenceForm(prepares: prepare, precision: precision) }
 }
+
+extension InferencePrecision: ExpressibleByArgument {}
 
 /// A device that does not answer, or that this libtorch lacks libraries for.
 struct UnavailableDevice: Error, CustomStringConvertible {

@@ -19,7 +19,8 @@ final class PreparedConvolution {
   /// The normalization that is folded in.
   private let norm: BatchNorm2d?
 
-  init(_ conv: Conv2d, _ norm: BatchNorm2d?, for x: Tensor) {
+  /// The form of `conv` before `norm`; with `isNormalized` another comes before it.
+  init(_ conv: Conv2d, _ norm: BatchNorm2d?, isNormalized: Bool, for x: Tensor) {
     conv.weight.check(for: "pack")
     var weight = conv.weight.detached()
     var bias = conv.bias?.detached()
@@ -32,19 +33,25 @@ final class PreparedConvolution {
     }
     self.norm = norm
     self.bias = bias
-    form = Self.form(conv, weight, x)
+    // Without a normalization beside it, it is a classifier, mostly.
+    let isReduced = norm != nil || isNormalized
+    form = Self.form(conv, weight, x, isReduced ? conv.precision : .float32)
   }
 
   /// Whether this was made for the convolution before `norm`.
   func serves(_ norm: BatchNorm2d?) -> Bool { self.norm === norm }
 
-  private static func form(_ conv: Conv2d, _ weight: Tensor, _ x: Tensor) -> Form {
+  private static func form(
+    _ conv: Conv2d, _ weight: Tensor, _ x: Tensor, _ precision: InferencePrecision
+  ) -> Form {
     let isSquare = weight.size(2) == weight.size(3) && conv.groups == 1 && conv.endPadding == 0
     let isPointwise = conv.kernel == 1 && conv.padding == 0
     let isWinograd = conv.kernel == 3 && conv.stride == 1 && conv.padding == conv.dilation
     // With few channels the transforms cost more than they save.
     let isWide = isPointwise || min(weight.size(0), weight.size(1)) >= 16
-    if isSquare, isPointwise || isWinograd, isWide { return .packed(Operator.pack(weight)) }
+    if isSquare, isPointwise || isWinograd, isWide {
+      return .packed(Operator.pack(weight, isPointwise ? precision.build : ""))
+    }
     if conv.isDepthwise { return .depthwise(Operator.packDepthwise(weight)) }
     guard conv.endPadding == 0, let order = Operator.order, Operator.ordered != nil else {
       return .plain(weight)
@@ -97,7 +104,7 @@ extension Conv2d {
     if let kept = self.preparation, kept.serves(norm) {
       preparation = kept
     } else {
-      preparation = PreparedConvolution(self, norm, for: x)
+      preparation = PreparedConvolution(self, norm, isNormalized: before != nil, for: x)
       self.preparation = preparation
       if releasesWeights { weight.release() }
     }

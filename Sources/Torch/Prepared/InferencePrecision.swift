@@ -1,0 +1,52 @@
+/// The type in which a prepared network multiplies; see ``Module/prepared(keepingWeights:precision:)``.
+public enum InferencePrecision: String, Sendable, CaseIterable {
+  /// Single precision everywhere.
+  case float32
+  /// bfloat16, eight bits of mantissa, for the factors of 1×1 convolutions beside a normalization and of
+  /// matrices.
+  ///
+  /// Sums, feature maps and all other layers, the first and the classifier among them, stay in float32.
+  case bfloat16
+
+  /// Whether the processor has instructions that multiply numbers of this type.
+  public var isSupported: Bool {
+    switch self {
+    case .float32: true
+    case .bfloat16: Self.hasBFloat16
+    }
+  }
+
+  /// Refuses a type that nothing would be gained by.
+  ///
+  /// - Throws: ``UnsupportedPrecision``.
+  public func check() throws {
+    if !isSupported { throw UnsupportedPrecision(precision: self) }
+  }
+
+  /// The build of the package's kernels that packs and multiplies 1×1 kernels; empty for the best.
+  var build: String {
+    switch self {
+    case .float32: ""
+    case .bfloat16: "avx512_bf16"
+    }
+  }
+
+  private static let hasBFloat16 =
+    (try? attempt { Operator.pack(Tensor(filledWith: 1, [1, 1, 1, 1]), "avx512_bf16") }) != nil
+}
+
+/// A type that the processor has no instructions for.
+public struct UnsupportedPrecision: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The type.
+  public let precision: InferencePrecision
+
+  /// The message for a person.
+  public var description: String {
+    "precision \(precision): this processor has no instructions for it (AVX512_BF16), so that"
+      + " nothing would be gained; expected float32"
+  }
+}
+
+extension Operator {
+  fileprivate static let pack = Operator("pack", namespace: "atrous")
+}
