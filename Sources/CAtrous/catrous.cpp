@@ -1,6 +1,8 @@
 #include "axes.h"
 #include "catrous.h"
 #include "kernels.h"
+#include <algorithm>
+#include <cfloat>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -11,6 +13,7 @@ namespace atrous {
 namespace {
 bool has(const Build &build) {
 #if defined(__x86_64__)
+  if (&build == &avx512_vnni) return has(avx512) && __builtin_cpu_supports("avx512vnni");
   if (&build == &avx512_bf16) return has(avx512) && __builtin_cpu_supports("avx512bf16");
   if (&build == &avx512)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
@@ -24,7 +27,7 @@ bool has(const Build &build) {
 /// The best come first, and those of reduced precision last: they are never chosen where none is named.
 constexpr const Build *builds[] = {
 #if defined(__x86_64__)
-    &avx512, &avx2, &portable, &avx512_bf16};
+    &avx512, &avx2, &portable, &avx512_bf16, &avx512_vnni};
 #else
     &portable};
 #endif
@@ -120,14 +123,17 @@ float cellOf(const float *weight, int64_t step, int64_t left, int64_t numbers) {
 
 int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size) {
   const int64_t panel = builds[build]->panel, numbers = numbersOf(build, size);
-  return HEADER + (outputs + panel - 1) / panel * panel * size * size *
-                      ((inputs + numbers - 1) / numbers);
+  const int64_t whole = (outputs + panel - 1) / panel * panel;
+  // Whole numbers have a factor and an offset for each output.
+  return HEADER + (numbers == 4 ? 2 * whole : 0) +
+         whole * size * size * ((inputs + numbers - 1) / numbers);
 }
 
-void ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
+int ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
              float *packed) {
   const int64_t panel = builds[build]->panel, area = int64_t(size) * size;
   const int64_t numbers = numbersOf(build, size);
+  if (numbers > 2) return -1;
   for (int64_t i = 0; i < HEADER; i++) *packed++ = static_cast<float>(build);
   for (int64_t begin = 0; begin < outputs; begin += panel)
     for (int64_t tap = 0; tap < area; tap++)
@@ -136,6 +142,44 @@ void ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, in
           *packed++ = output < outputs ? cellOf(weight + (output * inputs + k) * area + tap, area,
                                                 inputs - k, numbers)
                                        : 0;
+  return 0;
+}
+
+int ca_pack_whole(int build, const float *weight, int64_t outputs, int64_t inputs, float low,
+                  float high, float *packed) {
+  if (numbersOf(build, 1) != 4) return -1;
+  const int64_t panel = builds[build]->panel, cells = (inputs + 3) / 4;
+  const int64_t whole = (outputs + panel - 1) / panel * panel;
+  // Zero is one of the numbers, or what is nothing would weigh.
+  low = low < 0 ? low : 0;
+  high = high > 0 ? high : 0;
+  const float step = high > low ? (high - low) / 255 : 1;
+  const float zero = __builtin_roundf(-low / step);
+  for (int64_t i = 0; i < HEADER; i++) packed[i] = static_cast<float>(build);
+  packed[1] = 1 / step;
+  // Half a step more, as what follows the point is cut off.
+  packed[2] = zero + 0.5f;
+  float *factors = packed + HEADER, *offsets = factors + whole;
+  int8_t *bytes = reinterpret_cast<int8_t *>(offsets + whole);
+  memset(factors, 0, static_cast<size_t>(whole) * (2 + cells) * sizeof(float));
+  for (int64_t output = 0; output < outputs; output++) {
+    const float *own = weight + output * inputs;
+    float most = 0;
+    for (int64_t k = 0; k < inputs; k++) most = std::max(most, __builtin_fabsf(own[k]));
+    // Kernels of zeros, or of what is no number, are zeros.
+    const float unit = most > 0 && most <= FLT_MAX ? most / 127 : 1;
+    int64_t sum = 0;
+    for (int64_t k = 0; k < inputs; k++) {
+      const float number = __builtin_roundf(own[k] / unit);
+      const int value = number >= -127 && number <= 127 ? static_cast<int>(number) : 0;
+      sum += value;
+      bytes[((output / panel * cells + k / 4) * panel + output % panel) * 4 + k % 4] =
+          static_cast<int8_t>(value);
+    }
+    factors[output] = unit * step;
+    offsets[output] = -unit * step * zero * static_cast<float>(sum);
+  }
+  return 0;
 }
 
 namespace {
@@ -281,7 +325,7 @@ int ca_chain(const ca_stage *stages, int number, const ca_map *in, int inputs, c
     for (ca_stage &stage : own) {
       const int other = buildOf(stage.kernels, stage.count);
       // Precisions may differ, but not instructions.
-      if (build < 0 || other < 0 || builds[other]->chain != builds[build]->chain ||
+      if (build < 0 || other < 0 || builds[other]->numbers > 2 || builds[other]->chain != builds[build]->chain ||
           stage.kernels.size != 1 || stage.kernels.inputs != channels)
         return -1;
       numbers.push_back(builds[other]->numbers);

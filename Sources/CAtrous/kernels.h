@@ -93,7 +93,8 @@ struct ChainJob {
 struct Build {
   const char *name;
   int panel;
-  /// The numbers of a 1×1 kernel that lie in 32 bits: of type float32 one, of bfloat16 two.
+  /// The numbers of a 1×1 kernel that lie in 32 bits: of type float32 one, of bfloat16 two, of int8
+  /// four.
   int numbers;
   void (*pointwise)(const Job &);
   void (*winograd)(const Job &);
@@ -118,7 +119,7 @@ struct Build {
 
 extern const Build portable;
 #if defined(__x86_64__)
-extern const Build avx2, avx512, avx512_bf16;
+extern const Build avx2, avx512, avx512_bf16, avx512_vnni;
 #endif
 
 /// The build of a number, or null if there is none or the processor lacks it.

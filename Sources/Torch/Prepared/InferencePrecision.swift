@@ -40,6 +40,9 @@ public struct UnsupportedPrecision: Error, Sendable, Equatable, CustomStringConv
   /// The type.
   public let precision: InferencePrecision
 
+  /// The refusal of a type.
+  public init(precision: InferencePrecision) { self.precision = precision }
+
   /// The message for a person.
   public var description: String {
     "precision \(precision): this processor has no instructions for it (AVX512_BF16), so that"
