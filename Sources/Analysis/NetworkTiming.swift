@@ -64,7 +64,8 @@ public struct NetworkTiming: JSONReport {
     if plain { plainSeconds = median() }
     if prepared {
       // What is measured afterwards needs no other form.
-      model.prepared(keepingWeights: false, precision: precision)
+      let ranges = precision == .int8 ? model.calibrated { _ = model.output(image) } : nil
+      model.prepared(keepingWeights: false, precision: precision, ranges: ranges)
       preparedSeconds = median()
     }
     peakMegabytes = ProcessUsage.current.map { $0.peakKilobytes / 1e3 }

@@ -153,7 +153,7 @@ int ca_pack_whole(int build, const float *weight, int64_t outputs, int64_t input
   // Zero is one of the numbers, or what is nothing would weigh.
   low = low < 0 ? low : 0;
   high = high > 0 ? high : 0;
-  const float step = high > low ? (high - low) / 255 : 1;
+  const float width = high / 255 - low / 255, step = width > FLT_MIN ? width : 1;
   const float zero = __builtin_roundf(-low / step);
   for (int64_t i = 0; i < HEADER; i++) packed[i] = static_cast<float>(build);
   packed[1] = 1 / step;

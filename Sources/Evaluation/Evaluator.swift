@@ -82,6 +82,14 @@ public struct Evaluator {
     return result
   }
 
+  /// Predicts each sample of `dataset` and keeps nothing.
+  package func run(on dataset: any Dataset) throws {
+    for index in 0..<dataset.count {
+      let (sample, image) = try Self.load(dataset, index, imageSize: imageSize, labelSize: nil)
+      _ = try predictor.classes(of: image, file: sample.file)
+    }
+  }
+
   /// A sample with its truth at the size at which is scored, and the image that the network sees.
   static func load(_ dataset: any Dataset, _ index: Int, imageSize: Size?, labelSize: Size?) throws
     -> (Sample, Image)

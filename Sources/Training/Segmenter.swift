@@ -20,6 +20,8 @@ public struct Segmenter {
     public var tiles = false
     /// The form in which the network runs.
     public var form = InferenceForm()
+    /// How ranges for int8 are found where the form has none.
+    public var calibration = Calibration()
 
     /// The usual options.
     public init() {}
@@ -44,7 +46,7 @@ public struct Segmenter {
 
   /// A segmenter with a checkpoint's network; files go to the folder `output`, which is made.
   ///
-  /// - Throws: ``CheckpointError``, `ConfigurationError`, `UnsupportedPrecision`,
+  /// - Throws: ``CheckpointError``, `ConfigurationError`, `UnsupportedPrecision`, ``CalibrationError``,
   ///   ``RunError/notWritable(folder:reason:)``.
   public init(
     _ checkpoint: String, output: String, options: Options = Options(), overrides: [String] = [],
@@ -55,7 +57,9 @@ public struct Segmenter {
     Engine.setFlushDenormal(true)
     let model = try checkpoint.model(overrides: overrides)
     model.move(to: device)
-    let precision = try options.form.apply(to: model, on: device)
+    let form = try options.calibration.completed(
+      options.form, for: model, of: checkpoint, overrides: overrides, device: device)
+    let precision = try form.apply(to: model, on: device)
     predictor = Predictor(
       model, normalization: try checkpoint.normalization(), device: device, precision: precision,
       memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse)

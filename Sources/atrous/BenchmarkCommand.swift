@@ -25,7 +25,7 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(help: "What is timed: both, prepared, plain or training.")
   var form = Form.both
 
-  @Option(help: "The type of the prepared network's products: float32 or bfloat16.")
+  @Option(help: "The type of the prepared network's products: float32, bfloat16 or int8.")
   var precision = InferencePrecision.float32
 
   @Option(help: "The images of a training step.")

@@ -76,7 +76,8 @@ struct EvaluateCommand: ParsableCommand {
           labelSize: labelSize.flatMap { ImageSize($0) }.map {
             Size(width: $0.width, height: $0.height)
           },
-          boundaryRatio: boundary ? 0.02 : nil, form: form)
+          boundaryRatio: boundary ? 0.02 : nil, form: form,
+          calibration: preparation.calibrating)
       }
       let scoring = try prepared(preparation.form)
       if let against {

@@ -67,6 +67,7 @@ struct PredictCommand: ParsableCommand {
       options.truth = truth
       options.tiles = tiles
       options.form = preparation.form
+      options.calibration = preparation.calibrating
       if let memoryBudget { options.memoryBudget = memoryBudget.value }
       let segmenter = try Segmenter(
         paths.count == 2 ? paths[0] : PackagedWeights.file(), output: output, options: options,

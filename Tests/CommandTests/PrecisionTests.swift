@@ -51,6 +51,43 @@ struct PrecisionTests {
     }
   }
 
+  @Test("a calibration is kept in a file and repeats the scores, and another's is refused")
+  func calibration() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let ranges = "\(folder.path)/ranges.json"
+    func evaluated(_ more: String...) throws -> Command.Outcome {
+      try Command(
+        ["evaluate", run.path, "--precision", "int8", "--against", "float32", "--json"] + more
+      ).wait()
+    }
+    guard InferencePrecision.int8.isSupported else {
+      return try evaluated().expectRefusal("precision int8: this processor has no instructions")
+    }
+    struct Report: Decodable {
+      struct Side: Decodable { let meanIoU: Double }
+      let precision, reference: Side
+      let agreement: Double
+    }
+    let reports = try (0..<2).map { _ in
+      let outcome = try evaluated("--ranges", ranges, "--calibration", "4")
+      #expect(outcome.status == 0, "\(outcome)")
+      return try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+    }
+    #expect(reports[0].agreement > 0.98 && reports[0].agreement == reports[1].agreement)
+    #expect(reports[0].precision.meanIoU == reports[1].precision.meanIoU)
+    let kept = try #require(FileManager.default.contents(atPath: ranges))
+    #expect(String(decoding: kept, as: UTF8.self).contains("\"layers\""))
+    try Data("[]".utf8).write(to: URL(fileURLWithPath: ranges))
+    try evaluated("--ranges", ranges)
+      .expectRefusal("\(ranges): is not what a calibration writes")
+    try Data(#"{"layers": {"elsewhere": [0, 1]}}"#.utf8).write(to: URL(fileURLWithPath: ranges))
+    try evaluated("--ranges", ranges).expectRefusal("\(ranges): 'elsewhere' has no range")
+    try evaluated("--ranges", "\(folder.path)/none/ranges.json")
+      .expectRefusal("none/ranges.json: cannot be written")
+    try evaluated("--no-prepare").expectRefusal("the precision is int8, expected float32")
+  }
+
   @Test("one that is not prepared is cast by libtorch, and trained so unless told otherwise")
   func casts() throws {
     let run = try Run.finished()
@@ -100,6 +137,8 @@ struct PrecisionTests {
       ["evaluate", "a", "--precision", "bfloat16", "--against", "bfloat16"],
       ["evaluate", "a", "--precision", "bfloat16", "--against", "float32", "--output", "b"],
       ["evaluate", "a", "--precision", "bfloat16", "--against", "float32", "--boundary"],
+      ["evaluate", "a", "--precision", "int8", "--calibration", "0"],
+      ["evaluate", "a", "--ranges", "b"],
       ["predict", "a", "--precision", "half"], ["benchmark", "a", "--precision", "double"],
     ])
   func commandLine(_ arguments: [String]) throws {

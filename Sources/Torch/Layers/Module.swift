@@ -14,7 +14,7 @@ public final class Parameter: Tensor, @unchecked Sendable {
     requiresGrad = true
   }
 
-  /// Whether only the shape is left; see ``Module/prepared(keepingWeights:precision:)``.
+  /// Whether only the shape is left; see ``Module/prepared(keepingWeights:precision:ranges:)``.
   public private(set) var isReleased = false
 
   /// Gives the memory back.
@@ -69,7 +69,7 @@ open class Module {
   /// Whether training leaves the module as it is, running statistics included.
   public private(set) var isFrozen = false
 
-  /// Whether the module runs in its form for inference; see ``prepared(keepingWeights:precision:)``.
+  /// Whether the module runs in its form for inference; see ``prepared(keepingWeights:precision:ranges:)``.
   public private(set) var isPrepared = false
 
   /// The type in which it multiplies then.
@@ -169,9 +169,12 @@ open class Module {
   ///     weights again.
   ///   - precision: The type in which the network multiplies, where that type is faster; a
   ///     `TorchError` says so where the processor lacks it. See ``InferencePrecision/check()``.
+  ///   - ranges: What ``calibrated(_:)`` found, for products of whole numbers; layers without a range
+  ///     do without them.
   @discardableResult
   public final func prepared(
-    keepingWeights: Bool = true, precision: InferencePrecision = .float32
+    keepingWeights: Bool = true, precision: InferencePrecision = .float32,
+    ranges: InputRanges? = nil
   ) -> Self {
     train(false)
     guard checkWeights("prepared") else { return self }
@@ -179,11 +182,12 @@ open class Module {
       Door.fail("prepared", "\(UnsupportedPrecision(precision: precision))")
       return self
     }
+    take(ranges)
     setPrepared(true, releasesWeights: !keepingWeights, precision)
     return self
   }
 
-  /// Ends the form of ``prepared(keepingWeights:precision:)``.
+  /// Ends the form of ``prepared(keepingWeights:precision:ranges:)``.
   public final func unprepare() {
     guard checkWeights("unprepare") else { return }
     setPrepared(false, releasesWeights: false)
@@ -216,7 +220,7 @@ open class Module {
     }
   }
 
-  /// Forgets what was made of the weights for the form of ``prepared(keepingWeights:precision:)``; modules that
+  /// Forgets what was made of the weights for the form of ``prepared(keepingWeights:precision:ranges:)``; modules that
   /// keep such things override it.
   open func discardPrepared() {}
 

@@ -49,6 +49,11 @@ final class PreparedConvolution {
     let isWinograd = conv.kernel == 3 && conv.stride == 1 && conv.padding == conv.dilation
     // With few channels the transforms cost more than they save.
     let isWide = isPointwise || min(weight.size(0), weight.size(1)) >= 16
+    if isSquare, isPointwise, precision == .int8, let range = conv.inputRange {
+      return .packed(
+        Operator.packWhole(
+          weight, Double(range[0]), Double(range[1]), InferencePrecision.wholeBuild))
+    }
     if isSquare, isPointwise || isWinograd, isWide {
       return .packed(Operator.pack(weight, isPointwise ? precision.build : ""))
     }
@@ -65,6 +70,7 @@ final class PreparedConvolution {
 
 extension Operator {
   fileprivate static let pack = Operator("pack", namespace: "atrous")
+  fileprivate static let packWhole = Operator("pack_whole", namespace: "atrous")
   fileprivate static let convolution = Operator("convolution", namespace: "atrous")
   fileprivate static let convolutionInto = Operator("convolution_into", namespace: "atrous")
   fileprivate static let packDepthwise = Operator("pack_depthwise", namespace: "atrous")
@@ -114,6 +120,8 @@ extension Conv2d {
       let x = before.map { Activation.relu.fresh($0(x)) } ?? x
       return scale.map { $0 * x } ?? x
     }
+    // What is never reduced needs no range.
+    if let watch, norm != nil || before != nil { watch.see(scaled) }
     func finished(_ y: Tensor, _ activation: Activation) -> Tensor {
       activation.fresh(shortcut.map { y + $0 } ?? y)
     }

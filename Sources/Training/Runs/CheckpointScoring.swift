@@ -24,11 +24,13 @@ public struct CheckpointScoring {
   ///   - labelSize: The size at which is scored; nil for that of the truth.
   ///   - boundaryRatio: The width of strips for the boundary IoU; nil leaves it out.
   ///   - form: The form in which the network runs.
-  /// - Throws: ``CheckpointError``, `ConfigurationError`, `DatasetError`, `UnsupportedPrecision`.
+  ///   - calibration: How ranges for int8 are found where the form has none.
+  /// - Throws: ``CheckpointError``, `ConfigurationError`, `DatasetError`, `UnsupportedPrecision`, ``CalibrationError``.
   public init(
     _ path: String, overrides: [String] = [], split: String? = nil, device: Device = .cpu,
     memoryBudget: Int? = nil, tiles: Bool = false, mode: InferenceMode = InferenceMode(),
-    labelSize: Size? = nil, boundaryRatio: Double? = nil, form: InferenceForm = InferenceForm()
+    labelSize: Size? = nil, boundaryRatio: Double? = nil, form: InferenceForm = InferenceForm(),
+    calibration: Calibration = Calibration()
   ) throws {
     try mode.check()
     checkpoint = try Checkpoint(path)
@@ -37,6 +39,8 @@ public struct CheckpointScoring {
     Engine.setFlushDenormal(true)
     let model = try checkpoint.model(overrides: overrides)
     model.move(to: device)
+    let form = try calibration.completed(
+      form, for: model, of: checkpoint, overrides: overrides, device: device)
     let precision = try form.apply(
       to: model, on: device, trained: configuration.train.precision)
     // All images: `evaluate.limit` is for the scores on the way.
