@@ -76,7 +76,7 @@ struct WholeNumberTests {
     }
     // Of zeros, of what is no number, and of a range without width there is no product, but no harm.
     #expect(product(x, weight.zerosLike(), -4, 4).floats.allSatisfy { $0 == 0 })
-    #expect(product(x, weight, 0, 0).floats.allSatisfy(\.isFinite))
+    #expect(product(x, weight, 0, 0).floats.allSatisfy { $0.isFinite })
     #expect(product(x * .nan, weight, 0, 1).floats.allSatisfy { $0 == 0 })
     #expect(product(x, weight * .nan, -4, 4).floats.allSatisfy { $0 == 0 })
   }
@@ -86,7 +86,8 @@ struct WholeNumberTests {
     let weight = noise([8, 16, 1, 1])
     let uses: [() -> Void] = [
       { _ = pack(weight, 1.0, 0.0, Self.build) }, { _ = pack(weight, 0.0, Double.nan, Self.build) },
-      { _ = pack(weight, -.infinity, 0.0, Self.build) }, { _ = pack(weight, 0.0, 1.0, "avx512") },
+      { _ = pack(weight, -Double.infinity, 0.0, Self.build) },
+      { _ = pack(weight, 0.0, 1.0, "avx512") },
       { _ = pack(noise([8, 16, 3, 3]), 0.0, 1.0, Self.build) },
       { _ = Operator("pack", namespace: "atrous")(weight, Self.build) },
       {
