@@ -60,6 +60,13 @@ struct WholeNumberTests {
     #expect(error(y, affine.relu().to(.float64).conv2d(weight.to(.float64))) < 2e-6)
   }
 
+  @Test("take the nearest of the steps")
+  func nearest() {
+    let x = Tensor([-0.7, 0.4, 0.6, 1.4, 1.6, 254.4, 254.6, 300] as [Float], [1, 1, 2, 4])
+    let y = product(x, Tensor([Float(1)], [1, 1, 1, 1]), 0, 255).floats
+    for (a, b) in zip(y, [0, 0, 1, 1, 2, 254, 255, 255] as [Float]) { #expect(abs(a - b) < 1e-3) }
+  }
+
   @Test("have steps of their own for each output")
   func steps() {
     let x = noise([1, 200, 6, 5])
