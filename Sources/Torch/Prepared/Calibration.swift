@@ -50,7 +50,8 @@ extension Module {
 extension Conv2d {
   /// Whether the products of whole numbers save more time than rounding the inputs takes.
   fileprivate var gainsFromWholeNumbers: Bool {
-    kernel == 1 && padding == 0 && endPadding == 0 && groups == 1 && weight.size(1) >= 128
+    kernel == 1 && padding == 0 && endPadding == 0 && groups == 1
+      && weight.size(1) >= InferencePrecision.manyInputs
   }
 }
 

@@ -3,7 +3,7 @@ public enum InferencePrecision: String, Sendable, CaseIterable {
   /// Single precision everywhere.
   case float32
   /// bfloat16, eight bits of mantissa, for the factors of 1×1 convolutions beside a normalization and of
-  /// matrices.
+  /// matrices: those of 128 channels or more, and of any number where the normalization is before them.
   ///
   /// Sums, feature maps and all other layers, the first and the classifier among them, stay in float32.
   case bfloat16
@@ -30,13 +30,16 @@ public enum InferencePrecision: String, Sendable, CaseIterable {
     if !isSupported { throw UnsupportedPrecision(precision: self) }
   }
 
-  /// The build of the package's kernels that packs and multiplies 1×1 kernels; empty for the best.
-  var build: String {
-    switch self {
-    case .float32: ""
-    case .bfloat16, .int8: Self.hasBFloat16 ? "avx512_bf16" : ""
-    }
+  /// The build of the package's kernels that packs and multiplies 1×1 kernels of so many inputs, which may
+  /// be normalized on the way in; empty for the best of float32.
+  ///
+  /// Those of few inputs, read where they lie, take less time than it takes to round them.
+  func build(inputs: Int, isNormalized: Bool = false) -> String {
+    self != .float32 && Self.hasBFloat16 && (isNormalized || inputs >= Self.manyInputs)
+      ? "avx512_bf16" : ""
   }
+  /// So many inputs are rounded in less time than their products save.
+  static let manyInputs = 128
   /// That of whole numbers.
   static let wholeBuild = "avx512_vnni"
 

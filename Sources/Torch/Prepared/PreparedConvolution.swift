@@ -14,6 +14,8 @@ final class PreparedConvolution {
   }
 
   let form: Form
+  /// Whether it multiplies in another type than float32.
+  let isReduced: Bool
   /// What is added to each output channel.
   let bias: Tensor?
   /// The normalization that is folded in.
@@ -33,30 +35,40 @@ final class PreparedConvolution {
     }
     self.norm = norm
     self.bias = bias
-    // Without a normalization beside it, it is a classifier, mostly.
-    let isReduced = norm != nil || isNormalized
-    form = Self.form(conv, weight, x, isReduced ? conv.precision : .float32)
+    (form, isReduced) = Self.form(conv, weight, x, follows: norm != nil, isNormalized)
   }
 
   /// Whether this was made for the convolution before `norm`.
   func serves(_ norm: BatchNorm2d?) -> Bool { self.norm === norm }
 
+  /// The form, and whether it is one of reduced precision.
+  ///
+  /// With `follows` a normalization is after the convolution, with `isNormalized` before it; without either
+  /// it is a classifier, mostly.
   private static func form(
-    _ conv: Conv2d, _ weight: Tensor, _ x: Tensor, _ precision: InferencePrecision
-  ) -> Form {
+    _ conv: Conv2d, _ weight: Tensor, _ x: Tensor, follows: Bool, _ isNormalized: Bool
+  ) -> (Form, isReduced: Bool) {
     let isSquare = weight.size(2) == weight.size(3) && conv.groups == 1 && conv.endPadding == 0
-    let isPointwise = conv.kernel == 1 && conv.padding == 0
+    if isSquare, conv.kernel == 1, conv.padding == 0 {
+      guard follows || isNormalized else { return (.packed(Operator.pack(weight)), false) }
+      if conv.precision == .int8, let range = conv.inputRange {
+        let packed = Operator.packWhole(
+          weight, Double(range[0]), Double(range[1]), InferencePrecision.wholeBuild)
+        return (.packed(packed), true)
+      }
+      let build = conv.precision.build(inputs: weight.size(1), isNormalized: isNormalized)
+      return (.packed(Operator.pack(weight, build)), !build.isEmpty)
+    }
+    return (spatial(conv, weight, x, isSquare: isSquare), false)
+  }
+
+  /// The form of a convolution of larger kernels.
+  private static func spatial(_ conv: Conv2d, _ weight: Tensor, _ x: Tensor, isSquare: Bool) -> Form
+  {
     let isWinograd = conv.kernel == 3 && conv.stride == 1 && conv.padding == conv.dilation
     // With few channels the transforms cost more than they save.
-    let isWide = isPointwise || min(weight.size(0), weight.size(1)) >= 16
-    if isSquare, isPointwise, precision == .int8, let range = conv.inputRange {
-      return .packed(
-        Operator.packWhole(
-          weight, Double(range[0]), Double(range[1]), InferencePrecision.wholeBuild))
-    }
-    if isSquare, isPointwise || isWinograd, isWide {
-      return .packed(Operator.pack(weight, isPointwise ? precision.build : ""))
-    }
+    let isWide = min(weight.size(0), weight.size(1)) >= 16
+    if isSquare, isWinograd, isWide { return .packed(Operator.pack(weight)) }
     if conv.isDepthwise { return .depthwise(Operator.packDepthwise(weight)) }
     guard conv.endPadding == 0, let order = Operator.order, Operator.ordered != nil else {
       return .plain(weight)
@@ -75,6 +87,7 @@ extension Operator {
   fileprivate static let convolutionInto = Operator("convolution_into", namespace: "atrous")
   fileprivate static let packDepthwise = Operator("pack_depthwise", namespace: "atrous")
   fileprivate static let depthwise = Operator("prepared_depthwise", namespace: "atrous")
+  fileprivate static let expandedDepthwise = Operator("expanded_depthwise", namespace: "atrous")
   fileprivate static let order = Operator.find("_reorder_convolution_weight", namespace: "mkldnn")
   fileprivate static let ordered = Operator.find("_convolution_pointwise", namespace: "mkldnn")
 }
@@ -101,19 +114,23 @@ extension Activation {
 }
 
 extension Conv2d {
+  /// What is kept of the convolution with the normalization after it, made at the first use.
+  fileprivate func prepared(
+    with norm: BatchNorm2d?, isNormalized: Bool = false, for x: Tensor
+  ) -> PreparedConvolution {
+    if let preparation, preparation.serves(norm) { return preparation }
+    let made = PreparedConvolution(self, norm, isNormalized: isNormalized, for: x)
+    preparation = made
+    if releasesWeights { weight.release() }
+    return made
+  }
+
   /// The unit of ``callAsFunction(_:after:scaledBy:_:adding:_:into:)`` in a prepared network.
   func prepared(
     _ x: Tensor, after before: BatchNorm2d?, scaledBy scale: Tensor?, _ norm: BatchNorm2d?,
     adding shortcut: Tensor?, _ activation: Activation, into destination: Tensor? = nil
   ) -> Tensor {
-    let preparation: PreparedConvolution
-    if let kept = self.preparation, kept.serves(norm) {
-      preparation = kept
-    } else {
-      preparation = PreparedConvolution(self, norm, isNormalized: before != nil, for: x)
-      self.preparation = preparation
-      if releasesWeights { weight.release() }
-    }
+    let preparation = prepared(with: norm, isNormalized: before != nil, for: x)
     let bias = preparation.bias
     /// What goes into the convolution alone.
     var scaled: Tensor {
@@ -167,5 +184,36 @@ extension Conv2d {
     case .plain(let weight):
       return finished(convolved(scaled, weight, bias), activation)
     }
+  }
+}
+
+extension ConvNorm {
+  /// This unit, a depthwise one, of what `expansion`, a 1×1 one, makes of `x`.
+  ///
+  /// A prepared network computes both together where the map between them is large: only the rows that
+  /// are read next are kept of it.
+  public func callAsFunction(_ x: Tensor, after expansion: ConvNorm) -> Tensor {
+    prepared(x, after: expansion) ?? self(expansion(x))
+  }
+
+  /// How many numbers of a map stay in the caches between two layers.
+  private static let close = 1 << 20
+
+  private func prepared(_ x: Tensor, after expansion: ConvNorm) -> Tensor? {
+    let before = expansion.conv
+    guard before.runsPrepared(x), conv.runsPrepared(x), before.stride == 1, x.rank == 4,
+      before.watch == nil,
+      let norm = norm as? BatchNorm2d, let first = expansion.norm as? BatchNorm2d,
+      x.size(0) * x.size(2) * x.size(3) * before.outputs > Self.close,
+      case (let name, .none) = activation.split(fuses: true),
+      case (let firstName, .none) = expansion.activation.split(fuses: true)
+    else { return nil }
+    let outer = conv.prepared(with: norm, for: x), inner = before.prepared(with: first, for: x)
+    guard case .depthwise(let taps) = outer.form, case .packed(let kernels) = inner.form,
+      before.kernel == 1, !inner.isReduced
+    else { return nil }
+    return Operator.expandedDepthwise(
+      x, kernels, before.outputs, inner.bias, firstName, taps, conv.kernel, conv.stride,
+      conv.padding, conv.endPadding, conv.dilation, outer.bias, name)
   }
 }

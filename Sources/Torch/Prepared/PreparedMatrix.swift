@@ -8,7 +8,8 @@ package final class PreparedMatrix {
   package init(_ weight: Tensor, bias: Tensor?, precision: InferencePrecision = .float32) {
     let weight = weight.detached()
     outputs = weight.size(0)
-    packed = Operator.pack(weight.reshaped(outputs, -1, 1, 1), precision.build)
+    packed = Operator.pack(
+      weight.reshaped(outputs, -1, 1, 1), precision.build(inputs: weight.count / max(outputs, 1)))
     self.bias = bias?.detached().contiguous()
   }
 
