@@ -7,6 +7,8 @@ import Torch
 public struct NetworkTiming: JSONReport {
   /// The threads of an operator.
   public let threads: Int
+  /// The type in which the prepared network multiplies.
+  public let precision: String
   /// The median seconds of an image, in the forms that were timed.
   public private(set) var plainSeconds: Double?, preparedSeconds: Double?
   /// The most memory that the process has held, in megabytes.
@@ -25,25 +27,27 @@ public struct NetworkTiming: JSONReport {
   ///     given its weights back.
   ///   - plain: Whether it is timed as it is.
   ///   - prepared: Whether it is timed prepared for inference.
+  ///   - precision: The type in which the prepared network multiplies.
   ///   - profile: Whether the operators of the last form are timed, too.
   /// - Throws: `TorchError` if the network cannot run at this size.
   public init(
     _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
-    prepared: Bool, profile: Bool
+    prepared: Bool, precision: InferencePrecision = .float32, profile: Bool
   ) throws {
     threads = Engine.threads
+    self.precision = precision.rawValue
     try attempt {
       inferenceMode {
         measure(
           model, height: height, width: width, repeats: repeats, plain: plain,
-          prepared: prepared, profile: profile)
+          prepared: prepared, precision: precision, profile: profile)
       }
     }
   }
 
   private mutating func measure(
     _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
-    prepared: Bool, profile: Bool
+    prepared: Bool, precision: InferencePrecision, profile: Bool
   ) {
     let image = Tensor(uninitialized: [1, height, width, model.inputChannels])
       .permuted(0, 3, 1, 2)
@@ -60,7 +64,8 @@ public struct NetworkTiming: JSONReport {
     if plain { plainSeconds = median() }
     if prepared {
       // What is measured afterwards needs no other form.
-      model.prepared(keepingWeights: false)
+      let ranges = precision == .int8 ? model.calibrated { _ = model.output(image) } : nil
+      model.prepared(keepingWeights: false, precision: precision, ranges: ranges)
       preparedSeconds = median()
     }
     peakMegabytes = ProcessUsage.current.map { $0.peakKilobytes / 1e3 }
@@ -82,7 +87,7 @@ public struct NetworkTiming: JSONReport {
 
   /// The report as text.
   public var text: String {
-    var lines = ["threads        \(threads)"]
+    var lines = ["threads        \(threads)", "precision      \(precision)"]
     func add(_ name: String, _ value: Double?, _ format: String) {
       guard let value else { return }
       lines.append(name + String(format: format, value))

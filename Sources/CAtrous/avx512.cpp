@@ -13,9 +13,21 @@ namespace in_avx512 {
 #define COLUMNS 2
 #define ROWS 12
 #include "build.inc"
+
+/// The same with 1×1 kernels of other cells.
+template <typename Cell> constexpr Build reduced(const char *name) {
+  Build build = buildNamed(name);
+  build.numbers = Cell::numbers;
+  build.pointwise = pointwise<Cell>;
+  return build;
+}
 } // namespace in_avx512
 } // namespace atrous
 #pragma clang attribute pop
 
 constinit const atrous::Build atrous::avx512 = atrous::in_avx512::buildNamed("avx512");
+constinit const atrous::Build atrous::avx512_bf16 =
+    atrous::in_avx512::reduced<atrous::in_avx512::Pair>("avx512_bf16");
+constinit const atrous::Build atrous::avx512_vnni =
+    atrous::in_avx512::reduced<atrous::in_avx512::Quad>("avx512_vnni");
 #endif

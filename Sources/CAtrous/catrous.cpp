@@ -1,6 +1,8 @@
 #include "axes.h"
 #include "catrous.h"
 #include "kernels.h"
+#include <algorithm>
+#include <cfloat>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -11,6 +13,8 @@ namespace atrous {
 namespace {
 bool has(const Build &build) {
 #if defined(__x86_64__)
+  if (&build == &avx512_vnni) return has(avx512) && __builtin_cpu_supports("avx512vnni");
+  if (&build == &avx512_bf16) return has(avx512) && __builtin_cpu_supports("avx512bf16");
   if (&build == &avx512)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
@@ -20,11 +24,13 @@ bool has(const Build &build) {
   return true;
 }
 
+/// The best come first, and those of reduced precision last: they are never chosen where none is named.
 constexpr const Build *builds[] = {
 #if defined(__x86_64__)
-    &avx512, &avx2,
-#endif
+    &avx512, &avx2, &portable, &avx512_bf16, &avx512_vnni};
+#else
     &portable};
+#endif
 constexpr int count = sizeof builds / sizeof *builds;
 
 constexpr int64_t HEADER = packedHeader;
@@ -90,20 +96,90 @@ void ca_set_memory(ca_memory memory) {
 
 const char *ca_name(int build) { return builds[build]->name; }
 
-int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size) {
-  const int64_t panel = builds[build]->panel;
-  return HEADER + (outputs + panel - 1) / panel * panel * size * size * inputs;
+namespace {
+/// The numbers that share a cell in packed kernels.
+int64_t numbersOf(int build, int size) { return size == 1 ? builds[build]->numbers : 1; }
+
+/// The nearest number of type bfloat16, of two the even one.
+uint16_t bfloat16Bits(float number) {
+  uint32_t bits;
+  memcpy(&bits, &number, sizeof bits);
+  // What is no number must not become infinite.
+  if (number != number) return static_cast<uint16_t>(bits >> 16 | 64);
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-void ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
+/// The cell of a kernel's inputs from `k`, `step` apart, that are `left` in number.
+float cellOf(const float *weight, int64_t step, int64_t left, int64_t numbers) {
+  if (numbers == 1) return *weight;
+  uint32_t cell = 0;
+  for (int64_t i = 0; i < numbers && i < left; i++)
+    cell |= uint32_t(bfloat16Bits(weight[i * step])) << 16 * i;
+  float result;
+  memcpy(&result, &cell, sizeof result);
+  return result;
+}
+} // namespace
+
+int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size) {
+  const int64_t panel = builds[build]->panel, numbers = numbersOf(build, size);
+  const int64_t whole = (outputs + panel - 1) / panel * panel;
+  // Whole numbers have a factor and an offset for each output.
+  return HEADER + (numbers == 4 ? 2 * whole : 0) +
+         whole * size * size * ((inputs + numbers - 1) / numbers);
+}
+
+int ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
              float *packed) {
   const int64_t panel = builds[build]->panel, area = int64_t(size) * size;
+  const int64_t numbers = numbersOf(build, size);
+  if (numbers > 2) return -1;
   for (int64_t i = 0; i < HEADER; i++) *packed++ = static_cast<float>(build);
   for (int64_t begin = 0; begin < outputs; begin += panel)
     for (int64_t tap = 0; tap < area; tap++)
-      for (int64_t k = 0; k < inputs; k++)
+      for (int64_t k = 0; k < inputs; k += numbers)
         for (int64_t output = begin; output < begin + panel; output++)
-          *packed++ = output < outputs ? weight[(output * inputs + k) * area + tap] : 0;
+          *packed++ = output < outputs ? cellOf(weight + (output * inputs + k) * area + tap, area,
+                                                inputs - k, numbers)
+                                       : 0;
+  return 0;
+}
+
+int ca_pack_whole(int build, const float *weight, int64_t outputs, int64_t inputs, float low,
+                  float high, float *packed) {
+  if (numbersOf(build, 1) != 4) return -1;
+  const int64_t panel = builds[build]->panel, cells = (inputs + 3) / 4;
+  const int64_t whole = (outputs + panel - 1) / panel * panel;
+  // Zero is one of the numbers, or what is nothing would weigh.
+  low = low < 0 ? low : 0;
+  high = high > 0 ? high : 0;
+  const float width = high / 255 - low / 255, step = width > FLT_MIN ? width : 1;
+  const float zero = __builtin_roundf(-low / step);
+  for (int64_t i = 0; i < HEADER; i++) packed[i] = static_cast<float>(build);
+  packed[1] = 1 / step;
+  // Half a step more, as what follows the point is cut off.
+  packed[2] = zero + 0.5f;
+  float *factors = packed + HEADER, *offsets = factors + whole;
+  int8_t *bytes = reinterpret_cast<int8_t *>(offsets + whole);
+  memset(factors, 0, static_cast<size_t>(whole) * (2 + cells) * sizeof(float));
+  for (int64_t output = 0; output < outputs; output++) {
+    const float *own = weight + output * inputs;
+    float most = 0;
+    for (int64_t k = 0; k < inputs; k++) most = std::max(most, __builtin_fabsf(own[k]));
+    // Kernels of zeros, or of what is no number, are zeros.
+    const float unit = most > 0 && most <= FLT_MAX ? most / 127 : 1;
+    int64_t sum = 0;
+    for (int64_t k = 0; k < inputs; k++) {
+      const float number = __builtin_roundf(own[k] / unit);
+      const int value = number >= -127 && number <= 127 ? static_cast<int>(number) : 0;
+      sum += value;
+      bytes[((output / panel * cells + k / 4) * panel + output % panel) * 4 + k % 4] =
+          static_cast<int8_t>(value);
+    }
+    factors[output] = unit * step;
+    offsets[output] = -unit * step * zero * static_cast<float>(sum);
+  }
+  return 0;
 }
 
 namespace {
@@ -201,7 +277,8 @@ int ca_depthwise_convolve(int build, const ca_depthwise *kernels, ca_type type, 
 int ca_expanded_depthwise(const ca_stage *expansion, const ca_depthwise *kernels, const ca_map *in,
                           const ca_map *out, const ca_fusion *fusion, int threads) {
   const int build = buildOf(expansion->kernels, expansion->count);
-  if (build < 0 || fusion->scale || fusion->shift || expansion->kernels.size != 1 ||
+  if (build < 0 || builds[build]->numbers > 1 || fusion->scale || fusion->shift ||
+      expansion->kernels.size != 1 ||
       expansion->kernels.inputs != in->channels || expansion->kernels.outputs != kernels->channels)
     return -1;
   ca_stage own = *expansion;
@@ -257,14 +334,18 @@ int ca_chain(const ca_stage *stages, int number, const ca_map *in, int inputs, c
   const int build = buildOf(stages[0].kernels, stages[0].count);
   try {
     std::vector<ca_stage> own(stages, stages + number);
+    std::vector<int> numbers;
     for (ca_stage &stage : own) {
-      if (build < 0 || buildOf(stage.kernels, stage.count) != build || stage.kernels.size != 1 ||
-          stage.kernels.inputs != channels)
+      const int other = buildOf(stage.kernels, stage.count);
+      // Precisions may differ, but not instructions.
+      if (build < 0 || other < 0 || builds[other]->numbers > 2 || builds[other]->chain != builds[build]->chain ||
+          stage.kernels.size != 1 || stage.kernels.inputs != channels)
         return -1;
+      numbers.push_back(builds[other]->numbers);
       channels = stage.kernels.outputs;
       stage.kernels.packed += HEADER;
     }
-    builds[build]->chain({own.data(), number, in, inputs, *out, added, maps, place, aligns != 0,
+    builds[build]->chain({own.data(), numbers.data(), number, in, inputs, *out, added, maps, place, aligns != 0,
                           atLeastOne(threads)});
     return 0;
   } catch (...) {

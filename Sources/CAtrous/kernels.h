@@ -79,6 +79,8 @@ struct PackJob {
 /// What ca_chain works on.
 struct ChainJob {
   const ca_stage *stages;
+  /// The numbers of each stage's kernels that lie in 32 bits.
+  const int *numbers;
   int count;
   const ca_map *in;
   int inputs;
@@ -93,6 +95,9 @@ struct ChainJob {
 struct Build {
   const char *name;
   int panel;
+  /// The numbers of a 1×1 kernel that lie in 32 bits: of type float32 one, of bfloat16 two, of int8
+  /// four.
+  int numbers;
   void (*pointwise)(const Job &);
   void (*winograd)(const Job &);
   /// Kernels that gather around what they write, or the transpose of that; the taps' gradient.
@@ -116,7 +121,7 @@ struct Build {
 
 extern const Build portable;
 #if defined(__x86_64__)
-extern const Build avx2, avx512;
+extern const Build avx2, avx512, avx512_bf16, avx512_vnni;
 #endif
 
 /// The build of a number, or null if there is none or the processor lacks it.

@@ -2,6 +2,7 @@
 // and observed like all others.
 #include "operators.hpp"
 
+#include <cmath>
 #include <torch/library.h>
 
 namespace {
@@ -19,8 +20,28 @@ at::Tensor pack(const at::Tensor &weight, std::string_view instructions) {
   auto packed =
       at::empty({ca_packed_count(build, weight.size(0), weight.size(1), size)},
                           weight.options().memory_format(at::MemoryFormat::Contiguous));
-  ca_pack(build, data(plain), weight.size(0), weight.size(1), size,
-          written(packed));
+  TORCH_CHECK(ca_pack(build, data(plain), weight.size(0), weight.size(1), size,
+                      written(packed)) == 0,
+              "packs whole numbers by pack_whole");
+  return packed;
+}
+
+/// Kernels (outputs, inputs, 1, 1) as whole numbers of eight bits, for maps of numbers from `low` to `high`.
+at::Tensor packWhole(const at::Tensor &weight, double low, double high,
+                     std::string_view instructions) {
+  check(weight);
+  TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 1 && weight.size(3) == 1,
+              "packs kernels of size 1, not ", weight.sizes());
+  TORCH_CHECK(std::isfinite(low) && std::isfinite(high) && low <= high, "takes no range from ", low,
+              " to ", high);
+  const int build = buildOf(instructions);
+  const auto plain = weight.contiguous();
+  auto packed = at::empty({ca_packed_count(build, weight.size(0), weight.size(1), 1)},
+                          weight.options().memory_format(at::MemoryFormat::Contiguous));
+  TORCH_CHECK(ca_pack_whole(build, data(plain), weight.size(0), weight.size(1),
+                            static_cast<float>(low), static_cast<float>(high),
+                            written(packed)) == 0,
+              "the instructions '", std::string(instructions), "' do not multiply whole numbers");
   return packed;
 }
 
@@ -114,6 +135,8 @@ at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, int64_t outputs
 
 TORCH_LIBRARY(atrous, library) {
   library.def("pack(Tensor weight, str instructions=\"\") -> Tensor", pack);
+  library.def("pack_whole(Tensor weight, float low, float high, str instructions) -> Tensor",
+              packWhole);
   library.def("convolution(Tensor x, Tensor packed, int outputs, int size, int stride, int rate, "
               "Tensor? scale, Tensor? shift, bool rectifies, Tensor? bias, Tensor? addend, "
               "str activation) -> Tensor",

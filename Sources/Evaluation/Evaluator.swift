@@ -35,7 +35,7 @@ public struct Evaluator {
         ?? "size of the ground truth",
       imageSize: imageSize.map { "size resized to \($0.width)×\($0.height)" } ?? "own size",
       scales: predictor.mode.scales, flip: predictor.mode.flip, mode: predictor.mode.summary,
-      precision: predictor.precision.map { "\($0)" } ?? "float32")
+      precision: predictor.products)
   }
 
   /// The scores over all samples of `dataset`.
@@ -82,6 +82,33 @@ public struct Evaluator {
     return result
   }
 
+  /// Predicts each sample of `dataset` and keeps nothing.
+  package func run(on dataset: any Dataset) throws {
+    for index in 0..<dataset.count {
+      let (sample, image) = try Self.load(dataset, index, imageSize: imageSize, labelSize: nil)
+      _ = try predictor.classes(of: image, file: sample.file)
+    }
+  }
+
+  /// A sample with its truth at the size at which is scored, and the image that the network sees.
+  static func load(_ dataset: any Dataset, _ index: Int, imageSize: Size?, labelSize: Size?) throws
+    -> (Sample, Image)
+  {
+    var sample = try dataset.load(index)
+    var image = sample.image
+    if let imageSize, imageSize != image.size {
+      var random = SampleRandom(seed: 0, epoch: 0, index: index)
+      image = try Pipeline([.resize(imageSize)])(image, sample.mask, random: &random).image
+    }
+    if let labelSize, labelSize != sample.mask.size {
+      sample = Sample(
+        index: sample.index, name: sample.name, imagePath: sample.imagePath,
+        labelPath: sample.labelPath, image: sample.image.resized(to: labelSize),
+        mask: sample.mask.resized(to: labelSize))
+    }
+    return (sample, image)
+  }
+
   /// Reading and the network, one after the other on two threads.
   ///
   /// Unchecked: one thread alone asks for the next prediction, and nobody else uses the predictor
@@ -93,30 +120,22 @@ public struct Evaluator {
     init(_ evaluator: Evaluator, _ dataset: any Dataset) {
       predictor = evaluator.predictor
       let (size, labelSize) = (evaluator.imageSize, evaluator.labelSize)
-      samples = Ahead(count: dataset.count, depth: 1) { index in
-        var sample = try dataset.load(index)
-        var image = sample.image
-        if let size, size != image.size {
-          var random = SampleRandom(seed: 0, epoch: 0, index: index)
-          image = try Pipeline([.resize(size)])(image, sample.mask, random: &random).image
-        }
-        if let labelSize, labelSize != sample.mask.size {
-          sample = Sample(
-            index: sample.index, name: sample.name, imagePath: sample.imagePath,
-            labelPath: sample.labelPath, image: sample.image.resized(to: labelSize),
-            mask: sample.mask.resized(to: labelSize))
-        }
-        return (sample, image)
+      samples = Ahead(count: dataset.count, depth: 1) {
+        try Evaluator.load(dataset, $0, imageSize: size, labelSize: labelSize)
       }
     }
 
     func next() throws -> (Sample, ClassMask) {
       guard let next = samples.next() else { throw CancellationError() }
       let (sample, image) = try next.get()
-      let file = sample.imagePath.isEmpty ? sample.name : sample.imagePath
-      return (sample, try predictor.classes(of: image, size: sample.mask.size, file: file))
+      return (sample, try predictor.classes(of: image, size: sample.mask.size, file: sample.file))
     }
   }
+}
+
+extension Sample {
+  /// What messages call it.
+  var file: String { imagePath.isEmpty ? name : imagePath }
 }
 
 extension ClassMask {

@@ -18,8 +18,10 @@ public struct Segmenter {
     public var memoryBudget = MemoryBudget.standard
     /// Whether an image that needs more is cut into tiles.
     public var tiles = false
-    /// Whether the network runs in its form for inference; see `Module.prepared()`.
-    public var prepares = true
+    /// The form in which the network runs.
+    public var form = InferenceForm()
+    /// How ranges for int8 are found where the form has none.
+    public var calibration = Calibration()
 
     /// The usual options.
     public init() {}
@@ -44,7 +46,8 @@ public struct Segmenter {
 
   /// A segmenter with a checkpoint's network; files go to the folder `output`, which is made.
   ///
-  /// - Throws: ``CheckpointError``, `ConfigurationError`, ``RunError/notWritable(folder:reason:)``.
+  /// - Throws: ``CheckpointError``, `ConfigurationError`, `UnsupportedPrecision`, ``CalibrationError``,
+  ///   ``RunError/notWritable(folder:reason:)``.
   public init(
     _ checkpoint: String, output: String, options: Options = Options(), overrides: [String] = [],
     device: Device = .cpu
@@ -54,9 +57,11 @@ public struct Segmenter {
     Engine.setFlushDenormal(true)
     let model = try checkpoint.model(overrides: overrides)
     model.move(to: device)
-    if options.prepares && device.isCPU { model.prepared(keepingWeights: false) }
+    let form = try options.calibration.completed(
+      options.form, for: model, of: checkpoint, overrides: overrides, device: device)
+    let precision = try form.apply(to: model, on: device)
     predictor = Predictor(
-      model, normalization: try checkpoint.normalization(), device: device,
+      model, normalization: try checkpoint.normalization(), device: device, precision: precision,
       memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse)
     self.options = options
     self.output = output

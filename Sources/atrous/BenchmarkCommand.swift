@@ -25,6 +25,9 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(help: "What is timed: both, prepared, plain or training.")
   var form = Form.both
 
+  @Option(help: "The type of the prepared network's products: float32, bfloat16 or int8.")
+  var precision = InferencePrecision.float32
+
   @Option(help: "The images of a training step.")
   var batch = 2
 
@@ -54,6 +57,7 @@ struct BenchmarkCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if threads > 0 { Engine.threads = threads }
+      try precision.check()
       let model = try network.load().model
       if form == .training {
         let report = try TrainingTiming(
@@ -63,7 +67,7 @@ struct BenchmarkCommand: ParsableCommand {
       }
       let report = try NetworkTiming(
         model, height: image.area.height, width: image.area.width, repeats: repeats,
-        plain: form != .prepared, prepared: form != .plain, profile: profile)
+        plain: form != .prepared, prepared: form != .plain, precision: precision, profile: profile)
       try show(report, text: report.text, asJSON: json)
     }
   }

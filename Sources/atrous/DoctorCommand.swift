@@ -25,6 +25,8 @@ struct DoctorCommand: ParsableCommand {
     }
     line("threads", "\(Engine.threads) of \(ProcessInfo.processInfo.activeProcessorCount) cores")
     line("instructions", Engine.cpuCapability)
+    let precisions = InferencePrecision.allCases.filter(\.isSupported).map(\.rawValue)
+    line("precisions", precisions.joined(separator: ", ") + " (--precision)")
     let memory = Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824
     line("memory", String(format: "%.1f GiB", memory))
     do {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Evaluation
 import Foundation
 import Imaging
+import Torch
 import Training
 
 /// `atrous evaluate`: scores a checkpoint.
@@ -43,6 +44,10 @@ struct EvaluateCommand: ParsableCommand {
   var tiles = false
 
   @OptionGroup var preparation: PreparationOptions
+
+  @Option(help: "Score in this precision, too, and print only what --precision gains and loses.")
+  var against: InferencePrecision?
+
   @OptionGroup var place: DeviceOptions
 
   func validate() throws {
@@ -50,18 +55,38 @@ struct EvaluateCommand: ParsableCommand {
       throw ValidationError(
         "--label-size is '\(labelSize ?? "")', expected WIDTHxHEIGHT such as 1024x512.")
     }
+    if let against {
+      guard let precision = preparation.precision, precision != against else {
+        throw ValidationError("--against \(against) expects another --precision beside it.")
+      }
+      guard output == nil, submission == nil, !boundary else {
+        throw ValidationError("--against has no --output, --submission or --boundary.")
+      }
+    }
   }
 
   func run() throws {
     try reportingErrors {
       let monitor = ConsoleMonitor()
-      let scoring = try CheckpointScoring(
-        checkpoint, overrides: settings.overrides, split: split, device: place.prepared(),
-        memoryBudget: memoryBudget?.value, tiles: tiles, mode: inference.mode,
-        labelSize: labelSize.flatMap { ImageSize($0) }.map {
-          Size(width: $0.width, height: $0.height)
-        },
-        boundaryRatio: boundary ? 0.02 : nil, prepares: preparation.prepare)
+      let device = try place.prepared()
+      func prepared(_ form: InferenceForm) throws -> CheckpointScoring {
+        try CheckpointScoring(
+          checkpoint, overrides: settings.overrides, split: split, device: device,
+          memoryBudget: memoryBudget?.value, tiles: tiles, mode: inference.mode,
+          labelSize: labelSize.flatMap { ImageSize($0) }.map {
+            Size(width: $0.width, height: $0.height)
+          },
+          boundaryRatio: boundary ? 0.02 : nil, form: form,
+          calibration: preparation.calibrating)
+      }
+      let scoring = try prepared(preparation.form)
+      if let against {
+        var form = preparation.form
+        form.precision = against
+        let report = try scoring.compared(with: prepared(form)) { monitor.evaluating($0, $1) }
+        monitor.finish()
+        return try show(report, text: report.text, asJSON: json)
+      }
       let result = try scoring.run(output: output, submission: submission) {
         monitor.evaluating($0, $1)
       }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Evaluation
 import Imaging
 import Torch
+import Training
 
 /// What commands that read a configuration share.
 struct ConfigurationOptions: ParsableArguments {
@@ -42,7 +43,39 @@ struct PreparationOptions: ParsableArguments {
     inversion: .prefixedNo,
     help: "Fold and pack the network's weights for faster inference on the processor.")
   var prepare = true
+
+  @Option(
+    help: ArgumentHelp(
+      "The type of products: float32, bfloat16 or int8; by default that of training.",
+      discussion: """
+        On the processor it is for 1×1 convolutions and matrices of a prepared network; elsewhere \
+        bfloat16 is libtorch's autocast, and there is no int8.
+        """))
+  var precision: InferencePrecision?
+
+  @Option(help: "The images of the training split that ranges for int8 are found on.")
+  var calibration = 32
+
+  @Option(help: "The file with ranges for int8, which is written if there is none.")
+  var ranges: String?
+
+  func validate() throws {
+    guard (1...1_000_000).contains(calibration) else {
+      throw ValidationError("--calibration is \(calibration), expected 1 to 1000000.")
+    }
+    guard ranges == nil || precision == .int8 else {
+      throw ValidationError("--ranges expects --precision int8.")
+    }
+  }
+
+  /// How ranges are found.
+  var calibrating: Calibration { Calibration(images: calibration, file: ranges) }
+
+  /// The form that the options ask for.
+  var form: InferenceForm { InferenceForm(prepares: prepare, precision: precision) }
 }
+
+extension InferencePrecision: ExpressibleByArgument {}
 
 /// A device that does not answer, or that this libtorch lacks libraries for.
 struct UnavailableDevice: Error, CustomStringConvertible {

@@ -66,7 +66,8 @@ struct PredictCommand: ParsableCommand {
       options.panel = panel
       options.truth = truth
       options.tiles = tiles
-      options.prepares = preparation.prepare
+      options.form = preparation.form
+      options.calibration = preparation.calibrating
       if let memoryBudget { options.memoryBudget = memoryBudget.value }
       let segmenter = try Segmenter(
         paths.count == 2 ? paths[0] : PackagedWeights.file(), output: output, options: options,

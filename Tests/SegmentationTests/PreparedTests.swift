@@ -60,6 +60,36 @@ struct PreparedTests {
     }
   }
 
+  @Test(
+    "give nearly the same classes in reduced precision",
+    arguments: [
+      "backbone: {name: densenet, blocks: [2, 3, 4], growth: 32, stem: 64, outputStride: 4}, head: {name: denseaspp, growth: 32, bottleneck: 64, dilations: [3, 6]}",
+      "backbone: {name: resnet50, outputStride: 8, cut: 3}, head: {name: deeplabv3, channels: 32}",
+      "backbone: {name: mit_b0}, head: {name: segformer, channels: 32}",
+    ], [InferencePrecision.bfloat16, .int8])
+  func precision(_ yaml: String, _ precision: InferencePrecision) throws {
+    guard precision.isSupported else { return }
+    let model = try model("{classes: 5, \(yaml)}")
+    model.train(false)
+    model.drawWeightsThatKeepTheScale()
+    let x = noise([1, 3, 64, 96])
+    try attempt {
+      inferenceMode {
+        let ranges = model.calibrated { _ = model(x) }
+        let plain = model(x)
+        model.prepared(precision: precision, ranges: ranges)
+        let difference = model(x) - plain
+        let centred = plain - plain.mean().item
+        let error =
+          ((difference * difference).mean().item / (centred * centred).mean().item).squareRoot()
+        let same = model(x).argmax(1).equal(to: plain.argmax(1)).to(.float32).mean().item
+        // Noise through drawn weights: classes are closer than in any trained network.
+        #expect(error > 1e-5 && error < (precision == .int8 ? 0.08 : 0.02))
+        #expect(same > (precision == .int8 ? 0.95 : 0.99))
+      }
+    }
+  }
+
   @Test("copy no map of a dense cascade but the first blocks'")
   func copies() throws {
     let model = try model(

@@ -43,7 +43,8 @@ typedef struct {
 void ca_set_memory(ca_memory memory);
 
 /// The number of the instruction set "avx512", "avx2" or "portable", of the best one if the name is
-/// empty; -1 if the processor lacks it.
+/// empty; -1 if the processor lacks it. "avx512_bf16" is as "avx512", but kernels of size 1 and the maps
+/// that they meet are rounded to bfloat16; "avx512_vnni" is for ca_pack_whole.
 int ca_build(const char *instructions);
 /// The name of a build.
 const char *ca_name(int build);
@@ -58,9 +59,16 @@ typedef struct {
 
 /// How many numbers ca_pack writes for a build.
 int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size);
-/// Packs kernels; `packed` is aligned to a line of the cache.
-void ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
+/// Packs kernels; `packed` is aligned to a line of the cache. Returns 0, or -1 for a build that multiplies
+/// whole numbers; see ca_pack_whole.
+int ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
              float *packed);
+
+/// Packs kernels of size 1 as whole numbers of eight bits, each output's evenly between minus and plus its
+/// largest, for maps of numbers from `low` to `high`; others are cut off there. Returns 0, or -1 for a
+/// build that multiplies others.
+int ca_pack_whole(int build, const float *weight, int64_t outputs, int64_t inputs, float low,
+                  float high, float *packed);
 
 /// Convolves `in` to `out`: of size 1 with a stride, of size 3 with a rate and as much padding.
 /// `count` is the length of what ca_pack wrote.

@@ -27,6 +27,12 @@ public final class Predictor {
   public let device: Device
   /// The type that convolutions are computed in; nil for that of the weights.
   public let precision: DType?
+  /// The type of the products, for the protocol.
+  var products: String {
+    if let precision { return "\(precision)" }
+    let isReduced = model.isPrepared && model.precision != .float32
+    return isReduced ? "float32 with 1×1 products in \(model.precision)" : "float32"
+  }
   /// The memory that one image may take, in bytes.
   public let memoryBudget: Int
   /// What happens to images that need more.

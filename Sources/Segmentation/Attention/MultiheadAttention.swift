@@ -44,7 +44,8 @@ final class MultiheadAttention: Layer {
       return x.linear(part(inProjWeight), bias: inProjBias.map(part))
     }
     let matrix =
-      preparation[rows] ?? PreparedMatrix(part(inProjWeight), bias: inProjBias.map(part))
+      preparation[rows]
+      ?? PreparedMatrix(part(inProjWeight), bias: inProjBias.map(part), precision: precision)
     preparation[rows] = matrix
     return matrix(x)
   }

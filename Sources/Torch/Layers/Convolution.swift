@@ -43,6 +43,11 @@ public final class Conv2d: Layer {
   var preparation: PreparedConvolution?
   public override func discardPrepared() { preparation = nil }
 
+  /// What looks at the inputs while the layer is calibrated.
+  var watch: InputWatch?
+  /// The least and the largest number that products of whole numbers tell apart in the inputs.
+  var inputRange: [Float]?
+
   public override func forward(_ x: Tensor) -> Tensor {
     runsPrepared(x) ? prepared(x, after: nil, scaledBy: nil, nil, adding: nil, .none) : convolved(x)
   }

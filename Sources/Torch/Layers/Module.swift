@@ -14,7 +14,7 @@ public final class Parameter: Tensor, @unchecked Sendable {
     requiresGrad = true
   }
 
-  /// Whether only the shape is left; see ``Module/prepared(keepingWeights:)``.
+  /// Whether only the shape is left; see ``Module/prepared(keepingWeights:precision:ranges:)``.
   public private(set) var isReleased = false
 
   /// Gives the memory back.
@@ -69,8 +69,11 @@ open class Module {
   /// Whether training leaves the module as it is, running statistics included.
   public private(set) var isFrozen = false
 
-  /// Whether the module runs in its form for inference; see ``prepared(keepingWeights:)``.
+  /// Whether the module runs in its form for inference; see ``prepared(keepingWeights:precision:ranges:)``.
   public private(set) var isPrepared = false
+
+  /// The type in which it multiplies then.
+  public private(set) var precision = InferencePrecision.float32
 
   /// Whether weights are given back once they are packed.
   private(set) var releasesWeights = false
@@ -159,19 +162,32 @@ open class Module {
   /// devices and other types than float32 work as before. Weights must not change from now on:
   /// `train(true)` and loading end the form.
   ///
-  /// - Parameter keepingWeights: Whether the weights stay beside what is packed of them. Without
-  ///   them the network takes about half the memory and can only run in this form: a `TorchError`
-  ///   says so where they are needed, and they are not written to files. Loading gives the network
-  ///   weights again.
+  /// - Parameters:
+  ///   - keepingWeights: Whether the weights stay beside what is packed of them. Without
+  ///     them the network takes about half the memory and can only run in this form: a `TorchError`
+  ///     says so where they are needed, and they are not written to files. Loading gives the network
+  ///     weights again.
+  ///   - precision: The type in which the network multiplies, where that type is faster; a
+  ///     `TorchError` says so where the processor lacks it. See ``InferencePrecision/check()``.
+  ///   - ranges: What ``calibrated(_:)`` found, for products of whole numbers; layers without a range
+  ///     do without them.
   @discardableResult
-  public final func prepared(keepingWeights: Bool = true) -> Self {
+  public final func prepared(
+    keepingWeights: Bool = true, precision: InferencePrecision = .float32,
+    ranges: InputRanges? = nil
+  ) -> Self {
     train(false)
     guard checkWeights("prepared") else { return self }
-    setPrepared(true, releasesWeights: !keepingWeights)
+    guard precision.isSupported else {
+      Door.fail("prepared", "\(UnsupportedPrecision(precision: precision))")
+      return self
+    }
+    take(ranges)
+    setPrepared(true, releasesWeights: !keepingWeights, precision)
     return self
   }
 
-  /// Ends the form of ``prepared(keepingWeights:)``.
+  /// Ends the form of ``prepared(keepingWeights:precision:ranges:)``.
   public final func unprepare() {
     guard checkWeights("unprepare") else { return }
     setPrepared(false, releasesWeights: false)
@@ -192,14 +208,19 @@ open class Module {
     return false
   }
 
-  private func setPrepared(_ on: Bool, releasesWeights: Bool) {
+  private func setPrepared(
+    _ on: Bool, releasesWeights: Bool, _ precision: InferencePrecision = .float32
+  ) {
     isPrepared = on
+    self.precision = precision
     self.releasesWeights = releasesWeights
     discardPrepared()
-    for child in children { child.module.setPrepared(on, releasesWeights: releasesWeights) }
+    for child in children {
+      child.module.setPrepared(on, releasesWeights: releasesWeights, precision)
+    }
   }
 
-  /// Forgets what was made of the weights for the form of ``prepared(keepingWeights:)``; modules that
+  /// Forgets what was made of the weights for the form of ``prepared(keepingWeights:precision:ranges:)``; modules that
   /// keep such things override it.
   open func discardPrepared() {}
 

@@ -14,12 +14,15 @@ final class PreparedConvolution {
   }
 
   let form: Form
+  /// Whether it multiplies in another type than float32.
+  let isReduced: Bool
   /// What is added to each output channel.
   let bias: Tensor?
   /// The normalization that is folded in.
   private let norm: BatchNorm2d?
 
-  init(_ conv: Conv2d, _ norm: BatchNorm2d?, for x: Tensor) {
+  /// The form of `conv` before `norm`; with `isNormalized` another comes before it.
+  init(_ conv: Conv2d, _ norm: BatchNorm2d?, isNormalized: Bool, for x: Tensor) {
     conv.weight.check(for: "pack")
     var weight = conv.weight.detached()
     var bias = conv.bias?.detached()
@@ -32,19 +35,40 @@ final class PreparedConvolution {
     }
     self.norm = norm
     self.bias = bias
-    form = Self.form(conv, weight, x)
+    (form, isReduced) = Self.form(conv, weight, x, follows: norm != nil, isNormalized)
   }
 
   /// Whether this was made for the convolution before `norm`.
   func serves(_ norm: BatchNorm2d?) -> Bool { self.norm === norm }
 
-  private static func form(_ conv: Conv2d, _ weight: Tensor, _ x: Tensor) -> Form {
+  /// The form, and whether it is one of reduced precision.
+  ///
+  /// With `follows` a normalization is after the convolution, with `isNormalized` before it; without either
+  /// it is a classifier, mostly.
+  private static func form(
+    _ conv: Conv2d, _ weight: Tensor, _ x: Tensor, follows: Bool, _ isNormalized: Bool
+  ) -> (Form, isReduced: Bool) {
     let isSquare = weight.size(2) == weight.size(3) && conv.groups == 1 && conv.endPadding == 0
-    let isPointwise = conv.kernel == 1 && conv.padding == 0
+    if isSquare, conv.kernel == 1, conv.padding == 0 {
+      guard follows || isNormalized else { return (.packed(Operator.pack(weight)), false) }
+      if conv.precision == .int8, let range = conv.inputRange {
+        let packed = Operator.packWhole(
+          weight, Double(range[0]), Double(range[1]), InferencePrecision.wholeBuild)
+        return (.packed(packed), true)
+      }
+      let build = conv.precision.build(inputs: weight.size(1), isNormalized: isNormalized)
+      return (.packed(Operator.pack(weight, build)), !build.isEmpty)
+    }
+    return (spatial(conv, weight, x, isSquare: isSquare), false)
+  }
+
+  /// The form of a convolution of larger kernels.
+  private static func spatial(_ conv: Conv2d, _ weight: Tensor, _ x: Tensor, isSquare: Bool) -> Form
+  {
     let isWinograd = conv.kernel == 3 && conv.stride == 1 && conv.padding == conv.dilation
     // With few channels the transforms cost more than they save.
-    let isWide = isPointwise || min(weight.size(0), weight.size(1)) >= 16
-    if isSquare, isPointwise || isWinograd, isWide { return .packed(Operator.pack(weight)) }
+    let isWide = min(weight.size(0), weight.size(1)) >= 16
+    if isSquare, isWinograd, isWide { return .packed(Operator.pack(weight)) }
     if conv.isDepthwise { return .depthwise(Operator.packDepthwise(weight)) }
     guard conv.endPadding == 0, let order = Operator.order, Operator.ordered != nil else {
       return .plain(weight)
@@ -58,6 +82,7 @@ final class PreparedConvolution {
 
 extension Operator {
   fileprivate static let pack = Operator("pack", namespace: "atrous")
+  fileprivate static let packWhole = Operator("pack_whole", namespace: "atrous")
   fileprivate static let convolution = Operator("convolution", namespace: "atrous")
   fileprivate static let convolutionInto = Operator("convolution_into", namespace: "atrous")
   fileprivate static let packDepthwise = Operator("pack_depthwise", namespace: "atrous")
@@ -100,9 +125,11 @@ extension Activation {
 
 extension Conv2d {
   /// What is kept of the convolution with the normalization after it, made at the first use.
-  fileprivate func prepared(with norm: BatchNorm2d?, for x: Tensor) -> PreparedConvolution {
+  fileprivate func prepared(
+    with norm: BatchNorm2d?, isNormalized: Bool = false, for x: Tensor
+  ) -> PreparedConvolution {
     if let preparation, preparation.serves(norm) { return preparation }
-    let made = PreparedConvolution(self, norm, for: x)
+    let made = PreparedConvolution(self, norm, isNormalized: isNormalized, for: x)
     preparation = made
     if releasesWeights { weight.release() }
     return made
@@ -113,13 +140,15 @@ extension Conv2d {
     _ x: Tensor, after before: BatchNorm2d?, scaledBy scale: Tensor?, _ norm: BatchNorm2d?,
     adding shortcut: Tensor?, _ activation: Activation, into destination: Tensor? = nil
   ) -> Tensor {
-    let preparation = prepared(with: norm, for: x)
+    let preparation = prepared(with: norm, isNormalized: before != nil, for: x)
     let bias = preparation.bias
     /// What goes into the convolution alone.
     var scaled: Tensor {
       let x = before.map { Activation.relu.fresh($0(x)) } ?? x
       return scale.map { $0 * x } ?? x
     }
+    // What is never reduced needs no range.
+    if let watch, norm != nil || before != nil { watch.see(scaled) }
     func finished(_ y: Tensor, _ activation: Activation) -> Tensor {
       activation.fresh(shortcut.map { y + $0 } ?? y)
     }
@@ -183,6 +212,7 @@ extension ConvNorm {
   private func prepared(_ x: Tensor, after expansion: ConvNorm) -> Tensor? {
     let before = expansion.conv
     guard before.runsPrepared(x), conv.runsPrepared(x), before.stride == 1, x.rank == 4,
+      before.watch == nil,
       let norm = norm as? BatchNorm2d, let first = expansion.norm as? BatchNorm2d,
       x.size(0) * x.size(2) * x.size(3) * before.outputs > Self.close,
       case (let name, .none) = activation.split(fuses: true),
@@ -190,7 +220,7 @@ extension ConvNorm {
     else { return nil }
     let outer = conv.prepared(with: norm, for: x), inner = before.prepared(with: first, for: x)
     guard case .depthwise(let taps) = outer.form, case .packed(let kernels) = inner.form,
-      before.kernel == 1
+      before.kernel == 1, !inner.isReduced
     else { return nil }
     return Operator.expandedDepthwise(
       x, kernels, before.outputs, inner.bias, firstName, taps, conv.kernel, conv.stride,

@@ -4,11 +4,12 @@ package final class PreparedMatrix {
   package let outputs: Int
   private let packed: Tensor, bias: Tensor?
 
-  /// The matrix `weight` (outputs, inputs).
-  package init(_ weight: Tensor, bias: Tensor?) {
+  /// The matrix `weight` (outputs, inputs), which multiplies in `precision`.
+  package init(_ weight: Tensor, bias: Tensor?, precision: InferencePrecision = .float32) {
     let weight = weight.detached()
     outputs = weight.size(0)
-    packed = Operator.pack(weight.reshaped(outputs, -1, 1, 1))
+    packed = Operator.pack(
+      weight.reshaped(outputs, -1, 1, 1), precision.build(inputs: weight.count / max(outputs, 1)))
     self.bias = bias?.detached().contiguous()
   }
 
@@ -28,7 +29,8 @@ package final class PreparedMatrix {
       inputs.map { ranges in
         concatenate(ranges.map { weight.sliced(1, $0.lowerBound, $0.upperBound) })
       } ?? weight,
-      bias: isShifted ? conv.bias.map { $0 * scale + shift } ?? shift : nil)
+      bias: isShifted ? conv.bias.map { $0 * scale + shift } ?? shift : nil,
+      precision: unit.precision)
   }
 
   /// The product along the last dimension of `x`, plus `shortcut`, and a function of that.
@@ -78,7 +80,7 @@ extension Linear {
   }
 
   private func prepare() -> PreparedMatrix {
-    let matrix = PreparedMatrix(weight, bias: bias)
+    let matrix = PreparedMatrix(weight, bias: bias, precision: precision)
     preparation = matrix
     if releasesWeights { weight.release() }
     return matrix

@@ -23,12 +23,14 @@ public struct CheckpointScoring {
   ///   - mode: How images go through the network.
   ///   - labelSize: The size at which is scored; nil for that of the truth.
   ///   - boundaryRatio: The width of strips for the boundary IoU; nil leaves it out.
-  ///   - prepares: Whether the network runs in its form for inference; see `Module.prepared()`.
-  /// - Throws: ``CheckpointError``, `ConfigurationError`, `DatasetError`.
+  ///   - form: The form in which the network runs.
+  ///   - calibration: How ranges for int8 are found where the form has none.
+  /// - Throws: ``CheckpointError``, `ConfigurationError`, `DatasetError`, `UnsupportedPrecision`, ``CalibrationError``.
   public init(
     _ path: String, overrides: [String] = [], split: String? = nil, device: Device = .cpu,
     memoryBudget: Int? = nil, tiles: Bool = false, mode: InferenceMode = InferenceMode(),
-    labelSize: Size? = nil, boundaryRatio: Double? = nil, prepares: Bool = true
+    labelSize: Size? = nil, boundaryRatio: Double? = nil, form: InferenceForm = InferenceForm(),
+    calibration: Calibration = Calibration()
   ) throws {
     try mode.check()
     checkpoint = try Checkpoint(path)
@@ -37,20 +39,35 @@ public struct CheckpointScoring {
     Engine.setFlushDenormal(true)
     let model = try checkpoint.model(overrides: overrides)
     model.move(to: device)
-    // The form is for float32 on the processor.
-    if prepares && device.isCPU && configuration.train.precision == nil {
-      model.prepared(keepingWeights: false)
-    }
+    let form = try calibration.completed(
+      form, for: model, of: checkpoint, overrides: overrides, device: device)
+    let precision = try form.apply(
+      to: model, on: device, trained: configuration.train.precision)
     // All images: `evaluate.limit` is for the scores on the way.
     dataset = try configuration.data.dataset(split ?? configuration.evaluate.split)
     evaluator = Evaluator(
       Predictor(
         model, normalization: try checkpoint.normalization(), device: device,
-        precision: configuration.train.precision,
+        precision: precision,
         memoryBudget: memoryBudget ?? MemoryBudget.standard, oversize: tiles ? .tile : .refuse,
         mode: mode), imageSize: configuration.evaluate.imageSize, labelSize: labelSize)
     evaluator.boundaryRatio = boundaryRatio
   }
+
+  /// The scores beside those of `other`, the same checkpoint in another precision; `progress` is told
+  /// how many images of how many are done.
+  ///
+  /// - Throws: What reading an image throws, `PredictionError`.
+  public func compared(
+    with other: CheckpointScoring, progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
+  ) throws -> PrecisionComparison {
+    try PrecisionComparison(evaluator, against: other.evaluator, on: dataset, model: model) {
+      progress($0, dataset.count)
+    }
+  }
+
+  /// What results call the network.
+  private var model: String { "\(checkpoint.file), iteration \(checkpoint.record.step)" }
 
   /// A folder with results: `path` itself if it is one, or the scores of the checkpoint there, written
   /// into `folder`.
@@ -87,7 +104,7 @@ public struct CheckpointScoring {
     var images: [ImageCounts] = []
     let map = dataset.labelMap
     let result = try evaluator.evaluate(
-      dataset, model: "\(checkpoint.file), iteration \(checkpoint.record.step)"
+      dataset, model: model
     ) { sample, prediction, done in
       try folder?.keep(prediction, name: sample.name, colors: map.colors)
       if let submission {

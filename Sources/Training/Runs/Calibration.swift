@@ -1,0 +1,87 @@
+import Datasets
+import Evaluation
+import Foundation
+import Segmentation
+import Torch
+
+/// How the ranges are found that whole numbers of eight bits need.
+public struct Calibration: Sendable, Equatable {
+  /// How many images of the training split are looked at, spread evenly over it.
+  public var images: Int
+  /// The file that ranges are read from, or written to if there is none; nil to keep them nowhere.
+  public var file: String?
+
+  /// A calibration.
+  public init(images: Int = 32, file: String? = nil) {
+    self.images = images
+    self.file = file
+  }
+
+  /// `form` with the ranges that it needs and does not have.
+  ///
+  /// - Throws: What reading the file or the images throws; ``CalibrationError``.
+  func completed(
+    _ form: InferenceForm, for model: SegmentationModel, of checkpoint: Checkpoint,
+    overrides: [String], device: Device
+  ) throws -> InferenceForm {
+    guard form.precision == .int8, form.ranges == nil else { return form }
+    // Before anything takes long.
+    try form.check(on: device)
+    var form = form
+    if let file, FileManager.default.fileExists(atPath: file) {
+      form.ranges = try Self.read(file, for: model)
+      return form
+    }
+    let configuration = try checkpoint.configuration(overrides: overrides)
+    let dataset = try configuration.data.dataset("train").spread(to: images)
+    let evaluator = Evaluator(
+      Predictor(model, normalization: try checkpoint.normalization(), device: device),
+      imageSize: configuration.evaluate.imageSize)
+    let ranges = try model.calibrated { try evaluator.run(on: dataset) }
+    if let file {
+      do {
+        try Data(jsonText(ranges).utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
+      } catch {
+        throw CalibrationError.notWritable(file: file, reason: error.localizedDescription)
+      }
+    }
+    form.ranges = ranges
+    return form
+  }
+
+  private static func read(_ file: String, for model: SegmentationModel) throws -> InputRanges {
+    let ranges: InputRanges
+    do {
+      ranges = try JSONDecoder().decode(
+        InputRanges.self, from: Data(contentsOf: URL(fileURLWithPath: file)))
+    } catch {
+      throw CalibrationError.unreadable(file: file)
+    }
+    if let name = ranges.unknown(in: model).first {
+      throw CalibrationError.otherNetwork(file: file, layer: name)
+    }
+    return ranges
+  }
+}
+
+/// What stands in the way of a calibration.
+public enum CalibrationError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The file is not one of ranges.
+  case unreadable(file: String)
+  /// A range in the file is not that of a layer.
+  case otherNetwork(file: String, layer: String)
+  /// The file cannot be written.
+  case notWritable(file: String, reason: String)
+
+  /// The message for a person.
+  public var description: String {
+    switch self {
+    case .unreadable(let file):
+      "\(file): is not what a calibration writes, expected ranges by layer as JSON"
+    case .otherNetwork(let file, let layer):
+      "\(file): '\(layer)' has no range of a layer of this network, expected the calibration of the"
+        + " same network"
+    case .notWritable(let file, let reason): "\(file): cannot be written: \(reason)"
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import Foundation
+import TestSupport
+import Testing
+import Torch
+
+@Suite("The precision of inference")
+struct PrecisionTests {
+  private static let isSupported = InferencePrecision.bfloat16.isSupported
+
+  @Test("what it gains and loses is told beside float32, on all images")
+  func against() throws {
+    let run = try Run.finished()
+    let arguments = [
+      "evaluate", run.path, "--precision", "bfloat16", "--against", "float32",
+    ]
+    let outcome = try Command(arguments).wait()
+    guard Self.isSupported else {
+      return outcome.expectRefusal("precision bfloat16: this processor has no instructions")
+    }
+    #expect(outcome.status == 0, "\(outcome)")
+    for part in ["6 images", "float32 with 1×1 products in bfloat16", "difference", "same class"] {
+      #expect(outcome.output.contains(part), "\(part)\n\(outcome)")
+    }
+    struct Report: Decodable {
+      struct Side: Decodable {
+        let precision: String
+        let meanIoU, secondsPerImage: Double
+      }
+      let precision, reference: Side
+      let agreement: Double
+      let images: Int
+    }
+    let report = try JSONDecoder().decode(
+      Report.self, from: Data(try Command(arguments + ["--json"]).wait().output.utf8))
+    #expect(report.images == 6 && report.reference.precision == "float32")
+    #expect(report.agreement > 0.99 && report.agreement <= 1)
+    #expect(abs(report.precision.meanIoU - report.reference.meanIoU) < 0.01)
+    #expect(report.precision.secondsPerImage > 0 && report.reference.secondsPerImage > 0)
+    // Each is what it would be alone.
+    for (precision, side) in [("bfloat16", report.precision), ("float32", report.reference)] {
+      let alone = try Command.run("evaluate", run.path, "--precision", precision, "--json")
+      struct Result: Decodable {
+        struct Scores: Decodable { let meanIoU: Double }
+        struct Scoring: Decodable { let precision: String }
+        let scores: Scores
+        let `protocol`: Scoring
+      }
+      let result = try JSONDecoder().decode(Result.self, from: Data(alone.output.utf8))
+      #expect(result.scores.meanIoU == side.meanIoU)
+      #expect(result.protocol.precision == side.precision)
+    }
+  }
+
+  @Test("a calibration is kept in a file and repeats the scores, and another's is refused")
+  func calibration() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let ranges = "\(folder.path)/ranges.json"
+    func evaluated(_ more: String...) throws -> Command.Outcome {
+      try Command(
+        ["evaluate", run.path, "--precision", "int8", "--against", "float32", "--json"] + more
+      ).wait()
+    }
+    guard InferencePrecision.int8.isSupported else {
+      return try evaluated().expectRefusal("precision int8: this processor has no instructions")
+    }
+    struct Report: Decodable {
+      struct Side: Decodable { let meanIoU: Double }
+      let precision, reference: Side
+      let agreement: Double
+    }
+    let reports = try (0..<2).map { _ in
+      let outcome = try evaluated("--ranges", ranges, "--calibration", "4")
+      #expect(outcome.status == 0, "\(outcome)")
+      return try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+    }
+    #expect(reports[0].agreement > 0.98 && reports[0].agreement == reports[1].agreement)
+    #expect(reports[0].precision.meanIoU == reports[1].precision.meanIoU)
+    let kept = try #require(FileManager.default.contents(atPath: ranges))
+    #expect(String(decoding: kept, as: UTF8.self).contains("\"layers\""))
+    try Data("[]".utf8).write(to: URL(fileURLWithPath: ranges))
+    try evaluated("--ranges", ranges)
+      .expectRefusal("\(ranges): is not what a calibration writes")
+    try Data(#"{"layers": {"elsewhere": [0, 1]}}"#.utf8).write(to: URL(fileURLWithPath: ranges))
+    try evaluated("--ranges", ranges).expectRefusal("\(ranges): 'elsewhere' has no range")
+    try evaluated("--ranges", "\(folder.path)/none/ranges.json")
+      .expectRefusal("none/ranges.json: cannot be written")
+    try evaluated("--no-prepare").expectRefusal("the precision is int8, expected float32")
+  }
+
+  @Test("one that is not prepared is cast by libtorch, and trained so unless told otherwise")
+  func casts() throws {
+    let run = try Run.finished()
+    func evaluated(_ more: String...) throws -> String {
+      let outcome = try Command(["evaluate", run.path] + more).wait()
+      #expect(outcome.status == 0, "\(outcome)")
+      return outcome.output
+    }
+    let reduced = ["--set", "train.precision=bfloat16"]
+    #expect(try evaluated("--no-prepare", "--precision", "bfloat16").hasSuffix("bfloat16\n"))
+    #expect(try evaluated(reduced[0], reduced[1]).hasSuffix(", bfloat16\n"))
+    #expect(
+      try evaluated(reduced[0], reduced[1], "--precision", "float32").hasSuffix(", float32\n"))
+    #expect(try evaluated().hasSuffix(", float32\n"))
+  }
+
+  @Test("predict and benchmark take it, too")
+  func others() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let image = "\(run.folder)/images/0.png"
+    let labels = try ["float32", "bfloat16"].map { precision in
+      let out = "\(folder.path)/\(precision)"
+      let outcome = try Command.run(
+        "predict", run.path, image, "--precision", precision, "--output", out)
+      if precision == "float32" || Self.isSupported {
+        #expect(outcome.status == 0, "\(outcome)")
+      } else {
+        outcome.expectRefusal("precision bfloat16: this processor has no instructions")
+      }
+      return FileManager.default.contents(atPath: "\(out)/0_labels.png")
+    }
+    #expect(labels[0] != nil && (labels[1] != nil) == Self.isSupported)
+    let timing = try Command.run(
+      "benchmark", run.path, "--precision", "bfloat16", "--size", "48x40", "--repeats", "1")
+    guard Self.isSupported else {
+      return timing.expectRefusal("precision bfloat16: this processor has no instructions")
+    }
+    #expect(timing.status == 0 && timing.output.contains("precision      bfloat16"), "\(timing)")
+  }
+
+  @Test(
+    "a wrong command line has status 64",
+    arguments: [
+      ["evaluate", "a", "--precision", "float8"], ["evaluate", "a", "--precision"],
+      ["evaluate", "a", "--against", "float32"],
+      ["evaluate", "a", "--precision", "bfloat16", "--against", "bfloat16"],
+      ["evaluate", "a", "--precision", "bfloat16", "--against", "float32", "--output", "b"],
+      ["evaluate", "a", "--precision", "bfloat16", "--against", "float32", "--boundary"],
+      ["evaluate", "a", "--precision", "int8", "--calibration", "0"],
+      ["evaluate", "a", "--ranges", "b"],
+      ["predict", "a", "--precision", "half"], ["benchmark", "a", "--precision", "double"],
+    ])
+  func commandLine(_ arguments: [String]) throws {
+    let outcome = try Command(arguments).wait()
+    #expect(outcome.status == 64, "\(outcome)")
+    #expect(outcome.errors.contains("Error: ") && outcome.output == "")
+  }
+}

@@ -1,0 +1,176 @@
+import Testing
+import Torch
+
+@Suite(
+  "Products of bfloat16",
+  .enabled(if: InferencePrecision.bfloat16.isSupported, "the processor lacks AVX512_BF16"))
+struct ReducedPrecisionTests {
+  private static let build = "avx512_bf16"
+  private let pack = Operator("pack", namespace: "atrous")
+  private let convolve = Operator("convolution", namespace: "atrous")
+
+  /// The numbers that the products see, in double precision.
+  private func rounded(_ x: Tensor) -> Tensor { x.to(.bfloat16).to(.float64) }
+
+  /// Whole numbers and halves, which bfloat16 holds, from -2 to 2.
+  private func simple(_ shape: [Int]) -> Tensor {
+    ((noise(shape) * 2).to(.int32).to(.float32) / 2).clamped(-2, 2)
+  }
+
+  @Test(
+    "are those of the rounded factors, whatever the sizes",
+    arguments: [1, 2, 3, 17, 33, 64, 530, 1100], [1, 3, 17, 33, 290])
+  func products(_ inputs: Int, _ outputs: Int) {
+    let x = noise([2, inputs, 5, 7])
+    let weight = noise([outputs, inputs, 1, 1])
+    let bias = noise([outputs])
+    let packed = pack(weight, Self.build)
+    // What is left is what sums of type float32 round: 2⁻²⁴ for each of the products, which mostly cancel.
+    for stride in [1, 2] {
+      let expected = rounded(x).conv2d(
+        rounded(weight), bias: bias.to(.float64), stride: [stride, stride])
+      let addend = noise(expected.shape)
+      let y = convolve(
+        x, packed, outputs, 1, stride, 1, Tensor?.none, Tensor?.none, false, bias, addend, "relu")
+      #expect(error(y, (expected + addend.to(.float64)).relu()) < 2e-6)
+      // Some channels of a larger map.
+      let larger = concatenate([noise(x.shape), x]).contiguous(.channelsLast)
+      let part = convolve(
+        larger.sliced(1, inputs, 2 * inputs), packed, outputs, 1, stride, 1, Tensor?.none,
+        Tensor?.none, false, bias, Tensor?.none, "none")
+      #expect(error(part, expected) < 2e-6)
+    }
+    // The rounding itself is there, and no larger than half of 2⁻⁸ for each factor.
+    let exact = x.to(.float64).conv2d(weight.to(.float64))
+    let y = convolve(
+      x, packed, outputs, 1, 1, 1, Tensor?.none, Tensor?.none, false, Tensor?.none, Tensor?.none,
+      "none")
+    #expect(error(y, exact) > 1e-4 && error(y, exact) < 8e-3)
+  }
+
+  @Test("round what was normalized and rectified on the way in", arguments: [5, 16, 33, 600])
+  func normalized(_ inputs: Int) {
+    // All numbers are ones that bfloat16 holds, so that nothing is rounded.
+    let (x, scale, shift) = (simple([2, inputs, 6, 5]), simple([inputs]), simple([inputs]))
+    let weight = simple([19, inputs, 1, 1])
+    let y = convolve(
+      x, pack(weight, Self.build), 19, 1, 1, 1, scale, shift, true, Tensor?.none, Tensor?.none,
+      "none")
+    let affine = x * scale.reshaped(1, -1, 1, 1) + shift.reshaped(1, -1, 1, 1)
+    let expected = affine.relu().to(.float64).conv2d(weight.to(.float64))
+    #expect(error(y, expected) == 0)
+  }
+
+  @Test("keep numbers that are none, and infinite ones")
+  func special() {
+    let x = Tensor([Float.nan, .infinity, 3.4e38, 1e-3], [1, 1, 2, 2])
+    for weight in [Float(1), .infinity] {
+      let y = convolve(
+        x, pack(Tensor([weight], [1, 1, 1, 1]), Self.build), 1, 1, 1, 1, Tensor?.none,
+        Tensor?.none, false, Tensor?.none, Tensor?.none, "none"
+      ).floats
+      #expect(y[0].isNaN && y[1] == .infinity && y[2] == .infinity)
+    }
+  }
+
+  @Test("follow each other and those of float32 without a map in between")
+  func chains() {
+    let chain = Operator("chain", namespace: "atrous")
+    for channels in [[5, 40, 300, 19], [530, 270, 33, 1], [1100, 17, 16, 3]] {
+      let x = noise([2, channels[0], 9, 5])
+      let weights = (0..<3).map {
+        noise([channels[$0 + 1], channels[$0], 1, 1]) * (1 / Double(channels[$0]).squareRoot())
+      }
+      let builds = [Self.build, Self.build, "avx512"]
+      let map = noise([2, channels[2], 4, 3])
+      let y = chain(
+        [x.sliced(1, 0, 3), x.sliced(1, 3, channels[0])], zip(weights, builds).map { pack($0, $1) },
+        Array(channels.dropFirst()), [Tensor?.none, nil, nil], "relu none none", [map], 1, false)
+      let first = rounded(x).conv2d(rounded(weights[0])).relu()
+      let second =
+        rounded(first.to(.float32)).conv2d(rounded(weights[1]))
+        + map.to(.float64).resized(height: 9, width: 5)
+      // Numbers between two of bfloat16 may be rounded to either, by 2⁻⁸ of a few.
+      #expect(error(y, second.conv2d(weights[2].to(.float64))) < 1e-3)
+    }
+    let small = [noise([4, 3, 1, 1]), noise([4, 4, 1, 1])]
+    #expect(throws: TorchError.self) {
+      try attempt {
+        chain(
+          [noise([1, 3, 2, 2])], [pack(small[0], Self.build), pack(small[1], "avx2")], [4, 4],
+          [Tensor?.none, nil], "relu none", [Tensor](), 0, false)
+      }
+    }
+  }
+
+  @Test("are for 1×1 convolutions beside a normalization and for matrices")
+  func layers() {
+    func reduced(_ layer: Module, _ run: () -> Tensor) -> Double {
+      withoutGradients {
+        layer.prepared()
+        let plain = run()
+        layer.prepared(precision: .bfloat16)
+        return error(run(), plain.to(.float64))
+      }
+    }
+    let (x, few) = (noise([1, 160, 9, 8]), noise([1, 32, 9, 8]))
+    let (unit, spatial) = (ConvNorm(160, 24, kernel: 1), ConvNorm(160, 24))
+    let (classifier, matrix, small) = (
+      Conv2d(160, 24), Linear(160, 24), ConvNorm(32, 24, kernel: 1)
+    )
+    let dense = Sequential {
+      Conv2d(32, 24)
+      BatchNorm2d(32)
+    }
+    let tokens = x.flattened(from: 2).transposed(1, 2)
+    for error in [
+      reduced(unit) { unit(x) }, reduced(matrix) { matrix(tokens) },
+      reduced(dense) {
+        (dense[0] as? Conv2d).map { $0(few, after: dense[1] as? BatchNorm2d) } ?? few
+      },
+    ] { #expect(error > 1e-4 && error < 1e-2) }
+    #expect(reduced(classifier) { classifier(x) } == 0)
+    // Rounding a few inputs costs more than it saves.
+    #expect(reduced(small) { small(few) } == 0)
+    #expect(reduced(spatial) { spatial(x) } == 0)
+  }
+
+  @Test("take half the memory of weights")
+  func memory() {
+    let weight = noise([64, 129, 1, 1])
+    #expect(pack(weight, "avx512").count == 16 + 64 * 129)
+    #expect(pack(weight, Self.build).count == 16 + 64 * 65)
+    // 3×3 kernels stay as they are.
+    let spatial = noise([64, 16, 3, 3])
+    #expect(pack(spatial, Self.build).count == pack(spatial, "avx512").count)
+  }
+
+  @Test("end with the form that they belong to")
+  func ending() {
+    let unit = ConvNorm(32, 24, kernel: 1)
+    unit.prepared(precision: .bfloat16)
+    #expect(unit.precision == .bfloat16 && unit.conv.precision == .bfloat16)
+    unit.prepared()
+    #expect(unit.precision == .float32 && unit.conv.precision == .float32)
+    unit.prepared(precision: .bfloat16)
+    unit.train()
+    #expect(unit.precision == .float32 && !unit.isPrepared)
+  }
+}
+
+@Suite("Precisions that a processor lacks")
+struct UnsupportedPrecisionTests {
+  @Test("are refused by what says so, and float32 never is")
+  func refusal() {
+    #expect(InferencePrecision.float32.isSupported)
+    let layer = Conv2d(4, 4)
+    for precision in InferencePrecision.allCases where !precision.isSupported {
+      #expect(throws: UnsupportedPrecision(precision: precision)) { try precision.check() }
+      #expect(throws: TorchError.self) { try attempt { layer.prepared(precision: precision) } }
+      #expect(!layer.isPrepared)
+    }
+    #expect(
+      UnsupportedPrecision(precision: .bfloat16).description.contains(
+        "precision bfloat16: this processor has no instructions for it (AVX512_BF16)"))
+  }
+}
