@@ -13,6 +13,7 @@ import time
 peer, name, size, repeats, threads, folder = sys.argv[1:7]
 width, height = map(int, size.split("x"))
 repeats, threads = int(repeats), int(threads)
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.abspath(os.path.join(folder, "inductor")))
 exported = os.path.join(folder, f"{name}-{size}.onnx")
 
 
@@ -28,6 +29,8 @@ def torch_runner():
         network = network.to(memory_format=torch.channels_last)
         x = x.contiguous(memory_format=torch.channels_last)
     if peer == "pytorch-compiled":
+        import torch._inductor.config
+
         torch._inductor.config.freezing = True
         network = torch.compile(network)
 

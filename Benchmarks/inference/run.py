@@ -6,14 +6,14 @@ in an order that changes from round to round, and prints medians, ratios and mem
 """
 
 import os
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import compare, environment, measure, parser, processor  # noqa: E402
+from peers import Failure, alone, compare, has_compiler, measure, parser, run  # noqa: E402
 
-PEERS = ["pytorch", "pytorch-channels-last", "onnxruntime", "openvino"]
+COMPILED = "pytorch-compiled"
+PEERS = ["pytorch", "pytorch-channels-last", COMPILED, "onnxruntime", "openvino"]
 PACKAGES = [
     "torch==2.11.0", "torchvision==0.26.0", "onnx", "onnxruntime", "openvino", "transformers",
 ]
@@ -22,11 +22,11 @@ NETWORKS = [
 ]
 
 
-def arguments():
+def arguments(words=None):
     result = parser(__doc__, "out/inference", "1024x512", NETWORKS)
-    result.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS + ["pytorch-compiled"])
+    result.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     result.add_argument("--repeats", type=int, default=3, help="images in a round")
-    return result.parse_args()
+    return result.parse_args(words)
 
 
 def contender(name, network, options, python):
@@ -38,47 +38,44 @@ def contender(name, network, options, python):
             "--size", options.size, "--repeats", str(options.repeats), "--form", form,
             "--threads", str(options.threads), "--json",
         ])
-        return found and (found[form + "Seconds"], found["peakMegabytes"])
+        return found[form + "Seconds"], found["peakMegabytes"]
+    if name == COMPILED and not has_compiler():
+        raise Failure("there is no C++ compiler")
     found = measure([
         python, os.path.join(HERE, "peer.py"), name, network, options.size, str(options.repeats),
         str(options.threads), options.folder,
     ])
-    return found and (found["seconds"], found["megabytes"])
+    return found["seconds"], found["megabytes"]
 
 
-def main():
-    options = arguments()
-    python = environment(options.folder, PACKAGES, options.python)
-    versions = subprocess.run(
-        [python, "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True
-    ).stdout.split()
-    names = [package.split("==")[0] for package in PACKAGES]
-    print(f"{processor()}, {options.threads} threads, {options.size}, float32, one image\n")
-    print(", ".join(v for v in versions if v.split("==")[0] in names) + "\n")
+def rows(options, python, failed):
+    """The table, the columns' names first: a row for each network."""
     columns = ["atrous", "atrous-plain"] + options.peers
-    print("| network | " + " | ".join(columns) + " | fastest peer / atrous |")
-    print("|---" * (len(columns) + 2) + "|")
+    yield ["network"] + columns + ["fastest peer / atrous", "smallest peer / atrous"]
     for network in options.networks:
+        exported = set()
         if {"onnxruntime", "openvino"} & set(options.peers):
-            subprocess.run(
-                [python, os.path.join(HERE, "peer.py"), "export", network, options.size, "1",
-                 str(options.threads), options.folder],
-                check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )
-        orders = [
-            columns[turn % 2 :: 2] + columns[1 - turn % 2 :: 2]
-            for turn in range(options.rounds)
-        ]
+            try:
+                run([python, os.path.join(HERE, "peer.py"), "export", network, options.size, "1",
+                     str(options.threads), options.folder])
+            except Failure as failure:
+                failed(f"{network} {options.size}, export", str(failure))
+                exported = {"onnxruntime", "openvino"}
         seconds, memory = compare(
-            orders, lambda name: contender(name, network, options, python)
+            [name for name in columns if name not in exported], options.rounds,
+            lambda name: contender(name, network, options, python),
+            lambda name, why: failed(f"{network} {options.size}, {name}", why),
         )
         cells = [
             f"{seconds[n]:.3f} s, {memory[n]:.0f} MB" if n in seconds else "failed" for n in columns
         ]
-        peers = [seconds[n] for n in options.peers if n in seconds]
-        ratio = f"{min(peers) / seconds['atrous']:.2f}" if peers and "atrous" in seconds else ""
-        print(f"| {network} | " + " | ".join(cells) + f" | {ratio} |", flush=True)
+        peers = [n for n in options.peers if n in seconds]
+        ratios = ["", ""]
+        if peers and "atrous" in seconds:
+            ratios = [f"{min(found[n] for n in peers) / found['atrous']:.2f}"
+                      for found in (seconds, memory)]
+        yield [network] + cells + ratios
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(alone(arguments, rows, PACKAGES))
