@@ -20,6 +20,8 @@ public struct Segmenter {
     public var tiles = false
     /// Whether the network runs in its form for inference; see `Module.prepared()`.
     public var prepares = true
+    /// Whether a GPU gets the work for sizes that come again as a whole; see `RecordedFunction`.
+    public var graphs = false
 
     /// The usual options.
     public init() {}
@@ -57,7 +59,8 @@ public struct Segmenter {
     if options.prepares && device.isCPU { model.prepared(keepingWeights: false) }
     predictor = Predictor(
       model, normalization: try checkpoint.normalization(), device: device,
-      memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse)
+      memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse,
+      graphs: options.graphs)
     self.options = options
     self.output = output
     try RunFolder(path: output).make()

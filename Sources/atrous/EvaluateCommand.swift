@@ -44,6 +44,7 @@ struct EvaluateCommand: ParsableCommand {
 
   @OptionGroup var preparation: PreparationOptions
   @OptionGroup var place: DeviceOptions
+  @OptionGroup var work: GraphOptions
 
   func validate() throws {
     guard labelSize == nil || labelSize.flatMap({ ImageSize($0) }) != nil else {
@@ -55,13 +56,15 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let monitor = ConsoleMonitor()
+      let device = try place.prepared()
       let scoring = try CheckpointScoring(
-        checkpoint, overrides: settings.overrides, split: split, device: place.prepared(),
+        checkpoint, overrides: settings.overrides, split: split, device: device,
         memoryBudget: memoryBudget?.value, tiles: tiles, mode: inference.mode,
         labelSize: labelSize.flatMap { ImageSize($0) }.map {
           Size(width: $0.width, height: $0.height)
         },
-        boundaryRatio: boundary ? 0.02 : nil, prepares: preparation.prepare)
+        boundaryRatio: boundary ? 0.02 : nil, prepares: preparation.prepare,
+        graphs: work.isUsed(on: device))
       let result = try scoring.run(output: output, submission: submission) {
         monitor.evaluating($0, $1)
       }

@@ -24,11 +24,13 @@ public struct CheckpointScoring {
   ///   - labelSize: The size at which is scored; nil for that of the truth.
   ///   - boundaryRatio: The width of strips for the boundary IoU; nil leaves it out.
   ///   - prepares: Whether the network runs in its form for inference; see `Module.prepared()`.
+  ///   - graphs: Whether a GPU gets the work for sizes that come again as a whole; see `RecordedFunction`.
   /// - Throws: ``CheckpointError``, `ConfigurationError`, `DatasetError`.
   public init(
     _ path: String, overrides: [String] = [], split: String? = nil, device: Device = .cpu,
     memoryBudget: Int? = nil, tiles: Bool = false, mode: InferenceMode = InferenceMode(),
-    labelSize: Size? = nil, boundaryRatio: Double? = nil, prepares: Bool = true
+    labelSize: Size? = nil, boundaryRatio: Double? = nil, prepares: Bool = true,
+    graphs: Bool = false
   ) throws {
     try mode.check()
     checkpoint = try Checkpoint(path)
@@ -48,7 +50,8 @@ public struct CheckpointScoring {
         model, normalization: try checkpoint.normalization(), device: device,
         precision: configuration.train.precision,
         memoryBudget: memoryBudget ?? MemoryBudget.standard, oversize: tiles ? .tile : .refuse,
-        mode: mode), imageSize: configuration.evaluate.imageSize, labelSize: labelSize)
+        mode: mode, graphs: graphs), imageSize: configuration.evaluate.imageSize,
+      labelSize: labelSize)
     evaluator.boundaryRatio = boundaryRatio
   }
 
