@@ -167,6 +167,7 @@ open class Module {
   public final func prepared(keepingWeights: Bool = true) -> Self {
     train(false)
     guard checkWeights("prepared") else { return self }
+    Plans.loaded
     setPrepared(true, releasesWeights: !keepingWeights)
     return self
   }
