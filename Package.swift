@@ -4,7 +4,8 @@ import PackageDescription
 /// The `torch` folder that `Scripts/setup` unpacked, or that of the PyTorch named by `LIBTORCH`.
 let libtorch = Context.environment["LIBTORCH"] ?? "\(Context.packageDirectory)/.libtorch"
 
-/// Folders with the headers of CUDA, for builds against a libtorch with CUDA that record CUDA graphs:
+/// Folders with the headers of CUDA, for builds against a libtorch with CUDA that record CUDA graphs.
+///
 /// `ATROUS_CUDA=/usr/local/cuda/include`. With those of NCCL too processes meet over NCCL:
 /// `ATROUS_NCCL=/usr/local/cuda/include:/usr/include`.
 let cuda = ["ATROUS_NCCL", "ATROUS_CUDA"].filter { Context.environment[$0] != nil }

@@ -39,6 +39,7 @@ public enum Plans {
 
   /// Why a file of plans is not used.
   public struct Unusable: Error, CustomStringConvertible {
+    /// The message for a person.
     public let description: String
 
     /// There is no place for files of plans.
@@ -81,8 +82,9 @@ public enum Plans {
     }
   }
 
-  /// Uses the plans of a file, the machine's own. One that cannot be used is named on the standard error
-  /// and changes nothing.
+  /// Uses the plans of a file, the machine's own.
+  ///
+  /// One that cannot be used is named on the standard error and changes nothing.
   static func load(_ file: String? = file) {
     guard let file else { return }
     do {
@@ -111,7 +113,9 @@ public enum Plans {
   }
 
   /// Runs `body` and measures each 3×3 convolution of a prepared network in it on the maps that it gets,
-  /// each way `repeats` times in turn. A way counts that took less than 95 % of the time of the rules'
+  /// each way `repeats` times in turn.
+  ///
+  /// A way counts that took less than 95 % of the time of the rules'
   /// way twice: among all, and alone with it. Nothing else may compute meanwhile.
   public static func measuring(repeats: Int, _ body: () throws -> Void) rethrows -> [MeasuredLayer]
   {
