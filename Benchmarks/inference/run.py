@@ -17,6 +17,8 @@ PEERS = ["pytorch", "pytorch-channels-last", COMPILED, "onnxruntime", "openvino"
 PACKAGES = [
     "torch==2.11.0", "torchvision==0.26.0", "onnx", "onnxruntime", "openvino", "transformers",
 ]
+# Those that compute on a GPU.
+ON_GPU = PEERS[:3]
 NETWORKS = [
     "deeplabv3-resnet50", "denseaspp-densenet121", "deeplabv3-mobilenetv3", "unet", "segformer-b0",
 ]
@@ -26,7 +28,16 @@ def arguments(words=None):
     result = parser(__doc__, "out/inference", "1024x512", NETWORKS)
     result.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     result.add_argument("--repeats", type=int, default=3, help="images in a round")
-    return result.parse_args(words)
+    result.add_argument(
+        "--device", default="cpu",
+        help="cuda for a GPU, with Atrous as it is and PyTorch's peers; memory is the processor's then",
+    )
+    options = result.parse_args(words)
+    options.columns = ["atrous", "atrous-plain"]
+    if options.device != "cpu":
+        options.peers = [name for name in options.peers if name in ON_GPU]
+        options.columns = ["atrous-plain"]
+    return options
 
 
 def contender(name, network, options, python):
@@ -36,22 +47,22 @@ def contender(name, network, options, python):
         found = measure([
             options.atrous, "benchmark", os.path.join(HERE, "networks", network + ".yaml"),
             "--size", options.size, "--repeats", str(options.repeats), "--form", form,
-            "--threads", str(options.threads), "--json",
+            "--threads", str(options.threads), "--device", options.device, "--json",
         ])
         return found[form + "Seconds"], found["peakMegabytes"]
     if name == COMPILED and not has_compiler():
         raise Failure("there is no C++ compiler")
     found = measure([
         python, os.path.join(HERE, "peer.py"), name, network, options.size, str(options.repeats),
-        str(options.threads), options.folder,
+        str(options.threads), options.folder, options.device,
     ])
     return found["seconds"], found["megabytes"]
 
 
 def rows(options, python, failed):
     """The table, the columns' names first: a row for each network."""
-    columns = ["atrous", "atrous-plain"] + options.peers
-    yield ["network"] + columns + ["fastest peer / atrous", "smallest peer / atrous"]
+    columns, own = options.columns + options.peers, options.columns[0]
+    yield ["network"] + columns + [f"fastest peer / {own}", f"smallest peer / {own}"]
     for network in options.networks:
         exported = set()
         if {"onnxruntime", "openvino"} & set(options.peers):
@@ -71,8 +82,8 @@ def rows(options, python, failed):
         ]
         peers = [n for n in options.peers if n in seconds]
         ratios = ["", ""]
-        if peers and "atrous" in seconds:
-            ratios = [f"{min(found[n] for n in peers) / found['atrous']:.2f}"
+        if peers and own in seconds:
+            ratios = [f"{min(found[n] for n in peers) / found[own]:.2f}"
                       for found in (seconds, memory)]
         yield [network] + cells + ratios
 
