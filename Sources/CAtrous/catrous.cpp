@@ -172,7 +172,7 @@ int depthwise(int build, Kernel kernel, const DepthwiseJob &job) {
   const ca_depthwise &kernels = job.kernels;
   if (build < 0 || build >= count || !has(*builds[build]) || kernels.size < 1 ||
       kernels.size > mostTaps || kernels.stride < 1 || kernels.rate < 1 || kernels.padding < 0 ||
-      job.around.channels != kernels.channels || job.at.channels != kernels.channels ||
+      (!job.expansion && job.around.channels != kernels.channels) || job.at.channels != kernels.channels ||
       job.around.images != job.at.images)
     return -1;
   const Convolving convolving;
@@ -210,6 +210,18 @@ int ca_depthwise_convolve(int build, const ca_depthwise *kernels, ca_type type, 
   if (fusion->scale || fusion->shift) return -1;
   return depthwise(build, &Build::depthwise,
                    {*kernels, type, *in, *out, atLeastOne(threads), *fusion, nullptr});
+}
+
+int ca_expanded_depthwise(const ca_stage *expansion, const ca_depthwise *kernels, const ca_map *in,
+                          const ca_map *out, const ca_fusion *fusion, int threads) {
+  const int build = buildOf(expansion->kernels, expansion->count);
+  if (build < 0 || fusion->scale || fusion->shift || expansion->kernels.size != 1 ||
+      expansion->kernels.inputs != in->channels || expansion->kernels.outputs != kernels->channels)
+    return -1;
+  ca_stage own = *expansion;
+  own.kernels.packed += HEADER;
+  return depthwise(build, &Build::depthwise,
+                   {*kernels, CA_FLOAT32, *in, *out, atLeastOne(threads), *fusion, nullptr, &own});
 }
 
 int ca_depthwise_transpose(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,

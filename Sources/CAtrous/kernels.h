@@ -26,6 +26,8 @@ struct DepthwiseJob {
   const ca_fusion &fusion;
   /// Where the gradient of the taps goes; null for a convolution.
   float *taps;
+  /// The 1×1 convolution of `around` that gives what is read, if there is one.
+  const ca_stage *expansion = nullptr;
 };
 
 /// What ca_attention works on.

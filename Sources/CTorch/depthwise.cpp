@@ -63,9 +63,10 @@ void succeed(int result) {
 
 at::Tensor convolved(const at::Tensor &x, const at::Tensor &taps, const Scan &scan,
                      const std::optional<at::Tensor> &bias,
-                     const std::optional<at::Tensor> &addend, ca_activation function, int build) {
+                     const std::optional<at::Tensor> &addend, ca_activation function, int build,
+                     const ca_stage *expansion = nullptr) {
   scan.check(x);
-  const int64_t channels = x.size(1);
+  const int64_t channels = expansion ? expansion->kernels.outputs : x.size(1);
   TORCH_CHECK(taps.scalar_type() == at::kFloat && taps.is_contiguous() &&
                   taps.numel() == ca_depthwise_count(channels, static_cast<int>(scan.size)),
               "has no kernels for ", channels, " channels");
@@ -85,8 +86,10 @@ at::Tensor convolved(const at::Tensor &x, const at::Tensor &taps, const Scan &sc
     fusion.addend = &added;
   }
   const ca_map read = map(in), write = fresh(out);
-  succeed(ca_depthwise_convolve(build, &kernels, typeOf(x), &read, &write, &fusion,
-                                at::get_num_threads()));
+  const int threads = at::get_num_threads();
+  succeed(expansion ? ca_expanded_depthwise(expansion, &kernels, &read, &write, &fusion, threads)
+                    : ca_depthwise_convolve(build, &kernels, typeOf(x), &read, &write, &fusion,
+                                            threads));
   return out;
 }
 
@@ -97,6 +100,22 @@ at::Tensor prepared(const at::Tensor &x, const at::Tensor &taps, int64_t size, i
                     std::string_view name, std::string_view instructions) {
   return convolved(x, taps, {size, stride, padding, end, rate}, bias, addend, activation(name),
                    buildOf(instructions));
+}
+
+/// The same after a 1×1 convolution to `width` channels, packed by `pack`, with its own bias and activation.
+at::Tensor expanded(const at::Tensor &x, const at::Tensor &packed, int64_t width,
+                    const std::optional<at::Tensor> &before, std::string_view first,
+                    const at::Tensor &taps, int64_t size, int64_t stride, int64_t padding, int64_t end,
+                    int64_t rate, const std::optional<at::Tensor> &bias, std::string_view name) {
+  check(x);
+  check(packed);
+  TORCH_CHECK(x.dim() == 4, "takes maps (N, C, H, W), not ", x.sizes());
+  const ca_stage expansion{{width, x.size(1), 1, data(packed)},
+                           packed.numel(),
+                           numbers(before, width, "bias"),
+                           activation(first)};
+  return convolved(x, taps, {size, stride, padding, end, rate}, bias, {}, activation(name), 0,
+                   &expansion);
 }
 
 struct Depthwise : torch::autograd::Function<Depthwise> {
@@ -171,6 +190,10 @@ TORCH_LIBRARY_FRAGMENT(atrous, library) {
               "int end_padding, int rate, Tensor? bias, Tensor? addend, str activation, "
               "str instructions=\"\") -> Tensor",
               prepared);
+  library.def("expanded_depthwise(Tensor x, Tensor packed, int width, Tensor? expansion_bias, "
+              "str expansion_activation, Tensor taps, int size, int stride, int padding, "
+              "int end_padding, int rate, Tensor? bias, str activation) -> Tensor",
+              expanded);
   library.def("depthwise(Tensor x, Tensor weight, Tensor? bias, int stride, int padding, "
               "int end_padding, int rate, str instructions=\"\") -> Tensor",
               depthwise);

@@ -30,6 +30,9 @@ struct DepthwiseTests {
   ]
 
   private let depthwise = Operator("depthwise", namespace: "atrous")
+  private let convolution = Operator("convolution", namespace: "atrous")
+  private let packKernels = Operator("pack", namespace: "atrous")
+  private let expanded = Operator("expanded_depthwise", namespace: "atrous")
   private let pack = Operator("pack_depthwise", namespace: "atrous")
   private let prepared = Operator("prepared_depthwise", namespace: "atrous")
 
@@ -97,6 +100,70 @@ struct DepthwiseTests {
         }
       }
     }
+  }
+
+  @Test("give the same after an expansion without a map in between", arguments: cases)
+  func expansions(_ size: Case) throws {
+    let x = noise([size.images, 21, size.height, size.width]).contiguous(.channelsLast)
+    let weight = noise([size.channels, 21, 1, 1])
+    let (before, bias) = (noise([size.channels]), noise([size.channels]))
+    let taps = pack(noise([size.channels, 1, size.kernel, size.kernel]))
+    for instructions in ["avx512", "avx2", "portable"] {
+      guard let kernels = try? attempt({ packKernels(weight, instructions) }) else { continue }
+      let wide = convolution(
+        x, kernels, size.channels, 1, 1, 1, Tensor?.none, Tensor?.none, false, before, Tensor?.none,
+        "relu6")
+      let expected = prepared(
+        wide, taps, size.kernel, size.stride, size.padding, size.end, size.rate, bias, Tensor?.none,
+        "hardswish", instructions)
+      let found = expanded(
+        x, kernels, size.channels, before, "relu6", taps, size.kernel, size.stride, size.padding,
+        size.end, size.rate, bias, "hardswish")
+      #expect(error(found, expected) < 1e-6)
+      #expect(expected.floats.contains { $0 != 0 })
+    }
+  }
+
+  @Test("follow large expansions in prepared networks", arguments: [1, 2])
+  func preparedExpansions(_ stride: Int) {
+    let expand = ConvNorm(8, 72, kernel: 1, .relu6)
+    let unit = ConvNorm(72, 72, stride: stride, groups: 72, .hardswish)
+    let net = Sequential {
+      expand
+      unit
+    }
+    net.train(false)
+    withoutGradients {
+      for norm in [expand.norm, unit.norm].compactMap({ $0 as? BatchNorm2d }) {
+        norm.runningMean.drawNormal()
+        norm.runningVar.drawUniform(0.5, 2)
+      }
+      // More than stays in the caches, and less.
+      for size in [130, 9] {
+        let x = noise([1, 8, size, size + 1])
+        let plain = unit(x, after: expand)
+        net.prepared()
+        #expect(error(unit(x, after: expand), plain) < 1e-5)
+        net.unprepare()
+      }
+    }
+  }
+
+  @Test("refuse expansions of other channels")
+  func expansionRefusals() {
+    let kernels = packKernels(noise([16, 21, 1, 1]), "")
+    let taps = pack(noise([16, 1, 3, 3]))
+    func expand(_ inputs: Int, _ width: Int, _ taps: Tensor) throws {
+      _ = try attempt {
+        expanded(
+          noise([1, inputs, 5, 5]), kernels, width, Tensor?.none, "none", taps, 3, 1, 1, 0, 1,
+          Tensor?.none, "none")
+      }
+    }
+    #expect(throws: Never.self) { try expand(21, 16, taps) }
+    #expect(throws: TorchError.self) { try expand(20, 16, taps) }
+    #expect(throws: TorchError.self) { try expand(21, 17, taps) }
+    #expect(throws: TorchError.self) { try expand(21, 16, noise([8])) }
   }
 
   @Test("add, activate and stand alone in prepared networks", arguments: cases)

@@ -33,6 +33,9 @@ struct PreparedTests {
     .init(inputs: 530, outputs: 290, kernel: 1, height: 3, width: 5, images: 2),
     .init(inputs: 40, outputs: 33, kernel: 1, stride: 2, height: 9, width: 8),
     .init(inputs: 12, outputs: 20, kernel: 1, height: 1, width: 1),
+    // Several runs of pixels, several groups of outputs; the same with steps between pixels.
+    .init(inputs: 150, outputs: 290, kernel: 1, height: 31, width: 43),
+    .init(inputs: 70, outputs: 47, kernel: 1, stride: 2, height: 31, width: 203, images: 2),
   ]
 
   @Test("give what the direct sum in double precision gives", arguments: cases)

@@ -74,8 +74,7 @@ final class InvertedResidual: Layer, RecomputableLayer {
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    var y = expand?(x) ?? x
-    y = depthwise(y)
+    var y = expand.map { depthwise(x, after: $0) } ?? depthwise(x)
     // Where nothing is left out, the sum is part of the convolution.
     guard isTraining else { return project(y, scaledBy: squeeze?(y), norm, adding: adds ? x : nil) }
     y = project(y, scaledBy: squeeze?(y), norm)

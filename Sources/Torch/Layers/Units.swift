@@ -75,7 +75,7 @@ public final class ConvNorm: Layer {
   public let conv: Conv2d
   /// The normalization.
   public let norm: Layer
-  private let activation: Activation
+  let activation: Activation
 
   public override var keys: [String: String] { ["conv": "0", "norm": "1"] }
 

@@ -62,6 +62,7 @@ extension Operator {
   fileprivate static let convolutionInto = Operator("convolution_into", namespace: "atrous")
   fileprivate static let packDepthwise = Operator("pack_depthwise", namespace: "atrous")
   fileprivate static let depthwise = Operator("prepared_depthwise", namespace: "atrous")
+  fileprivate static let expandedDepthwise = Operator("expanded_depthwise", namespace: "atrous")
   fileprivate static let order = Operator.find("_reorder_convolution_weight", namespace: "mkldnn")
   fileprivate static let ordered = Operator.find("_convolution_pointwise", namespace: "mkldnn")
 }
@@ -88,19 +89,21 @@ extension Activation {
 }
 
 extension Conv2d {
+  /// What is kept of the convolution with the normalization after it, made at the first use.
+  fileprivate func prepared(with norm: BatchNorm2d?, for x: Tensor) -> PreparedConvolution {
+    if let preparation, preparation.serves(norm) { return preparation }
+    let made = PreparedConvolution(self, norm, for: x)
+    preparation = made
+    if releasesWeights { weight.release() }
+    return made
+  }
+
   /// The unit of ``callAsFunction(_:after:scaledBy:_:adding:_:into:)`` in a prepared network.
   func prepared(
     _ x: Tensor, after before: BatchNorm2d?, scaledBy scale: Tensor?, _ norm: BatchNorm2d?,
     adding shortcut: Tensor?, _ activation: Activation, into destination: Tensor? = nil
   ) -> Tensor {
-    let preparation: PreparedConvolution
-    if let kept = self.preparation, kept.serves(norm) {
-      preparation = kept
-    } else {
-      preparation = PreparedConvolution(self, norm, for: x)
-      self.preparation = preparation
-      if releasesWeights { weight.release() }
-    }
+    let preparation = prepared(with: norm, for: x)
     let bias = preparation.bias
     /// What goes into the convolution alone.
     var scaled: Tensor {
@@ -152,5 +155,35 @@ extension Conv2d {
     case .plain(let weight):
       return finished(convolved(scaled, weight, bias), activation)
     }
+  }
+}
+
+extension ConvNorm {
+  /// This unit, a depthwise one, of what `expansion`, a 1×1 one, makes of `x`.
+  ///
+  /// A prepared network computes both together where the map between them is large: only the rows that
+  /// are read next are kept of it.
+  public func callAsFunction(_ x: Tensor, after expansion: ConvNorm) -> Tensor {
+    prepared(x, after: expansion) ?? self(expansion(x))
+  }
+
+  /// How many numbers of a map stay in the caches between two layers.
+  private static let close = 1 << 20
+
+  private func prepared(_ x: Tensor, after expansion: ConvNorm) -> Tensor? {
+    let before = expansion.conv
+    guard before.runsPrepared(x), conv.runsPrepared(x), before.stride == 1, x.rank == 4,
+      let norm = norm as? BatchNorm2d, let first = expansion.norm as? BatchNorm2d,
+      x.size(0) * x.size(2) * x.size(3) * before.outputs > Self.close,
+      case (let name, .none) = activation.split(fuses: true),
+      case (let firstName, .none) = expansion.activation.split(fuses: true)
+    else { return nil }
+    let outer = conv.prepared(with: norm, for: x), inner = before.prepared(with: first, for: x)
+    guard case .depthwise(let taps) = outer.form, case .packed(let kernels) = inner.form,
+      before.kernel == 1
+    else { return nil }
+    return Operator.expandedDepthwise(
+      x, kernels, before.outputs, inner.bias, firstName, taps, conv.kernel, conv.stride,
+      conv.padding, conv.endPadding, conv.dilation, outer.bias, name)
   }
 }
