@@ -21,6 +21,8 @@ public struct PlanTuning: JSONReport {
   public private(set) var layers: [Layer] = []
   /// The median seconds of an image by rules and by the plans.
   public private(set) var ruleSeconds = 0.0, planSeconds = 0.0
+  /// Whether an image is faster by the plans; they are kept only then.
+  public private(set) var isFaster = false
   /// Where plans are kept, and how many there are.
   public private(set) var file = "", plans = 0
 
@@ -44,8 +46,7 @@ public struct PlanTuning: JSONReport {
         return Plans.measuring(repeats: repeats) { _ = model.output(image) }
       }
     }
-    let kept = try Plans.keep(measured)
-    (file, plans) = (kept.file, kept.plans.count)
+    let found = measured.filter(\.isPlanned).map(\.plan)
     layers = measured.map { Layer($0) }.sorted { $0.gain > $1.gain }
     let start = ContinuousClock.now
     /// The time of the thread where there is one, which others on the machine do not count in.
@@ -56,7 +57,7 @@ public struct PlanTuning: JSONReport {
     var seconds: [[Double]] = [[], []]
     for turn in 0...repeats {
       for which in turn % 2 == 0 ? [0, 1] : [1, 0] {
-        try Plans.use(which == 0 ? [] : kept.plans)
+        try Plans.use(which == 0 ? [] : found)
         let before = now
         inferenceMode { _ = model.output(image) }
         if turn > 0 { seconds[which].append(now - before) }
@@ -64,6 +65,10 @@ public struct PlanTuning: JSONReport {
     }
     let medians = seconds.map { $0.sorted()[$0.count / 2] }
     (ruleSeconds, planSeconds) = (medians[0], medians[1])
+    // What was measured beside other work may be of no use without it.
+    isFaster = planSeconds < ruleSeconds
+    let kept = try Plans.keep(isFaster ? found : [], for: measured)
+    (file, plans) = (kept.file, kept.plans.count)
     try Plans.use(kept.plans)
   }
 
@@ -80,6 +85,7 @@ public struct PlanTuning: JSONReport {
       String(
         format: "an image       %.3f s by rules, %.3f s by plans, %.3f times as fast", ruleSeconds,
         planSeconds, ruleSeconds / max(planSeconds, 1e-9)))
+    if changed > 0, !isFaster { lines.append("not kept       an image is not faster by them") }
     lines.append("kept           \(plans) plans in \(file)")
     return lines.joined(separator: "\n")
   }

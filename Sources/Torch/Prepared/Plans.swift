@@ -127,17 +127,17 @@ public enum Plans {
     return found.prefix(Int(count)).map { MeasuredLayer($0) }
   }
 
-  /// Adds what was measured to the plans of the machine's file and writes it, all or nothing.
+  /// Writes the machine's file with `plans` for the layers that were measured, and what it has for others;
+  /// all or nothing.
   ///
   /// - Returns: The plans that are in the file now, and its path.
   /// - Throws: ``Unusable`` where plans are turned off or the file cannot be written.
-  public static func keep(_ measured: [MeasuredLayer]) throws -> (
-    plans: [ConvolutionPlan], file: String
-  ) {
+  public static func keep(
+    _ plans: [ConvolutionPlan], for measured: [MeasuredLayer]
+  ) throws -> (plans: [ConvolutionPlan], file: String) {
     guard let file, let folder else { throw Unusable.turnedOff }
     let again = Set(measured.map { $0.plan.layer })
-    let others = ((try? read(file)) ?? []).filter { !again.contains($0.layer) }
-    let plans = others + measured.filter(\.isPlanned).map(\.plan)
+    let plans = ((try? read(file)) ?? []).filter { !again.contains($0.layer) } + plans
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
       try write(plans, to: file)
