@@ -2,13 +2,14 @@
 TEST_CONFIGURATION ?= debug
 SWIFT ?= swift
 
-.PHONY: help setup build demo test docs lint format clean
+.PHONY: help setup build demo test benchmarks docs lint format clean
 
 help:
 	@echo "make demo    set up, build, and go from generated street scenes to a score"
 	@echo "make test    set up and run the tests"
 	@echo "make build   set up and build the release version of the command"
 	@echo "make setup   fetch libtorch and install missing system libraries"
+	@echo "make benchmarks  time everything beside its peers; BENCHMARKS= takes options"
 	@echo "make docs    build the documentation into out/docs"
 	@echo "make lint    check the format of all sources"
 	@echo "make format  format all sources"
@@ -26,6 +27,9 @@ demo: build
 test: setup
 	$(SWIFT) build --build-tests -c $(TEST_CONFIGURATION)
 	$(SWIFT) test -c $(TEST_CONFIGURATION) --skip-build --disable-xctest
+
+benchmarks: build
+	Benchmarks/run.py --report out/benchmarks.md $(BENCHMARKS)
 
 docs:
 	@mkdir -p out

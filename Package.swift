@@ -4,13 +4,19 @@ import PackageDescription
 /// The `torch` folder that `Scripts/setup` unpacked, or that of the PyTorch named by `LIBTORCH`.
 let libtorch = Context.environment["LIBTORCH"] ?? "\(Context.packageDirectory)/.libtorch"
 
-/// Folders with the headers of CUDA and NCCL, for builds against a libtorch with CUDA whose processes
-/// meet over NCCL: `ATROUS_NCCL=/usr/local/cuda/include:/usr/include`.
-let nccl = Context.environment["ATROUS_NCCL"].map { $0.split(separator: ":").map(String.init) }
-let ncclHeaders: [CXXSetting] =
-  nccl.map { [.define("ATROUS_NCCL"), .unsafeFlags($0.flatMap { ["-isystem", $0] })] } ?? []
-let ncclLibraries: [LinkerSetting] =
-  nccl == nil ? [] : [.linkedLibrary("torch_cuda"), .linkedLibrary("c10_cuda")]
+/// Folders with the headers of CUDA, for builds against a libtorch with CUDA that record CUDA graphs.
+///
+/// `ATROUS_CUDA=/usr/local/cuda/include`. With those of NCCL too processes meet over NCCL:
+/// `ATROUS_NCCL=/usr/local/cuda/include:/usr/include`.
+let cuda = ["ATROUS_NCCL", "ATROUS_CUDA"].filter { Context.environment[$0] != nil }
+let cudaFolders = cuda.flatMap { Context.environment[$0, default: ""].split(separator: ":") }
+let cudaHeaders: [CXXSetting] =
+  cuda.isEmpty
+  ? []
+  : [.define("ATROUS_CUDA"), .unsafeFlags(cudaFolders.flatMap { ["-isystem", String($0)] })]
+    + (cuda.contains("ATROUS_NCCL") ? [.define("ATROUS_NCCL")] : [])
+let cudaLibraries: [LinkerSetting] =
+  cuda.isEmpty ? [] : [.linkedLibrary("torch_cuda"), .linkedLibrary("c10_cuda")]
 
 let package = Package(
   name: "atrous",
@@ -41,11 +47,11 @@ let package = Package(
         .unsafeFlags(["-isystem", "\(libtorch)/include"]), .unsafeFlags(["-O2"]),
         .unsafeFlags(["-isystem", "\(libtorch)/include/torch/csrc/api/include"]),
         .headerSearchPath("declarations"),
-      ] + ncclHeaders,
+      ] + cudaHeaders,
       linkerSettings: [
         .unsafeFlags(["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib"]),
         .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
-      ] + ncclLibraries),
+      ] + cudaLibraries),
     .target(name: "Torch", dependencies: ["CTorch"]),
 
     // Pictures, on the system's codecs.

@@ -7,14 +7,11 @@ process of its own, with the same weights. Prints medians, peak memory and ratio
 
 import os
 import shutil
-import statistics
-import subprocess
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import environment, parser  # noqa: E402
+from peers import Failure, alone, compare, parser, run, timed  # noqa: E402
 
 PEER = os.path.join(HERE, "peer.py")
 PACKAGES = ["torch==2.11.0", "torchvision==0.26.0", "pillow", "numpy"]
@@ -24,30 +21,22 @@ MODELS = {
 }
 
 
-def arguments():
+def arguments(words=None):
     result = parser(__doc__, "out/folder", "1024x512", list(MODELS))
     result.add_argument("--images", type=int, default=16)
-    return result.parse_args()
+    return result.parse_args(words)
 
 
-def set_up(options):
-    python = environment(options.folder, PACKAGES, options.python)
+def photographs(options, python):
+    """The folder of photographs, drawn once."""
     scenes = os.path.join(options.folder, "scenes")
-    photographs = os.path.join(options.folder, "photographs")
-    if not os.path.exists(photographs):
-        quiet(
-            options.atrous, "scenes", scenes, "--train", "1", "--val", str(options.images), "--size",
-            options.size,
-        )
-        quiet(python, PEER, "photographs", os.path.join(scenes, "leftImg8bit", "val"), photographs)
-    return python, photographs
-
-
-def quiet(*command):
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode != 0:
-        sys.exit(" ".join(command) + "\n" + result.stdout + result.stderr)
-    return result.stdout
+    result = os.path.join(options.folder, f"photographs-{options.size}-{options.images}")
+    if not os.path.exists(result):
+        shutil.rmtree(scenes, ignore_errors=True)
+        run([options.atrous, "scenes", scenes, "--train", "1", "--val", str(options.images), "--size",
+             options.size])
+        run([python, PEER, "photographs", os.path.join(scenes, "leftImg8bit", "val"), result])
+    return result
 
 
 def weights(network, options, python):
@@ -63,54 +52,52 @@ def weights(network, options, python):
                 "  head: {name: deeplabv3, rates: [1, 12, 24, 36]}\n"
                 "train: {iterations: 1, batchSize: 1, optimizer: {name: sgd, learningRate: 0.1}}\n"
             )
-        quiet(python, PEER, "draw", network, stem + ".pth")
-        quiet(
-            options.atrous, "import", stem + ".pth", "--model", stem + ".yaml", "--output",
-            stem + ".safetensors",
-        )
+        run([python, PEER, "draw", network, stem + ".pth"])
+        run([options.atrous, "import", stem + ".pth", "--model", stem + ".yaml", "--output",
+             stem + ".safetensors"])
     return stem + ".pth", stem + ".safetensors"
 
 
-def measure(command, variables):
-    """The seconds of a process and the most megabytes that it held."""
-    start = time.monotonic()
-    process = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - start
-    if status != 0:
-        sys.exit(" ".join(command) + " failed")
-    return seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-
-
-def main():
-    options = arguments()
-    python, photographs = set_up(options)
-    variables = dict(os.environ, OMP_NUM_THREADS=str(options.threads))
-    start = min(measure([options.atrous, "--version"], variables)[0] for _ in range(5))
-    print(f"{options.images} photographs of {options.size}, {options.threads} threads, "
-          f"{options.rounds} rounds; the command starts in {start:.2f} s\n")
-    print("| network | atrous | PyTorch and Pillow | PyTorch / atrous | equal labels |")
-    print("|---|---|---|---|---|")
+def rows(options, python, failed):
+    """The table, the columns' names first: the command's start, then a row for each network."""
+    columns = ["atrous", "PyTorch and Pillow"]
+    yield ["network"] + columns + ["PyTorch / atrous", "equal labels"]
+    images = photographs(options, python)
+    variables = {"OMP_NUM_THREADS": str(options.threads)}
+    outputs = {name: os.path.join(options.folder, name.split()[0].lower()) for name in columns}
+    start = min(timed([options.atrous, "--version"]) for _ in range(5))
+    yield ["none: --version", f"{start[0]:.2f} s, {start[1]:.0f} MB", "", "", ""]
     for network in options.networks:
-        file, checkpoint = weights(network, options, python)
-        outputs = [os.path.join(options.folder, name) for name in ("atrous", "pytorch")]
-        commands = [
-            [options.atrous, "predict", checkpoint, photographs, "--output", outputs[0]],
-            [python, PEER, "predict", network, file, photographs, outputs[1]],
-        ]
-        found = [[], []]
-        for turn in range(options.rounds):
-            for which in [0, 1] if turn % 2 == 0 else [1, 0]:
-                shutil.rmtree(outputs[which], ignore_errors=True)
-                found[which].append(measure(commands[which], variables))
-        seconds = [statistics.median(run[0] for run in runs) for runs in found]
-        cells = [
-            f"{seconds[i]:.2f} s, {max(run[1] for run in found[i]):.0f} MB" for i in range(2)
-        ]
-        equal = float(quiet(python, PEER, "compare", *outputs))
-        print(f"| {network} | {cells[0]} | {cells[1]} | {seconds[1] / seconds[0]:.2f} | "
-              f"{100 * equal:.3f} % |", flush=True)
+        try:
+            yield row(network, columns, images, outputs, variables, options, python, failed)
+        except Failure as failure:
+            failed(f"{network}, folder", str(failure))
+            yield [network, "failed", "failed", "", ""]
+
+
+def row(network, columns, images, outputs, variables, options, python, failed):
+    file, checkpoint = weights(network, options, python)
+    commands = {
+        columns[0]: [options.atrous, "predict", checkpoint, images, "--output", outputs[columns[0]]],
+        columns[1]: [python, PEER, "predict", network, file, images, outputs[columns[1]]],
+    }
+
+    def contender(name):
+        shutil.rmtree(outputs[name], ignore_errors=True)
+        return timed(commands[name], variables)
+
+    seconds, memory = compare(
+        columns, options.rounds, contender, lambda name, why: failed(f"{network}, folder, {name}", why)
+    )
+    cells = [
+        f"{seconds[n]:.2f} s, {memory[n]:.0f} MB" if n in seconds else "failed" for n in columns
+    ]
+    if len(seconds) < len(columns):
+        return [network, *cells, "", ""]
+    equal = float(run([python, PEER, "compare", *outputs.values()]))
+    ratio = seconds[columns[1]] / seconds[columns[0]]
+    return [network, *cells, f"{ratio:.2f}", f"{100 * equal:.3f} %"]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(alone(arguments, rows, PACKAGES))

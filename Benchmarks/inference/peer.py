@@ -1,6 +1,6 @@
 """Times one network with one of the peers, in a process of its own, and prints JSON.
 
-peer.py PEER NETWORK WIDTHxHEIGHT REPEATS THREADS FOLDER; exported networks are kept in FOLDER.
+peer.py PEER NETWORK WIDTHxHEIGHT REPEATS THREADS FOLDER [DEVICE]; exported networks are kept in FOLDER.
 """
 
 import json
@@ -13,6 +13,8 @@ import time
 peer, name, size, repeats, threads, folder = sys.argv[1:7]
 width, height = map(int, size.split("x"))
 repeats, threads = int(repeats), int(threads)
+device = sys.argv[7] if len(sys.argv) > 7 else "cpu"
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.abspath(os.path.join(folder, "inductor")))
 exported = os.path.join(folder, f"{name}-{size}.onnx")
 
 
@@ -22,18 +24,23 @@ def torch_runner():
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    network = networks.make(name)
-    x = torch.randn(1, 3, height, width)
+    network = networks.make(name).to(device)
+    x = torch.randn(1, 3, height, width).to(device)
     if peer != "pytorch":
         network = network.to(memory_format=torch.channels_last)
         x = x.contiguous(memory_format=torch.channels_last)
     if peer == "pytorch-compiled":
+        import torch._inductor.config
+
         torch._inductor.config.freezing = True
         network = torch.compile(network)
 
     def run():
         with torch.inference_mode() if peer != "pytorch-compiled" else torch.no_grad():
-            return network(x)
+            y = network(x)
+            if device != "cpu":
+                torch.cuda.synchronize()
+            return y
 
     return run
 

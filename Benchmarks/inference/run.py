@@ -6,27 +6,38 @@ in an order that changes from round to round, and prints medians, ratios and mem
 """
 
 import os
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import compare, environment, measure, parser, processor  # noqa: E402
+from peers import Failure, alone, compare, has_compiler, measure, parser, run  # noqa: E402
 
-PEERS = ["pytorch", "pytorch-channels-last", "onnxruntime", "openvino"]
+COMPILED = "pytorch-compiled"
+PEERS = ["pytorch", "pytorch-channels-last", COMPILED, "onnxruntime", "openvino"]
 PACKAGES = [
     "torch==2.11.0", "torchvision==0.26.0", "onnx", "onnxruntime", "openvino", "transformers",
 ]
+# Those that compute on a GPU.
+ON_GPU = PEERS[:3]
 NETWORKS = [
     "deeplabv3-resnet50", "denseaspp-densenet121", "deeplabv3-mobilenetv3", "unet", "segformer-b0",
 ]
 
 
-def arguments():
+def arguments(words=None):
     result = parser(__doc__, "out/inference", "1024x512", NETWORKS)
-    result.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS + ["pytorch-compiled"])
+    result.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     result.add_argument("--repeats", type=int, default=3, help="images in a round")
-    return result.parse_args()
+    result.add_argument(
+        "--device", default="cpu",
+        help="cuda for a GPU, with Atrous as it is and PyTorch's peers; memory is the processor's then",
+    )
+    options = result.parse_args(words)
+    options.columns = ["atrous", "atrous-plain"]
+    if options.device != "cpu":
+        options.peers = [name for name in options.peers if name in ON_GPU]
+        options.columns = ["atrous-plain"]
+    return options
 
 
 def contender(name, network, options, python):
@@ -36,49 +47,46 @@ def contender(name, network, options, python):
         found = measure([
             options.atrous, "benchmark", os.path.join(HERE, "networks", network + ".yaml"),
             "--size", options.size, "--repeats", str(options.repeats), "--form", form,
-            "--threads", str(options.threads), "--json",
+            "--threads", str(options.threads), "--device", options.device, "--json",
         ])
-        return found and (found[form + "Seconds"], found["peakMegabytes"])
+        return found[form + "Seconds"], found["peakMegabytes"]
+    if name == COMPILED and not has_compiler():
+        raise Failure("there is no C++ compiler")
     found = measure([
         python, os.path.join(HERE, "peer.py"), name, network, options.size, str(options.repeats),
-        str(options.threads), options.folder,
+        str(options.threads), options.folder, options.device,
     ])
-    return found and (found["seconds"], found["megabytes"])
+    return found["seconds"], found["megabytes"]
 
 
-def main():
-    options = arguments()
-    python = environment(options.folder, PACKAGES, options.python)
-    versions = subprocess.run(
-        [python, "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True
-    ).stdout.split()
-    names = [package.split("==")[0] for package in PACKAGES]
-    print(f"{processor()}, {options.threads} threads, {options.size}, float32, one image\n")
-    print(", ".join(v for v in versions if v.split("==")[0] in names) + "\n")
-    columns = ["atrous", "atrous-plain"] + options.peers
-    print("| network | " + " | ".join(columns) + " | fastest peer / atrous |")
-    print("|---" * (len(columns) + 2) + "|")
+def rows(options, python, failed):
+    """The table, the columns' names first: a row for each network."""
+    columns, own = options.columns + options.peers, options.columns[0]
+    yield ["network"] + columns + [f"fastest peer / {own}", f"smallest peer / {own}"]
     for network in options.networks:
+        exported = set()
         if {"onnxruntime", "openvino"} & set(options.peers):
-            subprocess.run(
-                [python, os.path.join(HERE, "peer.py"), "export", network, options.size, "1",
-                 str(options.threads), options.folder],
-                check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )
-        orders = [
-            columns[turn % 2 :: 2] + columns[1 - turn % 2 :: 2]
-            for turn in range(options.rounds)
-        ]
+            try:
+                run([python, os.path.join(HERE, "peer.py"), "export", network, options.size, "1",
+                     str(options.threads), options.folder])
+            except Failure as failure:
+                failed(f"{network} {options.size}, export", str(failure))
+                exported = {"onnxruntime", "openvino"}
         seconds, memory = compare(
-            orders, lambda name: contender(name, network, options, python)
+            [name for name in columns if name not in exported], options.rounds,
+            lambda name: contender(name, network, options, python),
+            lambda name, why: failed(f"{network} {options.size}, {name}", why),
         )
         cells = [
             f"{seconds[n]:.3f} s, {memory[n]:.0f} MB" if n in seconds else "failed" for n in columns
         ]
-        peers = [seconds[n] for n in options.peers if n in seconds]
-        ratio = f"{min(peers) / seconds['atrous']:.2f}" if peers and "atrous" in seconds else ""
-        print(f"| {network} | " + " | ".join(cells) + f" | {ratio} |", flush=True)
+        peers = [n for n in options.peers if n in seconds]
+        ratios = ["", ""]
+        if peers and own in seconds:
+            ratios = [f"{min(found[n] for n in peers) / found[own]:.2f}"
+                      for found in (seconds, memory)]
+        yield [network] + cells + ratios
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(alone(arguments, rows, PACKAGES))

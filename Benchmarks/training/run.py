@@ -6,12 +6,11 @@ round, and prints medians of images per second, memory and ratios as Markdown.
 """
 
 import os
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import compare, environment, measure, parser, processor  # noqa: E402
+from peers import alone, compare, measure, parser  # noqa: E402
 
 NETWORKS_FOLDER = os.path.join(HERE, "../inference/networks")
 PEERS = ["channels-last+fused", "channels-last+foreach", "fused"]
@@ -19,7 +18,7 @@ PACKAGES = ["torch==2.11.0", "torchvision==0.26.0"]
 NETWORKS = ["deeplabv3-resnet50", "denseaspp-densenet121"]
 
 
-def arguments():
+def arguments(words=None):
     result = parser(__doc__, "out/training", "256x256", NETWORKS)
     result.add_argument("--batch", type=int, default=4, help="images in a step")
     result.add_argument(
@@ -30,7 +29,7 @@ def arguments():
         "--processor", action="store_true",
         help="compare by the processor's time, for a machine that others use, with one thread",
     )
-    return result.parse_args()
+    return result.parse_args(words)
 
 
 def contender(name, network, options, python):
@@ -43,28 +42,21 @@ def contender(name, network, options, python):
             "--repeats", numbers[1], "--threads", numbers[2], "--json",
         ])
         seconds = "processorSeconds" if options.processor else "trainingSeconds"
-        return found and (found[seconds], found["peakMegabytes"])
+        return found[seconds], found["peakMegabytes"]
     found = measure(
         [python, os.path.join(HERE, "peer.py"), name, network, options.size, *numbers]
     )
-    return found and (found["processor" if options.processor else "seconds"], found["megabytes"])
+    return found["processor" if options.processor else "seconds"], found["megabytes"]
 
 
-def main():
-    options = arguments()
-    python = environment(options.folder, PACKAGES, options.python)
-    print(f"{processor()}, {options.threads} threads, {options.batch} images of {options.size},"
-          f" float32, {'processor' if options.processor else 'clock'}\n")
+def rows(options, python, failed):
+    """The table, the columns' names first: a row for each network."""
     columns = ["atrous"] + options.peers
-    print("| network | " + " | ".join(columns) + " | atrous / fastest peer | memory |")
-    print("|---" * (len(columns) + 3) + "|")
+    yield ["network"] + columns + ["atrous / fastest peer", "memory, atrous / smallest peer"]
     for network in options.networks:
-        orders = [
-            columns if turn % 2 == 0 else columns[::-1]
-            for turn in range(options.rounds)
-        ]
         seconds, memory = compare(
-            orders, lambda name: contender(name, network, options, python)
+            columns, options.rounds, lambda name: contender(name, network, options, python),
+            lambda name, why: failed(f"{network}, training, {name}", why),
         )
         cells = [
             f"{options.batch / seconds[n]:.2f} images/s, {memory[n]:.0f} MB"
@@ -73,11 +65,10 @@ def main():
         peers = [n for n in options.peers if n in seconds]
         ratios = ["", ""]
         if peers and "atrous" in seconds:
-            best = min(peers, key=seconds.get)
-            ratios = [f"{seconds[best] / seconds['atrous']:.2f}",
+            ratios = [f"{min(seconds[n] for n in peers) / seconds['atrous']:.2f}",
                       f"{memory['atrous'] / min(memory[n] for n in peers):.2f}"]
-        print(f"| {network} | " + " | ".join(cells + ratios) + " |", flush=True)
+        yield [network] + cells + ratios
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(alone(arguments, rows, PACKAGES))

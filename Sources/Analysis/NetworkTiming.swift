@@ -52,12 +52,18 @@ public struct NetworkTiming: JSONReport {
     let image = Tensor(uninitialized: [1, height, width, model.inputChannels])
       .permuted(0, 3, 1, 2)
     image.drawNormal(deviation: 1)
+    let device = model.state.first?.tensor.device ?? .cpu
+    let input = image.to(device)
     var scores: [Tensor] = []
     func median() -> Double {
       // The first time packs kernels and takes memory.
-      scores.append(model.output(image).logits)
+      scores.append(model.output(input).logits)
+      Engine.synchronize(device)
       let seconds = (0..<repeats).map { _ in
-        ContinuousClock().measure { _ = model.output(image).logits } / .seconds(1)
+        ContinuousClock().measure {
+          _ = model.output(input).logits
+          Engine.synchronize(device)
+        } / .seconds(1)
       }
       return seconds.sorted()[repeats / 2]
     }
@@ -77,7 +83,7 @@ public struct NetworkTiming: JSONReport {
     }
     if profile {
       let profiler = Profiler()
-      observing(profiler) { _ = model.output(image) }
+      observing(profiler) { _ = model.output(input) }
       operators = profiler.lines
     }
   }

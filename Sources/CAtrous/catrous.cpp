@@ -3,6 +3,7 @@
 #include "kernels.h"
 #include <algorithm>
 #include <cfloat>
+#include "plans.h"
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -205,8 +206,21 @@ int convolve(void (*Build::*winograd)(const Job &), const ca_kernels *kernels, i
   own.packed += HEADER;
   const Convolving convolving;
   try {
-    const Job job{own, *in, *out, step, rate, threads < 1 ? 1 : threads, *fusion};
-    (own.size == 1 ? builds[build]->pointwise : builds[build]->*winograd)(job);
+    const int team = threads < 1 ? 1 : threads;
+    auto run = [&](const ca_map &target, ca_way way) {
+      const Job job{own, *in, target, step, rate, team, *fusion, way};
+      (own.size == 1 ? builds[build]->pointwise : builds[build]->*winograd)(job);
+    };
+    ca_way way{};
+    if (own.size == 3 && winograd == &Build::winograd)
+      way = wayOf({build, team, rate, in->images, own.inputs, own.outputs, in->height, in->width,
+                   fusion->scale != nullptr},
+                  *out,
+                  {[](void *context, const ca_map &target, ca_way way) {
+                     (*static_cast<decltype(run) *>(context))(target, way);
+                   },
+                   &run});
+    run(*out, way);
     return 0;
   } catch (...) {
     return -1;

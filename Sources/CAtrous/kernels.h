@@ -1,6 +1,7 @@
 // What each instruction set has its own build of.
 #pragma once
 #include "catrous.h"
+#include "catrous_plans.h"
 #include "catrous_training.h"
 #include "tiles.h"
 
@@ -11,6 +12,8 @@ struct Job {
   const ca_map &in, &out;
   int stride, rate, threads;
   const ca_fusion &fusion;
+  /// What a measured plan chose; the rules where it says nothing.
+  ca_way way = {};
 };
 
 /// What ca_depthwise_convolve and its gradients work on.

@@ -1,6 +1,7 @@
 #include "door.hpp"
 
 #include <ATen/Context.h>
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
@@ -321,6 +322,35 @@ int ct_load_cuda(const char *folder) {
 int ct_has_cuda(void) {
   return guarded(0, [] { return at::hasCUDA() ? 1 : 0; });
 }
+
+int ct_synchronize(const char *device) {
+  return guarded(-1, [&] {
+    const c10::Device place(device);
+    if (!place.is_cpu()) at::accelerator::synchronizeDevice(place.has_index() ? place.index() : 0);
+    return 0;
+  });
+}
+
+int ct_set_tf32(int matrices, int convolutions) {
+  return guarded(-1, [&] {
+    at::globalContext().setAllowTF32CuBLAS(matrices != 0);
+    at::globalContext().setAllowTF32CuDNN(convolutions != 0);
+    return 0;
+  });
+}
+int ct_tf32_matrices(void) {
+  return guarded(-1, [] { return at::globalContext().allowTF32CuBLAS() ? 1 : 0; });
+}
+int ct_tf32_convolutions(void) {
+  return guarded(-1, [] { return at::globalContext().allowTF32CuDNN() ? 1 : 0; });
+}
+int ct_set_cudnn_benchmark(int on) {
+  return guarded(-1, [&] {
+    at::globalContext().setBenchmarkCuDNN(on != 0);
+    return 0;
+  });
+}
+int ct_cudnn_benchmark(void) { return at::globalContext().benchmarkCuDNN(); }
 
 const char *ct_library_folder(void) {
   static const std::string folder = [] {

@@ -22,6 +22,8 @@ public struct Segmenter {
     public var form = InferenceForm()
     /// How ranges for int8 are found where the form has none.
     public var calibration = Calibration()
+    /// Whether a GPU gets the work for sizes that come again as a whole; see `RecordedFunction`.
+    public var graphs = false
 
     /// The usual options.
     public init() {}
@@ -62,7 +64,8 @@ public struct Segmenter {
     let precision = try form.apply(to: model, on: device)
     predictor = Predictor(
       model, normalization: try checkpoint.normalization(), device: device, precision: precision,
-      memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse)
+      memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse,
+      graphs: options.graphs)
     self.options = options
     self.output = output
     try RunFolder(path: output).make()

@@ -12,7 +12,8 @@ struct BenchmarkCommand: ParsableCommand {
       Both forms are timed in turn. Prints the median of each, the most memory that the process \
       held, and how far the prepared network's scores are from the other's. With --form training a \
       step of a run is timed: the scores and the loss of a batch, gradients, new weights by SGD \
-      with momentum.
+      with momentum. --tune keeps what it measured below ~/.cache/atrous, where prepared networks \
+      find it.
       """)
 
   @OptionGroup var network: NetworkOptions
@@ -37,6 +38,10 @@ struct BenchmarkCommand: ParsableCommand {
   @Flag(help: "Print the time of each operator of the prepared form, summed over an image.")
   var profile = false
 
+  @Flag(
+    help: "Measure which ways the 3×3 convolutions take fastest, and keep them for this machine.")
+  var tune = false
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -45,6 +50,9 @@ struct BenchmarkCommand: ParsableCommand {
   func validate() throws {
     guard (1...1000).contains(repeats) else {
       throw ValidationError("--repeats is \(repeats), expected a number from 1 to 1000.")
+    }
+    guard !tune || form != .training && !profile else {
+      throw ValidationError("--tune is for inference, without --profile.")
     }
     guard (1...1024).contains(batch) else {
       throw ValidationError("--batch is \(batch), expected a number from 1 to 1024.")
@@ -59,6 +67,11 @@ struct BenchmarkCommand: ParsableCommand {
       if threads > 0 { Engine.threads = threads }
       try precision.check()
       let model = try network.load().model
+      if tune {
+        let report = try PlanTuning(
+          model, height: image.area.height, width: image.area.width, repeats: repeats)
+        return try show(report, text: report.text, asJSON: json)
+      }
       if form == .training {
         let report = try TrainingTiming(
           model, batch: batch, height: image.area.height, width: image.area.width,

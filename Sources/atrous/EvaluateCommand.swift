@@ -49,6 +49,7 @@ struct EvaluateCommand: ParsableCommand {
   var against: InferencePrecision?
 
   @OptionGroup var place: DeviceOptions
+  @OptionGroup var work: GraphOptions
 
   func validate() throws {
     guard labelSize == nil || labelSize.flatMap({ ImageSize($0) }) != nil else {
@@ -77,7 +78,7 @@ struct EvaluateCommand: ParsableCommand {
             Size(width: $0.width, height: $0.height)
           },
           boundaryRatio: boundary ? 0.02 : nil, form: form,
-          calibration: preparation.calibrating)
+          calibration: preparation.calibrating, graphs: work.isUsed(on: device))
       }
       let scoring = try prepared(preparation.form)
       if let against {

@@ -17,11 +17,24 @@ struct DeviceOptions: ParsableArguments {
   @Option(help: "Where the network runs: cpu, cuda or cuda:N.")
   var device = "cpu"
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: ArgumentHelp(
+      "On a GPU: round factors of float32 products to TF32. (default: in convolutions only)"))
+  var tf32: Bool?
+
+  @Flag(help: "On a GPU: time cuDNN's algorithms for each new size and keep the fastest.")
+  var cudnnBenchmark = false
+
   func validate() throws {
     let parts = device.split(separator: ":", omittingEmptySubsequences: false)
     let isNumbered = parts.count == 2 && parts[0] == "cuda" && Int(parts[1]).map { $0 >= 0 } == true
     guard device == "cpu" || device == "cuda" || isNumbered else {
       throw ValidationError("--device is '\(device)', expected cpu, cuda or cuda:N.")
+    }
+    guard device != "cpu" || tf32 == nil && !cudnnBenchmark else {
+      let name = cudnnBenchmark ? "--cudnn-benchmark" : tf32 == true ? "--tf32" : "--no-tf32"
+      throw ValidationError("\(name) is for a GPU, expected --device cuda beside it.")
     }
   }
 
@@ -33,8 +46,36 @@ struct DeviceOptions: ParsableArguments {
     } catch let error as TorchError {
       throw UnavailableDevice(name: device, missing: error.message)
     }
+    if let tf32 { Engine.tf32 = .init(matrices: tf32, convolutions: tf32) }
+    if cudnnBenchmark { Engine.cudnnBenchmark = true }
     return Device(name: device == "cuda" ? "cuda:\(localRank)" : device)
   }
+}
+
+/// How a GPU gets its work.
+struct GraphOptions: ParsableArguments {
+  @Flag(
+    help: "On a GPU: record the work for images of a size and give it as a whole (CUDA graphs).")
+  var cudaGraphs = false
+
+  /// Whether they are used on `device`.
+  func isUsed(on device: Device) throws -> Bool {
+    guard cudaGraphs else { return false }
+    guard !device.isCPU else {
+      throw UnavailableGraphs(reason: "they are for a GPU, expected --device cuda beside it")
+    }
+    guard Engine.hasGraphs else {
+      throw UnavailableGraphs(
+        reason: "this build has none, expected one that ATROUS_CUDA told where CUDA's headers are")
+    }
+    return true
+  }
+}
+
+/// CUDA graphs where there are none.
+struct UnavailableGraphs: Error, CustomStringConvertible {
+  let reason: String
+  var description: String { "--cuda-graphs: \(reason)" }
 }
 
 /// The form in which a network runs.

@@ -45,6 +45,7 @@ struct PredictCommand: ParsableCommand {
   @OptionGroup var preparation: PreparationOptions
   @OptionGroup var settings: ConfigurationOptions
   @OptionGroup var place: DeviceOptions
+  @OptionGroup var work: GraphOptions
 
   func validate() throws {
     guard (0...1).contains(opacity) else {
@@ -69,10 +70,12 @@ struct PredictCommand: ParsableCommand {
       options.form = preparation.form
       options.calibration = preparation.calibrating
       if let memoryBudget { options.memoryBudget = memoryBudget.value }
+      let device = try place.prepared()
+      options.graphs = try work.isUsed(on: device)
       let segmenter = try Segmenter(
         paths.count == 2 ? paths[0] : PackagedWeights.file(), output: output, options: options,
         overrides: settings.overrides,
-        device: place.prepared())
+        device: device)
       var failures = 0
       try segmenter.run(paths[paths.count - 1]) { finding in
         print("\(finding.file): \(finding.size.width)×\(finding.size.height)")

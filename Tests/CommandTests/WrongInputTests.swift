@@ -265,4 +265,29 @@ struct WrongInputTests {
     #expect(outcome.errors.contains("--device cuda:1: "), "\(outcome)")
     #expect(outcome.errors.contains("or --device cpu"), "\(outcome)")
   }
+
+  @Test(
+    "options of a GPU without one are refused",
+    arguments: [
+      ["--tf32"], ["--no-tf32"], ["--cudnn-benchmark"], ["--cuda-graphs"],
+    ])
+  func deviceOptions(options: [String]) throws {
+    let outcome = try Command(["predict", "photograph.jpg"] + options).wait()
+    #expect(outcome.status == (options == ["--cuda-graphs"] ? 1 : 64), "\(outcome)")
+    #expect(outcome.errors.contains(options[0] + " ") || outcome.errors.contains(options[0] + ":"))
+    #expect(outcome.errors.contains("expected --device cuda"), "\(outcome)")
+  }
+
+  @Test("options of a GPU are taken where one is asked for")
+  func takenOptions() throws {
+    if (try? Engine.loadCUDA()) == true {
+      print("skipped: this machine has a graphics processor")
+      return
+    }
+    let outcome = try Command.run(
+      "predict", "--device", "cuda", "--tf32", "--cudnn-benchmark", "--cuda-graphs",
+      "photograph.jpg")
+    #expect(outcome.status == 1, "\(outcome)")
+    #expect(outcome.errors.contains("--device cuda: "), "\(outcome)")
+  }
 }

@@ -54,6 +54,29 @@ struct PredictorTests {
     #expect(mask.classes == whole.values(UInt8.self))
   }
 
+  @Test("maps and kernels reach each convolution channels last, as on a GPU")
+  func channelsLast() throws {
+    final class Convolutions: OperatorObserver {
+      var seen: [[Bool]] = []
+      func observe(_ call: OperatorCall) {
+        guard call.name == "conv2d" else { return }
+        seen.append(
+          call.arguments.prefix(2).map {
+            if case .tensor(let x) = $0 { x.isContiguous(.channelsLast) } else { false }
+          })
+      }
+    }
+    // The form without packed kernels is what a GPU runs.
+    let model = tinyModel()
+    model.useChannelsLast()
+    let convolutions = Convolutions()
+    try observing(convolutions) {
+      _ = try Predictor(model, graphs: true).classes(of: noise(40, 24))
+    }
+    #expect(convolutions.seen.count > 8)
+    #expect(convolutions.seen.allSatisfy { $0 == [true, true] }, "\(convolutions.seen)")
+  }
+
   @Test("the network's input is the normalised image, with zeros beyond it")
   func input() throws {
     let predictor = Predictor(tinyModel(), normalization: .denseASPP)

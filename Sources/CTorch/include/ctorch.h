@@ -126,8 +126,55 @@ const char *ct_build(void);
 /// Loads libtorch's CUDA libraries if they lie beside libtorch_cpu; 0 or -1.
 int ct_load_cuda(const char *folder);
 int ct_has_cuda(void);
+/// Waits for what is under way on a device; nothing to do on the CPU. 0 or -1.
+int ct_synchronize(const char *device);
+/// Whether products of float32 on a GPU may round their factors to TF32, 10 bits of the fraction: those of
+/// matrices (cuBLAS) and those of convolutions (cuDNN).
+int ct_set_tf32(int matrices, int convolutions);
+int ct_tf32_matrices(void);
+int ct_tf32_convolutions(void);
+/// Whether cuDNN times its algorithms for each new shape and keeps the fastest.
+int ct_set_cudnn_benchmark(int on);
+int ct_cudnn_benchmark(void);
+
+/// What a GPU was given to do, recorded; see docs/gpu.md.
+typedef struct ct_graph_s *ct_graph;
+/// Whether this build has them.
+int ct_has_graphs(void);
+/// Begins to record what this thread gives `device` ("cuda:0") to do; NULL after a failure.
+ct_graph ct_graph_begin(const char *device);
+/// Ends the recording; nothing has been computed yet. 0 or -1.
+int ct_graph_end(ct_graph);
+/// Does what was recorded once more, on the same memory. 0 or -1.
+int ct_graph_replay(ct_graph);
+/// Forgets a graph, at its end or while it records.
+void ct_graph_free(ct_graph);
 /// The folder that libtorch_cpu was loaded from.
 const char *ct_library_folder(void);
+
+// Which way 3×3 convolutions of prepared networks take; see docs/plans.md.
+
+/// A layer, the way that it takes, and the measured seconds of that and of the rules' way. `order` is 0 for
+/// the rules', 1 for tiles by threads, 2 for panels by threads.
+typedef struct {
+  int64_t threads, rate, images, inputs, outputs, height, width, normalizes;
+  int64_t order, largest, together;
+  double seconds, rule_seconds;
+} ct_plan;
+/// The instruction set of the package's kernels here ("avx512").
+const char *ct_kernels(void);
+/// The processor's name.
+const char *ct_processor(void);
+/// Has layers take these ways, all others the rules'. 0, or -1 without a change if one is no way of its layer.
+int ct_set_plans(const ct_plan *, int64_t count);
+/// Has each layer that comes measured once, each way `repeats` times; 0 ends that.
+void ct_measure_plans(int repeats);
+/// What was measured; returns how many there are.
+int64_t ct_measured_plans(ct_plan *out, int64_t capacity);
+/// The ways that `layer` may take; returns how many there are.
+int ct_plan_ways(const ct_plan *layer, ct_plan *out, int capacity);
+/// The order that this thread's last 3×3 convolution took by a plan; 0 for the rules'.
+int ct_planned_order(void);
 
 #ifdef __cplusplus
 }

@@ -43,13 +43,20 @@ public final class Predictor {
   public let stride: Int
 
   private lazy var bytesPerPixel = measuredBytesPerPixel()
+  /// The head's scores of an input, recorded for the sizes that come again where graphs are wanted.
+  private lazy var recordedNetwork = RecordedFunction(on: device) { [model, precision, device] in
+    Self.scores($0, model, precision, device)
+  }
+  private let graphs: Bool
 
-  /// A predictor with the weights that `model` has.
+  /// A predictor with the weights that `model` has; with `graphs` a GPU gets the work for images of a
+  /// size that came before as a whole, see `RecordedFunction`.
   public init(
     _ model: SegmentationModel, normalization: Normalization = .imageNet, device: Device = .cpu,
     precision: DType? = nil, memoryBudget: Int = MemoryBudget.standard,
-    oversize: Oversize = .refuse, mode: InferenceMode = InferenceMode()
+    oversize: Oversize = .refuse, mode: InferenceMode = InferenceMode(), graphs: Bool = false
   ) {
+    self.graphs = graphs
     self.model = model
     self.normalization = normalization
     self.device = device
@@ -236,7 +243,13 @@ public final class Predictor {
   /// The head's own scores (1, classes, H / stride, W / stride) of an image.
   private func scores(of image: Image) -> Tensor {
     let x = input(image)
-    return autocast(to: precision, on: device) { model.output(x).logits }.to(.float32)
+    return graphs ? recordedNetwork(x) : Self.scores(x, model, precision, device)
+  }
+
+  private static func scores(
+    _ x: Tensor, _ model: SegmentationModel, _ precision: DType?, _ device: Device
+  ) -> Tensor {
+    autocast(to: precision, on: device) { model.output(x).logits }.to(.float32)
   }
 
   /// The best class of every pixel, of scores that cover an image and what it was extended by.
@@ -283,8 +296,9 @@ public final class Predictor {
       let image = Image(
         width: side, height: side, pixels: [UInt8](repeating: 0, count: side * side * 3))
       // What layers make of their weights at first stays, and is the same for images of any size.
-      _ = scores(of: image)
-      observing(probe) { _ = scores(of: image) }
+      let x = input(image)
+      _ = Self.scores(x, model, precision, device)
+      observing(probe) { _ = Self.scores(input(image), model, precision, device) }
     }
     return Double(probe.peak) / Double(side * side)
   }

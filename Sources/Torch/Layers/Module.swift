@@ -182,6 +182,7 @@ open class Module {
       Door.fail("prepared", "\(UnsupportedPrecision(precision: precision))")
       return self
     }
+    Plans.loaded
     take(ranges)
     setPrepared(true, releasesWeights: !keepingWeights, precision)
     return self

@@ -25,12 +25,13 @@ public struct CheckpointScoring {
   ///   - boundaryRatio: The width of strips for the boundary IoU; nil leaves it out.
   ///   - form: The form in which the network runs.
   ///   - calibration: How ranges for int8 are found where the form has none.
+  ///   - graphs: Whether a GPU gets the work for sizes that come again as a whole; see `RecordedFunction`.
   /// - Throws: ``CheckpointError``, `ConfigurationError`, `DatasetError`, `UnsupportedPrecision`, ``CalibrationError``.
   public init(
     _ path: String, overrides: [String] = [], split: String? = nil, device: Device = .cpu,
     memoryBudget: Int? = nil, tiles: Bool = false, mode: InferenceMode = InferenceMode(),
     labelSize: Size? = nil, boundaryRatio: Double? = nil, form: InferenceForm = InferenceForm(),
-    calibration: Calibration = Calibration()
+    calibration: Calibration = Calibration(), graphs: Bool = false
   ) throws {
     try mode.check()
     checkpoint = try Checkpoint(path)
@@ -50,7 +51,8 @@ public struct CheckpointScoring {
         model, normalization: try checkpoint.normalization(), device: device,
         precision: precision,
         memoryBudget: memoryBudget ?? MemoryBudget.standard, oversize: tiles ? .tile : .refuse,
-        mode: mode), imageSize: configuration.evaluate.imageSize, labelSize: labelSize)
+        mode: mode, graphs: graphs), imageSize: configuration.evaluate.imageSize,
+      labelSize: labelSize)
     evaluator.boundaryRatio = boundaryRatio
   }
 

@@ -1,0 +1,159 @@
+import Foundation
+import Testing
+
+@testable import Torch
+
+@Suite("Measured plans", .serialized)
+struct PlanTests {
+  /// A layer, with the convolution and what it gives in double precision.
+  struct Layer: Sendable, CustomTestStringConvertible {
+    var inputs: Int, outputs: Int, rate = 1, height: Int, width: Int, images = 1
+    var testDescription: String { "\(inputs)→\(outputs), rate \(rate), \(height)×\(width)" }
+
+    /// The rules' choice for it, to be changed.
+    var plan: ConvolutionPlan {
+      ConvolutionPlan(
+        threads: Engine.threads, rate: rate, images: images, height: height, width: width,
+        inputs: inputs, outputs: outputs, normalizes: false, order: .tiles, largestTile: 4,
+        together: 12, milliseconds: 1, ruleMilliseconds: 2)
+    }
+
+    /// The convolution prepared, an image for it, and the direct sum in double precision.
+    func example() -> (convolution: Conv2d, image: Tensor, sum: Tensor) {
+      let convolution = Conv2d(inputs, outputs, kernel: 3, dilation: rate)
+      let image = noise([images, inputs, height, width]).contiguous(.channelsLast)
+      let sum = withoutGradients {
+        image.to(.float64).conv2d(
+          convolution.weight.to(.float64), bias: convolution.bias?.to(.float64), stride: [1, 1],
+          padding: [rate, rate], dilation: [rate, rate])
+      }
+      convolution.prepared()
+      return (convolution, image, sum)
+    }
+  }
+
+  static let layers = [
+    // Few kernels; more tiles than are taken at once, cut ones among them.
+    Layer(inputs: 20, outputs: 37, height: 61, width: 47, images: 2),
+    // The most inputs that tiles may have, sub-images of all sizes.
+    Layer(inputs: 256, outputs: 70, rate: 7, height: 30, width: 25),
+    // Panels alone.
+    Layer(inputs: 290, outputs: 40, rate: 2, height: 19, width: 26),
+  ]
+
+  init() {
+    // What the machine's own file says comes first, not in between.
+    Plans.loaded
+  }
+
+  @Test("every way gives the direct sum", arguments: layers)
+  func ways(_ layer: Layer) throws {
+    defer { try? Plans.use([]) }
+    let (convolution, image, sum) = layer.example()
+    let ways = layer.plan.ways
+    #expect(ways.count == (layer.inputs <= 256 ? 12 : 6))
+    for way in ways {
+      try Plans.use([way])
+      let found = withoutGradients { convolution(image) }
+      #expect(Plans.lastOrder == way.order)
+      #expect(error(found, sum) < 2e-5, "\(way)")
+    }
+  }
+
+  @Test("a file chooses the way that it names, for its layer alone")
+  func choice() throws {
+    defer { try? Plans.use([]) }
+    let folder = NSTemporaryDirectory() + "atrous-plans-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let layer = Self.layers[0]
+    let (convolution, image, _) = layer.example()
+    func run(_ rows: Int = 61) -> [Float] {
+      withoutGradients { convolution(image.sliced(2, 0, rows)).floats }
+    }
+    try Plans.use([])
+    let byRule = run()
+    #expect(Plans.lastOrder == nil)
+    // Tiles of six round otherwise than the rules' of four.
+    var plan = layer.plan
+    (plan.order, plan.largestTile, plan.together) = (.panels, 6, 4096)
+    let file = folder + "/plans.json"
+    try Plans.write([plan], to: file)
+    #expect(try Plans.read(file) == [plan])
+    Plans.load(file)
+    #expect(run() != byRule)
+    #expect(Plans.lastOrder == .panels)
+    // Another height is another layer.
+    _ = run(50)
+    #expect(Plans.lastOrder == nil)
+    // The rules' own way by its name.
+    (plan.order, plan.largestTile, plan.together) = (.tiles, 4, 12)
+    try Plans.write([plan], to: file)
+    Plans.load(file)
+    #expect(run() == byRule)
+    #expect(Plans.lastOrder == .tiles)
+  }
+
+  @Test("files that are not this machine's plans are refused by name and change nothing")
+  func refusals() throws {
+    defer { try? Plans.use([]) }
+    let folder = NSTemporaryDirectory() + "atrous-plans-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let layer = Self.layers[0]
+    let (convolution, image, _) = layer.example()
+    let file = folder + "/plans.json"
+    try Plans.write([layer.plan], to: file)
+    let good = try String(contentsOfFile: file, encoding: .utf8)
+    func check(_ text: String, _ comment: String) throws {
+      try Data(text.utf8).write(to: URL(fileURLWithPath: file))
+      #expect(throws: Plans.Unusable.self, "\(comment)") { try Plans.use(Plans.read(file)) }
+      try Plans.use([layer.plan])
+      // Says so on the standard error, and leaves the plans that there are.
+      Plans.load(file)
+      _ = withoutGradients { convolution(image) }
+      #expect(Plans.lastOrder == .tiles, "\(comment)")
+    }
+    try check("", "nothing")
+    try check(String(good.prefix(good.count / 2)), "half a file")
+    try check("[1, 2]", "other JSON")
+    try check(good.replacingOccurrences(of: Plans.machine, with: "a z80"), "another machine")
+    try check(good.replacingOccurrences(of: "plans 1", with: "plans 7"), "another form")
+    try check(good.replacingOccurrences(of: "\"tiles\"", with: "\"knitting\""), "an unknown order")
+    for number in ["13", "0", "-12", "9223372036854775807", "1e300"] {
+      try check(
+        good.replacingOccurrences(of: "\"together\" : 12", with: "\"together\" : \(number)"),
+        "\(number) at once")
+    }
+    try check(
+      good.replacingOccurrences(of: "\"largestTile\" : 4", with: "\"largestTile\" : 5"),
+      "tiles of five")
+    try check(
+      good.replacingOccurrences(of: "\"inputs\" : 20", with: "\"inputs\" : 2000"),
+      "tiles for many inputs")
+    #expect(throws: Plans.Unusable.self) { try Plans.read(folder) }
+    #expect(try Plans.read(folder + "/none.json") == [])
+  }
+
+  @Test("layers are measured once on the maps that they get, which come out as ever")
+  func measuring() throws {
+    try Plans.use([])
+    let layer = Layer(inputs: 18, outputs: 21, rate: 3, height: 23, width: 29)
+    let (convolution, image, sum) = layer.example()
+    let before = withoutGradients { convolution(image).floats }
+    let measured = Plans.measuring(repeats: 2) {
+      for _ in 0..<2 { #expect(withoutGradients { convolution(image).floats } == before) }
+    }
+    // Other tests may convolve meanwhile.
+    let own = measured.filter { $0.plan.layer == layer.plan.layer }
+    #expect(own.count == 1)
+    #expect(own.allSatisfy { $0.plan.milliseconds > 0 && $0.plan.ruleMilliseconds > 0 })
+    if let found = own.first, found.isPlanned {
+      #expect(found.plan.milliseconds < 0.95 * found.plan.ruleMilliseconds)
+      try Plans.use([found.plan])
+      defer { try? Plans.use([]) }
+      #expect(error(withoutGradients { convolution(image) }, sum) < 2e-5)
+    }
+    #expect(withoutGradients { convolution(image).floats } == before)
+  }
+}
