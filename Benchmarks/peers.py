@@ -133,6 +133,11 @@ def compare(columns, rounds, contender, failed):
     return seconds, memory
 
 
+def cells(columns, seconds, memory, show="{:.2f} s".format):
+    """What a table says of each of `columns`: the time as `show` writes it, and the memory."""
+    return [f"{show(seconds[n])}, {memory[n]:.0f} MB" if n in seconds else "failed" for n in columns]
+
+
 class Report:
     """Markdown that is printed as it comes, and written to a file besides; remembers what failed."""
 

@@ -11,7 +11,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import Failure, alone, compare, parser, run, timed  # noqa: E402
+from peers import Failure, alone, cells, compare, parser, run, timed  # noqa: E402
 
 PEER = os.path.join(HERE, "peer.py")
 PACKAGES = ["torch==2.11.0", "torchvision==0.26.0", "pillow", "numpy"]
@@ -89,14 +89,12 @@ def row(network, columns, images, outputs, variables, options, python, failed):
     seconds, memory = compare(
         columns, options.rounds, contender, lambda name, why: failed(f"{network}, folder, {name}", why)
     )
-    cells = [
-        f"{seconds[n]:.2f} s, {memory[n]:.0f} MB" if n in seconds else "failed" for n in columns
-    ]
+    shown = cells(columns, seconds, memory)
     if len(seconds) < len(columns):
-        return [network, *cells, "", ""]
+        return [network, *shown, "", ""]
     equal = float(run([python, PEER, "compare", *outputs.values()]))
     ratio = seconds[columns[1]] / seconds[columns[0]]
-    return [network, *cells, f"{ratio:.2f}", f"{100 * equal:.3f} %"]
+    return [network, *shown, f"{ratio:.2f}", f"{100 * equal:.3f} %"]
 
 
 if __name__ == "__main__":

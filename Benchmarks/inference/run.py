@@ -10,7 +10,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import Failure, alone, compare, has_compiler, measure, parser, run  # noqa: E402
+from peers import Failure, alone, cells, compare, has_compiler, measure, parser, run  # noqa: E402
 
 COMPILED = "pytorch-compiled"
 PEERS = ["pytorch", "pytorch-channels-last", COMPILED, "onnxruntime", "openvino"]
@@ -77,15 +77,13 @@ def rows(options, python, failed):
             lambda name: contender(name, network, options, python),
             lambda name, why: failed(f"{network} {options.size}, {name}", why),
         )
-        cells = [
-            f"{seconds[n]:.3f} s, {memory[n]:.0f} MB" if n in seconds else "failed" for n in columns
-        ]
+        shown = cells(columns, seconds, memory, "{:.3f} s".format)
         peers = [n for n in options.peers if n in seconds]
         ratios = ["", ""]
         if peers and own in seconds:
             ratios = [f"{min(found[n] for n in peers) / found[own]:.2f}"
                       for found in (seconds, memory)]
-        yield [network] + cells + ratios
+        yield [network] + shown + ratios
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import alone, compare, parser, run, timed  # noqa: E402
+from peers import alone, cells, compare, parser, run, timed  # noqa: E402
 
 PACKAGES = ["cityscapesScripts", "numpy", "pillow"]
 WORK = {
@@ -72,11 +72,9 @@ def rows(options, python, failed):
             columns, options.rounds, lambda name: timed(commands[name], variables),
             lambda name, why: failed(f"{what}, {name}", why),
         )
-        cells = [
-            f"{seconds[n]:.2f} s, {memory[n]:.0f} MB" if n in seconds else "failed" for n in columns
-        ]
+        shown = cells(columns, seconds, memory)
         whole = len(seconds) == len(columns)
-        yield [what, *cells, f"{seconds[columns[1]] / seconds[columns[0]]:.1f}" if whole else ""]
+        yield [what, *shown, f"{seconds[columns[1]] / seconds[columns[0]]:.1f}" if whole else ""]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from peers import alone, compare, measure, parser  # noqa: E402
+from peers import alone, cells, compare, measure, parser  # noqa: E402
 
 NETWORKS_FOLDER = os.path.join(HERE, "../inference/networks")
 PEERS = ["channels-last+fused", "channels-last+foreach", "fused"]
@@ -58,16 +58,15 @@ def rows(options, python, failed):
             columns, options.rounds, lambda name: contender(name, network, options, python),
             lambda name, why: failed(f"{network}, training, {name}", why),
         )
-        cells = [
-            f"{options.batch / seconds[n]:.2f} images/s, {memory[n]:.0f} MB"
-            if n in seconds else "failed" for n in columns
-        ]
+        shown = cells(
+            columns, seconds, memory, lambda time: f"{options.batch / time:.2f} images/s"
+        )
         peers = [n for n in options.peers if n in seconds]
         ratios = ["", ""]
         if peers and "atrous" in seconds:
             ratios = [f"{min(seconds[n] for n in peers) / seconds['atrous']:.2f}",
                       f"{memory['atrous'] / min(memory[n] for n in peers):.2f}"]
-        yield [network] + cells + ratios
+        yield [network] + shown + ratios
 
 
 if __name__ == "__main__":

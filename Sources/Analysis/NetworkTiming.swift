@@ -49,30 +49,27 @@ public struct NetworkTiming: JSONReport {
     _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
     prepared: Bool, precision: InferencePrecision, profile: Bool
   ) {
-    let image = Tensor(uninitialized: [1, height, width, model.inputChannels])
-      .permuted(0, 3, 1, 2)
-    image.drawNormal(deviation: 1)
+    let image = model.noiseImage(height: height, width: width)
     let device = model.state.first?.tensor.device ?? .cpu
     let input = image.to(device)
     var scores: [Tensor] = []
-    func median() -> Double {
+    func medianTime() -> Double {
       // The first time packs kernels and takes memory.
       scores.append(model.output(input).logits)
       Engine.synchronize(device)
-      let seconds = (0..<repeats).map { _ in
+      return (0..<repeats).map { _ in
         ContinuousClock().measure {
           _ = model.output(input).logits
           Engine.synchronize(device)
         } / .seconds(1)
-      }
-      return seconds.sorted()[repeats / 2]
+      }.median
     }
-    if plain { plainSeconds = median() }
+    if plain { plainSeconds = medianTime() }
     if prepared {
       // What is measured afterwards needs no other form.
       let ranges = precision == .int8 ? model.calibrated { _ = model.output(image) } : nil
       model.prepared(keepingWeights: false, precision: precision, ranges: ranges)
-      preparedSeconds = median()
+      preparedSeconds = medianTime()
     }
     peakMegabytes = ProcessUsage.current.map { $0.peakKilobytes / 1e3 }
     if scores.count == 2 {
@@ -147,4 +144,13 @@ private final class Profiler: OperatorObserver {
 
   /// The slowest first.
   var lines: [OperatorTime] { found.values.sorted { $0.milliseconds > $1.milliseconds } }
+}
+
+extension SegmentationModel {
+  /// Noise (1, channels, height, width) with adjacent channels, as decoded images have them.
+  func noiseImage(height: Int, width: Int) -> Tensor {
+    let image = Tensor(uninitialized: [1, height, width, inputChannels]).permuted(0, 3, 1, 2)
+    image.drawNormal(deviation: 1)
+    return image
+  }
 }

@@ -34,9 +34,7 @@ public struct PlanTuning: JSONReport {
   public init(_ model: SegmentationModel, height: Int, width: Int, repeats: Int) throws {
     (machine, threads) = (Plans.machine, Engine.threads)
     guard Plans.file != nil else { throw Plans.Unusable.turnedOff }
-    let image = Tensor(uninitialized: [1, height, width, model.inputChannels])
-      .permuted(0, 3, 1, 2)
-    image.drawNormal(deviation: 1)
+    let image = model.noiseImage(height: height, width: width)
     model.prepared(keepingWeights: false)
     try Plans.use([])
     let measured = try attempt {
@@ -63,8 +61,7 @@ public struct PlanTuning: JSONReport {
         if turn > 0 { seconds[which].append(now - before) }
       }
     }
-    let medians = seconds.map { $0.sorted()[$0.count / 2] }
-    (ruleSeconds, planSeconds) = (medians[0], medians[1])
+    (ruleSeconds, planSeconds) = (seconds[0].median, seconds[1].median)
     // What was measured beside other work may be of no use without it.
     isFaster = planSeconds < ruleSeconds
     let kept = try Plans.keep(isFaster ? found : [], for: measured)

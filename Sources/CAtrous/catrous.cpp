@@ -1,9 +1,9 @@
 #include "axes.h"
 #include "catrous.h"
 #include "kernels.h"
+#include "plans.h"
 #include <algorithm>
 #include <cfloat>
-#include "plans.h"
 #include <cstdlib>
 #include <cstring>
 #include <memory>

@@ -74,17 +74,8 @@ at::Tensor convolved(const at::Tensor &x, const at::Tensor &taps, const Scan &sc
   if (out.numel() == 0) return out;
   const auto in = readable(x);
   const auto kernels = scan.kernels(channels, data(taps));
-  ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, channels, "bias"), nullptr, function};
-  at::Tensor other;
-  ca_map added;
-  if (addend && addend->defined()) {
-    TORCH_CHECK(addend->sizes() == out.sizes() && addend->scalar_type() == at::kFloat &&
-                    x.scalar_type() == at::kFloat,
-                "adds ", addend->sizes(), " to ", out.sizes(), ", both of type float32");
-    other = readable(*addend);
-    added = map(other);
-    fusion.addend = &added;
-  }
+  const Addend other(addend, out);
+  const ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, channels, "bias"), other.get(), function};
   const ca_map read = map(in), write = fresh(out);
   const int threads = at::get_num_threads();
   succeed(expansion ? ca_expanded_depthwise(expansion, &kernels, &read, &write, &fusion, threads)

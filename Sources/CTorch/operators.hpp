@@ -67,6 +67,7 @@ struct Addend {
   Addend(const std::optional<at::Tensor> &addend, const at::Tensor &sum) {
     if (!addend || !addend->defined()) return;
     check(*addend);
+    check(sum);
     TORCH_CHECK(addend->sizes() == sum.sizes(), "adds ", addend->sizes(), " to ", sum.sizes());
     kept = readable(*addend);
     numbers = map(kept);

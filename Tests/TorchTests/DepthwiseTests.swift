@@ -227,6 +227,9 @@ struct DepthwiseTests {
       { pack(noise([8, 2, 3, 3])) },
       { prepared(noise([1, 40, 5, 5]), pack(weight), 3, 1, 1, 0, 1, none, none, "none") },
       { prepared(x, pack(weight), 3, 1, 1, 0, 1, none, noise([1, 8, 4, 5]), "none") },
+      {
+        prepared(x.to(.bfloat16), pack(weight), 3, 1, 1, 0, 1, none, noise([1, 8, 5, 5]), "none")
+      },
     ] as [() -> Tensor] {
       #expect(throws: TorchError.self) { try attempt { call() } }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Torch
@@ -63,9 +64,7 @@ struct PlanTests {
   @Test("a file chooses the way that it names, for its layer alone")
   func choice() throws {
     defer { try? Plans.use([]) }
-    let folder = NSTemporaryDirectory() + "atrous-plans-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = try TemporaryFolder()
     let layer = Self.layers[0]
     let (convolution, image, _) = layer.example()
     func run(_ rows: Int = 61) -> [Float] {
@@ -77,7 +76,7 @@ struct PlanTests {
     // Tiles of six round otherwise than the rules' of four.
     var plan = layer.plan
     (plan.order, plan.largestTile, plan.together) = (.panels, 6, 4096)
-    let file = folder + "/plans.json"
+    let file = folder.path + "/plans.json"
     try Plans.write([plan], to: file)
     #expect(try Plans.read(file) == [plan])
     Plans.load(file)
@@ -97,12 +96,10 @@ struct PlanTests {
   @Test("files that are not this machine's plans are refused by name and change nothing")
   func refusals() throws {
     defer { try? Plans.use([]) }
-    let folder = NSTemporaryDirectory() + "atrous-plans-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = try TemporaryFolder()
     let layer = Self.layers[0]
     let (convolution, image, _) = layer.example()
-    let file = folder + "/plans.json"
+    let file = folder.path + "/plans.json"
     try Plans.write([layer.plan], to: file)
     let good = try String(contentsOfFile: file, encoding: .utf8)
     func check(_ text: String, _ comment: String) throws {
@@ -131,8 +128,8 @@ struct PlanTests {
     try check(
       good.replacingOccurrences(of: "\"inputs\" : 20", with: "\"inputs\" : 2000"),
       "tiles for many inputs")
-    #expect(throws: Plans.Unusable.self) { try Plans.read(folder) }
-    #expect(try Plans.read(folder + "/none.json") == [])
+    #expect(throws: Plans.Unusable.self) { try Plans.read(folder.path) }
+    #expect(try Plans.read(folder.path + "/none.json") == [])
   }
 
   @Test("layers are measured once on the maps that they get, which come out as ever")

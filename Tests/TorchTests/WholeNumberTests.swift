@@ -35,16 +35,7 @@ struct WholeNumberTests {
     for stride in [1, 2] {
       let expected = x.clamped(low, high).to(.float64).conv2d(
         weight.to(.float64), bias: bias.to(.float64), stride: [stride, stride])
-      let addend = noise(expected.shape)
-      let y = convolve(
-        x, packed, outputs, 1, stride, 1, Tensor?.none, Tensor?.none, false, bias, addend, "relu")
-      #expect(error(y, (expected + addend.to(.float64)).relu()) < 2e-6)
-      // Some channels of a larger map.
-      let larger = concatenate([noise(x.shape), x]).contiguous(.channelsLast)
-      let part = convolve(
-        larger.sliced(1, inputs, 2 * inputs), packed, outputs, 1, stride, 1, Tensor?.none,
-        Tensor?.none, false, bias, Tensor?.none, "none")
-      #expect(error(part, expected) < 2e-6)
+      expectProducts(of: x, packed, bias: bias, stride: stride, toBe: expected)
     }
   }
 

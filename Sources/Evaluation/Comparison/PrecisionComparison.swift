@@ -92,11 +92,10 @@ public struct PrecisionComparison: JSONReport {
     }
 
     var side: Side {
-      let times = seconds.sorted()
-      return Side(
+      Side(
         precision: evaluator.scoring(for: map).precision,
         meanIoU: Scores(matrix, names: map.classes.map(\.name)).meanIoU,
-        secondsPerImage: times.isEmpty ? 0 : times[times.count / 2])
+        secondsPerImage: seconds.median)
     }
   }
 

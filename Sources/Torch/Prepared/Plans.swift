@@ -1,7 +1,7 @@
 import CTorch
 import Foundation
 
-/// The measured plans of this machine, which ``Module/prepared(keepingWeights:)`` reads once.
+/// The measured plans of this machine, which ``Module/prepared(keepingWeights:precision:ranges:)`` reads once.
 ///
 /// They lie in one file for each processor and instruction set, below `$XDG_CACHE_HOME/atrous/plans` or
 /// `~/.cache/atrous/plans`. `ATROUS_PLANS` names another folder; `off` leaves all choices to the rules.

@@ -211,8 +211,8 @@ extension ConvNorm {
 
   private func prepared(_ x: Tensor, after expansion: ConvNorm) -> Tensor? {
     let before = expansion.conv
-    guard before.runsPrepared(x), conv.runsPrepared(x), before.stride == 1, x.rank == 4,
-      before.watch == nil,
+    guard before.runsPrepared(x), conv.runsPrepared(x), x.rank == 4, before.watch == nil,
+      before.kernel == 1, before.stride == 1, conv.isDepthwise,
       let norm = norm as? BatchNorm2d, let first = expansion.norm as? BatchNorm2d,
       x.size(0) * x.size(2) * x.size(3) * before.outputs > Self.close,
       case (let name, .none) = activation.split(fuses: true),
@@ -220,7 +220,7 @@ extension ConvNorm {
     else { return nil }
     let outer = conv.prepared(with: norm, for: x), inner = before.prepared(with: first, for: x)
     guard case .depthwise(let taps) = outer.form, case .packed(let kernels) = inner.form,
-      before.kernel == 1, !inner.isReduced
+      !inner.isReduced
     else { return nil }
     return Operator.expandedDepthwise(
       x, kernels, before.outputs, inner.bias, firstName, taps, conv.kernel, conv.stride,

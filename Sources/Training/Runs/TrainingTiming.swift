@@ -53,8 +53,8 @@ public struct TrainingTiming: JSONReport {
       steps.append((time / .seconds(1), after - before))
     }
     // The first ones make gradients and momenta.
-    trainingSeconds = steps.dropFirst(2).map(\.seconds).sorted()[repeats / 2]
-    processorSeconds = steps.dropFirst(2).map(\.processor).sorted()[repeats / 2]
+    trainingSeconds = steps.dropFirst(2).map(\.seconds).median
+    processorSeconds = steps.dropFirst(2).map(\.processor).median
     peakMegabytes = ProcessUsage.current.map { $0.peakKilobytes / 1e3 }
   }
 
