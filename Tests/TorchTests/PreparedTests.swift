@@ -170,6 +170,24 @@ struct PreparedTests {
     for (a, b) in zip(units(), plain) { #expect(error(a, b) < 1e-5) }
   }
 
+  @Test("read maps whose pixels are spaced", arguments: [512, 1024], [[1, 1], [7, 6]])
+  func spacing(_ channels: Int, _ sides: [Int]) {
+    let net = Sequential {
+      Conv2d(16, channels, kernel: 1)
+      Conv2d(channels, channels, kernel: 3, groups: channels)
+      Conv2d(channels, 24, kernel: 3)
+      Conv2d(24, channels, kernel: 3, dilation: 2)
+      Conv2d(channels, 24, kernel: 3, stride: 2)
+    }
+    net.train(false)
+    let x = noise([2, 16] + sides)
+    withoutGradients {
+      let y = net(x)
+      net.prepared()
+      #expect(error(net(x), y) < 1e-5)
+    }
+  }
+
   @Test("scale channels on the way in", arguments: [1, 2])
   func scaling(_ images: Int) {
     let (conv, before) = (Conv2d(20, 24), BatchNorm2d(20))

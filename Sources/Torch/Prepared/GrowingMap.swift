@@ -66,9 +66,11 @@ struct Surroundings {
   /// Where the map's own begin.
   let start: Int
 
+  private static let map = Operator("map", namespace: "atrous")
+
   /// A map without values.
   static func map(_ images: Int, _ channels: Int, _ height: Int, _ width: Int) -> Tensor {
-    Tensor(uninitialized: [images, height, width, channels]).permuted(0, 3, 1, 2)
+    map(images, channels, height, width)
   }
 }
 
