@@ -58,10 +58,12 @@ void convolve(const at::Tensor &x, const at::Tensor &packed, int64_t outputs, in
               int64_t stride, int64_t rate, const std::optional<at::Tensor> &scale,
               const std::optional<at::Tensor> &shift, bool rectifies,
               const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
-              std::string_view name, const at::Tensor &out, const ca_map &write) {
+              std::string_view name, at::Tensor &out) {
   check(packed);
   const auto in = readable(x);
   if (out.numel() == 0) return;
+  auto write = map(out);
+  write.data = written(out);
   const Addend other(addend, out);
   convolve(packed, outputs, x.size(1), size, map(in), write, stride, rate,
            {numbers(scale, x.size(1), "scale"), numbers(shift, x.size(1), "shift"), rectifies,
@@ -86,10 +88,7 @@ at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t ou
                        const std::optional<at::Tensor> &addend, std::string_view name) {
   const auto sizes = shape(x, outputs, size, stride, rate);
   auto out = spacedMap(sizes[0], sizes[1], sizes[2], sizes[3]);
-  auto write = map(out);
-  write.data = written(out);
-  convolve(x, packed, outputs, size, stride, rate, scale, shift, rectifies, bias, addend, name, out,
-           write);
+  convolve(x, packed, outputs, size, stride, rate, scale, shift, rectifies, bias, addend, name, out);
   return out;
 }
 
@@ -104,10 +103,7 @@ void convolutionInto(const at::Tensor &x, const at::Tensor &packed, int64_t outp
   const auto sizes = shape(x, outputs, size, stride, rate);
   TORCH_CHECK(out.sizes() == at::IntArrayRef(sizes) && isReadable(out), "writes maps ",
               at::IntArrayRef(sizes), " with adjacent channels, not ", out.sizes());
-  auto write = map(out);
-  write.data = written(out);
-  convolve(x, packed, outputs, size, stride, rate, scale, shift, rectifies, bias, addend, name, out,
-           write);
+  convolve(x, packed, outputs, size, stride, rate, scale, shift, rectifies, bias, addend, name, out);
 }
 
 /// A matrix product along the last dimension, with what follows it.
