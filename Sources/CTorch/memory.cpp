@@ -3,7 +3,8 @@
 // Pages taken from the system cost more than what is computed on them, so that programs keep what
 // tensors give back. A heap keeps it as holes of certain lengths between tensors that stay, which the
 // next tensors may not fit. Here holes are joined by moving their pages to other addresses (mremap), and
-// the process never holds more of them than its tensors once held together.
+// what is too short for that goes back to the system before new pages are taken, so that the process never
+// holds more of them than its tensors once held together.
 #include "catrous.h"
 #include "ctorch.h"
 
@@ -22,8 +23,12 @@ namespace {
 constexpr size_t unit = size_t(1) << 16;
 /// Smaller tensors are the C library's.
 constexpr size_t least = size_t(1) << 16;
+/// Memory is taken from the system, and moved, in blocks of this length that begin at multiples of it, so
+/// that each can be one page. With small pages each pixel of a map with many channels lies on others, more
+/// than the processor keeps the addresses of.
+constexpr size_t block = size_t(1) << 21;
 
-size_t rounded(size_t count) { return (count + unit - 1) / unit * unit; }
+size_t rounded(size_t count, size_t to = unit) { return (count + to - 1) / to * to; }
 
 class Pages {
 public:
@@ -36,12 +41,12 @@ public:
     return start;
   }
 
-  /// Takes a block back; false if it is none of these.
-  bool giveBack(void *block) {
+  /// Takes memory back; false if it is not from here.
+  bool giveBack(void *memory) {
     std::lock_guard<std::mutex> lock(mutex);
-    const auto found = used.find(block);
+    const auto found = used.find(memory);
     if (found == used.end()) return false;
-    keep(static_cast<char *>(block), found->second);
+    keep(static_cast<char *>(memory), found->second);
     used.erase(found);
     return true;
   }
@@ -82,36 +87,81 @@ private:
     return start;
   }
 
-  /// New addresses with the pages of several pieces, the longest first, and new pages after them.
+  using Piece = std::pair<char *, size_t>;
+
+  /// The whole blocks of a piece.
+  static Piece blocks(const Piece &piece) {
+    const auto start = reinterpret_cast<uintptr_t>(piece.first);
+    const size_t before = rounded(start, block) - start;
+    return {piece.first + before, piece.second < before ? 0 : (piece.second - before) / block * block};
+  }
+
+  /// New addresses with the blocks of several pieces, the longest first, and new pages after them.
   char *gathered(size_t length) {
-    void *memory =
-        mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return nullptr;
-    char *start = static_cast<char *>(memory);
-    for (size_t filled = 0; filled < length && !kept.empty();) {
-      auto piece = kept.begin();
-      for (auto other = kept.begin(); other != kept.end(); ++other)
-        if (other->second > piece->second) piece = other;
-      char *from = piece->first;
-      const size_t all = piece->second, part = std::min(all, length - filled);
-      kept.erase(piece);
-      if (part < all) kept[from + part] = all - part;
-      if (!moved(from, part, start + filled)) return nullptr;
+    const size_t all = rounded(length, block);
+    char *start = reserved(all);
+    if (!start) return nullptr;
+    size_t filled = 0;
+    while (filled < all) {
+      Piece longest{nullptr, 0}, owner;
+      for (const Piece piece : kept)
+        if (const Piece inner = blocks(piece); inner.second > longest.second) {
+          longest = inner;
+          owner = piece;
+        }
+      if (longest.second == 0) break;
+      const size_t part = std::min(longest.second, all - filled);
+      kept.erase(owner.first);
+      if (longest.first > owner.first) kept[owner.first] = longest.first - owner.first;
+      char *after = longest.first + part, *end = owner.first + owner.second;
+      if (end > after) kept[after] = end - after;
+      if (!moved(longest.first, part, start + filled)) return nullptr;
       filled += part;
     }
+    drop(all - filled);
+    if (all > length) keep(start + length, all - length);
     return start;
   }
 
-  /// Moves pages; what the system refuses to move is replaced.
+  /// Returns up to `length` bytes of what was given back to the system.
+  void drop(size_t length) {
+    while (length > 0 && !kept.empty()) {
+      const auto [start, all] = *kept.begin();
+      const size_t part = std::min(all, length);
+      kept.erase(kept.begin());
+      if (part < all) kept[start + part] = all - part;
+      munmap(start, part);
+      length -= part;
+    }
+  }
+
+  /// New pages, at an address if one is given.
+  static char *fresh(char *at, size_t length) {
+    void *memory = mmap(at, length, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED : 0), -1, 0);
+    return memory == MAP_FAILED ? nullptr : static_cast<char *>(memory);
+  }
+
+  /// New blocks, each of which the system may make one page.
+  static char *reserved(size_t length) {
+    char *memory = fresh(nullptr, length + block);
+    if (!memory) return nullptr;
+    const auto [start, _] = blocks({memory, length + block});
+    const size_t before = start - memory;
+    if (before > 0) munmap(memory, before);
+    if (before < block) munmap(start + length, block - before);
+    madvise(start, length, MADV_HUGEPAGE);
+    return start;
+  }
+
+  /// Moves blocks; what the system refuses to move is replaced.
   static bool moved(char *from, size_t length, char *to) {
     if (move(from, length, to)) return true;
-    // Pieces of different origin move one by one.
-    for (size_t i = 0; i < length; i += unit) {
-      if (move(from + i, unit, to + i)) continue;
-      munmap(from + i, unit);
-      if (mmap(to + i, unit, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-               0) == MAP_FAILED)
-        return false;
+    // Blocks of different origin move one by one.
+    for (size_t i = 0; i < length; i += block) {
+      if (move(from + i, block, to + i)) continue;
+      munmap(from + i, block);
+      if (!fresh(to + i, block)) return false;
     }
     return true;
   }
@@ -126,16 +176,16 @@ Pages &pages() {
   return *pages;
 }
 
-void release(void *block) {
-  if (block && !pages().giveBack(block)) c10::GetDefaultCPUAllocator()->raw_deallocate(block);
+void release(void *memory) {
+  if (memory && !pages().giveBack(memory)) c10::GetDefaultCPUAllocator()->raw_deallocate(memory);
 }
 
 struct PageAllocator final : c10::Allocator {
   c10::DataPtr allocate(size_t count) override {
     if (count < least) return c10::GetDefaultCPUAllocator()->allocate(count);
-    void *block = count <= SIZE_MAX - unit ? pages().take(rounded(count)) : nullptr;
-    TORCH_CHECK_WITH(OutOfMemoryError, block, "not enough memory for ", count, " bytes");
-    return {block, block, &release, c10::Device(c10::DeviceType::CPU)};
+    void *memory = count <= SIZE_MAX - 3 * block ? pages().take(rounded(count)) : nullptr;
+    TORCH_CHECK_WITH(OutOfMemoryError, memory, "not enough memory for ", count, " bytes");
+    return {memory, memory, &release, c10::Device(c10::DeviceType::CPU)};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void *target, const void *source, size_t count) const override {
