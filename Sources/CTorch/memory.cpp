@@ -99,7 +99,7 @@ private:
   /// New addresses with the blocks of several pieces, the longest first, and new pages after them.
   char *gathered(size_t length) {
     const size_t all = rounded(length, block);
-    char *start = reserved(all);
+    char *start = reserved(all, length);
     if (!start) return nullptr;
     size_t filled = 0;
     while (filled < all) {
@@ -142,15 +142,16 @@ private:
     return memory == MAP_FAILED ? nullptr : static_cast<char *>(memory);
   }
 
-  /// New blocks, each of which the system may make one page.
-  static char *reserved(size_t length) {
+  /// New blocks of `length` bytes, of which the system may make one page each where `count` bytes fill them:
+  /// what nothing has been written to takes no memory.
+  static char *reserved(size_t length, size_t count) {
     char *memory = fresh(nullptr, length + block);
     if (!memory) return nullptr;
     const auto [start, _] = blocks({memory, length + block});
     const size_t before = start - memory;
     if (before > 0) munmap(memory, before);
     if (before < block) munmap(start + length, block - before);
-    madvise(start, length, MADV_HUGEPAGE);
+    madvise(start, count / block * block, MADV_HUGEPAGE);
     return start;
   }
 
