@@ -21,7 +21,7 @@ constexpr int leadOf[] = {-1, -1, -1, -1, -1, 0, 0};
 /// that smaller tiles share the combinations of larger ones; what depends on the tile is in the
 /// transforms of the maps. The other kinds multiply with g1, g2 - g1 and g0 - g1.
 constexpr int combinations = 11;
-/// How much of each tap is in a combination.
+/// How much of each tap is in a combination; `evaluate` in kernels.inc gives several at once.
 constexpr float tapsOf[combinations][3] = {{1, 0, 0},  {0, 0, 1},  {1, 1, 1},  {1, -1, 1},
                                            {1, 2, 4},  {1, -2, 4}, {4, 2, 1},  {4, -2, 1},
                                            {0, 1, 0},  {0, -1, 1}, {1, -1, 0}};

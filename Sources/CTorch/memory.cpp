@@ -81,13 +81,19 @@ private:
         best = piece;
     if (best == kept.end()) return nullptr;
     char *start = best->first;
-    const size_t rest = best->second - length;
-    kept.erase(best);
-    if (rest > 0) kept[start + length] = rest;
+    cut(*best, {start, length});
     return start;
   }
 
   using Piece = std::pair<char *, size_t>;
+
+  /// Removes a part of a piece.
+  void cut(const Piece piece, const Piece part) {
+    kept.erase(piece.first);
+    if (part.first > piece.first) kept[piece.first] = part.first - piece.first;
+    char *after = part.first + part.second, *end = piece.first + piece.second;
+    if (end > after) kept[after] = end - after;
+  }
 
   /// The whole blocks of a piece.
   static Piece blocks(const Piece &piece) {
@@ -111,10 +117,7 @@ private:
         }
       if (longest.second == 0) break;
       const size_t part = std::min(longest.second, all - filled);
-      kept.erase(owner.first);
-      if (longest.first > owner.first) kept[owner.first] = longest.first - owner.first;
-      char *after = longest.first + part, *end = owner.first + owner.second;
-      if (end > after) kept[after] = end - after;
+      cut(owner, {longest.first, part});
       if (!moved(longest.first, part, start + filled)) return nullptr;
       filled += part;
     }
@@ -126,11 +129,10 @@ private:
   /// Returns up to `length` bytes of what was given back to the system.
   void drop(size_t length) {
     while (length > 0 && !kept.empty()) {
-      const auto [start, all] = *kept.begin();
-      const size_t part = std::min(all, length);
-      kept.erase(kept.begin());
-      if (part < all) kept[start + part] = all - part;
-      munmap(start, part);
+      const Piece piece = *kept.begin();
+      const size_t part = std::min(piece.second, length);
+      cut(piece, {piece.first, part});
+      munmap(piece.first, part);
       length -= part;
     }
   }
