@@ -132,7 +132,14 @@ public final class ResNet: Layer, Backbone {
   }
 
   /// The output of the last stage.
-  public override func forward(_ x: Tensor) -> Tensor { layers.reduce(start(x)) { $1($0) } }
+  public override func forward(_ x: Tensor) -> Tensor {
+    // Block by block, as a stage, or `reduce`, would keep its first map to its end.
+    var x = start(x)
+    for layer in layers {
+      for index in 0..<layer.count { x = layer[index](x) }
+    }
+    return x
+  }
 
   private func start(_ x: Tensor) -> Tensor {
     (stem?(x) ?? conv1?(x, bn1, .relu) ?? x).maxPool2d(3, stride: 2, padding: 1)
@@ -191,13 +198,15 @@ final class ResidualBlock: Layer, RecomputableLayer {
   }
 
   override func forward(_ x: Tensor) -> Tensor {
+    var y = conv1(x, bn1, .relu)
+    if conv3 != nil { y = conv2(y, bn2, .relu) }
+    // Only now, as most channels are the shortcut's.
     let shortcut = downsample?(x) ?? x
-    let y = conv1(x, bn1, .relu)
     // Each sum is read before it is written.
     let isFree = ownsInput || downsample != nil
     let target = isFree && runsPrepared(x) && shortcut.strides[1] == 1 ? shortcut : nil
     guard let conv3 else { return conv2(y, bn2, adding: shortcut, .relu, into: target) }
-    return conv3(conv2(y, bn2, .relu), bn3, adding: shortcut, .relu, into: target)
+    return conv3(y, bn3, adding: shortcut, .relu, into: target)
   }
 }
 
