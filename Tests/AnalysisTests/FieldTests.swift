@@ -61,16 +61,21 @@ struct FieldTests {
     #expect((pattern.points, pattern.width) == (sums.count * sums.count, 42))
   }
 
-  /// Draws kernels anew as large as they are, from numbers of their own: others draw from the engine's at the
-  /// same time.
+  /// Draws kernels anew, those of the backbone as large as He's rule for outputs makes them and those of the
+  /// head as PyTorch does, from numbers of their own: others draw from the engine's at the same time, and the
+  /// arms of one network are longer than those of another by a twentieth.
   func drawEvenly(_ model: SegmentationModel) {
     withoutGradients {
-      for (index, (_, parameter)) in model.parameters.enumerated() where parameter.shape.count > 1 {
+      for (index, (name, parameter)) in model.parameters.enumerated()
+      where parameter.shape.count > 1 {
         let ones = Tensor(filledWith: 1, [parameter.count]).to(.float64)
         let places = Operator("cumsum")(ones, 0)
-        let hash = Operator("sin")(places * 12.9898 + Double(index)) * 43758.5453
+        let hash = Operator("sin")(places * 12.9898 + Double(index + 2)) * 43758.5453
         let uniform = hash - Operator("floor")(hash) - 0.5
-        let scale = parameter.standardDeviation() * 12.0.squareRoot()
+        let (outputs, inputs) = (Double(parameter.shape[0]), Double(parameter.shape[1]))
+        let area = Double(parameter.count) / outputs / inputs
+        let variance = name.hasPrefix("backbone.") ? 2 / (outputs * area) : 1 / (3 * inputs * area)
+        let scale = (12 * variance).squareRoot()
         parameter.assign(uniform.to(.float32).reshaped(parameter.shape) * scale)
       }
     }
