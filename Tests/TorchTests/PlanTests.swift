@@ -73,9 +73,9 @@ struct PlanTests {
     try Plans.use([])
     let byRule = run()
     #expect(Plans.lastOrder == nil)
-    // Tiles of six round otherwise than the rules' of four.
+    // Tiles of four round otherwise than the rules' of six.
     var plan = layer.plan
-    (plan.order, plan.largestTile, plan.together) = (.panels, 6, 4096)
+    (plan.order, plan.largestTile, plan.together) = (.panels, 4, 4096)
     let file = folder.path + "/plans.json"
     try Plans.write([plan], to: file)
     #expect(try Plans.read(file) == [plan])
@@ -86,7 +86,7 @@ struct PlanTests {
     _ = run(50)
     #expect(Plans.lastOrder == nil)
     // The rules' own way by its name.
-    (plan.order, plan.largestTile, plan.together) = (.tiles, 4, 12)
+    (plan.order, plan.largestTile, plan.together) = (.tiles, 6, 12)
     try Plans.write([plan], to: file)
     Plans.load(file)
     #expect(run() == byRule)
