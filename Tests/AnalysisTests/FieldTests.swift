@@ -72,9 +72,10 @@ struct FieldTests {
         let places = Operator("cumsum")(ones, 0)
         let hash = Operator("sin")(places * 12.9898 + Double(index + 2)) * 43758.5453
         let uniform = hash - Operator("floor")(hash) - 0.5
-        let (outputs, inputs) = (Double(parameter.shape[0]), Double(parameter.shape[1]))
-        let area = Double(parameter.count) / outputs / inputs
-        let variance = name.hasPrefix("backbone.") ? 2 / (outputs * area) : 1 / (3 * inputs * area)
+        let (fanIn, fanOut) = (
+          parameter.count / parameter.shape[0], parameter.count / parameter.shape[1]
+        )
+        let variance = name.hasPrefix("backbone.") ? 2 / Double(fanOut) : 1 / Double(3 * fanIn)
         let scale = (12 * variance).squareRoot()
         parameter.assign(uniform.to(.float32).reshaped(parameter.shape) * scale)
       }

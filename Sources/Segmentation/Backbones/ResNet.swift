@@ -133,11 +133,9 @@ public final class ResNet: Layer, Backbone {
 
   /// The output of the last stage.
   public override func forward(_ x: Tensor) -> Tensor {
-    // Block by block, as a stage, or `reduce`, would keep its first map to its end.
+    // `reduce` would keep its first map to its end.
     var x = start(x)
-    for layer in layers {
-      for index in 0..<layer.count { x = layer[index](x) }
-    }
+    for layer in layers { x = layer.consuming(consume x) }
     return x
   }
 
@@ -205,8 +203,7 @@ final class ResidualBlock: Layer, RecomputableLayer {
     // Each sum is read before it is written.
     let isFree = ownsInput || downsample != nil
     let target = isFree && runsPrepared(x) && shortcut.strides[1] == 1 ? shortcut : nil
-    guard let conv3 else { return conv2(y, bn2, adding: shortcut, .relu, into: target) }
-    return conv3(y, bn3, adding: shortcut, .relu, into: target)
+    return (conv3 ?? conv2)(y, bn3 ?? bn2, adding: shortcut, .relu, into: target)
   }
 }
 
