@@ -60,6 +60,8 @@ public protocol Dataset: Sendable {
   var labelMap: LabelMap { get }
   /// For labels that are RGB pictures the value of each colour; nil for all others.
   var labelColors: [Color: UInt16]? { get }
+  /// What the listing of files passed over, for a person; empty for nothing.
+  var notes: [String] { get }
   /// The number of samples.
   var count: Int { get }
   /// The files of a sample, 0 ..< `count`.
@@ -76,6 +78,8 @@ public protocol Dataset: Sendable {
 }
 
 extension Dataset {
+  /// Nothing.
+  public var notes: [String] { [] }
   /// Nil: labels are values, not colours.
   public var labelColors: [Color: UInt16]? { nil }
 
@@ -148,6 +152,8 @@ public struct Subset: Dataset {
   public var name: String { base.name }
   /// The whole set's label map.
   public var labelMap: LabelMap { base.labelMap }
+  /// What the whole set's listing passed over.
+  public var notes: [String] { base.notes }
   /// The whole set's label colours.
   public var labelColors: [Color: UInt16]? { base.labelColors }
   /// The number of samples chosen.
