@@ -37,6 +37,6 @@ struct Atrous: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     signal(SIGPIPE, SIG_IGN)
     Engine.keepFreedMemory()
-    main(nil)
+    main(Arguments.own)
   }
 }

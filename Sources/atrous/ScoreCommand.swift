@@ -54,6 +54,7 @@ struct ScoreCommand: ParsableCommand {
         : try LabelFileScoring(
           truth: FileSelection(truth), predictions: FileSelection(predictions),
           images: images.map { FileSelection($0) }, map: LabelMap(named: classes))
+      for text in scoring.notes { note(text) }
       if boundary { scoring.boundaryRatio = 0.02 }
       let (result, images) = try scoring.run(dataset: truth)
       if let output { try scoring.write(result, images, to: output) }
