@@ -114,12 +114,18 @@ let package = Package(
     .executableTarget(
       name: "upsampling-benchmark", dependencies: ["Evaluation", "Torch"],
       path: "Benchmarks/upsampling", exclude: ["README.md"]),
+    // What fuzz.py feeds with files.
+    .executableTarget(
+      name: "image-digest", dependencies: ["Imaging", "CDeflate"], path: "Benchmarks/fuzz",
+      exclude: ["README.md", "fuzz.py", "files.py"]),
 
     // What several tests need: folders, tiny pictures, a tiny run.
     .target(name: "TestSupport", dependencies: ["Datasets"], path: "Tests/TestSupport"),
     .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"]),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
-    .testTarget(name: "ImagingTests", dependencies: ["Imaging", "TestSupport"]),
+    .testTarget(
+      name: "ImagingTests", dependencies: ["Imaging", "TestSupport"],
+      resources: [.copy("Fixtures")]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),

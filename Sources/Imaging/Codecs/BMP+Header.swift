@@ -38,26 +38,29 @@ extension BMP {
     var header = Header(
       size: size, isTopDown: height < 0, bits: bits, compression: compression, palette: [],
       masks: bits == 16 ? [0x7C00, 0x3E0, 0x1F] : [0xFF_0000, 0xFF00, 0xFF],
-      start: word(bytes, 10))
+      colors: 0, start: word(bytes, 10))
     if compression == 3 || compression == 6 {
       // The fields stand in the header or, if that is short, behind it.
       guard bytes.count >= 66 else { throw damaged(file, "the end is missing") }
       header.masks = (0..<3).map { UInt32(word(bytes, 54 + 4 * $0)) }
     }
+    if bits <= 8 {
+      let noted = isOld ? 0 : word(bytes, 46)
+      header.colors = noted == 0 ? 1 << bits : min(noted, 1 << bits)
+    }
+    // A file that does not say where its pixels are has them behind the palette.
+    if header.start == 0 { header.start = 14 + length + (isOld ? 3 : 4) * header.colors }
     if bits <= 8 { header.palette = palette(bytes, header, after: 14 + length, isOld: isOld) }
     return header
   }
 
-  /// The colours between the header and the pixels; a palette may be shorter than it says.
+  /// The colours behind the header, as many as there are.
   private static func palette(
     _ bytes: [UInt8], _ header: Header, after start: Int, isOld: Bool
   ) -> [Color] {
     let step = isOld ? 3 : 4
-    let noted = isOld || start < 54 ? 0 : word(bytes, 46)
-    let most = 1 << header.bits
-    let count = min(noted == 0 ? most : noted, most)
-    let end = min(bytes.count, max(start, header.start))
-    return (0..<min(count, (end - start) / step)).map { index in
+    let count = min(header.colors, (bytes.count - start) / step)
+    return (0..<max(0, count)).map { index in
       let at = start + step * index
       return Color(bytes[at + 2], bytes[at + 1], bytes[at])
     }
@@ -85,14 +88,18 @@ extension BMP {
           if y >= height || (y == height - 1 && x >= width && at >= bytes.count) { return }
           let (count, value) = (try next(), try next())
           if count > 0 {
+            // What a run has too much of is passed over, as in Pillow.
             for i in 0..<count { put(isNarrow ? (i % 2 == 0 ? value >> 4 : value & 15) : value) }
             continue
           }
           switch value {
           case 0: (x, y) = (0, y + 1)
           case 1: return
-          case 2: (x, y) = (x + (try next()), y + (try next()))
+          case 2:
+            (x, y) = (x + (try next()), y + (try next()))
+            guard x <= width else { throw damaged(file, "its runs leave the picture") }
           default:
+            guard x + value <= width else { throw damaged(file, "its runs leave the picture") }
             // As many indices as they are, filled up to two bytes.
             let start = at
             for i in 0..<value {

@@ -12,6 +12,8 @@ enum BMP: Codec {
     var palette: [Color]
     /// Which bits are red, green and blue.
     var masks: [UInt32]
+    /// The number of colours that the palette should have.
+    var colors: Int
     /// Where the pixels begin.
     var start: Int
 

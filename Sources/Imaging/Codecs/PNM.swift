@@ -117,8 +117,9 @@ enum PNM: Codec {
 
   static func image(_ bytes: [UInt8], _ size: Size, _ file: String) throws -> Image {
     let header = try parsed(bytes, file)
+    // Halves are rounded to even numbers, as Pillow does.
     let samples = try samples(bytes, header, file).map {
-      UInt8(min(255, (Int($0) * 255 + header.maximum / 2) / header.maximum))
+      UInt8(min(255, (Double($0) / Double(header.maximum) * 255).rounded(.toNearestOrEven)))
     }
     return Image(
       width: size.width, height: size.height, channels: header.channels, pixels: samples
