@@ -28,7 +28,13 @@ struct NoteTests {
     ),
     ("stray", { Array($0.dropLast(2)) + [0x12, 0x34, 0x56, 0xFF, 0xD9] }),
     ("ends it", { Array($0.dropLast(2)) }),
-    ("Adobe", { Array($0[..<2]) + [0xFF, 0xEE, 0, 14] + Array("Adobe".utf8) + [0, 100, 0, 0, 0, 0, 9] + Array($0[2...]) }),
+    (
+      "Adobe",
+      {
+        let marker = [0xFF, 0xEE, 0, 14] + Array("Adobe".utf8) + [0, 100, 0, 0, 0, 0, 9]
+        return Array($0[..<2]) + marker + Array($0[2...])
+      }
+    ),
   ]
 
   private static func replaced(_ bytes: [UInt8], at: Int, _ new: [UInt8]) -> [UInt8] {
@@ -69,7 +75,8 @@ struct NoteTests {
   func others() throws {
     var png = try FixtureTests.bytes("indexed4-adam7.png")
     // A chunk that nobody needs, with a wrong check sum; and bytes behind the end.
-    png = Array(png[..<33]) + [0, 0, 0, 1] + Array("tEXt".utf8) + [65, 1, 2, 3, 4] + Array(png[33...])
+    let chunk = [0, 0, 0, 1] + Array("tEXt".utf8) + [65, 1, 2, 3, 4]
+    png = Array(png[..<33]) + chunk + Array(png[33...])
     let labels = try LabelImage(decoding: png + [9, 9], named: "a")
     #expect(labels.values == FixtureTests.all["indexed4-adam7.png"]?.labels)
     let gif = try FixtureTests.bytes("rows.gif")
@@ -91,14 +98,16 @@ struct NoteTests {
   @Test(
     "a format that is not read is named",
     arguments: [
-      ("HEIC", [0, 0, 0, 24] + Array("ftypheic".utf8)), ("AVIF", [0, 0, 0, 24] + Array("ftypavif".utf8)),
+      ("HEIC", [0, 0, 0, 24] + Array("ftypheic".utf8)),
+      ("AVIF", [0, 0, 0, 24] + Array("ftypavif".utf8)),
       ("JPEG 2000", [0, 0, 0, 12, 0x6A, 0x50, 0x20, 0x20, 13, 10, 0x87, 10]),
       ("JPEG XL", [0xFF, 0x0A, 1, 2]), ("PSD", Array("8BPS".utf8) + [0, 1]),
     ] as [(String, [UInt8])])
   func unread(name: String, bytes: [UInt8]) {
     let error = #expect(throws: ImageError.self) { try Image(decoding: bytes, named: "a") }
     let text = "\(error.map { "\($0)" } ?? "")"
-    #expect(text.contains("is \(name)") && text.contains("which is not read, expected a PNG"), "\(text)")
+    #expect(text.contains("is \(name)"), "\(text)")
+    #expect(text.contains("which is not read, expected a PNG"), "\(text)")
   }
 
   @Test("coloured labels without a table show how to list their colours")
@@ -114,15 +123,28 @@ struct NoteTests {
   @Test("an orientation in a TIFF, PNG or WebP is that of a JPEG", arguments: 1...8)
   func orientation(value: Int) throws {
     let folder = try TemporaryFolder()
-    let exif = Array("II*\0".utf8) + [8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, UInt8(value), 0, 0, 0, 0, 0, 0, 0]
+    let tag: [UInt8] = [0x12, 1, 3, 0, 1, 0, 0, 0, UInt8(value), 0, 0, 0]
+    let exif = Array("II*\0".utf8) + [8, 0, 0, 0, 1, 0] + tag + [0, 0, 0, 0]
     var png = try FixtureTests.bytes("rgb8-rows.png")
-    png = resealed(
-      Array(png[..<33]) + [0, 0, 0, UInt8(exif.count)] + Array("eXIf".utf8) + exif + [0, 0, 0, 0] + Array(png[33...]))
+    let chunk = [0, 0, 0, UInt8(exif.count)] + Array("eXIf".utf8) + exif + [0, 0, 0, 0]
+    png = resealed(Array(png[..<33]) + chunk + Array(png[33...]))
     var tiff = try FixtureTests.bytes("bands3-contig.tif")
-    // The tag of bits per sample gives way: its entry becomes that of the orientation's neighbour.
-    let entry = try #require((0..<tiff.count - 12).first { tiff[$0...].starts(with: [0x1C, 1, 3, 0]) })
-    tiff.replaceSubrange(entry..<entry + 12, with: [0x12, 1, 3, 0, 1, 0, 0, 0, UInt8(value), 0, 0, 0])
-    for (name, bytes, plain) in [("a.png", png, "rgb8-rows.png"), ("a.tif", tiff, "bands3-contig.tif")] {
+    // The tag that says that bands are interleaved, as is usual, gives way to the orientation.
+    let planar: [UInt8] = [0x1C, 1, 3, 0]
+    let entry = try #require((0..<tiff.count - 12).first { tiff[$0...].starts(with: planar) })
+    tiff.replaceSubrange(entry..<entry + 12, with: tag)
+    // The extended header of WebP says that EXIF follows, and the size less one: 13 by 7.
+    let pixels = Array(try FixtureTests.bytes("colours.webp").dropFirst(12))
+    let extended = Array("VP8X".utf8) + [10, 0, 0, 0, 8, 0, 0, 0, 12, 0, 0, 6, 0, 0]
+    let body =
+      Array("WEBP".utf8) + extended + pixels + Array("EXIF".utf8)
+      + [UInt8(exif.count), 0, 0, 0] + exif
+    let length = [UInt8(body.count & 255), UInt8(body.count >> 8), 0, 0]
+    let webP = Array("RIFF".utf8) + length + body
+    for (name, bytes, plain) in [
+      ("a.png", png, "rgb8-rows.png"), ("a.tif", tiff, "bands3-contig.tif"),
+      ("a.webp", webP, "colours.webp"),
+    ] {
       let stored = try Image(decoding: FixtureTests.bytes(plain), named: plain)
       let file = "\(folder.path)/\(name)"
       try Data(bytes).write(to: URL(fileURLWithPath: file))
@@ -140,7 +162,8 @@ struct NoteTests {
   @Test("values that no label has are named with their pixel; pixels without data are 65535")
   func strange() throws {
     for (name, message) in [
-      ("negative.tif", "(3, 1) is -7"), ("fraction.tif", "(2, 0) is 1.5"), ("large.tif", "(0, 1) is 70000"),
+      ("negative.tif", "(3, 1) is -7"), ("fraction.tif", "(2, 0) is 1.5"),
+      ("large.tif", "(0, 1) is 70000"),
     ] {
       let error = #expect(throws: ImageError.self) {
         try LabelImage(decoding: FixtureTests.bytes("strange/\(name)"), named: name)

@@ -32,7 +32,8 @@ extension BMP {
       }
     guard isKnown, length != 64 || compression < 3 else {
       throw ImageError.unsupported(
-        file: file, found: "a BMP of \(bits) bits a pixel and compression \(compression), "
+        file: file,
+        found: "a BMP of \(bits) bits a pixel and compression \(compression), "
           + "which is not read; expected 0 to 3 or 6")
     }
     var header = Header(
@@ -45,7 +46,7 @@ extension BMP {
       header.masks = (0..<3).map { UInt32(word(bytes, 54 + 4 * $0)) }
     }
     if bits <= 8 {
-      let noted = isOld ? 0 : word(bytes, 46)
+      let noted = length >= 40 ? word(bytes, 46) : 0
       header.colors = noted == 0 ? 1 << bits : min(noted, 1 << bits)
     }
     // A file that does not say where its pixels are has them behind the palette.

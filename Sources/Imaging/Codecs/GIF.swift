@@ -87,7 +87,9 @@ enum GIF: Codec {
         let whole = Size(
           width: max(screen.width, x + size.width), height: max(screen.height, y + size.height))
         return Frame(
-          screen: whole, size: size, x: x, y: y, transparent: transparent, isInterlaced: flags & 0x40 != 0, palette: own.isEmpty ? (common.isEmpty ? grey : common) : own,
+          screen: whole, size: size, x: x, y: y, transparent: transparent,
+          isInterlaced: flags & 0x40 != 0,
+          palette: own.isEmpty ? (common.isEmpty ? grey : common) : own,
           start: at + 10 + 3 * own.count)
       default: throw damaged(file, "it holds no picture")
       }
@@ -136,7 +138,7 @@ enum GIF: Codec {
     let picture = frame.isInterlaced ? rowsInOrder(values, frame.size) : values
     guard frame.size != frame.screen else { return picture }
     ImageNotes.post(
-      "this GIF's first picture covers a part of its screen; the rest is the transparent index or 0",
+      "this GIF's first picture covers a part of its screen; the rest is transparent or 0",
       file)
     return Destination.array(of: frame.screen.width * frame.screen.height) { out in
       if let transparent = frame.transparent { out.update(repeating: transparent) }

@@ -33,7 +33,8 @@ enum TIFF: Codec {
     }
     let isOwn =
       switch Int32(layout.photometric) {
-      case PHOTOMETRIC_MINISWHITE, PHOTOMETRIC_MINISBLACK, PHOTOMETRIC_RGB, PHOTOMETRIC_PALETTE: true
+      case PHOTOMETRIC_MINISWHITE, PHOTOMETRIC_MINISBLACK, PHOTOMETRIC_RGB, PHOTOMETRIC_PALETTE:
+        true
       case PHOTOMETRIC_SEPARATED: tiff.number(TIFFTAG_INKSET) == Int(INKSET_CMYK)
       default: false
       }

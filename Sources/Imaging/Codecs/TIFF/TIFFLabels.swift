@@ -104,7 +104,8 @@ extension TIFF {
         ? [16, 32, 64].contains(layout.bits)
         : (1...2).contains(layout.format) && (1...64).contains(layout.bits)
       guard isKnown else {
-        throw ImageError.unsupported(file: file, found: "a TIFF of \(layout.kind), which is not read")
+        throw ImageError.unsupported(
+          file: file, found: "a TIFF of \(layout.kind), which is not read")
       }
     }
 

@@ -60,7 +60,8 @@ extension TIFFFile {
     let isTiled = TIFFIsTiled(handle) != 0
     let (width, height) = (layout.size.width, layout.size.height)
     let chunkWidth = isTiled ? number(TIFFTAG_TILEWIDTH) : width
-    let chunkHeight = isTiled ? number(TIFFTAG_TILELENGTH) : min(number(TIFFTAG_ROWSPERSTRIP), height)
+    let chunkHeight =
+      isTiled ? number(TIFFTAG_TILELENGTH) : min(number(TIFFTAG_ROWSPERSTRIP), height)
     let capacity = Int(isTiled ? TIFFTileSize(handle) : TIFFStripSize(handle))
     let stride = Int(isTiled ? TIFFTileRowSize(handle) : TIFFScanlineSize(handle))
     let bands = layout.isPlanar ? 1 : layout.bands
@@ -88,8 +89,8 @@ extension TIFFFile {
               let line = UnsafeRawBufferPointer(rebasing: bytes[(row * stride)...])
               try samples.withUnsafeMutableBufferPointer { samples in
                 unpack(line, columns * bands, layout.bits, samples)
-                try body(
-                  plane, top + row, left, UnsafeBufferPointer(rebasing: samples[..<(columns * bands)]))
+                let read = UnsafeBufferPointer(rebasing: samples[..<(columns * bands)])
+                try body(plane, top + row, left, read)
               }
             }
           }
@@ -113,8 +114,9 @@ extension TIFFFile {
       return
     }
     reason = nil
-    isFax = [COMPRESSION_CCITTRLE, COMPRESSION_CCITTFAX3, COMPRESSION_CCITTFAX4, COMPRESSION_CCITTRLEW]
-      .contains(Int32(number(TIFFTAG_COMPRESSION)))
+    isFax = [
+      COMPRESSION_CCITTRLE, COMPRESSION_CCITTFAX3, COMPRESSION_CCITTFAX4, COMPRESSION_CCITTRLEW,
+    ].contains(Int32(number(TIFFTAG_COMPRESSION)))
     let got = buffer.withUnsafeMutableBytes { bytes in
       isTiled
         ? TIFFReadEncodedTile(handle, index, bytes.baseAddress, tmsize_t(needed))
