@@ -34,15 +34,15 @@ public enum ImageNotes {
 }
 
 /// Notes of one run: the first file of each kind is shown at once, the others are counted.
-public final class NoteSummary: Sendable {
+package final class NoteSummary: Sendable {
   private let files = Mutex<[String: Set<String>]>([:])
   private let show: @Sendable (String) -> Void
 
   /// A summary that shows its lines through `show`.
-  public init(_ show: @escaping @Sendable (String) -> Void) { self.show = show }
+  package init(_ show: @escaping @Sendable (String) -> Void) { self.show = show }
 
   /// Takes a note; it is shown if it is the first of its kind.
-  public func add(_ note: ImageNote) {
+  package func add(_ note: ImageNote) {
     let isFirst = files.withLock { files in
       let isFirst = files[note.text] == nil
       files[note.text, default: []].insert(note.file)
@@ -52,7 +52,7 @@ public final class NoteSummary: Sendable {
   }
 
   /// Shows how many further files each kind was found in.
-  public func finish() {
+  package func finish() {
     let counts = files.withLock { files in files.mapValues { $0.count - 1 } }
     for (text, count) in counts.sorted(by: { $0.key < $1.key }) where count > 0 {
       show("\(count) further \(count == 1 ? "file" : "files"): \(text)")
