@@ -123,6 +123,8 @@ def tiffs():
         step = 255 // ((1 << depth) - 1)
         values = noise(1 << depth)
         data = vips(values * step).tiffsave_buffer(bitdepth=depth, tile=True, tile_width=16, tile_height=16)
+        # libvips 8.18 loses the last column of odd widths in 4 bits, so that tifffile tells what is there.
+        values = tifffile.imread(io.BytesIO(data))
         write(f"grey{depth}-tiles.tif", data, values, (values * step)[..., None].repeat(3, 2))
     for name in ("group3", "group4", "tiff_ccitt"):
         data = saved(Image.fromarray(noise(2).astype(bool)), "TIFF", compression=name)
