@@ -34,9 +34,7 @@ struct Atrous: ParsableCommand {
     ])
 
   /// What is odd about image files that were read all the same.
-  private static let notes = NoteSummary {
-    FileHandle.standardError.write(Data("note: \($0)\n".utf8))
-  }
+  private static let notes = NoteSummary { note($0) }
 
   static func main() {
     // A write past a limit is an error with a message, not the end of the process.

@@ -49,8 +49,10 @@ extension BMP {
       let noted = length >= 40 ? word(bytes, 46) : 0
       header.colors = noted == 0 ? 1 << bits : min(noted, 1 << bits)
     }
-    // A file that does not say where its pixels are has them behind the palette.
-    if header.start == 0 { header.start = 14 + length + (isOld ? 3 : 4) * header.colors }
+    // A file that does not say where its pixels are, or puts them upon the palette, has them behind.
+    if header.start == 0 || header.start == 14 + length {
+      header.start = 14 + length + (isOld ? 3 : 4) * header.colors
+    }
     if bits <= 8 { header.palette = palette(bytes, header, after: 14 + length, isOld: isOld) }
     return header
   }
