@@ -9,8 +9,6 @@ final class TIFFFile {
   private(set) var handle: OpaquePointer?
   /// What libtiff said last about why something cannot be read.
   var reason: String?
-  /// Whether pixels are being unpacked whose decoder calls an error a warning.
-  var isFax = false
   private var warnings: [String] = []
 
   /// Opens the bytes of a file.
@@ -84,7 +82,6 @@ final class TIFFFile {
       guard let open = TIFFFile.of(client), open.warnings.count < 8,
         let text = TIFFFile.text(format, arguments), !open.warnings.contains(text)
       else { return }
-      if open.isFax { open.reason = text }
       open.warnings.append(text)
     }
     return true

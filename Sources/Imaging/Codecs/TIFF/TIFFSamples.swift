@@ -114,15 +114,12 @@ extension TIFFFile {
       return
     }
     reason = nil
-    isFax = [
-      COMPRESSION_CCITTRLE, COMPRESSION_CCITTFAX3, COMPRESSION_CCITTFAX4, COMPRESSION_CCITTRLEW,
-    ].contains(Int32(number(TIFFTAG_COMPRESSION)))
     let got = buffer.withUnsafeMutableBytes { bytes in
       isTiled
         ? TIFFReadEncodedTile(handle, index, bytes.baseAddress, tmsize_t(needed))
         : TIFFReadEncodedStrip(handle, index, bytes.baseAddress, tmsize_t(needed))
     }
-    // The decoders of fax go on after errors and warnings, with what they guess.
+    // The decoders of fax go on after an error, with what they guess.
     guard got >= needed, reason == nil else {
       throw damaged(
         "the pixels from (\(left), \(top)) on cannot be decoded" + (reason.map { ": \($0)" } ?? ""))
