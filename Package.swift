@@ -61,6 +61,10 @@ let package = Package(
       name: "CTurboJPEG", pkgConfig: "libturbojpeg",
       providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(
+      name: "CLibJPEG", pkgConfig: "libjpeg",
+      providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
+    .target(name: "CJPEG", dependencies: ["CLibJPEG"]),
+    .systemLibrary(
       name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"]), .brew(["libtiff"])]),
     .systemLibrary(
       name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"]), .brew(["webp"])]),
@@ -72,7 +76,7 @@ let package = Package(
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     .target(
       name: "Imaging",
-      dependencies: ["CSPNG", "CTurboJPEG", "CTIFF", "CWebP", "CCairo", "CDeflate"]),
+      dependencies: ["CSPNG", "CTurboJPEG", "CJPEG", "CTIFF", "CWebP", "CCairo", "CDeflate"]),
 
     // Least squares, for what is fitted to figures.
     .systemLibrary(
@@ -139,7 +143,7 @@ let package = Package(
 )
 
 for target in package.targets
-where ![.system].contains(target.type) && !["CTorch", "CAtrous"].contains(target.name) {
+where ![.system].contains(target.type) && !["CTorch", "CAtrous", "CJPEG"].contains(target.name) {
   target.swiftSettings = [
     .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
   ]

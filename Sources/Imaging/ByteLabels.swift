@@ -19,7 +19,7 @@ package struct ByteLabels: Sendable, Equatable {
   package init?(contentsOf path: String, budget: Int = defaultImageBudget) throws {
     let bytes = try readFile(path)
     guard ImageFormat(bytes) == .png else { return nil }
-    try PNG.size(of: bytes, path).check(3, budget, path)
+    try PNG.header(bytes, path).size.check(3, budget, path)
     guard let labels = PNG.byteLabels(bytes) else { return nil }
     self = labels
   }

@@ -9,10 +9,10 @@ import Foundation
 /// The most bytes that an image file may have: 4 GiB.
 private let largestFile = 1 << 32
 
-/// The bytes of a file.
+/// The bytes of a file, or its first `limit` ones.
 ///
 /// - Throws: ``ImageError/unreadable(file:reason:)`` if it is absent, a folder or not permitted.
-func readFile(_ path: String) throws -> [UInt8] {
+func readFile(_ path: String, upTo limit: Int = largestFile) throws -> [UInt8] {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { throw ImageError.unreadable(file: path, reason: reason(errno)) }
   defer { close(descriptor) }
@@ -23,11 +23,12 @@ func readFile(_ path: String) throws -> [UInt8] {
   guard status.st_mode & S_IFMT != S_IFDIR else {
     throw ImageError.unreadable(file: path, reason: "it is a folder")
   }
-  let expected = max(0, Int(status.st_size))
-  guard expected <= largestFile else {
+  let length = max(0, Int(status.st_size))
+  guard length <= largestFile else {
     throw ImageError.unreadable(
-      file: path, reason: "it has \(expected) bytes, more than an image may have (\(largestFile))")
+      file: path, reason: "it has \(length) bytes, more than an image may have (\(largestFile))")
   }
+  let expected = min(length, limit)
   var failure: Int32 = 0
   let bytes = [UInt8](unsafeUninitializedCapacity: expected) { buffer, count in
     count = 0

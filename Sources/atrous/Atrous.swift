@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Imaging
 import Torch
 
 /// The command `atrous`.
@@ -32,11 +33,19 @@ struct Atrous: ParsableCommand {
       DoctorCommand.self,
     ])
 
+  /// What is odd about image files that were read all the same.
+  private static let notes = NoteSummary {
+    FileHandle.standardError.write(Data("note: \($0)\n".utf8))
+  }
+
   static func main() {
     // A write past a limit is an error with a message, not the end of the process.
     signal(SIGXFSZ, SIG_IGN)
     signal(SIGPIPE, SIG_IGN)
     Engine.keepFreedMemory()
+    ImageNotes.receive { notes.add($0) }
+    // However a command ends, what was found in further files is said last.
+    atexit { Atrous.notes.finish() }
     main(nil)
   }
 }

@@ -1,67 +1,57 @@
-/// The formats that are read.
-public enum ImageFormat: String, Sendable, CaseIterable {
-  case png = "PNG"
-  case jpeg = "JPEG"
-  case tiff = "TIFF"
-  case webp = "WebP"
-  case pnm = "PNM"
-  case gif = "GIF"
-  case bmp = "BMP"
-
-  /// The format that the first bytes of a file announce, whatever the file is called.
-  init?(_ bytes: [UInt8]) {
-    func begins(_ magic: [UInt8], at offset: Int = 0) -> Bool {
-      bytes.count >= offset + magic.count && bytes[offset...].starts(with: magic)
-    }
-    if begins([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
-      self = .png
-    } else if begins([0xFF, 0xD8, 0xFF]) {
-      self = .jpeg
-    } else if begins([0x49, 0x49, 0x2A, 0]) || begins([0x4D, 0x4D, 0, 0x2A])
-      || begins([0x49, 0x49, 0x2B, 0]) || begins([0x4D, 0x4D, 0, 0x2B])
-    {
-      self = .tiff
-    } else if begins(Array("RIFF".utf8)) && begins(Array("WEBP".utf8), at: 8) {
-      self = .webp
-    } else if bytes.count > 2, bytes[0] == 0x50, (0x35...0x36).contains(bytes[1]), bytes[2] <= 0x20
-    {
-      self = .pnm
-    } else if begins(Array("GIF87a".utf8)) || begins(Array("GIF89a".utf8)) {
-      self = .gif
-    } else if begins(Array("BM".utf8)), begins([0, 0, 0, 0], at: 6) {
-      self = .bmp
-    } else {
-      return nil
-    }
-  }
-}
-
 /// What the header of an image file says.
 public struct ImageInfo: Sendable, Equatable {
   /// The format.
   public let format: ImageFormat
-  /// The columns and rows, after the orientation that a camera noted.
+  /// The columns and rows that an `Image` of the file has: upright unless the stored ones were
+  /// asked for.
   public let size: Size
+  /// The columns and rows as the file stores them.
+  public let storedSize: Size
+  /// How the stored pixels lie: the value 1 to 8 that EXIF or TIFF notes, 1 if none is noted.
+  public let orientation: Int
 
   /// Reads the header of the file at `path`; the image is not decoded.
   ///
   /// - Throws: ``ImageError`` if it is no readable image.
-  public init(contentsOf path: String) throws {
-    try self.init(readImageFile(path, defaultImageBudget), named: path)
+  public init(contentsOf path: String, orientation: ImageOrientation = .applied) throws {
+    // The first bytes hold the header, unless something large stands before it.
+    let start = try readFile(path, upTo: 1 << 16)
+    if start.count == 1 << 16, let format = ImageFormat(start),
+      format.codec.hasHeader(inStart: start),
+      let info = try? Self(start, named: path, orientation: orientation)
+    {
+      self = info
+    } else {
+      let bytes = try readImageFile(path, defaultImageBudget)
+      try self.init(bytes, named: path, orientation: orientation)
+    }
   }
 
-  init(_ bytes: [UInt8], named file: String) throws {
+  init(
+    _ bytes: [UInt8], named file: String, orientation choice: ImageOrientation = .applied
+  ) throws {
     format = try Image.format(of: bytes, file)
-    size = try format.codec.size(of: bytes, file)
+    let header = try format.codec.header(bytes, file)
+    storedSize = header.size
+    orientation = header.orientation
+    size = choice == .applied ? Orientation(orientation).upright(storedSize) : storedSize
   }
+}
+
+/// What a codec finds in a header: the size as stored, and how the stored pixels lie.
+struct ImageHeader {
+  var size: Size
+  var orientation = 1
 }
 
 /// What one format's decoder does.
 ///
-/// `file` is for messages.
+/// `file` is for messages and notes. Sizes and pixels are those that are stored.
 protocol Codec {
-  /// The columns and rows, from the header.
-  static func size(of bytes: [UInt8], _ file: String) throws -> Size
+  /// Whether a file that begins with these bytes, and goes on, has its whole header there.
+  static func hasHeader(inStart bytes: [UInt8]) -> Bool
+  /// What the header says.
+  static func header(_ bytes: [UInt8], _ file: String) throws -> ImageHeader
   /// The picture as red, green and blue.
   static func image(_ bytes: [UInt8], _ size: Size, _ file: String) throws -> Image
   /// The values exactly as they stand in the file.
@@ -85,6 +75,8 @@ extension ImageFormat {
 }
 
 extension Codec {
+  static func hasHeader(inStart bytes: [UInt8]) -> Bool { true }
+
   static func labels(
     _ bytes: [UInt8], _ size: Size, _ file: String, _ colors: [Color: UInt16]?
   ) throws -> LabelImage {
@@ -95,39 +87,41 @@ extension Codec {
 extension Image {
   /// Decodes the file at `path` to red, green and blue.
   ///
-  /// The format follows from the content, which gzip may have packed. A JPEG is turned as its EXIF orientation says. Grey and
-  /// indexed images become RGB, opacity is dropped, 16 bits become 8.
+  /// The format follows from the content, which gzip may have packed. Grey and indexed images become
+  /// RGB, opacity is dropped, 16 bits become 8. What is odd about a file goes to ``ImageNotes``.
+  /// - Parameter orientation: whether the picture is turned as its file notes.
   /// - Parameter budget: what the decoded pixels may take in bytes.
   /// - Throws: ``ImageError`` if the file is no whole image or passes the budget; nothing is
   ///   allocated for the pixels then.
-  public init(contentsOf path: String, budget: Int = defaultImageBudget) throws {
-    try self.init(decoding: readImageFile(path, budget), named: path, budget: budget)
+  public init(
+    contentsOf path: String, budget: Int = defaultImageBudget,
+    orientation: ImageOrientation = .applied
+  ) throws {
+    try self.init(
+      decoding: readImageFile(path, budget), named: path, budget: budget, orientation: orientation)
   }
 
   /// Decodes the bytes of a file; `named` stands for the file in messages.
   ///
   /// - Throws: ``ImageError`` if the bytes are no whole image or pass the budget.
-  public init(decoding bytes: [UInt8], named file: String, budget: Int = defaultImageBudget) throws
-  {
+  public init(
+    decoding bytes: [UInt8], named file: String, budget: Int = defaultImageBudget,
+    orientation: ImageOrientation = .applied
+  ) throws {
     let format = try Self.format(of: bytes, file)
-    let size = try format.codec.size(of: bytes, file)
-    try size.check(3, budget, file)
-    self = try format.codec.image(bytes, size, file)
-  }
-
-  static func format(of bytes: [UInt8], _ file: String) throws -> ImageFormat {
-    if let format = ImageFormat(bytes) { return format }
-    let isText = bytes.prefix(512).allSatisfy { $0 == 9 || $0 == 10 || $0 == 13 || $0 >= 32 }
-    throw ImageError.notAnImage(
-      file: file, found: bytes.isEmpty ? "empty" : isText ? "a text file" : "of an unknown format")
+    let header = try format.codec.header(bytes, file)
+    try header.size.check(3, budget, file)
+    let stored = try format.codec.image(bytes, header.size, file)
+    self =
+      orientation == .applied ? Orientation(header.orientation).upright(stored) : stored
   }
 }
 
 extension LabelImage {
   /// Decodes the labels in the file at `path` exactly as they stand there.
   ///
-  /// An indexed PNG gives its indices, a grey one (1 to 16 bits) its values. A coloured image needs
-  /// the table `colors`.
+  /// An indexed image gives its indices, a grey one its values, and so does one in RGB whose three
+  /// channels are equal. A coloured image needs the table `colors`. Labels are never turned.
   /// - Parameter budget: what the decoded values may take in bytes.
   /// - Throws: ``ImageError`` if the file has no such labels, or a colour is not in the table.
   public init(
@@ -145,30 +139,13 @@ extension LabelImage {
     budget: Int = defaultImageBudget
   ) throws {
     let format = try Image.format(of: bytes, file)
-    let size = try format.codec.size(of: bytes, file)
-    try size.check(3, budget, file)
-    self = try format.codec.labels(bytes, size, file, colors)
-  }
-
-  /// Looks the colours of a picture up in a table.
-  init(_ image: Image, _ colors: [Color: UInt16], _ file: String) throws {
-    var values = [UInt16](repeating: 0, count: image.width * image.height)
-    var last: (color: Color, value: UInt16)?
-    for index in values.indices {
-      let color = Color(
-        image.pixels[3 * index], image.pixels[3 * index + 1], image.pixels[3 * index + 2])
-      if let last, last.color == color {
-        values[index] = last.value
-        continue
-      }
-      guard let value = colors[color] else {
-        throw ImageError.unknownColor(
-          file: file, x: index % image.width, y: index / image.width, color: color)
-      }
-      values[index] = value
-      last = (color, value)
+    let header = try format.codec.header(bytes, file)
+    try header.size.check(3, budget, file)
+    if header.orientation != 1 {
+      ImageNotes.post(
+        "these labels note an orientation, which is not applied: labels are read as stored", file)
     }
-    self.init(width: image.width, height: image.height, values: values)
+    self = try format.codec.labels(bytes, header.size, file, colors)
   }
 }
 
@@ -176,7 +153,8 @@ extension Size {
   /// Refuses sizes whose pixels pass a budget.
   func check(_ bytesPerPixel: Int, _ budget: Int, _ file: String) throws {
     guard width > 0, height > 0 else {
-      throw ImageError.damaged(file: file, format: "", reason: "its size is \(width)x\(height)")
+      throw ImageError.damaged(
+        file: file, format: "empty", reason: "its size is \(width)x\(height)")
     }
     let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
     let (needed, overflow2) = pixels.multipliedReportingOverflow(by: bytesPerPixel)

@@ -1,29 +1,33 @@
 /// GIF (87a and 89a): the first picture, whose values are its indices into a palette.
 enum GIF: Codec {
   private struct Frame {
-    var size: Size
+    /// The size of the screen, and that of the picture and its place there.
+    var screen: Size, size: Size, x: Int, y: Int
+    /// The index that means nothing.
+    var transparent: UInt8?
     var isInterlaced: Bool
     var palette: [Color]
     /// Where the packed indices begin: the byte of the smallest code's width.
     var start: Int
   }
 
-  static func size(of bytes: [UInt8], _ file: String) throws -> Size {
-    try frame(bytes, file).size
+  static func header(_ bytes: [UInt8], _ file: String) throws -> ImageHeader {
+    ImageHeader(size: try frame(bytes, file).screen)
   }
 
   static func image(_ bytes: [UInt8], _ size: Size, _ file: String) throws -> Image {
     let frame = try frame(bytes, file)
     let indices = try indices(bytes, frame, file)
-    var pixels: [UInt8] = []
-    pixels.reserveCapacity(3 * indices.count)
-    for index in indices {
-      guard Int(index) < frame.palette.count else {
-        throw damaged(file, "its palette has no colour \(index)")
+    var isPast = false
+    let pixels: [UInt8] = Destination.array(of: 3 * indices.count, isWrittenWhole: true) {
+      for (at, index) in indices.enumerated() {
+        let isListed = Int(index) < frame.palette.count
+        let color = isListed ? frame.palette[Int(index)] : Color(0, 0, 0)
+        isPast = isPast || !isListed
+        ($0[3 * at], $0[3 * at + 1], $0[3 * at + 2]) = (color.red, color.green, color.blue)
       }
-      let color = frame.palette[Int(index)]
-      pixels += [color.red, color.green, color.blue]
     }
+    if isPast { ImageNotes.post("this GIF has indices past its palette, which are black", file) }
     return Image(width: size.width, height: size.height, pixels: pixels)
   }
 
@@ -40,7 +44,7 @@ enum GIF: Codec {
     .damaged(file: file, format: "GIF", reason: reason)
   }
 
-  /// Walks the blocks to the first picture, which must be as large as the screen that shows it.
+  /// Walks the blocks to the first picture.
   private static func frame(_ bytes: [UInt8], _ file: String) throws -> Frame {
     func byte(_ at: Int) throws -> Int {
       guard at < bytes.count else { throw damaged(file, "the end is missing") }
@@ -57,25 +61,33 @@ enum GIF: Codec {
     }
     let screen = Size(width: try short(6), height: try short(8))
     let common = try palette(13, byte(10))
+    // Without any palette indices are shades.
+    let grey = (0...255).map { Color(UInt8($0), UInt8($0), UInt8($0)) }
     var at = 13 + 3 * common.count
+    var transparent: UInt8?
     while true {
       switch try byte(at) {
       case 0x21:
+        // Of the extensions only the one that tells the transparent index matters.
+        if try byte(at + 1) == 0xF9, try byte(at + 2) == 4, try byte(at + 3) & 1 == 1 {
+          transparent = UInt8(try byte(at + 6))
+        }
         at += 2
         while try byte(at) != 0 { at += try byte(at) + 1 }
         at += 1
       case 0x2C:
         let size = Size(width: try short(at + 5), height: try short(at + 7))
-        guard size == screen else {
-          throw damaged(
-            file,
-            "its first picture is \(size.width)x\(size.height) on a screen of "
-              + "\(screen.width)x\(screen.height), expected one size")
+        let (x, y) = (try short(at + 1), try short(at + 3))
+        guard size.width > 0, size.height > 0 else {
+          throw damaged(file, "its first picture is \(size.width)x\(size.height)")
         }
         let flags = try byte(at + 9)
         let own = try palette(at + 10, flags)
+        // A picture that reaches past the screen makes it larger, as in Pillow.
+        let whole = Size(
+          width: max(screen.width, x + size.width), height: max(screen.height, y + size.height))
         return Frame(
-          size: size, isInterlaced: flags & 0x40 != 0, palette: own.isEmpty ? common : own,
+          screen: whole, size: size, x: x, y: y, transparent: transparent, isInterlaced: flags & 0x40 != 0, palette: own.isEmpty ? (common.isEmpty ? grey : common) : own,
           start: at + 10 + 3 * own.count)
       default: throw damaged(file, "it holds no picture")
       }
@@ -121,7 +133,18 @@ enum GIF: Codec {
       }
     }
     values.removeLast(values.count - count)
-    return frame.isInterlaced ? rowsInOrder(values, frame.size) : values
+    let picture = frame.isInterlaced ? rowsInOrder(values, frame.size) : values
+    guard frame.size != frame.screen else { return picture }
+    ImageNotes.post(
+      "this GIF's first picture covers a part of its screen; the rest is the transparent index or 0",
+      file)
+    return Destination.array(of: frame.screen.width * frame.screen.height) { out in
+      if let transparent = frame.transparent { out.update(repeating: transparent) }
+      for y in 0..<frame.size.height {
+        let to = (frame.y + y) * frame.screen.width + frame.x
+        for x in 0..<frame.size.width { out[to + x] = picture[y * frame.size.width + x] }
+      }
+    }
   }
 
   /// The data of the blocks from a place on, each a length and its bytes, up to an empty one.

@@ -14,7 +14,7 @@ extension PNG {
   static func plainLabels(_ bytes: [UInt8]) -> LabelImage? {
     guard let rows = Rows(bytes), rows.step < 3 else { return nil }
     let (width, height) = (rows.width, rows.height)
-    let values = [UInt16](unsafeUninitializedCapacity: width * height) { out, count in
+    let values: [UInt16] = Destination.array(of: width * height, isWrittenWhole: true) { out in
       rows.raw.withUnsafeBytes { raw in
         for y in 0..<height {
           let (from, to) = (y * rows.stride + 1, y * width)
@@ -28,7 +28,6 @@ extension PNG {
           }
         }
       }
-      count = width * height
     }
     return LabelImage(width: width, height: height, values: values)
   }
@@ -57,14 +56,13 @@ extension PNG {
     /// The rows without the byte before each.
     var bytes: [UInt8] {
       let row = stride - 1
-      return [UInt8](unsafeUninitializedCapacity: row * height) { out, count in
+      return Destination.array(of: row * height, isWrittenWhole: true) { out in
         raw.withUnsafeBufferPointer { raw in
           guard let to = out.baseAddress, let from = raw.baseAddress else { return }
           for y in 0..<height {
             (to + y * row).initialize(from: from + y * stride + 1, count: row)
           }
         }
-        count = row * height
       }
     }
 
@@ -82,14 +80,14 @@ extension PNG {
       guard !overflow, let decompressor = libdeflate_alloc_decompressor() else { return nil }
       defer { libdeflate_free_decompressor(decompressor) }
       var isWhole = false
-      var raw = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+      // libdeflate fills all of it, or the file is read in another way.
+      var raw: [UInt8] = Destination.array(of: size, isWrittenWhole: true) { buffer in
         var written = 0
         let status = parts.data.withUnsafeBytes { data in
           libdeflate_zlib_decompress(
             decompressor, data.baseAddress, data.count, buffer.baseAddress, size, &written)
         }
         isWhole = status == LIBDEFLATE_SUCCESS && written == size
-        count = isWhole ? size : 0
       }
       guard isWhole, Filters.undo(&raw, stride: stride, step: step) else { return nil }
       self.raw = raw
