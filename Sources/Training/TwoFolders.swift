@@ -53,10 +53,10 @@ public struct TwoFolders {
       return "\(row.value) is \(meaning)"
     }
     notes = [
-      "\(set.count) images with labels: \(training) are trained on and"
+      "\(set.count) images with labels, \(training) to train on and"
         + (held > 0
-          ? " \(held) are scored, at equal distances in the order of names"
-          : " scored too, as there are no others"),
+          ? " \(held) to score, at equal distances in the order of names"
+          : " to score, as there are no others"),
       "the labels hold \(survey.histogram.sharesText())\(looked): \(meanings.joined(separator: ", "))",
     ]
 

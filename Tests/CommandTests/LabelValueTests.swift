@@ -94,7 +94,7 @@ struct LabelValueTests {
       "ground,thing", "--output", run, "--set", "train.iterations=30", "--set",
       "model.backbone.widths=[4, 8]")
     #expect(outcome.status == 0 && !outcome.errors.contains("warning"), "\(outcome)")
-    #expect(outcome.errors.contains("5 images with labels: 4 are trained on and 1 are scored"))
+    #expect(outcome.errors.contains("5 images with labels, 4 to train on and 1 to score"))
     #expect(outcome.errors.contains("0 is ground, 255 is thing"))
     #expect(outcome.output.contains("thing"))
     let predicted = try Command.run(

@@ -154,7 +154,7 @@ struct TwoFolderTests {
     try write([0, 0, 0, 255])
     let notes = try found().notes
     #expect(notes.count == 2)
-    #expect(notes[0].hasPrefix("5 images with labels: 4 are trained on and 1 are scored"))
+    #expect(notes[0].hasPrefix("5 images with labels, 4 to train on and 1 to score"))
     #expect(notes[1].contains("255 (") && notes[1].contains("255 is foreground"))
   }
 
