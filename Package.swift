@@ -54,6 +54,9 @@ let package = Package(
       ] + cudaLibraries),
     .target(name: "Torch", dependencies: ["CTorch"]),
 
+    // Paths of any bytes, the home folder, locks.
+    .target(name: "Files"),
+
     // Pictures, on the system's codecs.
     .systemLibrary(
       name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"]), .brew(["libspng"])]),
@@ -76,21 +79,23 @@ let package = Package(
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     .target(
       name: "Imaging",
-      dependencies: ["CSPNG", "CTurboJPEG", "CJPEG", "CTIFF", "CWebP", "CCairo", "CDeflate"]),
+      dependencies: [
+        "Files", "CSPNG", "CTurboJPEG", "CJPEG", "CTIFF", "CWebP", "CCairo", "CDeflate",
+      ]),
 
     // Least squares, for what is fitted to figures.
     .systemLibrary(
       name: "CMinpack", pkgConfig: "cminpack",
       providers: [.apt(["libcminpack-dev"]), .brew(["cminpack"])]),
 
-    .target(name: "Configuration", dependencies: ["Yams"]),
+    .target(name: "Configuration", dependencies: ["Files", "Yams"]),
     .target(name: "Checkpoints", dependencies: ["Torch", "Configuration"]),
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
     .target(name: "Datasets", dependencies: ["Imaging", "Torch", "Configuration"]),
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
     .target(
       name: "TensorBoard",
-      dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      dependencies: ["Files", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["Protos"]),
     .target(name: "Training", dependencies: ["Evaluation", "Checkpoints", "TensorBoard"]),
     .target(name: "Analysis", dependencies: ["Evaluation", "CMinpack"]),
@@ -113,6 +118,7 @@ let package = Package(
     // What several tests need: folders, tiny pictures, a tiny run.
     .target(name: "TestSupport", dependencies: ["Datasets"], path: "Tests/TestSupport"),
     .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"]),
+    .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging", "TestSupport"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(
@@ -134,7 +140,7 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "atrous", "Imaging", "Checkpoints", "Datasets", "Evaluation", "Torch", "Training",
+        "atrous", "Files", "Imaging", "Checkpoints", "Datasets", "Evaluation", "Torch", "Training",
         "Weights",
         "TestSupport",
       ]),

@@ -1,5 +1,7 @@
+import Checkpoints
 import Datasets
 import Evaluation
+import Files
 import Foundation
 import Imaging
 import Segmentation
@@ -178,14 +180,15 @@ public struct Ablation: JSONReport {
   /// - Throws: `ImageError`, `WriteError`.
   /// - Returns: The files.
   public func write(to folder: String) throws -> [String] {
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let code = FileSystem.makeFolder(folder)
+    guard code == 0 else { throw WriteError(folder, code) }
     let legend = labelMap.classes.map { LegendEntry($0.name, $0.color) }
     var files = ["\(folder)/ablation.json", "\(folder)/ablation.png"]
     try writeAtomically(Array(json()), to: files[0])
-    try chart.image().write(to: files[1])
+    try chart.image().write(to: files[1], isOutput: true)
     for panel in panels {
-      let file = "\(folder)/\((panel.name as NSString).lastPathComponent)_ablation.png"
-      try Image.panel(panel.parts, columns: 4, legend: legend).write(to: file)
+      let file = "\(folder)/\(panel.name.fileName)_ablation.png"
+      try Image.panel(panel.parts, columns: 4, legend: legend).write(to: file, isOutput: true)
       files.append(file)
     }
     return files

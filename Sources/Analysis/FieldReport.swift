@@ -1,5 +1,6 @@
 import Evaluation
 import Checkpoints
+import Files
 import Foundation
 import Imaging
 import Segmentation
@@ -216,12 +217,13 @@ public struct FieldReport: JSONReport {
     let files = ["erf.png", "erf.safetensors", "erf.json", "erf-profile.png"].map {
       "\(folder)/\($0)"
     }
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    try heatMap.image().write(to: files[0])
+    let code = FileSystem.makeFolder(folder)
+    guard code == 0 else { throw WriteError(folder, code) }
+    try heatMap.image().write(to: files[0], isOutput: true)
     try WeightFile.write([("erf", Tensor(values, [height, width]))], to: files[1])
     try AtomicFile.write(files[2], json())
     guard let profileChart else { return Array(files.dropLast()) }
-    try profileChart.image().write(to: files[3])
+    try profileChart.image().write(to: files[3], isOutput: true)
     return files
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Yams
 
@@ -10,6 +11,7 @@ public enum ConfigurationError: Error, CustomStringConvertible, LocalizedError {
   case missing(place: String, key: String, expected: String)
   case invalid(place: String, key: String, value: String, expected: String)
   case badOverride(String)
+  case overrideInside(override: String, key: String, found: String)
 
   /// The message for a person.
   public var description: String {
@@ -27,6 +29,9 @@ public enum ConfigurationError: Error, CustomStringConvertible, LocalizedError {
     case .invalid(let place, let key, let value, let expected):
       "\(place): '\(key)' is \(value), expected \(expected)"
     case .badOverride(let text): "'\(text)' is not of the form key.path=value"
+    case .overrideInside(let text, let key, let found):
+      "--set \(text): '\(key)' is \(found), expected a mapping of keys to values; set '\(key)' as a"
+        + " whole"
     }
   }
 
@@ -116,6 +121,16 @@ public final class Section {
   /// The text at `key`, or nothing.
   public func optionalString(_ key: String) throws -> String? {
     has(key) ? try string(key) : nil
+  }
+
+  /// The path at `key`, with the home folder for `~` at its beginning.
+  public func path(_ key: String, default fallback: String? = nil) throws -> String {
+    try string(key, default: fallback).withHomeFolder
+  }
+
+  /// The path at `key`, or nothing.
+  public func optionalPath(_ key: String) throws -> String? {
+    has(key) ? try path(key) : nil
   }
 
   /// The whole number at `key`, within `range`.
@@ -325,7 +340,7 @@ public final class Section {
     return items.contains { $0 == nil } ? nil : items.compactMap { $0 }
   }
 
-  private static func show(_ node: Node) -> String {
+  static func show(_ node: Node) -> String {
     switch node {
     case .scalar(let scalar): "'\(scalar.string)'"
     case .mapping: "a mapping"
@@ -346,15 +361,13 @@ public final class Section {
 extension Section {
   /// Reads a YAML file.
   ///
-  /// `overrides` are of the form `key.path=value`, with YAML on the right-hand side.
+  /// `overrides` are of the form `key.path=value`: a number, a word, a list or mapping in brackets or a
+  /// quoted text as in YAML, and any other text as it is, so that `#` and `: ` need no quotes.
   /// - Throws: ``ConfigurationError`` if the file cannot be read or is not a mapping.
   public convenience init(contentsOf file: String, overrides: [String] = []) throws {
-    let text: String
-    do {
-      text = try String(contentsOfFile: file, encoding: .utf8)
-    } catch {
+    guard let text = FileSystem.text(file) else {
       let reason =
-        FileManager.default.fileExists(atPath: file)
+        FileSystem.exists(file)
         ? "it is not a readable text file" : "there is no such file"
       throw ConfigurationError.unreadable(file: file, reason: reason)
     }
@@ -374,35 +387,8 @@ extension Section {
     guard case .mapping = root else {
       throw ConfigurationError.syntax(file: file, message: "is not a mapping of keys to values")
     }
-    for text in overrides {
-      guard let equals = text.firstIndex(of: "="), equals > text.startIndex else {
-        throw ConfigurationError.badOverride(text)
-      }
-      let path = text[..<equals].split(separator: ".", omittingEmptySubsequences: false)
-      guard !path.contains(where: \.isEmpty) else { throw ConfigurationError.badOverride(text) }
-      let raw = String(text[text.index(after: equals)...])
-      let value: Node?
-      do {
-        value = try Yams.compose(yaml: raw)
-      } catch { throw ConfigurationError.badOverride(text) }
-      root = try Self.set(
-        root, path.map(String.init), value ?? Node("null", Tag(.null), .plain), text)
-    }
+    for text in overrides { root = try Override(text).applied(to: root) }
     guard case .mapping(let mapping) = root else { throw ConfigurationError.badOverride("") }
     self.init(file: file, path: "", node: mapping)
-  }
-
-  private static func set(
-    _ node: Node, _ path: [String], _ value: Node, _ text: String
-  ) throws -> Node {
-    guard let key = path.first else { return value }
-    var mapping: Node.Mapping
-    switch node {
-    case .mapping(let found): mapping = found
-    default: mapping = Node.Mapping([])
-    }
-    let inner = mapping[Node(key)] ?? Node.mapping(Node.Mapping([]))
-    mapping[Node(key)] = try set(inner, Array(path.dropFirst()), value, text)
-    return .mapping(mapping)
   }
 }

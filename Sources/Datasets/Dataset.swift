@@ -62,6 +62,8 @@ public protocol Dataset: Sendable {
   var labelColors: [Color: UInt16]? { get }
   /// Whether photographs are turned as the camera noted; labels never are.
   var orientation: ImageOrientation { get }
+  /// What the listing of files passed over, for a person; empty for nothing.
+  var notes: [String] { get }
   /// The number of samples.
   var count: Int { get }
   /// The files of a sample, 0 ..< `count`.
@@ -78,6 +80,8 @@ public protocol Dataset: Sendable {
 }
 
 extension Dataset {
+  /// Nothing.
+  public var notes: [String] { [] }
   /// Nil: labels are values, not colours.
   public var labelColors: [Color: UInt16]? { nil }
   /// Photographs are turned.
@@ -151,6 +155,8 @@ public struct Subset: Dataset {
   public var name: String { base.name }
   /// The whole set's label map.
   public var labelMap: LabelMap { base.labelMap }
+  /// What the whole set's listing passed over.
+  public var notes: [String] { base.notes }
   /// The whole set's label colours.
   public var labelColors: [Color: UInt16]? { base.labelColors }
   /// The whole set's reading of orientations.

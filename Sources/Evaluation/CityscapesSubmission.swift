@@ -1,4 +1,5 @@
 import Datasets
+import Files
 import Foundation
 import Imaging
 
@@ -107,15 +108,21 @@ public enum CityscapesSubmission {
 
   /// The PNG files below a folder by the frame that their names begin with.
   static func predictions(in folder: String) throws -> [String: [String]] {
-    guard let walk = FileManager.default.enumerator(atPath: folder) else {
+    guard FileSystem.isFolder(folder) else {
       throw DatasetError.missingFolder(path: folder, expected: "a folder of predictions")
     }
     var found: [String: [String]] = [:]
-    while let path = walk.nextObject() as? String {
-      let name = (path as NSString).lastPathComponent
-      guard name.lowercased().hasSuffix(".png"), let frame = frame(name) else { continue }
-      found[frame, default: []].append("\(folder)/\(path)")
+    func walk(_ folder: String) {
+      for name in FileSystem.names(in: folder) ?? [] {
+        let path = "\(folder)/\(name)"
+        if FileSystem.isFolder(path) {
+          if !FileSystem.isLink(path) { walk(path) }
+        } else if name.lowercased().hasSuffix(".png"), let frame = frame(name) {
+          found[frame, default: []].append(path)
+        }
+      }
     }
+    walk(folder)
     guard !found.isEmpty else {
       throw DatasetError.emptyFolder(
         path: folder, expected: "files named <city>_<sequence>_<frame>*.png")
@@ -134,12 +141,8 @@ public enum CityscapesSubmission {
 
   /// The folders of a split.
   static func cities(_ folder: String) throws -> [String] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let cities = names.sorted().filter { name in
-      var isFolder: ObjCBool = false
-      return FileManager.default.fileExists(atPath: "\(folder)/\(name)", isDirectory: &isFolder)
-        && isFolder.boolValue
-    }
+    let names = FileSystem.names(in: folder) ?? []
+    let cities = names.filter { FileSystem.isFolder("\(folder)/\($0)") }
     guard !cities.isEmpty else {
       throw DatasetError.missingFolder(path: folder, expected: "one folder a city")
     }

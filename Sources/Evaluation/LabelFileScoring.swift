@@ -1,4 +1,5 @@
 import Datasets
+import Files
 import Foundation
 import Imaging
 
@@ -23,6 +24,8 @@ public struct LabelFileScoring: Sendable {
   public let map: LabelMap
   /// Whether files are Cityscapes' label ids, whose categories and instances are scored too.
   public let isCityscapes: Bool
+  /// What the folders hold that is not read, for a person.
+  public let notes: [String]
   /// The width of the strips of boundary IoU as a share of the diagonal; nil leaves it out.
   public var boundaryRatio: Double?
 
@@ -32,9 +35,10 @@ public struct LabelFileScoring: Sendable {
   public init(
     truth: FileSelection, predictions: FileSelection, images: FileSelection? = nil, map: LabelMap
   ) throws {
-    let own = try truth.files()
-    let others = try predictions.files()
-    let pictures = try images?.files() ?? [:]
+    let (own, ownNotes) = try truth.noted()
+    let (others, otherNotes) = try predictions.noted()
+    let (pictures, pictureNotes) = try images?.noted() ?? ([:], [])
+    notes = ownNotes + otherNotes + pictureNotes
     pairs = try own.sorted { $0.key < $1.key }.map { name, file in
       guard let other = others[name] else {
         throw ScoringError.missingPrediction(
@@ -68,7 +72,7 @@ public struct LabelFileScoring: Sendable {
       ).files()
       for (name, file) in files {
         func existing(_ path: String) -> String? {
-          FileManager.default.fileExists(atPath: path) ? path : nil
+          FileSystem.exists(path) ? path : nil
         }
         let answers = found[CityscapesSubmission.frame(name) ?? name] ?? []
         guard let prediction = answers.first else {
@@ -89,6 +93,7 @@ public struct LabelFileScoring: Sendable {
     self.pairs = pairs.sorted { $0.name < $1.name }
     map = Cityscapes.classes19
     isCityscapes = true
+    notes = []
   }
 
   /// What a core has counted.

@@ -1,9 +1,11 @@
+import Files
 import Foundation
 
 /// Lines of cells in columns of equal width.
 package enum TextTable {
   /// The cells under a header; the first `left` columns are aligned at the left.
   package static func lines(_ header: [String], _ rows: [[String]], left: Int = 1) -> [String] {
+    let (header, rows) = (header.map(\.shownInLine), rows.map { $0.map(\.shownInLine) })
     let widths = header.indices.map { column in
       ([header] + rows).map { $0[column].count }.max() ?? 0
     }

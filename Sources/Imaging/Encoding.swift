@@ -1,15 +1,19 @@
+import Files
 import Foundation
 
 extension Image {
   /// Writes a PNG or, by the name's ending, a JPEG; a reader never finds a part of it.
   ///
+  /// - Parameter isOutput: Whether the file says that it is a picture of a result, so that it is not
+  ///   taken for a photograph where it lies among such.
   /// - Throws: ``ImageError`` if the file cannot be written; the old one stays then.
-  public func write(to path: String, quality: Int = 92) throws {
-    let suffix = (path as NSString).pathExtension.lowercased()
+  public func write(to path: String, quality: Int = 92, isOutput: Bool = false) throws {
+    let suffix = path.fileSuffix
     switch suffix {
-    case "png": try writeAtomically(png(named: path), to: path)
+    case "png": try writeAtomically(png(isOutput: isOutput, named: path), to: path)
     case "jpg", "jpeg":
-      try writeAtomically(JPEG.encoded(self, quality: quality, file: path), to: path)
+      let bytes = try JPEG.encoded(self, quality: quality, file: path)
+      try writeAtomically(isOutput ? OutputMark.added(to: bytes) : bytes, to: path)
     default: throw ImageError.unknownFormat(file: path, suffix: ".\(suffix)")
     }
   }
@@ -17,10 +21,11 @@ extension Image {
   /// The picture as the bytes of a PNG file.
   ///
   /// - Throws: ``ImageError`` if it cannot be encoded.
-  public func png(named file: String = "image") throws -> [UInt8] {
+  public func png(isOutput: Bool = false, named file: String = "image") throws -> [UInt8] {
     try pixels.withUnsafeBytes { samples in
       try PNG.encoded(
-        samples, size, colorType: channels == 1 ? 0 : channels == 3 ? 2 : 6, depth: 8, file: file)
+        samples, size, colorType: channels == 1 ? 0 : channels == 3 ? 2 : 6, depth: 8,
+        isOutput: isOutput, file: file)
     }
   }
 
@@ -37,31 +42,38 @@ extension LabelImage {
   ///
   /// With a palette the file is indexed, without one grey: 8 bits, or 16 if a value needs them. A
   /// palette that is too short for the values is continued in black.
+  /// - Parameter isOutput: Whether the file says that it is a result, so that it is not taken for a
+  ///   photograph where it lies among such.
   /// - Throws: ``ImageError`` if the file cannot be written; the old one stays then.
-  public func writePNG(to path: String, palette: [Color]? = nil) throws {
-    try writeAtomically(png(palette: palette, named: path), to: path)
+  public func writePNG(
+    to path: String, palette: [Color]? = nil, isOutput: Bool = false
+  ) throws {
+    try writeAtomically(png(palette: palette, isOutput: isOutput, named: path), to: path)
   }
 
   /// The values as the bytes of a PNG file.
   ///
   /// - Throws: ``ImageError`` if they cannot be encoded.
-  public func png(palette: [Color]? = nil, named file: String = "labels") throws -> [UInt8] {
+  public func png(
+    palette: [Color]? = nil, isOutput: Bool = false, named file: String = "labels"
+  ) throws -> [UInt8] {
     let largest = values.max() ?? 0
     guard largest < 256 else {
       return try values.withUnsafeBytes {
-        try PNG.encoded($0, size, colorType: 0, depth: 16, file: file)
+        try PNG.encoded($0, size, colorType: 0, depth: 16, isOutput: isOutput, file: file)
       }
     }
     let narrow = values.map { UInt8(truncatingIfNeeded: $0) }
     guard var palette else {
       return try narrow.withUnsafeBytes {
-        try PNG.encoded($0, size, colorType: 0, depth: 8, file: file)
+        try PNG.encoded($0, size, colorType: 0, depth: 8, isOutput: isOutput, file: file)
       }
     }
     palette = Array(palette.prefix(256))
     while palette.count <= Int(largest) { palette.append(Color(0, 0, 0)) }
     return try narrow.withUnsafeBytes {
-      try PNG.encoded($0, size, colorType: 3, depth: 8, palette: palette, file: file)
+      try PNG.encoded(
+        $0, size, colorType: 3, depth: 8, palette: palette, isOutput: isOutput, file: file)
     }
   }
 }

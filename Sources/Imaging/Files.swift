@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 #if canImport(Glibc)
@@ -13,7 +14,7 @@ private let largestFile = 1 << 32
 ///
 /// - Throws: ``ImageError/unreadable(file:reason:)`` if it is absent, a folder or not permitted.
 func readFile(_ path: String, upTo limit: Int = largestFile) throws -> [UInt8] {
-  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  let descriptor = FileSystem.open(path, O_RDONLY)
   guard descriptor >= 0 else { throw ImageError.unreadable(file: path, reason: reason(errno)) }
   defer { close(descriptor) }
   var status = stat()
@@ -51,7 +52,7 @@ func readFile(_ path: String, upTo limit: Int = largestFile) throws -> [UInt8] {
 /// - Throws: ``ImageError/unwritable(file:reason:)``.
 public func writeAtomically(_ bytes: UnsafeRawBufferPointer, to path: String) throws {
   let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max)).tmp"
-  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+  let descriptor = FileSystem.open(temporary, O_WRONLY | O_CREAT | O_EXCL)
   guard descriptor >= 0 else { throw ImageError.unwritable(file: path, reason: reason(errno)) }
   var code: Int32 = 0
   var done = 0
@@ -66,9 +67,9 @@ public func writeAtomically(_ bytes: UnsafeRawBufferPointer, to path: String) th
   }
   if code == 0 && fsync(descriptor) != 0 { code = errno }
   if close(descriptor) != 0 && code == 0 { code = errno }
-  if code == 0 && rename(temporary, path) != 0 { code = errno }
+  if code == 0 && FileSystem.rename(temporary, to: path) != 0 { code = errno }
   guard code == 0 else {
-    unlink(temporary)
+    FileSystem.remove(temporary)
     throw ImageError.unwritable(file: path, reason: reason(code))
   }
 }

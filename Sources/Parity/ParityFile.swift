@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Why a file of the parity kit cannot be checked.
@@ -103,11 +104,8 @@ public struct ParityFile: Sendable {
   ///
   /// - Throws: ``ParityError`` if it is no file of the kit.
   public init(contentsOf path: String) throws {
-    let data: Data
-    do {
-      data = try Data(contentsOf: URL(fileURLWithPath: path))
-    } catch {
-      let exists = FileManager.default.fileExists(atPath: path)
+    guard let data = FileSystem.contents(path) else {
+      let exists = FileSystem.exists(path)
       throw ParityError.unreadable(
         file: path, reason: exists ? "it is not a readable file" : "there is no such file")
     }

@@ -62,7 +62,7 @@ public enum ModelBuilder {
     let options = BackboneOptions(
       outputStride: stride, inputChannels: try section.int("inputChannels", default: 3, in: 1...64))
     let base = try entry.make(options, section)
-    if let file = try section.optionalString("weights"), pretrained {
+    if let file = try section.optionalPath("weights"), pretrained {
       let weights = WeightImport(try WeightFile.open(file), for: base)
       // What the file has beyond the backbone, such as its classifier, is of no concern.
       let isComplete = weights.report.missing.allSatisfy { name in

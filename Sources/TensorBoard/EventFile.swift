@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import SwiftProtobuf
 
@@ -30,10 +31,11 @@ public final class EventFile {
     // In the order of their names files are read.
     let host = ProcessInfo.processInfo.hostName.filter { $0.isLetter || $0.isNumber || $0 == "-" }
     path = folder + String(format: "/events.out.tfevents.%016.5f.", now) + host
-    guard FileManager.default.createFile(atPath: path, contents: nil),
-      let handle = FileHandle(forWritingAtPath: path)
-    else { throw EventFileError(file: path, reason: String(cString: strerror(errno))) }
-    self.handle = handle
+    let descriptor = FileSystem.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+    guard descriptor >= 0 else {
+      throw EventFileError(file: path, reason: String(cString: strerror(errno)))
+    }
+    handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     try write(step: 0) { $0.fileVersion = "brain.Event:2" }
     try write(step: step) { $0.sessionLog.status = .start }
   }
@@ -42,7 +44,7 @@ public final class EventFile {
 
   /// The event files in `folder`, the oldest first.
   public static func files(in folder: String) -> [String] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    let names = FileSystem.names(in: folder) ?? []
     return names.filter { $0.hasPrefix("events.out.tfevents.") }.sorted()
   }
 

@@ -17,7 +17,7 @@ extension DataConfiguration {
     var table = LabelTable(layout.isFolders ? .configuration : .knownSet, values: values)
     if section.has("ignored") { table.ignored = try section.ints("ignored", in: 0...65_535) }
     guard layout.isFolders else { return table }
-    if let path = try? section.string("colors") {
+    if let path = try? section.path("colors") {
       table.file = (path, try ColorFile(contentsOf: path))
     } else {
       table.colors = try colors(section.section("colors"))

@@ -73,7 +73,9 @@ public struct DataConfiguration: Sendable {
   private let classes: LabelTable
   private let root: String
   private let parts: [String: Part]
-  private let place: String
+  let place: String
+  /// The roles that the configuration names itself.
+  private let given: Set<String>
 
   /// The roles that a part of the data can have.
   private static let roles = ["train", "val", "test"]
@@ -85,7 +87,7 @@ public struct DataConfiguration: Sendable {
     place = section.place
     let layout = try Layout(section)
     self.layout = layout
-    root = layout.isFolders ? "" : try section.string("root")
+    root = layout.isFolders ? "" : try section.path("root")
     classes = try Self.classTable(layout, section)
     (labelMap, labelColors) = try Self.labels(layout, section, classes)
     normalization = try Self.normalization(section)
@@ -96,9 +98,9 @@ public struct DataConfiguration: Sendable {
       if layout.isFolders {
         guard let inner = try section.optionalSection(role) else { continue }
         part.images = FileSelection(
-          try inner.string("images"), suffix: try inner.string("imageSuffix", default: ""))
+          try inner.path("images"), suffix: try inner.string("imageSuffix", default: ""))
         part.labels = FileSelection(
-          try inner.string("labels"), suffix: try inner.string("labelSuffix", default: ""))
+          try inner.path("labels"), suffix: try inner.string("labelSuffix", default: ""))
       } else {
         part.split = try section.string(role, default: role)
       }
@@ -119,6 +121,17 @@ public struct DataConfiguration: Sendable {
       parts["val"]?.limit = limit
     }
     self.parts = parts
+    given = Set(Self.roles.filter(section.has))
+  }
+
+  /// Whether the configuration names a part of this role, or the data set has a split of this name.
+  public func has(_ role: String) -> Bool {
+    switch layout {
+    case .folders: parts[role] != nil
+    case .known(let known):
+      given.contains(role) || known.splits.contains(parts[role]?.split ?? role)
+    case .cityscapes: true
+    }
   }
 
   /// The images of a role, `train`, `val` or `test`, or of a split's own name.

@@ -32,8 +32,9 @@ public struct DataSource: Sendable {
     augmentation = try TrainingSettings.augmentation(train)
     normalization = data.normalization
     seed = UInt64(try train.int("seed", default: 0, in: 0...Int.max))
-    let scored = try EvaluationSettings(root.section("evaluate")).split
-    parts = scored == "train" ? ["train"] : ["train", scored]
+    let scored = try EvaluationSettings(root.section("evaluate"))
+    let isScored = scored.split != "train" && (scored.isSplitGiven || data.has(scored.split))
+    parts = ["train"] + (isScored ? [scored.split] : [])
     isLenient = false
     listing = { try data.listing($0) }
   }

@@ -1,5 +1,6 @@
 import Configuration
 import Datasets
+import Files
 import Foundation
 import Imaging
 import Segmentation
@@ -28,7 +29,7 @@ public struct ModelSource {
   public init(
     _ path: String, overrides: [String] = [], seed: UInt64 = 0, device: Device = .cpu
   ) throws {
-    let kind = (path as NSString).pathExtension.lowercased()
+    let kind = path.fileSuffix
     if kind == "yaml" || kind == "yml" {
       let section = try Section(contentsOf: path, overrides: overrides)
       let configuration =
@@ -66,7 +67,7 @@ extension ModelSource {
   ///
   /// - Throws: As ``init(_:overrides:seed:device:)``.
   public static func shapes(_ path: String, overrides: [String] = []) throws -> SegmentationModel {
-    let kind = (path as NSString).pathExtension.lowercased()
+    let kind = path.fileSuffix
     guard kind == "yaml" || kind == "yml" else {
       let record = try Checkpoint(path).record
       let section = try Section(yaml: record.configuration, named: path, overrides: overrides)
@@ -130,18 +131,24 @@ extension ModelSource {
 
 /// The image files that a path names: itself, or those in the folder, by name.
 ///
+/// In a folder, pictures that Atrous wrote and kinds that are not read are passed over, and told to
+/// `note`.
 /// - Throws: `DatasetError` for a folder without images, or what is not there.
-public func imageFiles(_ path: String) throws -> [String] {
-  var isFolder: ObjCBool = false
-  guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+public func imageFiles(_ path: String, note: (String) -> Void = { _ in }) throws -> [String] {
+  guard FileSystem.exists(path) else {
     throw DatasetError.missingFolder(path: path, expected: "an image or a folder of images")
   }
-  guard isFolder.boolValue else { return [path] }
-  let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
-  let files = names.filter {
-    FileSelection.pictures.contains(($0 as NSString).pathExtension.lowercased())
-      && !$0.hasPrefix(".")
+  guard FileSystem.isFolder(path) else { return [path] }
+  guard let names = FileSystem.names(in: path) else {
+    throw DatasetError.missingFolder(path: path, expected: "a folder that can be read")
   }
+  let (read, unread) = PassedOver.pictures(in: names)
+  var passedOver = PassedOver()
+  passedOver.unread = unread
+  passedOver.outputs = read.filter { OutputMark.isOn("\(path)/\($0)") }
+  for text in passedOver.notes(in: path) { note(text) }
+  let outputs = Set(passedOver.outputs)
+  let files = read.filter { !outputs.contains($0) }
   guard !files.isEmpty else {
     throw DatasetError.emptyFolder(
       path: path, expected: "images (\(FileSelection.pictures.joined(separator: ", ")))")

@@ -1,5 +1,6 @@
 import Datasets
 import Evaluation
+import Files
 import Foundation
 import Imaging
 import Torch
@@ -78,13 +79,15 @@ public struct Segmenter {
   /// Segments an image, or every image in a folder; while the network runs the next is decoded and
   /// what was found in the one before is written.
   ///
-  /// In a folder a failure is told to `failed` and the rest goes on.
+  /// In a folder a failure is told to `failed` and the rest goes on; files that are passed over, as
+  /// Atrous wrote them or cannot read their kind, are told to `note`.
   /// - Throws: For a single image whatever fails; for a folder that it is missing or empty.
   public func run(
-    _ path: String, found: (Finding) -> Void, failed: (_ file: String, _ error: any Error) -> Void
+    _ path: String, note: (String) -> Void = { _ in }, found: (Finding) -> Void,
+    failed: (_ file: String, _ error: any Error) -> Void
   ) throws {
-    guard isFolder(path) else { return found(try write(predict(decode(path)))) }
-    let files = try images(in: path)
+    guard FileSystem.isFolder(path) else { return found(try write(predict(decode(path)))) }
+    let files = try images(in: path, note)
     let inputs = Ahead(count: files.count, depth: 1) { [decode = decoder] in try decode(files[$0]) }
     // Only that thread uses the network.
     nonisolated(unsafe) let segmenter = self
@@ -124,10 +127,8 @@ public struct Segmenter {
     return { file in
       let image = try Image(contentsOf: file, budget: budget, orientation: orientation)
       guard let truth else { return Input(file: file, image: image, truth: nil) }
-      var isFolder: ObjCBool = false
-      _ = FileManager.default.fileExists(atPath: truth, isDirectory: &isFolder)
       let label =
-        isFolder.boolValue ? "\(truth)/\((file as NSString).stem).png" : truth
+        FileSystem.isFolder(truth) ? "\(truth)/\(file.fileStem).png" : truth
       let mask = try map.classes(
         of: LabelImage(contentsOf: label, colors: colors), file: label)
       try checkSizes(
@@ -136,24 +137,18 @@ public struct Segmenter {
     }
   }
 
-  private func images(in folder: String) throws -> [String] {
-    let files = try imageFiles(folder)
+  private func images(in folder: String, _ note: (String) -> Void) throws -> [String] {
+    let files = try imageFiles(folder, note: note)
     // What is written is named after the image, so that two of one name would share a file.
     var stems: [String: String] = [:]
     for file in files {
-      let stem = (file as NSString).stem
+      let stem = file.fileStem
       if let other = stems.updateValue(file, forKey: stem) {
         throw DatasetError.ambiguousPartner(
           name: "\(folder)/\(stem)", files: [other, file])
       }
     }
     return files
-  }
-
-  private func isFolder(_ path: String) -> Bool {
-    var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-      && isFolder.boolValue
   }
 
   // MARK: Predicting
@@ -175,18 +170,18 @@ public struct Segmenter {
   private func write(_ prediction: Prediction) throws -> Finding {
     let (input, mask) = (prediction.input, prediction.mask)
     let (image, file) = (input.image, input.file)
-    let stem = "\(output)/\((file as NSString).stem)"
+    let stem = "\(output)/\(file.fileStem)"
     let colors = labelMap.colors
     var written = ["\(stem)_labels.png", "\(stem)_overlay.png"]
     try LabelImage(
       width: mask.width, height: mask.height, values: mask.classes.map(UInt16.init)
-    ).writePNG(to: written[0], palette: colors)
+    ).writePNG(to: written[0], palette: colors, isOutput: true)
     let shares = shares(mask)
     let legend = shares.compactMap { share in
       labelMap.classes.first { $0.name == share.name }.map { LegendEntry($0.name, $0.color) }
     }
     let overlay = image.overlaid(classes: mask.classes, palette: colors, opacity: options.opacity)
-    try overlay.withLegend(legend).write(to: written[1])
+    try overlay.withLegend(legend).write(to: written[1], isOutput: true)
     if options.panel {
       var parts = [("image", image)]
       if let truth = input.truth {
@@ -196,7 +191,7 @@ public struct Segmenter {
       parts.append(("overlay", overlay))
       written.append("\(stem)_panel.png")
       try Image.panel(parts, legend: labelMap.classes.map { LegendEntry($0.name, $0.color) })
-        .write(to: written[2])
+        .write(to: written[2], isOutput: true)
     }
     return Finding(file: file, size: image.size, shares: shares, written: written)
   }
@@ -207,9 +202,4 @@ public struct Segmenter {
     return zip(labelMap.classes, histogram.shares)
       .filter { $0.1 > 0 }.sorted { $0.1 > $1.1 }.map { ($0.0.name, $0.1) }
   }
-}
-
-extension NSString {
-  /// The file's name without folder and ending.
-  fileprivate var stem: String { (lastPathComponent as NSString).deletingPathExtension }
 }

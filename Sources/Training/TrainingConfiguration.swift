@@ -59,11 +59,11 @@ public struct TrainingConfiguration {
     let measured = try DataConfiguration.measuredNormalization(read([]))
     let root = try read(measured.map { [$0] } ?? [])
     yaml = root.yaml
-    output = try root.optionalString("output")
+    output = try root.optionalPath("output")
     data = try DataConfiguration(root.section("data"))
     model = try root.section("model")
-    train = try TrainingSettings(
-      root.section("train"), classes: data.labelMap.classes.map(\.name))
+    let training = try root.section("train")
+    train = try TrainingSettings(training, classes: data.labelMap.classes.map(\.name))
     evaluate = try EvaluationSettings(root.section("evaluate"))
     let classes = try model.int("classes", default: data.labelMap.count)
     guard classes == data.labelMap.count else {
@@ -71,6 +71,7 @@ public struct TrainingConfiguration {
         "classes", "\(classes)",
         expected: "\(data.labelMap.count), the classes of the label map '\(data.labelMap.name)'")
     }
+    try checkScores(training)
     // The builder reads the model's keys, so unknown keys are looked for once it has.
     try withPreservedRandomState { _ = try buildModel(pretrained: false) }
     try root.finish()
@@ -230,7 +231,7 @@ public struct TrainingSettings {
     synchronizesBatchNorm = try section.bool("synchronizeBatchNorm", default: false)
     freeze = try FreezeSettings(section)
     movingAverage = try section.optionalDouble("ema", in: 0...1)
-    startFrom = try section.optionalString("startFrom")
+    startFrom = try section.optionalPath("startFrom")
   }
 
   private static func classWeights(_ section: Section) throws -> ClassWeights {
@@ -276,6 +277,8 @@ public struct TrainingSettings {
 public struct EvaluationSettings: Sendable {
   /// The part of the data that is scored.
   public let split: String
+  /// Whether the configuration names that part itself.
+  let isSplitGiven: Bool
   /// The most images that are scored while training; nil for all.
   public let limit: Int?
   /// The size to which images are resized for the network; nil for their own.
@@ -283,6 +286,7 @@ public struct EvaluationSettings: Sendable {
 
   init(_ section: Section) throws {
     split = try section.string("split", default: "val")
+    isSplitGiven = section.has("split")
     limit = try section.optionalInt("limit", in: 1...Int.max)
     imageSize =
       section.has("imageSize")

@@ -44,7 +44,7 @@ struct DataBrowse: ParsableCommand {
       let image = try sheet.image(
         of: dataset, pipeline: augmented ? source.augmentation : .none,
         normalization: source.normalization, seed: source.seed)
-      try image.write(to: output)
+      try image.write(to: output, isOutput: true)
       print("\(output): \(min(count, dataset.count)) of \(dataset.count) samples of \(name)")
     }
   }

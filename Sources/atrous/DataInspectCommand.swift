@@ -1,6 +1,7 @@
 import ArgumentParser
 import Datasets
 import Evaluation
+import Files
 import Foundation
 import Imaging
 import Training
@@ -90,7 +91,7 @@ struct DataInspect: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let cache = cache ?? DataSource.cacheFile
-      if fresh { try? FileManager.default.removeItem(atPath: cache) }
+      if fresh { FileSystem.remove(cache) }
       let found = try Inspection(data.resolved().datasets(data.part), cache: cache)
       print(json ? try jsonText(found) : found.text())
       if !found.errors.isEmpty { throw ExitCode(1) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Files
 import Foundation
 import Training
 
@@ -49,7 +50,7 @@ struct ExportCommand: ParsableCommand {
   }
 
   private var format: WeightFile.Format? {
-    switch (output as NSString).pathExtension.lowercased() {
+    switch output.fileSuffix {
     case "safetensors": .safetensors
     case "pth", "pt": .pytorch
     default: nil

@@ -80,8 +80,8 @@ struct FieldCommand: ParsableCommand {
     let device = try network.place.prepared()
     if let images {
       return ImageSource(
-        Array(try imageFiles(images).prefix(count)), normalization: source.normalization,
-        device: device)
+        Array(try imageFiles(images, note: note).prefix(count)),
+        normalization: source.normalization, device: device)
     }
     guard !noise, let configuration = source.configuration else {
       Engine.seed(network.seed)

@@ -40,7 +40,7 @@ struct JobOptions: ParsableArguments {
       throw OtherLauncher(processes: processes, size: job.size)
     }
     Interruption.watch()
-    let launcher = try Launcher(processes, Array(CommandLine.arguments.dropFirst()))
+    let launcher = try Launcher(processes, Arguments.own)
     switch launcher.run(shouldStop: { Interruption.signalNumber != nil }) {
     case .finished: return true
     case .interrupted(let status):

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Parity
 import Torch
@@ -23,7 +24,7 @@ struct ParityCommand: ParsableCommand {
     if files.contains(where: Parity.dependsOnLastBits) { Engine.limitInstructions(to: "AVX2") }
     var failures = 0
     for file in files {
-      let name = URL(fileURLWithPath: file).lastPathComponent
+      let name = file.fileName
       do {
         let result = try Parity.check(file)
         if result.agrees {

@@ -1,3 +1,4 @@
+import Files
 import Imaging
 import ArgumentParser
 import Foundation
@@ -77,8 +78,8 @@ struct PredictCommand: ParsableCommand {
         overrides: settings.overrides,
         device: device)
       var failures = 0
-      try segmenter.run(paths[paths.count - 1]) { finding in
-        print("\(finding.file): \(finding.size.width)×\(finding.size.height)")
+      try segmenter.run(paths[paths.count - 1], note: note) { finding in
+        print("\(finding.file.shownInLine): \(finding.size.width)×\(finding.size.height)")
         for (name, share) in finding.shares {
           print(String(format: "%8.2f %%  ", share * 100) + name)
         }
@@ -86,7 +87,7 @@ struct PredictCommand: ParsableCommand {
         failures += 1
         complain(describe(error))
       }
-      print("written to \(output)")
+      print("written to \(output.shown)")
       if failures > 0 { throw ExitCode(1) }
     }
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Torch
 
@@ -18,7 +19,12 @@ func reportingErrors<R>(_ body: () throws -> R) throws -> R {
 
 /// Writes `error: …` to the standard error output.
 func complain(_ text: String) {
-  FileHandle.standardError.write(Data("error: \(text)\n".utf8))
+  FileHandle.standardError.write(Data("error: \(text.shown)\n".utf8))
+}
+
+/// Writes `note: …` to the standard error output.
+func note(_ text: String) {
+  FileHandle.standardError.write(Data("note: \(text.shown)\n".utf8))
 }
 
 /// Writes `warning: …` to the standard error output.

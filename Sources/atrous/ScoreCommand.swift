@@ -58,6 +58,7 @@ struct ScoreCommand: ParsableCommand {
         : try LabelFileScoring(
           truth: FileSelection(truth), predictions: FileSelection(predictions),
           images: images.map { FileSelection($0) }, map: LabelMap(named: classes))
+      for text in scoring.notes { note(text) }
       if boundary { scoring.boundaryRatio = 0.02 }
       for line in scoring.warnings() { warn(line) }
       let (result, images) = try scoring.run(dataset: truth)

@@ -59,7 +59,7 @@ struct SimilarityCommand: ParsableCommand {
         source.model, photograph, named: image, normalization: source.normalization,
         reference: reference, layer: layer, truth: mask, names: source.classNames,
         device: network.place.prepared())
-      if let output { try report.heatMap.image().write(to: output) }
+      if let output { try report.heatMap.image().write(to: output, isOutput: true) }
       try show(report, text: report.text, asJSON: json)
     }
   }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A file that could not be written; what stood there before is whole.
@@ -34,7 +35,7 @@ package enum AtomicFile {
   package static func write(_ path: String, _ body: (inout Appender) throws -> Void) throws {
     let number = UInt32.random(in: 0 ... .max)
     let neighbour = "\(path).\(String(number, radix: 36))\(suffix)"
-    let descriptor = open(neighbour, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    let descriptor = FileSystem.open(neighbour, O_WRONLY | O_CREAT | O_EXCL)
     guard descriptor >= 0 else { throw WriteError(path) }
     do {
       do {
@@ -43,14 +44,14 @@ package enum AtomicFile {
         try body(&appender)
         guard fsync(descriptor) == 0 else { throw WriteError(path) }
       }
-      guard rename(neighbour, path) == 0 else { throw WriteError(path) }
+      guard FileSystem.rename(neighbour, to: path) == 0 else { throw WriteError(path) }
     } catch {
-      unlink(neighbour)
+      FileSystem.remove(neighbour)
       throw error
     }
     // The name is safe once the folder is; not every file system lets a folder be synchronised.
-    let name = (path as NSString).deletingLastPathComponent
-    let folder = open(name.isEmpty ? "." : name, O_RDONLY | O_CLOEXEC)
+    let name = path.parentFolder
+    let folder = FileSystem.open(name.isEmpty ? "." : name, O_RDONLY)
     if folder >= 0 {
       fsync(folder)
       close(folder)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Synchronization
 
@@ -16,7 +17,7 @@ final class MappedFile: Sendable {
   /// Maps the file at `path`.
   init(_ path: String) throws {
     self.path = path
-    let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    let descriptor = FileSystem.open(path, O_RDONLY | O_NONBLOCK)
     guard descriptor >= 0 else { throw Self.failure(path) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 extension Inspection {
@@ -35,7 +36,7 @@ extension Inspection.Part {
     }
     let rows =
       [["class", "pixels", "% labelled", "images"]]
-      + classes.map { [$0.name, "\($0.pixels)", percent($0.share), "\($0.images)"] }
+      + classes.map { [$0.name.shownInLine, "\($0.pixels)", percent($0.share), "\($0.images)"] }
       + [["ignored", "\(ignoredPixels)", "", ""]]
     let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
     for row in rows {

@@ -85,7 +85,7 @@ public struct Inspection: Sendable, Encodable {
       kept.merge(found.cache)
       parts.append(Part(name, dataset, found))
       errors += found.problems(in: dataset)
-      warnings += found.warnings(for: dataset, isTraining: name == "train").map {
+      warnings += (dataset.notes + found.warnings(for: dataset, isTraining: name == "train")).map {
         "\(name): \($0)"
       }
       for (item, image) in zip(dataset.items, found.images) where image.failure == nil {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 
@@ -21,7 +22,7 @@ struct InspectionCache: Codable, Sendable {
 
   /// The cache in a file, or an empty one if there is none that can be read.
   init(contentsOf path: String?) {
-    guard let path, let data = FileManager.default.contents(atPath: path),
+    guard let path, let data = FileSystem.contents(path),
       let found = try? JSONDecoder().decode(Self.self, from: data), found.version == Self.current
     else { return }
     self = found
@@ -29,22 +30,24 @@ struct InspectionCache: Codable, Sendable {
 
   /// Writes the cache; one that cannot be written is not missed.
   func write(to path: String) {
-    let folder = (path as NSString).deletingLastPathComponent
-    try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    try? JSONEncoder().encode(self).write(to: URL(fileURLWithPath: path), options: .atomic)
+    let folder = path.parentFolder
+    guard FileSystem.makeFolder(folder) == 0 else { return }
+    // Another inspection may have added to the file meanwhile.
+    var whole = InspectionCache(contentsOf: path)
+    whole.merge(self)
+    guard let data = try? JSONEncoder().encode(whole) else { return }
+    try? writeAtomically(Array(data), to: path)
   }
 
   /// When a file was changed last, and its size.
   static func stamp(_ path: String) -> (modified: Double, bytes: Int)? {
-    guard let found = try? FileManager.default.attributesOfItem(atPath: resolved(path)),
-      let date = found[.modificationDate] as? Date, let size = found[.size] as? Int
-    else { return nil }
-    return (date.timeIntervalSince1970, size)
-  }
-
-  /// The file that a link leads to.
-  private static func resolved(_ path: String) -> String {
-    URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    guard let found = FileSystem.status(path) else { return nil }
+    #if canImport(Darwin)
+      let time = found.st_mtimespec
+    #else
+      let time = found.st_mtim
+    #endif
+    return (Double(time.tv_sec) + Double(time.tv_nsec) / 1e9, Int(found.st_size))
   }
 
   /// The absolute path that an entry is kept under; what a setting lets be read otherwise is another.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 
@@ -25,7 +26,7 @@ public struct ColorFile: Sendable, Equatable {
   /// - Throws: `DatasetError.invalidColorFile` naming the line that makes no sense, or two names of one
   ///   colour.
   public init(contentsOf path: String) throws {
-    guard let data = FileManager.default.contents(atPath: path) else {
+    guard let data = FileSystem.contents(path) else {
       throw DatasetError.invalidColorFile(
         file: path, line: nil,
         reason: "cannot be read; expected a labelmap.txt or label_colors.txt")

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 
@@ -51,10 +52,9 @@ public struct SceneWriter: Sendable {
     let path = folder + "/scenes.txt"
     let record = "Atrous street scenes, seed \(renderer.seed), \(renderer.size.text)\n"
     try makeFolder(folder)
-    let held = try FileManager.default.contentsOfDirectory(atPath: folder)
-    if held.isEmpty {
+    if FileSystem.names(in: folder)?.isEmpty == true {
       try writeAtomically(Array(record.utf8), to: path)
-    } else if FileManager.default.contents(atPath: path).map({ Array($0) }) != Array(record.utf8) {
+    } else if FileSystem.contents(path).map({ Array($0) }) != Array(record.utf8) {
       throw DatasetError.invalidSetting(
         name: "the folder for the scenes", value: "\(folder), which holds other files",
         expected: "a new or empty folder, or one of scenes of the same seed and size")
@@ -62,9 +62,7 @@ public struct SceneWriter: Sendable {
   }
 
   private func makeFolder(_ path: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
+    guard FileSystem.makeFolder(path) == 0 else {
       throw DatasetError.missingFolder(path: path, expected: "a place where a folder can be made")
     }
   }

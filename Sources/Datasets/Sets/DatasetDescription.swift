@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 
@@ -128,7 +129,7 @@ public struct DatasetDescription: Sendable {
     _ path: String, _ layout: Layout, _ root: String, _ split: String, _ images: FileSelection,
     _ labels: FileSelection
   ) throws -> FileDataset {
-    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+    guard let text = FileSystem.text(path) else {
       throw DatasetError.missingPartner(
         file: path, expected: "a text file with a name a line, which \(title) has for '\(split)'")
     }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 
@@ -20,6 +21,9 @@ public struct FileDataset: Dataset {
   /// does not have.
   public let unpaired: [Unpaired]
 
+  /// What the listing passed over: files of formats that are not read, and Atrous's own pictures.
+  public let notes: [String]
+
   /// A file whose partner is missing.
   public struct Unpaired: Sendable {
     /// The name that both would have.
@@ -33,13 +37,14 @@ public struct FileDataset: Dataset {
   /// - Throws: `DatasetError.ambiguousPartner` if two items share a name.
   public init(
     name: String, labelMap: LabelMap, labelColors: [Color: UInt16]? = nil, items: [Item],
-    unpaired: [Unpaired] = []
+    unpaired: [Unpaired] = [], notes: [String] = []
   ) throws {
     self.name = name
     self.labelMap = labelMap
     self.labelColors = labelColors
     self.items = items.sorted { $0.name < $1.name }
     self.unpaired = unpaired
+    self.notes = notes
     for (item, next) in zip(self.items, self.items.dropFirst()) where item.name == next.name {
       throw DatasetError.ambiguousPartner(
         name: item.name, files: [item.imagePath, next.imagePath])
@@ -87,7 +92,7 @@ public struct FileSelection: Sendable, Hashable {
 
   /// The extensions of the formats that this package reads.
   public static let pictures = [
-    "png", "jpg", "jpeg", "tif", "tiff", "webp", "ppm", "pgm", "gif", "bmp",
+    "png", "jpg", "jpeg", "tif", "tiff", "webp", "ppm", "pgm", "gif", "bmp", "jfif", "jpe",
   ]
 
   /// The files in `folder` whose name without extension ends in `suffix`.
@@ -111,12 +116,24 @@ public struct FileSelection: Sendable, Hashable {
   /// The files by sample name.
   ///
   /// - Throws: `DatasetError.missingFolder`, `.emptyFolder` and `.ambiguousPartner`.
-  package func files() throws -> [String: String] {
+  package func files() throws -> [String: String] { try listed().files }
+
+  /// As ``files()``, with what the folder holds that is not read, in words.
+  package func noted() throws -> (files: [String: String], notes: [String]) {
+    let (files, passedOver) = try listed()
+    return (files, passedOver.notes(in: folder))
+  }
+
+  /// The files by sample name, and those of kinds that are not read.
+  func listed() throws -> (files: [String: String], passedOver: PassedOver) {
     var found: [String: String] = [:]
-    for file in try fileNames(in: folder, expected: expected) {
+    let (names, unread) = PassedOver.pictures(
+      in: try fileNames(in: folder, expected: expected), extensions: extensions)
+    var passedOver = PassedOver()
+    passedOver.unread = unread.map { "\(folder)/\($0)" }
+    for file in names {
       let plain = file.lowercased().hasSuffix(".gz") ? file.dropLast(3) : file[...]
-      guard let dot = plain.lastIndex(of: "."), !plain.hasPrefix(".") else { continue }
-      guard extensions.contains(plain[plain.index(after: dot)...].lowercased()) else { continue }
+      guard let dot = plain.lastIndex(of: ".") else { continue }
       let stem = plain[..<dot]
       guard stem.hasSuffix(suffix), stem.count > suffix.count else { continue }
       guard !excluded.contains(where: { stem.hasSuffix($0) }) else { continue }
@@ -126,8 +143,14 @@ public struct FileSelection: Sendable, Hashable {
         throw DatasetError.ambiguousPartner(name: name, files: [other, path])
       }
     }
-    guard !found.isEmpty else { throw DatasetError.emptyFolder(path: folder, expected: expected) }
-    return found
+    guard !found.isEmpty else {
+      let there =
+        unread.first.map {
+          "; there are \(unread.count) of kinds that are not read, such as \($0)"
+        } ?? ""
+      throw DatasetError.emptyFolder(path: folder, expected: expected + there)
+    }
+    return (found, passedOver)
   }
 }
 
@@ -160,13 +183,17 @@ extension FileDataset {
     name: String? = nil, images: FileSelection, labels: FileSelection?, map: LabelMap,
     labelColors: [Color: UInt16]? = nil
   ) throws -> FileDataset {
-    var imageFiles = try images.files()
+    var (imageFiles, passedOver) = try images.listed()
     guard let labels else {
+      passedOver.outputs = imageFiles.values.filter(OutputMark.isOn).sorted()
+      let outputs = Set(passedOver.outputs)
       return try FileDataset(
         name: name ?? images.folder, labelMap: map,
-        items: imageFiles.map { Item(name: $0, imagePath: $1) })
+        items: imageFiles.filter { !outputs.contains($0.value) }
+          .map { Item(name: $0, imagePath: $1) }, notes: passedOver.notes(in: images.folder))
     }
-    let labelFiles = try labels.files()
+    var (labelFiles, passedOverLabels) = try labels.listed()
+    if labels.folder == images.folder { passedOverLabels.unread = [] }
     let labelPaths = Set(labelFiles.values)
     if !labels.suffix.isEmpty {
       imageFiles = imageFiles.filter { !labelPaths.contains($0.value) }
@@ -181,23 +208,37 @@ extension FileDataset {
         items.append(Item(name: stem, imagePath: image, labelPath: label))
         continue
       }
+      // Only what has no partner is looked into.
+      if OutputMark.isOn(image) {
+        passedOver.outputs.append(image)
+        continue
+      }
       let wanted = labels.extensions.count == 1 ? labels.extensions[0] : "*"
       unpaired.append(
         Unpaired(
           name: stem,
           error: .missingPartner(
-            file: image, expected: "a label \(labels.folder)/\(stem)\(labels.suffix).\(wanted)")))
+            file: image,
+            expected: "a label \(labels.folder)/\(stem)\(labels.suffix).\(wanted)"
+              + passedOverLabels.hint(stem + labels.suffix))))
     }
     for (stem, label) in labelFiles.sorted(by: { $0.key < $1.key }) where imageFiles[stem] == nil {
+      if OutputMark.isOn(label) {
+        if !passedOver.outputs.contains(label) { passedOverLabels.outputs.append(label) }
+        continue
+      }
       unpaired.append(
         Unpaired(
           name: stem,
           error: .missingPartner(
-            file: label, expected: "an image \(images.folder)/\(stem)\(images.suffix).*")))
+            file: label,
+            expected: "an image \(images.folder)/\(stem)\(images.suffix).*"
+              + passedOver.hint(stem + images.suffix))))
     }
     return try FileDataset(
       name: name ?? images.folder, labelMap: map, labelColors: labelColors, items: items,
-      unpaired: unpaired)
+      unpaired: unpaired,
+      notes: passedOver.notes(in: images.folder) + passedOverLabels.notes(in: labels.folder))
   }
 
   /// Images in one folder and labels of the same names in another.
@@ -211,7 +252,8 @@ extension FileDataset {
   package func filtered(_ contains: (String) -> Bool) throws -> FileDataset {
     try FileDataset(
       name: name, labelMap: labelMap, labelColors: labelColors,
-      items: items.filter { contains($0.name) }, unpaired: unpaired.filter { contains($0.name) }
+      items: items.filter { contains($0.name) }, unpaired: unpaired.filter { contains($0.name) },
+      notes: notes
     ).read(orientation: orientation)
   }
 
@@ -231,15 +273,11 @@ extension FileDataset {
 ///
 /// - Throws: `DatasetError.missingFolder`.
 func fileNames(in folder: String, expected: String) throws -> [String] {
-  var isFolder: ObjCBool = false
-  guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue,
-    let names = try? FileManager.default.contentsOfDirectory(atPath: folder)
-  else { throw DatasetError.missingFolder(path: folder, expected: expected) }
-  return names.sorted()
+  guard let names = FileSystem.names(in: folder) else {
+    throw DatasetError.missingFolder(path: folder, expected: expected)
+  }
+  return names
 }
 
 /// Whether a path leads to a folder.
-func isFolder(_ path: String) -> Bool {
-  var isFolder: ObjCBool = false
-  return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
-}
+func isFolder(_ path: String) -> Bool { FileSystem.isFolder(path) }

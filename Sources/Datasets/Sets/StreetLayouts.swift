@@ -40,6 +40,7 @@ extension FileDataset {
       .filter { isFolder("\(images)/\($0)") }
     var items: [Item] = []
     var unpaired: [Unpaired] = []
+    var notes: [String] = []
     for city in cities {
       let part = try listing(
         images: FileSelection("\(images)/\(city)", suffix: "_leftImg8bit", extensions: ["png"]),
@@ -48,11 +49,13 @@ extension FileDataset {
         map: map)
       items += part.items
       unpaired += part.unpaired
+      notes += part.notes
     }
     guard !(items.isEmpty && unpaired.isEmpty) else {
       throw DatasetError.emptyFolder(path: images, expected: "Cityscapes' layout, \(layout)")
     }
     return try FileDataset(
-      name: "Cityscapes \(split)", labelMap: map, items: items, unpaired: unpaired)
+      name: "Cityscapes \(split)", labelMap: map, items: items, unpaired: unpaired,
+      notes: notes)
   }
 }

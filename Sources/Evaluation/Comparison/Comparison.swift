@@ -1,4 +1,5 @@
 import Datasets
+import Files
 import Foundation
 import Imaging
 
@@ -93,7 +94,7 @@ public struct Comparison: Sendable {
 
   private static func read<Value: Decodable>(_ folder: String, _ name: String) throws -> Value {
     let file = "\(folder)/\(name)"
-    guard let data = FileManager.default.contents(atPath: file) else {
+    guard let data = FileSystem.contents(file) else {
       throw ScoringError.unreadable(
         file: file, reason: "it is not there; expected a folder that evaluate --output wrote")
     }
@@ -159,20 +160,17 @@ public struct Comparison: Sendable {
 
   /// All tables as Markdown.
   public var markdown: String {
-    func table(_ rows: [[String]]) -> [String] {
-      var lines = rows.map { "| " + $0.joined(separator: " | ") + " |" }
-      let columns = rows.first?.count ?? 1
-      lines.insert("|---|" + String(repeating: "---:|", count: columns - 1), at: 1)
-      return lines
-    }
     let first = entries[0]
-    var lines = ["# \(first.result.dataset): \(first.images.count) images", ""]
-    lines += table(classTable) + [""] + table(summaryTable)
+    func name(_ entry: Entry) -> String { Markdown.escaped(entry.name) }
+    var lines = ["# \(Markdown.escaped(first.result.dataset)): \(first.images.count) images", ""]
+    lines += Markdown.table(classTable) + [""] + Markdown.table(summaryTable)
     for (index, entry) in entries.dropFirst().enumerated() {
-      lines += ["", "## \(entry.name) minus \(first.name)", ""]
-      lines += ["95 % intervals of a bootstrap over images.", ""] + table(differenceTable(index))
+      lines += ["", "## \(name(entry)) minus \(name(first))", ""]
+      lines += ["95 % intervals of a bootstrap over images.", ""]
+      lines += Markdown.table(differenceTable(index))
     }
-    return (lines + ["", "Protocol: \(first.result.scoring.summary)."] + notes)
+    let protocolLine = "Protocol: \(Markdown.escaped(first.result.scoring.summary))."
+    return (lines + ["", protocolLine] + notes.map(Markdown.escaped))
       .joined(separator: "\n") + "\n"
   }
 
@@ -187,7 +185,9 @@ public struct Comparison: Sendable {
   ///
   /// - Throws: ``ScoringError``, `ImageError`.
   public func write(to folder: String) throws {
-    let folder = try ResultFolder(folder).path
+    let results = try ResultFolder(folder)
+    defer { withExtendedLifetime(results) {} }
+    let folder = results.path
     let record = Record(
       names: entries.map(\.name), results: entries.map(\.result), differences: differences,
       notes: notes)
@@ -198,7 +198,7 @@ public struct Comparison: Sendable {
       ("comparison.json", try jsonText(record) + "\n"),
     ] { try writeAtomically(Array(text.utf8), to: "\(folder)/\(name)") }
     if let picture {
-      try picture.write(to: "\(folder)/comparison.jpg", quality: 88)
+      try picture.write(to: "\(folder)/comparison.jpg", quality: 88, isOutput: true)
     }
   }
 

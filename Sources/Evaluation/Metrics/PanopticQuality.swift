@@ -1,4 +1,5 @@
 import Datasets
+import Files
 import Foundation
 import Imaging
 
@@ -81,7 +82,7 @@ struct PanopticFile: Decodable, Sendable {
   let categories: [Category]?
 
   init(contentsOf path: String) throws {
-    guard let data = FileManager.default.contents(atPath: path) else {
+    guard let data = FileSystem.contents(path) else {
       throw ScoringError.unreadable(file: path, reason: "there is no such file")
     }
     do {
@@ -108,7 +109,9 @@ public struct PanopticScoring: Sendable {
   public init(
     truth: String, prediction: String, truthFolder: String? = nil, predictionFolder: String? = nil
   ) throws {
-    func folder(_ file: String) -> String { (file as NSString).deletingPathExtension }
+    func folder(_ file: String) -> String {
+      file.parentFolder.isEmpty ? file.fileStem : "\(file.parentFolder)/\(file.fileStem)"
+    }
     self.truth = try PanopticFile(contentsOf: truth)
     self.prediction = try PanopticFile(contentsOf: prediction)
     self.truthFolder = truthFolder ?? folder(truth)

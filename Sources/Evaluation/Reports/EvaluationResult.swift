@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// How scores were computed: without it two numbers cannot be compared.
@@ -128,18 +129,18 @@ extension EvaluationResult {
 
   /// The result as two Markdown tables.
   public var markdown: String {
-    func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |" }
-    var lines = ["# \(dataset): \(images) images", "", "Evaluated: \(model)", ""]
-    lines.append(row(Self.header))
-    lines.append("|---|" + String(repeating: "---:|", count: Self.header.count - 1))
-    lines += rows.map(row)
-    lines += ["", row(Self.summaryHeader), "|---|---:|---:|---|"]
-    lines += summaryRows.map(row)
+    var lines = [
+      "# \(Markdown.escaped(dataset)): \(images) images", "",
+      "Evaluated: \(Markdown.escaped(model))", "",
+    ]
+    lines += Markdown.table([Self.header] + rows)
+    lines += ["", Markdown.row(Self.summaryHeader), "|---|---:|---:|---|"]
+    lines += summaryRows.map(Markdown.row)
     if !cityscapesRows.isEmpty {
-      lines += ["", row(["Cityscapes", "%"]), "|---|---:|"] + cityscapesRows.map(row)
+      lines += [""] + Markdown.table([["Cityscapes", "%"]] + cityscapesRows)
     }
-    lines += ["", "Protocol: \(scoring.summary)."]
-    if let warning { lines += ["", warning] }
+    lines += ["", "Protocol: \(Markdown.escaped(scoring.summary))."]
+    if let warning { lines += ["", Markdown.escaped(warning)] }
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -226,6 +227,7 @@ extension EvaluationResult {
 /// Rows as lines with columns of equal width, from column `numeric` on flush right where they hold
 /// numbers.
 func aligned(_ rows: [[String]], numeric: Int) -> [String] {
+  let rows = rows.map { $0.map(\.shownInLine) }
   let columns = rows.map(\.count).max() ?? 0
   let widths = (0..<columns).map { column in
     rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0

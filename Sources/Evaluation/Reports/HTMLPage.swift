@@ -254,15 +254,6 @@ struct HTMLPage {
   }
 }
 
-/// Text as it stands in HTML.
-func escaped(_ text: String) -> String {
-  var text = text
-  for (from, to) in [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;")] {
-    text = text.replacingOccurrences(of: from, with: to)
-  }
-  return text
-}
-
 extension HTMLPage {
   fileprivate static let style = """
     :root{color-scheme:light dark;--ink:#1a1c1f;--quiet:#667;--line:#d9dce1;--paper:#fff;--soft:#f4f5f7;
@@ -435,6 +426,9 @@ extension HTMLPage {
       chosen = index; select.value = index; drawClasses(); drawImages.by(index < 0 ? 1 : 3); gallery();
     }
     // A link such as index.html#pole shows a class.
-    choose(classes.findIndex(c => c.name === decodeURIComponent(location.hash.slice(1))));
+    const wanted = (() => {
+      try { return decodeURIComponent(location.hash.slice(1)); } catch { return ''; }
+    })();
+    choose(classes.findIndex(c => c.name === wanted));
     """
 }

@@ -1,4 +1,5 @@
 import Datasets
+import Files
 import Foundation
 import Imaging
 
@@ -13,26 +14,39 @@ import Imaging
 /// | `panels/` | the worst and the best images with truth, prediction and errors |
 /// | `index.html` | all of it in one page that needs no other file |
 ///
-/// What an earlier evaluation left stays until everything of a new one is there.
+/// What an earlier evaluation left stays until everything of a new one is there. While the value lives,
+/// another process that wants to write results there is refused.
 public struct ResultFolder: Sendable {
   /// The folder's path.
   public let path: String
+  private let lock: FolderLock
 
   /// The folders of pictures, which are made under another name first.
   private static let parts = ["predictions", "panels"]
 
   /// The folder at `path`, which is made with what is above it.
   ///
-  /// - Throws: ``ScoringError/unreadable(file:reason:)`` if it cannot be made.
+  /// - Throws: ``ScoringError/unreadable(file:reason:)`` if it cannot be made, or another process
+  ///   writes results there.
   public init(_ path: String) throws {
     self.path = path
+    do {
+      lock = try FolderLock(path, name: ".results.lock")
+    } catch FolderLockError.held(let holder) {
+      throw ScoringError.unreadable(
+        file: path,
+        reason: "\(holder ?? "another process") writes results there; expected another folder")
+    } catch FolderLockError.unusable(let code) {
+      throw ScoringError.unreadable(
+        file: path, reason: "the folder cannot be made (\(String(cString: strerror(code))))")
+    }
     try make("")
     discard()
   }
 
   /// Lets go of what an evaluation has left that did not come to its end.
   public func discard() {
-    for part in Self.parts { try? FileManager.default.removeItem(atPath: begun(part)) }
+    for part in Self.parts { FileSystem.removeAll(begun(part)) }
   }
 
   /// Where a folder of pictures lies until everything is there.
@@ -40,49 +54,42 @@ public struct ResultFolder: Sendable {
 
   /// Puts the new folders of pictures in the place of the old ones.
   private func finish() throws {
-    let files = FileManager.default
-    for part in Self.parts where files.fileExists(atPath: begun(part)) {
-      do {
-        if files.fileExists(atPath: "\(path)/\(part)") {
-          try files.removeItem(atPath: "\(path)/\(part)")
-        }
-        try files.moveItem(atPath: begun(part), toPath: "\(path)/\(part)")
-      } catch {
+    for part in Self.parts where FileSystem.exists(begun(part)) {
+      FileSystem.removeAll("\(path)/\(part)")
+      guard FileSystem.rename(begun(part), to: "\(path)/\(part)") == 0 else {
         throw ScoringError.unreadable(
           file: "\(path)/\(part)",
-          reason: "the folder cannot be replaced (\(error.localizedDescription))")
+          reason: "the folder cannot be replaced (\(String(cString: strerror(errno))))")
       }
     }
   }
 
   private func make(_ name: String) throws {
     let folder = name.isEmpty ? path : "\(path)/\(name)"
-    do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    } catch {
+    let code = FileSystem.makeFolder(folder)
+    guard code == 0 else {
       throw ScoringError.unreadable(
-        file: folder, reason: "the folder cannot be made (\(error.localizedDescription))"
-      )
+        file: folder, reason: "the folder cannot be made (\(String(cString: strerror(code))))")
     }
   }
 
   /// Whether a folder holds results.
   public static func isOne(_ path: String) -> Bool {
-    FileManager.default.fileExists(atPath: "\(path)/evaluation.json")
-      && FileManager.default.fileExists(atPath: "\(path)/images.json")
+    FileSystem.exists("\(path)/evaluation.json")
+      && FileSystem.exists("\(path)/images.json")
   }
 
   /// Keeps a prediction: classes as indices of a palette.
   ///
   /// - Throws: `ImageError` if it cannot be written.
   public func keep(_ prediction: ClassMask, name: String, colors: [Color]) throws {
-    if !FileManager.default.fileExists(atPath: begun("predictions")) {
+    if !FileSystem.exists(begun("predictions")) {
       try make(".predictions.begun")
     }
     try LabelImage(
       width: prediction.width, height: prediction.height,
       values: prediction.classes.map(UInt16.init)
-    ).writePNG(to: "\(begun("predictions"))/\(name).png", palette: colors)
+    ).writePNG(to: "\(begun("predictions"))/\(name).png", palette: colors, isOutput: true)
   }
 
   /// A sample with the prediction that was kept for it.
@@ -103,7 +110,7 @@ public struct ResultFolder: Sendable {
   }
 
   private static func mask(_ file: String) throws -> ClassMask? {
-    guard FileManager.default.fileExists(atPath: file) else { return nil }
+    guard FileSystem.exists(file) else { return nil }
     let labels = try LabelImage(contentsOf: file)
     return ClassMask(
       width: labels.width, height: labels.height,
@@ -158,12 +165,13 @@ public struct ResultFolder: Sendable {
       }
       parts.append(("errors, mean IoU \(percent(images[index].meanIoU)) %", errors))
       try Image.panel(parts, columns: 2, legend: legend)
-        .write(to: "\(begun("panels"))/\(place)-\(images[index].name).jpg", quality: 88)
+        .write(
+          to: "\(begun("panels"))/\(place)-\(images[index].name).jpg", quality: 88, isOutput: true)
     }
     let text = try page.text()
     try finish()
-    try confusion.write(to: "\(path)/confusion.png")
-    try ReportPictures.bars(result, colors).write(to: "\(path)/classes.png")
+    try confusion.write(to: "\(path)/confusion.png", isOutput: true)
+    try ReportPictures.bars(result, colors).write(to: "\(path)/classes.png", isOutput: true)
     try write(result.text + "\n", "evaluation.txt")
     try write(result.markdown, "evaluation.md")
     try write(result.csv, "evaluation.csv")
@@ -248,12 +256,10 @@ extension EvaluationResult {
     func cell(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
     var lines = ["class,iou,dice,precision,recall,truth,predicted,correct,boundary_iou"]
     for (index, entry) in scores.classes.enumerated() {
-      let name =
-        entry.name.contains(where: { ",\"\n".contains($0) })
-        ? "\"" + entry.name.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : entry.name
       lines.append(
         [
-          name, cell(entry.iou), cell(entry.dice), cell(entry.precision), cell(entry.recall),
+          CommaSeparated.cell(entry.name), cell(entry.iou), cell(entry.dice), cell(entry.precision),
+          cell(entry.recall),
           "\(entry.truth)", "\(entry.predicted)", "\(entry.correct)",
           cell(boundary?.classes[index]),
         ].joined(separator: ","))

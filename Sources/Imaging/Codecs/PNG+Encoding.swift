@@ -7,7 +7,7 @@ extension PNG {
   /// A PNG file of whole rows of samples, those of 16 bits in the machine's order.
   static func encoded(
     _ samples: UnsafeRawBufferPointer, _ size: Size, colorType: Int, depth: Int,
-    palette: [Color] = [], file: String
+    palette: [Color] = [], isOutput: Bool = false, file: String
   ) throws -> [UInt8] {
     let channels = colorType == 2 ? 3 : colorType == 6 ? 4 : 1
     let row = size.width * channels * depth / 8
@@ -33,6 +33,7 @@ extension PNG {
       bytes += words(Int(sum))
     }
     add("IHDR", words(size.width) + words(size.height) + [UInt8(depth), UInt8(colorType), 0, 0, 0])
+    if isOutput { add("tEXt", Array("Software\0\(OutputMark.text)".utf8)) }
     if colorType == 3 { add("PLTE", palette.flatMap { [$0.red, $0.green, $0.blue] }) }
     add("IDAT", try compressed(rows, level: channels > 1 ? 3 : 6, file: file))
     add("IEND", [])

@@ -1,4 +1,5 @@
 import Configuration
+import Files
 import Foundation
 import Segmentation
 import Torch
@@ -39,9 +40,9 @@ func mmsegmentation(_ name: String, _ file: ParityFile) throws -> ReferenceModel
 /// The file itself if it carries settings, or that of the network's values in the same folder.
 private func withSettings(_ name: String, _ file: ParityFile) throws -> ParityFile {
   if file.json["settings"]?.object != nil { return file }
-  let path = URL(fileURLWithPath: file.path).deletingLastPathComponent()
-    .appending(path: "mmseg-\(name).json").path
-  guard FileManager.default.fileExists(atPath: path) else {
+  let folder = file.path.parentFolder
+  let path = "\(folder.isEmpty ? "." : folder)/mmseg-\(name).json"
+  guard FileSystem.exists(path) else {
     throw ParityError.malformed(
       file: file.path, key: "settings",
       expected: "there, and the file with the network's settings, \(path), is not either")

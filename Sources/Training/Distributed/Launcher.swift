@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Torch
 
@@ -217,7 +218,7 @@ public struct LaunchError: Error, Sendable, CustomStringConvertible {
 package func withCStrings<R>(
   _ texts: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> R
 ) -> R {
-  let pointers = texts.map { strdup($0) }
+  let pointers = texts.map { $0.withPath { strdup($0) } }
   defer { for pointer in pointers { free(pointer) } }
   return body(pointers + [nil])
 }

@@ -1,4 +1,5 @@
 import Evaluation
+import Files
 import Foundation
 
 /// How far a run is.
@@ -116,7 +117,7 @@ public final class ConsoleMonitor: TrainingMonitor {
   }
 
   private func line(_ text: String) {
-    write((isBarShown ? "\r\u{1B}[K" : "") + text + "\n")
+    write((isBarShown ? "\r\u{1B}[K" : "") + text.shown + "\n")
     isBarShown = false
   }
 

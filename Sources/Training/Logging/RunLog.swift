@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 
 /// A line of a run's log, one JSON object a line.
@@ -32,7 +33,7 @@ final class RunLog {
     self.path = path
     let decoder = JSONDecoder()
     var kept = Data()
-    if step > 0, let old = FileManager.default.contents(atPath: path) {
+    if step > 0, let old = FileSystem.contents(path) {
       for line in old.split(separator: 10) {
         guard let entry = try? decoder.decode(LogLine.self, from: line), entry.step <= step else {
           continue
@@ -42,8 +43,9 @@ final class RunLog {
       }
     }
     try AtomicFile.write(path, kept)
-    guard let handle = FileHandle(forWritingAtPath: path) else { throw WriteError(path) }
-    self.handle = handle
+    let descriptor = FileSystem.open(path, O_WRONLY)
+    guard descriptor >= 0 else { throw WriteError(path) }
+    handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     try handle.seekToEnd()
   }
 

@@ -1,5 +1,7 @@
+import Checkpoints
 import Datasets
 import Evaluation
+import Files
 import Foundation
 import Segmentation
 import Torch
@@ -28,7 +30,7 @@ public struct Calibration: Sendable, Equatable {
     // Before anything takes long.
     try form.check(on: device)
     var form = form
-    if let file, FileManager.default.fileExists(atPath: file) {
+    if let file, FileSystem.exists(file) {
       form.ranges = try Self.read(file, for: model)
       return form
     }
@@ -40,9 +42,9 @@ public struct Calibration: Sendable, Equatable {
     let ranges = try model.calibrated { try evaluator.run(on: dataset) }
     if let file {
       do {
-        try Data(jsonText(ranges).utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
-      } catch {
-        throw CalibrationError.notWritable(file: file, reason: error.localizedDescription)
+        try AtomicFile.write(file, Data(jsonText(ranges).utf8))
+      } catch let error as WriteError {
+        throw CalibrationError.notWritable(file: file, reason: error.reason)
       }
     }
     form.ranges = ranges
@@ -53,7 +55,7 @@ public struct Calibration: Sendable, Equatable {
     let ranges: InputRanges
     do {
       ranges = try JSONDecoder().decode(
-        InputRanges.self, from: Data(contentsOf: URL(fileURLWithPath: file)))
+        InputRanges.self, from: FileSystem.contents(file) ?? Data())
     } catch {
       throw CalibrationError.unreadable(file: file)
     }

@@ -2,6 +2,7 @@ import Checkpoints
 import Configuration
 import Datasets
 import Evaluation
+import Files
 import Foundation
 import Imaging
 import Segmentation
@@ -20,7 +21,7 @@ public struct CheckpointRecord: Sendable, Codable, Equatable {
   }
 
   /// The version of this record's form.
-  public var version = 1
+  public var version = Self.currentVersion
   /// The configuration as YAML, overrides included.
   public var configuration: String
   /// The iterations done, and those of the whole run.
@@ -51,6 +52,16 @@ public struct CheckpointRecord: Sendable, Codable, Equatable {
   public var threads: Int
   /// The number of processes, if there was more than one.
   public var processes: Int?
+  /// The images that the run trains on; older records do not tell.
+  public var trainingImages: TrainingImages?
+
+  /// The version of records that this program writes, and the newest that it reads.
+  static let currentVersion = 1
+
+  /// What a record of any version has.
+  struct Form: Decodable {
+    let version: Int
+  }
 
   /// The record as JSON with sorted keys.
   func json() throws -> Data {
@@ -65,6 +76,7 @@ public enum CheckpointError: Error, CustomStringConvertible {
   case notFound(path: String, expected: String)
   case unreadable(file: String, reason: String)
   case noRecord(file: String)
+  case newer(file: String, version: Int, known: Int)
   case anotherNetwork(file: String, report: String)
   case incomplete(file: String, reason: String)
   case unknownConvention(name: String, known: [String])
@@ -77,6 +89,9 @@ public enum CheckpointError: Error, CustomStringConvertible {
     case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
     case .noRecord(let file):
       "\(file): has no record of a run; expected a checkpoint that `atrous train` wrote"
+    case .newer(let file, let version, let known):
+      "\(file): a newer Atrous wrote it (version \(version) of a checkpoint's record, this one reads up"
+        + " to \(known)); expected that Atrous, or a checkpoint of this one"
     case .anotherNetwork(let file, let report):
       "\(file): holds the weights of another network than the configuration describes: \(report)"
     case .incomplete(let file, let reason): "\(file): cannot be resumed from: \(reason)"
@@ -120,6 +135,11 @@ public struct Checkpoint {
     guard let text = weights.metadata[Self.metadataKey] else {
       throw CheckpointError.noRecord(file: file)
     }
+    let form = try? JSONDecoder().decode(CheckpointRecord.Form.self, from: Data(text.utf8))
+    if let form, form.version > CheckpointRecord.currentVersion {
+      throw CheckpointError.newer(
+        file: file, version: form.version, known: CheckpointRecord.currentVersion)
+    }
     do {
       record = try JSONDecoder().decode(CheckpointRecord.self, from: Data(text.utf8))
     } catch {
@@ -128,15 +148,14 @@ public struct Checkpoint {
   }
 
   private static func locate(_ path: String) throws -> String {
-    var isFolder: ObjCBool = false
     let expected = "a checkpoint file, or the folder of a run with \(Name.best) or \(Name.last)"
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+    guard FileSystem.exists(path) else {
       throw CheckpointError.notFound(path: path, expected: expected)
     }
-    guard isFolder.boolValue else { return path }
+    guard FileSystem.isFolder(path) else { return path }
     for name in [Name.best, Name.last] {
       let file = "\(path)/\(name)"
-      if FileManager.default.fileExists(atPath: file) { return file }
+      if FileSystem.exists(file) { return file }
     }
     throw CheckpointError.notFound(path: "\(path)/\(Name.best)", expected: expected)
   }

@@ -1,5 +1,6 @@
 import Checkpoints
 import Datasets
+import Files
 import Foundation
 import Segmentation
 import Torch
@@ -40,7 +41,7 @@ final class FeatureCache {
     }
     let path = "\(folder)/\(Self.key(model, loader, precision))"
     try RunFolder(path: path).make()
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    let names = FileSystem.names(in: path) ?? []
     bytes = names.reduce(0) { $0 + Self.size(of: "\(path)/\($1)") }
     self.folder = path
   }
@@ -74,7 +75,7 @@ final class FeatureCache {
 
   private func maps(of index: Int, _ image: Tensor) throws -> [Tensor] {
     let path = folder.map { "\($0)/\(name(of: index)).safetensors" }
-    if let path, FileManager.default.fileExists(atPath: path) {
+    if let path, FileSystem.exists(path) {
       found += 1
       return try read(path, on: image.device)
     }
@@ -152,8 +153,7 @@ final class FeatureCache {
     var key = Fingerprint()
     key.add(item.name)
     key.add(item.imagePath)
-    var status = stat()
-    if stat(item.imagePath, &status) == 0 {
+    if let status = FileSystem.status(item.imagePath) {
       #if canImport(Darwin)
         let time = status.st_mtimespec
       #else
@@ -165,8 +165,7 @@ final class FeatureCache {
   }
 
   private static func size(of path: String) -> Int {
-    var status = stat()
-    return stat(path, &status) == 0 ? Int(status.st_size) : 0
+    FileSystem.status(path).map { Int($0.st_size) } ?? 0
   }
 }
 

@@ -1,5 +1,6 @@
 import Checkpoints
 import Evaluation
+import Files
 import Foundation
 import Torch
 
@@ -21,7 +22,7 @@ struct RepeatedRun {
     _ title: String, device: Device, monitor: any TrainingMonitor, shouldStop: () -> Bool
   ) throws -> Scores? {
     let file = folder.file("result.json")
-    if let data = FileManager.default.contents(atPath: file),
+    if let data = FileSystem.contents(file),
       let done = try? JSONDecoder().decode(Finished.self, from: data),
       done.configuration == configuration.yaml
     {

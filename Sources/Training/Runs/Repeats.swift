@@ -67,6 +67,7 @@ public struct Repeats {
     device: Device = .cpu
   ) throws {
     let first = try TrainingConfiguration(contentsOf: file, overrides: overrides)
+    try first.requireScores()
     guard let path = output ?? first.output else { throw RunError.noOutput }
     folder = RunFolder(path: path)
     self.device = device
@@ -90,6 +91,8 @@ public struct Repeats {
   public func run(
     monitor: any TrainingMonitor = SilentMonitor(), shouldStop: () -> Bool = { false }
   ) throws -> (result: Result, isFinished: Bool) {
+    let lock = try folder.lock(monitor)
+    defer { withExtendedLifetime(lock) {} }
     try folder.make()
     var scores: [Scores] = []
     func result() -> Result {

@@ -1,6 +1,7 @@
 import Checkpoints
 import Configuration
 import Evaluation
+import Files
 import Foundation
 import TensorBoard
 
@@ -8,8 +9,10 @@ import TensorBoard
 public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   case noOutput
   case exists(folder: String)
+  case locked(folder: String, holder: String)
   case notWritable(folder: String, reason: String)
   case otherConfiguration(folder: String, key: String, before: String, now: String)
+  case otherImages(folder: String, before: String, now: String)
   case lossNotFinite(step: Int, value: String, learningRate: Double)
   case unsupportedPrecision(precision: String, device: String, reason: String)
   case cropTooLarge(crop: String, image: String, size: String)
@@ -22,10 +25,16 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
     case .exists(let folder):
       "\(folder): holds a run already; expected another folder, --resume to go on with it or"
         + " --overwrite to begin anew"
+    case .locked(let folder, let holder):
+      "\(folder): \(holder) trains there; expected another folder, or that it has ended"
     case .notWritable(let folder, let reason): "\(folder): cannot be written to: \(reason)"
     case .otherConfiguration(let folder, let key, let before, let now):
       "\(folder): the run began with \(key) = \(before) and the configuration now says \(now);"
         + " expected the same to resume, or --overwrite to begin anew"
+    case .otherImages(let folder, let before, let now):
+      "\(folder): the run began with \(before), and there are \(now); expected the same images to"
+        + " resume, --overwrite to begin anew, or another folder with `startFrom: \(folder)` in the"
+        + " section train to go on from its weights"
     case .lossNotFinite(let step, let value, let rate):
       "step \(step): the loss is \(value) at a learning rate of \(rate); expected a number. A lower"
         + " learning rate, a warm-up or `clip` may help"
@@ -63,24 +72,24 @@ struct RunFolder {
 
   /// The checkpoints that have stayed, the oldest first.
   private var snapshots: [String] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    let names = FileSystem.names(in: path) ?? []
     return names.filter { $0.hasPrefix("step-") && $0.hasSuffix(".safetensors") }.sorted()
   }
 
   /// Removes all but the newest `count` of them.
   func keepNewestSnapshots(_ count: Int) {
-    for name in snapshots.dropLast(count) { unlink(file(name)) }
+    for name in snapshots.dropLast(count) { FileSystem.remove(file(name)) }
   }
 
   private var holdsRun: Bool {
     [Checkpoint.Name.last, Checkpoint.Name.log, Checkpoint.Name.configuration].contains {
-      FileManager.default.fileExists(atPath: file($0))
+      FileSystem.exists(file($0))
     }
   }
 
   /// Whether there is something to go on from.
   var hasCheckpoint: Bool {
-    FileManager.default.fileExists(atPath: file(Checkpoint.Name.last))
+    FileSystem.exists(file(Checkpoint.Name.last))
   }
 
   /// Makes the folder and sees that it can be written to.
@@ -90,15 +99,17 @@ struct RunFolder {
     if policy == .refuse && holdsRun { throw RunError.exists(folder: path) }
     try make()
     // A run that was killed while it wrote leaves a part of a file under another name.
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    let names = FileSystem.names(in: path) ?? []
     for name in names
     where name.hasSuffix(AtomicFile.suffix)
       && (Self.files + ["step-"]).contains(where: name.hasPrefix)
     {
-      unlink(file(name))
+      FileSystem.remove(file(name))
     }
     if policy == .overwrite {
-      for name in Self.files + snapshots + EventFile.files(in: path) { unlink(file(name)) }
+      for name in Self.files + snapshots + EventFile.files(in: path) {
+        FileSystem.remove(file(name))
+      }
     }
   }
 
@@ -106,34 +117,16 @@ struct RunFolder {
   ///
   /// - Throws: ``RunError/notWritable(folder:reason:)``.
   func make() throws {
-    let code = Self.makeFolder(path)
+    let code = FileSystem.makeFolder(path)
     guard code == 0 else {
       throw RunError.notWritable(folder: path, reason: String(cString: strerror(code)))
     }
     do {
       try AtomicFile.write(file(".writable"), Data())
-      unlink(file(".writable"))
+      FileSystem.remove(file(".writable"))
     } catch let error as WriteError {
       throw RunError.notWritable(folder: path, reason: error.reason)
     }
-  }
-
-  /// Makes a folder with those above it; 0, or the system's code of why it cannot be.
-  ///
-  /// Foundation's function does not tell the reason on every platform.
-  private static func makeFolder(_ path: String) -> Int32 {
-    guard mkdir(path, 0o777) != 0 else { return 0 }
-    let code = errno
-    if code == EEXIST {
-      var isFolder: ObjCBool = false
-      _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-      return isFolder.boolValue ? 0 : ENOTDIR
-    }
-    let parent = (path as NSString).deletingLastPathComponent
-    guard code == ENOENT, !parent.isEmpty, parent != path else { return code }
-    let above = makeFolder(parent)
-    guard above == 0 else { return above }
-    return mkdir(path, 0o777) == 0 || errno == EEXIST ? 0 : errno
   }
 
   /// Refuses to go on with another configuration than the run began with.

@@ -153,6 +153,7 @@ public struct Sweep {
     }
     first = try TrainingConfiguration(
       contentsOf: file, overrides: overrides + ["\(plan.key)=\(plan.values[0])"])
+    try first.requireScores()
     self.reference = try reference ?? Self.own(plan.key, file, overrides)
   }
 
@@ -196,6 +197,8 @@ public struct Sweep {
   public func run(
     monitor: any TrainingMonitor = SilentMonitor(), shouldStop: () -> Bool = { false }
   ) throws -> (result: SweepResult, isFinished: Bool) {
+    let lock = try RunFolder(path: folder).lock(monitor)
+    defer { withExtendedLifetime(lock) {} }
     var scores = [[Double]](repeating: [], count: plan.values.count)
     var isFinished = true
     // Repeats outside, so that every value has a score early.
@@ -222,7 +225,7 @@ public struct Sweep {
     let result = result(scores)
     try writeAtomically(Array(result.json()), to: "\(folder)/sweep.json")
     try writeAtomically(Array((result.text + "\n").utf8), to: "\(folder)/sweep.txt")
-    try result.chart.image().write(to: "\(folder)/sweep.png")
+    try result.chart.image().write(to: "\(folder)/sweep.png", isOutput: true)
   }
 
   /// The mean IoU of a run that is finished, or is now; nil if it was interrupted.

@@ -10,10 +10,12 @@ extension Trainer {
     }
     let begun = step > 0 ? ", going on after iteration \(step)" : ""
     let shared = processes.count > 1 ? " in each of \(processes.count) processes" : ""
+    let scored =
+      validation.map { "Scored on \($0.name): \($0.count) images." }
+      ?? "Nothing is scored: \(configuration.unscoredReason)."
     return "\(loader.dataset.name): \(loader.dataset.count) images, \(stepsPerEpoch) iterations of"
       + " \(imagesPerStep) an epoch; \(steps) iterations\(begun). \(trained) of \(total)"
-      + " parameters are trained, on \(device) with \(Engine.threads) threads\(shared). Scored on"
-      + " \(validation.name): \(validation.count) images."
+      + " parameters are trained, on \(device) with \(Engine.threads) threads\(shared). \(scored)"
   }
 
   func progress(_ rate: Double) -> TrainingProgress {

@@ -9,10 +9,10 @@ extension Trainer {
   func scoreAndSave() throws {
     func isDue(_ interval: Interval) -> Bool { interval.isDue(step, perEpoch: stepsPerEpoch) }
     let isLast = step == steps
-    if isLast || isDue(settings.evaluateEvery) {
-      try evaluateAndKeepBest()
+    if let validation, isLast || isDue(settings.evaluateEvery) {
+      try evaluateAndKeepBest(validation)
       try save()
-    } else if isDue(settings.checkpointEvery) {
+    } else if isLast || isDue(settings.checkpointEvery) {
       try save()
     }
     if let snapshots = settings.snapshots, isDue(snapshots.every) {
@@ -22,10 +22,12 @@ extension Trainer {
   }
 
   /// Scores the network without touching what the next step depends on.
-  private func evaluateAndKeepBest() throws {
+  private func evaluateAndKeepBest(_ images: any Dataset) throws {
     meter.pause()
     defer { meter.resume() }
-    let (result, value) = try withPreservedRandomState { try average?.inPlace(score) ?? score() }
+    let (result, value) = try withPreservedRandomState {
+      try average?.inPlace { try score(images) } ?? score(images)
+    }
     lastResult = result
     lastEvaluatedStep = step
     try note(
@@ -49,25 +51,25 @@ extension Trainer {
   }
 
   /// The scores with the weights as they are, and the loss where it decides.
-  private func score() throws -> (EvaluationResult, loss: Double?) {
-    let count = validation.count
+  private func score(_ images: any Dataset) throws -> (EvaluationResult, loss: Double?) {
+    let count = images.count
     try attempt { processes.shareBuffers(of: model) }
     let result = try evaluator.evaluate(
-      validation, model: "iteration \(step) of \(folder.path)", over: processes
+      images, model: "iteration \(step) of \(folder.path)", over: processes
     ) { [monitor, processes, events, step] sample, prediction, done in
       monitor.evaluating(min(done * processes.count, count), count)
       if let events, done <= events.imageCount {
         try events.write(sample, prediction, step: step)
       }
     }
-    return (result, settings.best == .loss ? try validationLoss() : nil)
+    return (result, settings.best == .loss ? try meanLoss(on: images) : nil)
   }
 
   /// The mean loss over the labelled pixels of the images that are scored.
-  private func validationLoss() throws -> Double {
+  private func meanLoss(on dataset: any Dataset) throws -> Double {
     let size = evaluator.imageSize
     let images = try Loader(
-      validation, pipeline: Pipeline(size.map { [.resize($0)] } ?? []),
+      dataset, pipeline: Pipeline(size.map { [.resize($0)] } ?? []),
       normalization: loader.normalization,
       shard: processes.shard, threads: processes.loaderThreads(settings.workers))
     model.train(false)
@@ -109,6 +111,7 @@ extension Trainer {
       mean: loader.normalization.mean, deviation: loader.normalization.deviation,
       scores: isScored ? lastResult?.scores : nil, scoring: isScored ? lastResult?.scoring : nil,
       standing: standing, gradientScale: scaler?.state, libtorch: Engine.version,
-      threads: Engine.threads, processes: processes.count > 1 ? processes.count : nil)
+      threads: Engine.threads, processes: processes.count > 1 ? processes.count : nil,
+      trainingImages: TrainingImages(loader.dataset))
   }
 }

@@ -2,6 +2,7 @@ import Checkpoints
 import Configuration
 import Datasets
 import Evaluation
+import Files
 import Foundation
 import Segmentation
 import Torch
@@ -48,7 +49,8 @@ public final class Trainer {
   let device: Device
   let folder: RunFolder
   let loader: Loader
-  let validation: any Dataset
+  /// The images that are scored; nil where the configuration has none.
+  let validation: (any Dataset)?
   let loss: Loss
   let optimizer: Optimizer
   let average: MovingAverage?
@@ -62,6 +64,9 @@ public final class Trainer {
   let averaging: GradientAveraging?
   var meter = Meter()
   var lastEvaluatedStep = -1
+  /// Keeps other processes out of the folder, until training ends.
+  private var lock: FolderLock?
+  private var isLockDue = false
 
   /// The iterations of an epoch.
   var stepsPerEpoch: Int { loader.steps / settings.accumulation }
@@ -92,10 +97,13 @@ public final class Trainer {
     let settings = configuration.train
     self.settings = settings
     folder = RunFolder(path: output)
+    // Before anything is read that another process may be about to write.
+    lock = try Self.lock(folder, processes, monitor)
 
     let training = try configuration.data.dataset("train")
-    let scored = try configuration.data.dataset(configuration.evaluate.split)
-    validation = configuration.evaluate.limit.map { scored.spread(to: $0) } ?? scored
+    let scored = try configuration.scoredImages()
+    validation = configuration.evaluate.limit.flatMap { scored?.spread(to: $0) } ?? scored
+    for note in Set(training.notes + (scored?.notes ?? [])).sorted() { monitor.message(note) }
     loader = try Loader(
       training, pipeline: settings.augmentation, normalization: configuration.data.normalization,
       batchSize: try processes.share(of: settings.batchSize), shuffle: true, dropLast: true,
@@ -150,7 +158,13 @@ public final class Trainer {
     }
     if let checkpoint {
       try folder.check(configuration.yaml, against: checkpoint.record.configuration)
+      try folder.check(training, steps: steps, against: checkpoint.record)
       try checkpoint.restore(model, optimizer, average)
+      if checkpoint.record.libtorch != Engine.version {
+        monitor.message(
+          "the run began with libtorch \(checkpoint.record.libtorch) and goes on with"
+            + " \(Engine.version): the last bits of its weights may differ")
+      }
       step = checkpoint.record.step
       standing = checkpoint.record.standing
       if let state = checkpoint.record.gradientScale { scaler?.state = state }
@@ -174,11 +188,20 @@ public final class Trainer {
       folder.file(Checkpoint.Name.configuration), Data(configuration.yaml.utf8))
   }
 
+  /// The first process's lock on the folder; the others learn of a failure.
+  private static func lock(
+    _ folder: RunFolder, _ processes: Processes, _ monitor: any TrainingMonitor
+  ) throws -> FolderLock? {
+    try processes.together { processes.isFirst ? try folder.lock(monitor) : nil }
+  }
+
   /// Trains to the end, or until `shouldStop` says so between two steps.
   ///
   /// - Throws: What reading images and writing checkpoints throw, `TorchError`, and
   ///   ``RunError/lossNotFinite(step:value:learningRate:)``.
   public func fit(shouldStop: () -> Bool = { false }) throws -> Outcome {
+    if isLockDue { lock = try Self.lock(folder, processes, monitor) }
+    defer { (lock, isLockDue) = (nil, true) }
     monitor.begin(description)
     if step == steps { monitor.message("all \(steps) iterations are done already") }
     if standing.hasStopped {

@@ -31,11 +31,11 @@ public struct FreezeSettings: Sendable, Equatable {
       caches = on
     } else {
       caches = true
-      if let path = try? section.string("featureCache") {
+      if let path = try? section.path("featureCache") {
         folder = path
       } else {
         let inner = try section.section("featureCache")
-        folder = try inner.optionalString("folder")
+        folder = try inner.optionalPath("folder")
         limit = try inner.int("megabytes", default: limit >> 20, in: 1...1 << 40) << 20
       }
     }
