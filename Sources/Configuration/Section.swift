@@ -298,6 +298,18 @@ public final class Section {
     return child
   }
 
+  /// The section with another value at `key`, written in YAML; what was read of this one stays its own.
+  ///
+  /// - Throws: ``ConfigurationError`` if the value is no YAML.
+  public func with(_ key: String, _ yaml: String) throws -> Section {
+    guard let value = try? Yams.compose(yaml: yaml) else {
+      throw ConfigurationError.badOverride("\(key)=\(yaml)")
+    }
+    var changed = node
+    changed[Node(key)] = value
+    return Section(file: file, path: path, node: changed)
+  }
+
   /// An error about the value at `key`, for checks that only the reader can make.
   public func invalid(_ key: String, _ value: String, expected: String) -> ConfigurationError {
     .invalid(place: place, key: key, value: value, expected: expected)

@@ -60,6 +60,8 @@ public protocol Dataset: Sendable {
   var labelMap: LabelMap { get }
   /// For labels that are RGB pictures the value of each colour; nil for all others.
   var labelColors: [Color: UInt16]? { get }
+  /// Whether photographs are turned as the camera noted; labels never are.
+  var orientation: ImageOrientation { get }
   /// What the listing of files passed over, for a person; empty for nothing.
   var notes: [String] { get }
   /// The number of samples.
@@ -82,6 +84,8 @@ extension Dataset {
   public var notes: [String] { [] }
   /// Nil: labels are values, not colours.
   public var labelColors: [Color: UInt16]? { nil }
+  /// Photographs are turned.
+  public var orientation: ImageOrientation { .applied }
 
   /// Reads the item's files as RGB and as values of the label map.
   public func load(_ index: Int) throws -> Sample {
@@ -94,10 +98,9 @@ extension Dataset {
         mask: ClassMask(size: image.size))
     }
     let label = try readLabel(labelPath)
-    guard label.size == image.size else {
-      throw DatasetError.sizeMismatch(
-        image: item.imagePath, imageSize: image.size, label: labelPath, labelSize: label.size)
-    }
+    try checkSizes(
+      image: item.imagePath, image.size, label: labelPath, label.size, orientation: orientation,
+      origin: labelMap.origin)
     return Sample(
       index: index, name: item.name, imagePath: item.imagePath, labelPath: labelPath, image: image,
       mask: try labelMap.classes(of: label, file: labelPath))
@@ -156,6 +159,8 @@ public struct Subset: Dataset {
   public var notes: [String] { base.notes }
   /// The whole set's label colours.
   public var labelColors: [Color: UInt16]? { base.labelColors }
+  /// The whole set's reading of orientations.
+  public var orientation: ImageOrientation { base.orientation }
   /// The number of samples chosen.
   public var count: Int { indices.count }
   /// The files of a sample.

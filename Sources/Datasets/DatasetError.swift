@@ -13,10 +13,19 @@ public enum DatasetError: Error, Sendable, Equatable {
   case missingPartner(file: String, expected: String)
   /// Two files answer to one name, so that it is not clear which is meant.
   case ambiguousPartner(name: String, files: [String])
-  /// An image and its label differ in size.
-  case sizeMismatch(image: String, imageSize: Size, label: String, labelSize: Size)
-  /// A pixel of a label file holds a value that the label map does not list.
-  case valueOutsideMap(file: String, x: Int, y: Int, value: Int, map: String, allowed: [Int])
+  /// An image and its label differ in size; `reason` says why, where that is known.
+  case sizeMismatch(
+    image: String, imageSize: Size, label: String, labelSize: Size, reason: String? = nil)
+  /// A pixel of a label file holds a value that the label map does not list; `mend` is what a person
+  /// can write to make it one.
+  case valueOutsideMap(
+    file: String, x: Int, y: Int, value: Int, map: String, allowed: [Int], mend: String? = nil)
+  /// A pixel of a label file has a colour that the table of colours does not list.
+  case colorOutsideTable(file: String, x: Int, y: Int, color: Color, mend: String)
+  /// A label file is a coloured picture, and there is no table of colours.
+  case coloredLabel(file: String, found: String, mend: String)
+  /// A file of class names and colours cannot be used.
+  case invalidColorFile(file: String, line: Int?, reason: String)
   /// A label map cannot be what it was described as.
   case invalidLabelMap(name: String, reason: String)
   /// A setting of a transform, a loader or a subset is impossible.
@@ -44,19 +53,27 @@ extension DatasetError: CustomStringConvertible, LocalizedError {
       "\(file): its partner is missing; expected \(expected)"
     case .ambiguousPartner(let name, let files):
       "\(name): \(files.count) files have this name (\(files.joined(separator: ", "))); expected one"
-    case .sizeMismatch(let image, let imageSize, let label, let labelSize):
+    case .sizeMismatch(let image, let imageSize, let label, let labelSize, let reason):
       "\(image) is \(imageSize.text) but its label \(label) is \(labelSize.text);"
-        + " expected equal sizes"
-    case .valueOutsideMap(let file, let x, let y, let value, let map, let allowed):
+        + " expected equal sizes" + (reason.map { ". \($0)" } ?? "")
+    case .valueOutsideMap(let file, let x, let y, let value, let map, let allowed, let mend):
       "\(file): pixel (x \(x), y \(y)) has the value \(value), which the label map \"\(map)\""
-        + " does not list; allowed are \(ranges(of: allowed))"
+        + " does not list; allowed are \(ranges(of: allowed))" + (mend.map { ". \($0)" } ?? "")
+    case .colorOutsideTable(let file, let x, let y, let color, let mend):
+      "\(file): pixel (x \(x), y \(y)) has the colour \(color.text), which the table of colours does"
+        + " not list. \(mend)"
+    case .coloredLabel(let file, let found, let mend):
+      "\(file): is \(found), expected labels: an indexed or grey image, or a table of colours."
+        + " \(mend)"
+    case .invalidColorFile(let file, let line, let reason):
+      "\(file)\(line.map { ", line \($0)" } ?? ""): \(reason)"
     case .invalidLabelMap(let name, let reason):
       "label map \"\(name)\": \(reason)"
     case .invalidSetting(let name, let value, let expected):
       "\(name) is \(value); expected \(expected)"
     case .tooFewSamples(let dataset, let count, let batchSize):
       "\(dataset) has \(count) samples, fewer than one batch of \(batchSize), and short batches are"
-        + " dropped; expected a smaller batch size or dropLast off"
+        + " dropped; expected batches of at most \(count) (`train.batchSize`)"
     case .unevenBatch(let file, let size, let other, let otherSize):
       "\(file) is \(size.text) after its transforms but \(other), in the same batch, is"
         + " \(otherSize.text); expected one size: end the transforms with a crop and a pad, or a"
@@ -70,6 +87,11 @@ extension DatasetError: CustomStringConvertible, LocalizedError {
 extension Size {
   /// The size as people write it: 480×360.
   var text: String { "\(width)×\(height)" }
+}
+
+extension Color {
+  /// The colour as configurations have it: [128, 64, 0].
+  var text: String { "[\(red), \(green), \(blue)]" }
 }
 
 /// Sorted integers with runs drawn together: "0–11, 255".

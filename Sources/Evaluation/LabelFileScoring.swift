@@ -155,14 +155,33 @@ public struct LabelFileScoring: Sendable {
     defer { folder.discard() }
     try folder.write(result, images: images, map: map) { index in
       let pair = pairs[index]
-      let shown = ResultFolder.Shown(
-        image: try pair.image.map { try Image(contentsOf: $0) },
+      var shown = ResultFolder.Shown(
+        image: nil,
         truth: try map.classes(of: LabelImage(contentsOf: pair.truth), file: pair.truth),
         prediction: try map.classes(
           of: LabelImage(contentsOf: pair.prediction), file: pair.prediction))
+      shown.image = try pair.image.flatMap { try Self.picture($0, of: shown.truth.size) }
       try folder.keep(shown.prediction, name: pair.name, colors: map.colors)
       return shown
     }
+  }
+
+  /// The picture of a size, turned as EXIF says or as it is stored; nil if neither is of that size.
+  private static func picture(_ file: String, of size: Size) throws -> Image? {
+    let turned = try Image(contentsOf: file)
+    guard turned.size != size else { return turned }
+    let stored = try Image(contentsOf: file, orientation: .stored)
+    return stored.size == size ? stored : nil
+  }
+
+  /// What looks wrong with the first true labels, in sentences; files that cannot be read are left to
+  /// ``run(dataset:threads:)``.
+  public func warnings(of limit: Int = 16) -> [String] {
+    var histogram = ValueHistogram()
+    for pair in pairs.prefix(limit) {
+      if let label = try? LabelImage(contentsOf: pair.truth) { histogram.add(label) }
+    }
+    return map.warnings(for: histogram).filter { !$0.contains("does not list") }
   }
 
   private func count(_ pair: Pair, _ index: Int, into part: inout Part) throws {
@@ -227,8 +246,22 @@ public struct LabelFileScoring: Sendable {
   private func check(_ truth: Size, _ prediction: Size, _ pair: Pair) throws {
     guard truth == prediction else {
       throw ScoringError.sizes(
-        file: pair.prediction, size: prediction, truth: pair.truth, truthSize: truth)
+        file: pair.prediction, size: prediction, truth: pair.truth, truthSize: truth,
+        reason: reason(truth, prediction, pair))
     }
+  }
+
+  /// Why the sizes of a pair are each other's, turned, if it is a photograph that a camera turned.
+  private func reason(_ truth: Size, _ prediction: Size, _ pair: Pair) -> String? {
+    guard truth == Size(width: prediction.height, height: prediction.width) else { return nil }
+    guard let image = pair.image else {
+      return "One is the other turned, as where EXIF turns the photograph: `atrous predict --set"
+        + " data.orientation=stored` takes photographs as they are stored"
+    }
+    guard let info = try? ImageInfo(contentsOf: image), info.orientation > 4 else { return nil }
+    let setting = info.size == prediction ? "stored" : "applied"
+    return "Orientation \(info.orientation) in the EXIF of \(image) turns it: `atrous predict --set"
+      + " data.orientation=\(setting)` gives predictions of the truth's size"
   }
 
   /// Rows of Cityscapes as the classes that count.

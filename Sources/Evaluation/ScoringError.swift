@@ -8,8 +8,8 @@ public enum ScoringError: Error, Sendable, Equatable, CustomStringConvertible {
   case missingPrediction(image: String, expected: String)
   /// More than one prediction answers to an image.
   case severalPredictions(image: String, files: [String])
-  /// Prediction and truth differ in size.
-  case sizes(file: String, size: Size, truth: String, truthSize: Size)
+  /// Prediction and truth differ in size; `reason` says why, where that is known.
+  case sizes(file: String, size: Size, truth: String, truthSize: Size, reason: String? = nil)
   /// A segment and its description do not agree.
   case segment(file: String, id: Int, reason: String)
   /// Results that were computed differently cannot be compared.
@@ -26,9 +26,10 @@ public enum ScoringError: Error, Sendable, Equatable, CustomStringConvertible {
     case .severalPredictions(let image, let files):
       "\(image): \(files.count) predictions answer to it (\(files.joined(separator: ", ")));"
         + " expected one"
-    case .sizes(let file, let size, let truth, let truthSize):
+    case .sizes(let file, let size, let truth, let truthSize, let reason):
       "\(file) is \(size.width)×\(size.height) but its truth \(truth) is"
         + " \(truthSize.width)×\(truthSize.height); expected equal sizes"
+        + (reason.map { ". \($0)" } ?? "")
     case .segment(let file, let id, let reason): "\(file): segment \(id) \(reason)"
     case .incomparable(let first, let second, let what):
       "\(first) and \(second) cannot be compared: \(what)"

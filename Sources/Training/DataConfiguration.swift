@@ -13,8 +13,11 @@ import Imaging
 ///   val: val
 ///   classes: 19                 # cityscapes: 19 or 20; folders: the names in order
 ///   merge: {flat: [road, sidewalk]}      # cityscapes: classes of one's own, in this order
-///   values: {0: background, 255: road}   # folders: file value to class; 0, 1, 2 … if not given
-///   ignored: [11]               # folders: values that count nowhere; 255 if not given
+///   values: {0: background, 255: road}   # file value to class, or ignored; 0, 1, 2 … if not given
+///   ignored: [11]               # values that count nowhere; 255 if not given, and no class's
+///   colors: {road: [128, 64, 128]}       # folders: of coloured labels, or the path of a labelmap.txt
+///   holdOut: 0.2                # folders: the share of train that is val, where there is no val
+///   orientation: stored         # photographs are not turned as EXIF says; applied: they are
 ///   normalization: imagenet     # denseaspp, unit, measured, or {mean: […], deviation: […]}
 /// ```
 public struct DataConfiguration: Sendable {
@@ -59,8 +62,15 @@ public struct DataConfiguration: Sendable {
   public let layout: Layout
   /// What the files' values mean.
   public let labelMap: LabelMap
+  /// For folders with coloured labels the value of each colour.
+  public let labelColors: [Color: UInt16]?
   /// How levels become numbers.
   public let normalization: Normalization
+  /// Whether photographs are turned as EXIF says.
+  public let orientation: ImageOrientation
+  /// The share of the training images that is scored instead, where folders have no `val`.
+  private let holdOut: Double?
+  private let classes: LabelTable
   private let root: String
   private let parts: [String: Part]
   let place: String
@@ -78,8 +88,10 @@ public struct DataConfiguration: Sendable {
     let layout = try Layout(section)
     self.layout = layout
     root = layout.isFolders ? "" : try section.path("root")
-    labelMap = try Self.labelMap(layout, section)
+    classes = try Self.classTable(layout, section)
+    (labelMap, labelColors) = try Self.labels(layout, section, classes)
     normalization = try Self.normalization(section)
+    orientation = try Self.orientation(section)
     var parts: [String: Part] = [:]
     for role in Self.roles {
       var part = Part(split: role)
@@ -94,6 +106,14 @@ public struct DataConfiguration: Sendable {
       }
       parts[role] = part
     }
+    holdOut =
+      layout.isFolders && section.has("holdOut")
+      ? try section.double("holdOut", in: 0.001...0.9) : nil
+    if holdOut != nil, parts["train"] == nil || parts["val"] != nil {
+      throw section.invalid(
+        "holdOut", "given", expected: "images to take from, train, and no val beside it")
+    }
+    if holdOut != nil { parts["val"] = parts["train"] }
     if let limit = try section.optionalInt("limitTrain", in: 1...Int.max) {
       parts["train"]?.limit = limit
     }
@@ -133,12 +153,37 @@ public struct DataConfiguration: Sendable {
       throw ConfigurationError.missing(
         place: place, key: role, expected: "the folders of this part (given are \(named))")
     }
-    return switch layout {
-    case .known(let known): try known.listing(root, split: part.split)
-    case .cityscapes: try .cityscapesListing(root, split: part.split, map: labelMap)
+    switch layout {
+    case .known(let known):
+      let listing = try known.listing(root, split: part.split)
+      // A layout's files may follow another convention than the set's.
+      return try listing.read(with: classes.over(listing.labelMap), orientation: orientation)
+    case .cityscapes:
+      return try .cityscapesListing(root, split: part.split, map: labelMap)
+        .read(orientation: orientation)
     case .folders:
-      try .listing(name: role, images: part.images, labels: part.labels, map: labelMap)
+      let listing = try FileDataset.listing(
+        name: role, images: part.images, labels: part.labels, map: labelMap,
+        labelColors: labelColors
+      ).read(orientation: orientation)
+      guard let holdOut, role != "test" else { return listing }
+      let held = Self.heldOut(holdOut, of: listing.items.map(\.name))
+      return try listing.filtered { held.contains($0) == (role == "val") }
     }
+  }
+
+  /// The names of a share of the images, taken at equal distances in the order of names; of two images
+  /// or more at least one, and not all.
+  static func heldOut(_ share: Double, of names: [String]) -> Set<String> {
+    let count = min(max(Int((share * Double(names.count)).rounded()), 1), names.count - 1)
+    guard count > 0 else { return [] }
+    let sorted = names.sorted()
+    return Set((1...count).map { sorted[$0 * sorted.count / count - 1] })
+  }
+
+  /// Whether photographs are turned as EXIF says, which single ones are read by, too.
+  static func orientation(_ section: Section) throws -> ImageOrientation {
+    try section.choice("orientation", ImageOrientation.self, default: .applied)
   }
 
   /// An override that gives the statistics of the training images, if the section says `measured`;
@@ -155,37 +200,6 @@ public struct DataConfiguration: Sendable {
     // Refuses statistics that nothing can be divided by.
     _ = try Normalization(mean: part.mean, deviation: part.deviation)
     return "data.normalization={mean: \(part.mean), deviation: \(part.deviation)}"
-  }
-
-  private static func labelMap(_ layout: Layout, _ section: Section) throws -> LabelMap {
-    switch layout {
-    case .known(let known): return known.labelMap
-    case .cityscapes:
-      if section.has("merge") {
-        let groups = try section.stringLists("merge").map { (name: $0.key, labels: $0.values) }
-        return try Cityscapes.merged(
-          name: "Cityscapes, \(groups.count) merged classes", groups: groups)
-      }
-      let count = try section.int("classes", default: 19)
-      guard count == 19 || count == 20 else {
-        throw section.invalid("classes", "\(count)", expected: "19 or 20")
-      }
-      return count == 19 ? Cityscapes.classes19 : Cityscapes.classes20
-    case .folders:
-      let names = try section.strings("classes")
-      let ignored = try section.ints("ignored", default: [255], in: 0...65_535)
-      var values: [Int: String] = [:]
-      let given = try section.section("values")
-      for key in given.keys {
-        guard let value = Int(key), (0...65_535).contains(value) else {
-          throw given.invalid(key, "a key", expected: "a file's value from 0 to 65535")
-        }
-        values[value] = try given.string(key)
-      }
-      if values.isEmpty { for (index, name) in names.enumerated() { values[index] = name } }
-      return try LabelMap(
-        name: "the configuration", classes: names, values: values, ignored: ignored)
-    }
   }
 
   private static func normalization(_ section: Section) throws -> Normalization {

@@ -42,7 +42,9 @@ public struct DataSource: Sendable {
   /// A known data set below a folder.
   ///
   /// - Throws: `DatasetError.invalidSetting` for a name that is not known.
-  public init(_ root: String, layout: String) throws {
+  public init(
+    _ root: String, layout: String, orientation: ImageOrientation = .applied
+  ) throws {
     let names = ["cityscapes"] + DatasetDescription.all.map(\.name)
     let known = DatasetDescription.named(layout)
     guard names.contains(layout) else {
@@ -54,21 +56,48 @@ public struct DataSource: Sendable {
       parts: ["train", "val", "test"].filter { known?.splits.contains($0) ?? true },
       isLenient: true,
       listing: {
-        try known?.listing(root, split: $0) ?? .cityscapesListing(root, split: $0)
+        try (known?.listing(root, split: $0) ?? .cityscapesListing(root, split: $0))
+          .read(orientation: orientation)
       })
   }
 
-  /// Images in one folder and labels of the same names in another; `classes` as `LabelMap(named:)`.
+  /// Images in one folder and labels of the same names in another.
   ///
-  /// - Throws: `ScoringError`, `DatasetError.invalidLabelMap`.
-  public init(images: String, labels: String, labelSuffix: String = "", classes: String) throws {
-    let map = try LabelMap(named: classes)
+  /// - Parameters:
+  ///   - classes: As `LabelMap(named:)` takes them; nil for those of `colors`.
+  ///   - colors: A file of names and colours for coloured labels; see `ColorFile`.
+  ///   - orientation: Whether photographs are turned as EXIF says.
+  /// - Throws: `ScoringError`, `DatasetError.invalidLabelMap`, `.invalidColorFile`.
+  public init(
+    images: String, labels: String, labelSuffix: String = "", classes: String?,
+    colors: String? = nil, orientation: ImageOrientation = .applied
+  ) throws {
+    var map = try classes.map { try LabelMap(named: $0) }
+    var palette: [Color: UInt16]?
+    if let colors {
+      var table = LabelTable(.commandLine, classes: map?.classes.map(\.name))
+      if let map {
+        table.ignored = map.rows.filter { $0.index == nil }.map { Int($0.value) }
+        for row in map.rows {
+          table.values[Int(row.value)] = row.index.map { map.classes[$0].name }
+        }
+      }
+      table.file = (colors, try ColorFile(contentsOf: colors))
+      (map, palette) = try table.resolved("the classes given")
+    }
+    guard let map else {
+      throw DatasetError.invalidSetting(
+        name: "the classes", value: "not given", expected: "--classes or --colors")
+    }
+    let read = (map: map, palette: palette)
     self.init(
       parts: ["all"], isLenient: false,
       listing: { _ in
         try .listing(
           name: images, images: FileSelection(images),
-          labels: FileSelection(labels, suffix: labelSuffix), map: map)
+          labels: FileSelection(labels, suffix: labelSuffix), map: read.map,
+          labelColors: read.palette
+        ).read(orientation: orientation)
       })
   }
 

@@ -14,6 +14,9 @@ public struct ModelSource {
   public let normalization: Normalization
   /// The classes, where they have names.
   public let labelMap: LabelMap?
+  /// Whether photographs are turned as EXIF says.
+  public let orientation: ImageOrientation
+  private let labelColors: [Color: UInt16]?
   /// The configuration, where it says how to train.
   public let configuration: TrainingConfiguration?
   /// Whether the weights are drawn at random.
@@ -38,6 +41,8 @@ public struct ModelSource {
       }
       normalization = configuration?.data.normalization ?? .imageNet
       labelMap = configuration?.data.labelMap
+      labelColors = configuration?.data.labelColors
+      orientation = configuration?.data.orientation ?? .applied
       self.configuration = configuration
       isUntrained = true
     } else {
@@ -45,6 +50,8 @@ public struct ModelSource {
       model = try checkpoint.model(overrides: overrides)
       normalization = try checkpoint.normalization()
       labelMap = try checkpoint.labelMap()
+      labelColors = checkpoint.labelColors(overrides: overrides)
+      orientation = try checkpoint.orientation(overrides: overrides)
       configuration = try? checkpoint.configuration(overrides: overrides)
       isUntrained = false
     }
@@ -115,11 +122,9 @@ extension ModelSource {
       throw ConfigurationError.missing(
         place: "the network", key: "data", expected: "a configuration that names the classes")
     }
-    let mask = try labelMap.classes(of: LabelImage(contentsOf: label), file: label)
-    guard mask.size == image.size else {
-      throw DatasetError.sizeMismatch(
-        image: file, imageSize: image.size, label: label, labelSize: mask.size)
-    }
+    let mask = try labelMap.classes(
+      of: LabelImage(contentsOf: label, colors: labelColors), file: label)
+    try checkSizes(image: file, image.size, label: label, mask.size, orientation: orientation)
     return mask
   }
 }

@@ -43,6 +43,8 @@ public struct Segmenter {
   }
 
   private let labelMap: LabelMap
+  private let labelColors: [Color: UInt16]?
+  private let orientation: ImageOrientation
   private let predictor: Predictor
   private let options: Options
   private let output: String
@@ -57,6 +59,8 @@ public struct Segmenter {
   ) throws {
     let checkpoint = try Checkpoint(checkpoint)
     labelMap = try checkpoint.labelMap()
+    labelColors = checkpoint.labelColors(overrides: overrides)
+    orientation = try checkpoint.orientation(overrides: overrides)
     Engine.setFlushDenormal(true)
     let model = try checkpoint.model(overrides: overrides)
     model.move(to: device)
@@ -112,23 +116,23 @@ public struct Segmenter {
 
   private func decode(_ file: String) throws -> Input {
     // By its header, before memory for its pixels is taken.
-    try predictor.check(ImageInfo(contentsOf: file).size, file: file)
+    try predictor.check(ImageInfo(contentsOf: file, orientation: orientation).size, file: file)
     return try decoder(file)
   }
 
   /// Reads files on any thread.
   private var decoder: @Sendable (String) throws -> Input {
     let (truth, map, budget) = (options.truth, labelMap, options.memoryBudget)
+    let (orientation, colors) = (orientation, labelColors)
     return { file in
-      let image = try Image(contentsOf: file, budget: budget)
+      let image = try Image(contentsOf: file, budget: budget, orientation: orientation)
       guard let truth else { return Input(file: file, image: image, truth: nil) }
       let label =
         FileSystem.isFolder(truth) ? "\(truth)/\(file.fileStem).png" : truth
-      let mask = try map.classes(of: LabelImage(contentsOf: label), file: label)
-      guard mask.size == image.size else {
-        throw DatasetError.sizeMismatch(
-          image: file, imageSize: image.size, label: label, labelSize: mask.size)
-      }
+      let mask = try map.classes(
+        of: LabelImage(contentsOf: label, colors: colors), file: label)
+      try checkSizes(
+        image: file, image.size, label: label, mask.size, orientation: orientation)
       return Input(file: file, image: image, truth: mask)
     }
   }

@@ -80,10 +80,15 @@ public struct TrainingConfiguration {
   /// A network with weights drawn from libtorch's random numbers, and those of the backbone from the
   /// file that the configuration names, unless `pretrained` is false.
   ///
+  /// - Parameters:
+  ///   - pretrained: Whether the backbone's file is read.
+  ///   - classes: Another number of classes than the label map's, whatever the section says.
   /// - Throws: `ConfigurationError` naming what is wrong; `WeightFileError` for the file.
-  public func buildModel(pretrained: Bool = true) throws -> SegmentationModel {
+  public func buildModel(pretrained: Bool = true, classes: Int? = nil) throws -> SegmentationModel {
     try attempt {
-      try ModelBuilder.build(model, classes: data.labelMap.count, pretrained: pretrained)
+      let section = try classes.map { try model.with("classes", "\($0)") } ?? model
+      return try ModelBuilder.build(
+        section, classes: data.labelMap.count, pretrained: pretrained)
     }
   }
 }
@@ -103,6 +108,14 @@ public struct TrainingSettings {
     case sqrtInverseFrequency
     case medianFrequency
     case given([Double])
+
+    /// Whether they come from the training labels, all of which are read for them.
+    var areCounted: Bool {
+      switch self {
+      case .none, .given: false
+      case .inverseFrequency, .sqrtInverseFrequency, .medianFrequency: true
+      }
+    }
   }
 
   /// Where the section stands, such as `camvid.yaml: train`, for messages.
@@ -179,9 +192,7 @@ public struct TrainingSettings {
       throw section.invalid("epochs", "\(epochs)", expected: "nothing, as iterations are given too")
     }
     batchSize = try section.int("batchSize", default: 4, in: 1...65_536)
-
     accumulation = try section.int("accumulate", default: 1, in: 1...65_536)
-
     optimizer = try OptimizerSettings(section.section("optimizer"))
     schedule = try Schedule(section.section("schedule"))
 

@@ -70,14 +70,25 @@ extension Checkpoint {
   /// Puts the weights of a run, a checkpoint or any file of weights into a network before training.
   ///
   /// A classifier of another number of classes stays as drawn, and so does an auxiliary head that the
-  /// file lacks.
+  /// file lacks. Where a checkpoint names its classes, each takes the weights of its own name.
   ///
+  /// - Parameters:
+  ///   - model: The network.
+  ///   - path: The run's folder, the checkpoint or the file.
+  ///   - classes: The names of the network's classes in order.
+  ///   - build: Makes the network for another number of classes.
   /// - Returns: What was done, for a person.
   /// - Throws: ``CheckpointError``, `WeightFileError`.
-  static func start(_ model: SegmentationModel, from path: String) throws -> String {
+  static func start(
+    _ model: SegmentationModel, from path: String, classes: [String],
+    build: (_ classes: Int) throws -> SegmentationModel
+  ) throws -> String {
     let weights: WeightFile
+    var theirs: [String] = []
     do {
-      weights = try Checkpoint(path).averaged
+      let checkpoint = try Checkpoint(path)
+      weights = checkpoint.averaged
+      theirs = checkpoint.record.classes.map(\.name)
     } catch CheckpointError.noRecord(let file) {
       weights = try WeightFile.open(file)
     }
@@ -88,7 +99,14 @@ extension Checkpoint {
     else { throw CheckpointError.anotherNetwork(file: weights.path, report: "\(plan)") }
     try plan.load([])
     let start = "starting from the weights of \(weights.path)"
-    guard let counts = plan.classCounts else { return start }
+    guard let counts = plan.classCounts else {
+      guard let order = ClassOrder(ours: classes, theirs: theirs) else { return start }
+      if order.isChange {
+        let loaded = Set(plan.names.map(\.ours))
+        try order.apply(to: model, file: weights.path, only: loaded, build: build)
+      }
+      return "\(start)\(order.description)"
+    }
     return start
       + "; their classifier has \(counts.theirs) classes, the network's has \(counts.ours) and is new"
   }

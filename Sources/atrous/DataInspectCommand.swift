@@ -3,6 +3,7 @@ import Datasets
 import Evaluation
 import Files
 import Foundation
+import Imaging
 import Training
 
 /// Which data a command looks at.
@@ -20,8 +21,20 @@ struct DataOptions: ParsableArguments {
   @Option(help: "What the labels' names end in besides.")
   var labelSuffix = ""
 
-  @Option(help: "With --labels: camvid, cityscapes, a number, or names separated by commas.")
+  @Option(
+    help: """
+      With --labels: camvid, cityscapes, a number, names separated by commas, or entries such as \
+      0=background,255=vessel.
+      """)
   var classes: String?
+
+  @Option(help: "With --labels: a labelmap.txt or label_colors.txt, for coloured labels.")
+  var colors: String?
+
+  @Option(
+    help: "With --labels or --layout: whether photographs are turned as EXIF says (applied) or not."
+  )
+  var orientation = ImageOrientation.applied
 
   @Option(help: "A part to look at, such as train; may be given repeatedly.")
   var part: [String] = []
@@ -32,21 +45,26 @@ struct DataOptions: ParsableArguments {
     guard labels == nil || layout == nil else {
       throw ValidationError("expected --layout or --labels, found both.")
     }
-    guard (labels == nil) == (classes == nil) else {
-      throw ValidationError("expected --labels and --classes together.")
+    guard (labels == nil) == (classes == nil && colors == nil) else {
+      throw ValidationError("expected --labels together with --classes or --colors.")
     }
   }
 
   /// The data that the arguments name.
   func resolved() throws -> DataSource {
-    if let labels, let classes {
+    if let labels {
       return try DataSource(
-        images: source, labels: labels, labelSuffix: labelSuffix, classes: classes)
+        images: source, labels: labels, labelSuffix: labelSuffix, classes: classes, colors: colors,
+        orientation: orientation)
     }
-    if let layout { return try DataSource(source, layout: layout) }
+    if let layout {
+      return try DataSource(source, layout: layout, orientation: orientation)
+    }
     return try DataSource(configuration: source, overrides: configuration.overrides)
   }
 }
+
+extension ImageOrientation: ExpressibleByArgument {}
 
 /// `atrous data inspect`: what is in a data set, and what is wrong with it.
 struct DataInspect: ParsableCommand {

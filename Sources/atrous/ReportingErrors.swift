@@ -27,6 +27,11 @@ func note(_ text: String) {
   FileHandle.standardError.write(Data("note: \(text.shown)\n".utf8))
 }
 
+/// Writes `warning: …` to the standard error output.
+func warn(_ text: String) {
+  FileHandle.standardError.write(Data("warning: \(text)\n".utf8))
+}
+
 /// What an error says to a person.
 func describe(_ error: any Error) -> String {
   // Foundation's own errors say more in their localised description than in their own.

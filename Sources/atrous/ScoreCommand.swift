@@ -20,7 +20,11 @@ struct ScoreCommand: ParsableCommand {
   @Argument(help: "The folder of predicted labels, or a panoptic .json.")
   var predictions: String
 
-  @Option(help: "cityscapes, camvid, a number of classes, or their names separated by commas.")
+  @Option(
+    help: """
+      cityscapes, camvid, a number of classes, their names separated by commas, or entries such as \
+      0=background,255=vessel.
+      """)
   var classes = "cityscapes"
 
   @Option(help: "The split of Cityscapes.")
@@ -56,6 +60,7 @@ struct ScoreCommand: ParsableCommand {
           images: images.map { FileSelection($0) }, map: LabelMap(named: classes))
       for text in scoring.notes { note(text) }
       if boundary { scoring.boundaryRatio = 0.02 }
+      for line in scoring.warnings() { warn(line) }
       let (result, images) = try scoring.run(dataset: truth)
       if let output { try scoring.write(result, images, to: output) }
       print(json ? try jsonText(result) : result.text)

@@ -7,8 +7,16 @@ import Training
 struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
-    abstract: "Train a network as a configuration says.",
+    abstract: "Train a network as a configuration says, or on two folders.",
+    usage: """
+      atrous train <configuration> [<options>]
+      atrous train --images <folder> --labels <folder> [--classes <classes>] [<options>]
+      """,
     discussion: """
+      With --images and --labels a look at the labels says which classes there are, a small U-Net \
+      learns them, and a fifth of the images is scored; the configuration that does it is \
+      config.yaml in the run's folder.
+
       Writes last.safetensors, best.safetensors, record.json, config.yaml, log.jsonl and \
       TensorBoard's events to the run's folder. Ctrl-C finishes the step and saves; --resume goes \
       on, and on the CPU ends with the same bits as a run that was not interrupted. With --repeats \
@@ -17,7 +25,9 @@ struct TrainCommand: ParsableCommand {
       """)
 
   @Argument(help: "The configuration (YAML).")
-  var configuration: String
+  var configuration: String?
+
+  @OptionGroup var folders: FolderOptions
 
   @OptionGroup var settings: ConfigurationOptions
 
@@ -42,7 +52,11 @@ struct TrainCommand: ParsableCommand {
 
   func validate() throws {
     if resume && overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
+    try folders.check(besides: configuration)
     guard let repeats else { return }
+    guard configuration != nil else {
+      throw ValidationError("--repeats expects a configuration, such as a run's config.yaml.")
+    }
     guard (1...1000).contains(repeats) else {
       throw ValidationError("--repeats is \(repeats), expected a number from 1 to 1000.")
     }
@@ -67,10 +81,11 @@ struct TrainCommand: ParsableCommand {
   }
 
   private func train(on device: Device, with processes: Processes) throws {
+    let monitor: any TrainingMonitor = processes.isFirst ? ConsoleMonitor() : SilentMonitor()
     let trainer = try Trainer(
-      TrainingConfiguration(contentsOf: configuration, overrides: overrides), output: output,
+      configured(telling: monitor), output: output,
       existing: resume ? .resume : overwrite ? .overwrite : .refuse, device: device,
-      monitor: processes.isFirst ? ConsoleMonitor() : SilentMonitor(), processes: processes)
+      monitor: monitor, processes: processes)
     Interruption.watch()
     switch try trainer.fit(shouldStop: { Interruption.signalNumber != nil }) {
     case .finished:
@@ -79,10 +94,21 @@ struct TrainCommand: ParsableCommand {
     }
   }
 
+  /// The configuration in the file, or the one for the folders.
+  private func configured(telling monitor: any TrainingMonitor) throws -> TrainingConfiguration {
+    guard let found = try folders.found() else {
+      return try TrainingConfiguration(contentsOf: configuration ?? "", overrides: overrides)
+    }
+    for line in found.notes { monitor.message(line) }
+    return try TrainingConfiguration(
+      yaml: found.yaml, named: "the configuration for the folders", overrides: overrides)
+  }
+
   private func trainRepeatedly(_ count: Int) throws {
     try job.requireOne("--repeats")
     let repeats = try Repeats(
-      configuration, overrides: overrides, count: count, output: output, device: place.prepared())
+      configuration ?? "", overrides: overrides, count: count, output: output,
+      device: place.prepared())
     Interruption.watch()
     let (result, isFinished) = try repeats.run(
       monitor: ConsoleMonitor(), shouldStop: { Interruption.signalNumber != nil })

@@ -7,8 +7,10 @@ import Imaging
 /// - Parameters:
 ///   - values: One a pixel; without them, 0, 1, 2 and so on as a coloured picture.
 ///   - palette: For an indexed PNG its colours.
+///   - orientation: For a TIFF the orientation that it notes.
 package func writePicture(
-  _ path: String, _ size: Size, _ values: [UInt16]? = nil, palette: [Color]? = nil
+  _ path: String, _ size: Size, _ values: [UInt16]? = nil, palette: [Color]? = nil,
+  orientation: Int = 1
 ) throws {
   try FileManager.default.createDirectory(
     atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
@@ -23,7 +25,7 @@ package func writePicture(
   case "ppm":
     data =
       Array("P6 \(size.width) \(size.height) 255\n".utf8) + grey.flatMap { [$0, $0, $0] }
-  case "tif": data = tiff(grey, size)
+  case "tif": data = tiff(grey, size, orientation)
   default:
     return try Image(
       width: size.width, height: size.height, pixels: grey.flatMap { [$0, $0, $0] }
@@ -33,10 +35,10 @@ package func writePicture(
 }
 
 /// A grey TIFF without compression.
-private func tiff(_ grey: [UInt8], _ size: Size) -> [UInt8] {
+private func tiff(_ grey: [UInt8], _ size: Size, _ orientation: Int) -> [UInt8] {
   let entries: [(tag: Int, kind: Int, value: Int)] = [
     (256, 4, size.width), (257, 4, size.height), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8),
-    (277, 3, 1), (278, 4, size.height), (279, 4, grey.count),
+    (274, 3, orientation), (277, 3, 1), (278, 4, size.height), (279, 4, grey.count),
   ]
   func little(_ value: Int, _ count: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }

@@ -11,12 +11,15 @@ struct ImageFacts: Codable, Sendable {
   var sums: [UInt64] = []
   /// The sums of the squares of the levels.
   var squares: [UInt64] = []
+  /// The orientation that a camera noted, 1 to 8; 1 for none.
+  var orientation = 1
   /// Why the file cannot be read.
   var failure: String?
 
   init(failure: any Error) { self.failure = "\(failure)" }
 
-  init(_ image: Image) {
+  init(_ image: Image, orientation: Int) {
+    self.orientation = orientation
     (width, height) = (image.width, image.height)
     digest = Self.digest(of: image)
     var first = SIMD3<UInt64>()

@@ -85,7 +85,9 @@ public struct Inspection: Sendable, Encodable {
       kept.merge(found.cache)
       parts.append(Part(name, dataset, found))
       errors += found.problems(in: dataset)
-      warnings += (dataset.notes + found.warnings(for: dataset)).map { "\(name): \($0)" }
+      warnings += (dataset.notes + found.warnings(for: dataset, isTraining: name == "train")).map {
+        "\(name): \($0)"
+      }
       for (item, image) in zip(dataset.items, found.images) where image.failure == nil {
         pictures[image.digest, default: []].append(item.imagePath)
       }
@@ -116,23 +118,11 @@ private struct Findings: Sendable {
       count: dataset.count, threads: threads, initial: Share(),
       step: { share, index in
         let item = dataset.item(index)
-        share.images[index] = Self.facts(
-          item.imagePath, InspectionCache.key(item.imagePath), known.images, &share.cache.images,
-          &share.filesRead
-        ) {
-          do { return ImageFacts(try dataset.readImage($0)) } catch {
-            return ImageFacts(failure: error)
-          }
-        }
+        share.images[index] = dataset.imageFacts(
+          item.imagePath, known, keeping: &share.cache, &share.filesRead)
         guard let path = item.labelPath else { return }
-        share.labels[index] = Self.facts(
-          path, InspectionCache.key(path, colors: dataset.labelColors != nil), known.labels,
-          &share.cache.labels, &share.filesRead
-        ) {
-          do { return LabelFacts(try dataset.readLabel($0)) } catch {
-            return LabelFacts(failure: error)
-          }
-        }
+        share.labels[index] = dataset.labelFacts(
+          path, known, keeping: &share.cache, &share.filesRead)
       },
       merge: { total, share in
         total.images.merge(share.images) { $1 }
@@ -143,27 +133,6 @@ private struct Findings: Sendable {
     images = (0..<dataset.count).compactMap { all.images[$0] }
     labels = (0..<dataset.count).map { all.labels[$0] }
     (cache, filesRead) = (all.cache, all.filesRead)
-  }
-
-  /// What is known of a file, or what `read` finds, which is kept.
-  private static func facts<Facts>(
-    _ path: String, _ key: String, _ known: [String: InspectionCache.Entry<Facts>],
-    _ kept: inout [String: InspectionCache.Entry<Facts>], _ filesRead: inout Int,
-    read: (String) -> Facts
-  ) -> Facts {
-    let stamp = InspectionCache.stamp(path)
-    if let stamp, let entry = known[key], entry.modified == stamp.modified,
-      entry.bytes == stamp.bytes
-    {
-      return entry.facts
-    }
-    filesRead += 1
-    let facts = read(path)
-    if let stamp {
-      kept[key] = InspectionCache.Entry(
-        modified: stamp.modified, bytes: stamp.bytes, facts: facts)
-    }
-    return facts
   }
 
   func problems(in dataset: FileDataset) -> [Inspection.Problem] {
@@ -185,33 +154,63 @@ private struct Findings: Sendable {
         Size(width: image.width, height: image.height),
         Size(width: label.width, height: label.height)
       )
-      if image.failure == nil, size != other {
-        let error = DatasetError.sizeMismatch(
-          image: item.imagePath, imageSize: size, label: path, labelSize: other)
-        problems.append(.init(kind: .sizeMismatch, file: path, message: error.description))
+      if image.failure == nil {
+        do {
+          try checkSizes(
+            image: item.imagePath, size, label: path, other, orientation: dataset.orientation,
+            origin: dataset.labelMap.origin)
+        } catch {
+          problems.append(.init(kind: .sizeMismatch, file: path, message: "\(error)"))
+        }
       }
       for entry in label.values where dataset.labelMap.index(of: UInt16(entry.value)) == nil {
         let (x, y) = (entry.first % label.width, entry.first / label.width)
         let error = DatasetError.valueOutsideMap(
           file: path, x: x, y: y, value: entry.value, map: dataset.labelMap.name,
           allowed: dataset.labelMap.values)
+        let mend = dataset.labelMap.mend(for: label.values.map(\.value)).map { ". \($0)" }
         problems.append(
           .init(
             kind: .valueOutsideMap, file: path,
-            message: "\(error.description); \(entry.count) pixels have it", value: entry.value,
+            message: "\(error.description); \(entry.count) pixels have it" + (mend ?? ""),
+            value: entry.value,
             pixels: entry.count, x: x, y: y))
       }
     }
     return problems
   }
 
-  func warnings(for dataset: FileDataset) -> [String] {
+  func warnings(for dataset: FileDataset, isTraining: Bool) -> [String] {
     var histogram = ValueHistogram()
     for label in labels {
       for entry in label?.values ?? [] { histogram.add(entry.value, entry.count) }
     }
+    let map = dataset.labelMap
+    let all =
+      isTraining
+      ? map.trainingWarnings(for: histogram, of: "the training labels")
+      : map.warnings(for: histogram)
     // Values that are not listed are errors already.
-    return dataset.labelMap.warnings(for: histogram).filter { !$0.contains("does not list") }
+    return all.filter { !$0.contains("does not list") } + turned(in: dataset)
+  }
+
+  /// What there is to say of photographs that their camera has turned, where the sizes agree both ways.
+  private func turned(in dataset: FileDataset) -> [String] {
+    guard dataset.orientation == .applied else { return [] }
+    let files = zip(dataset.items, zip(images, labels)).compactMap { item, found -> String? in
+      let (image, label) = found
+      guard image.failure == nil, image.orientation > 1, let label, label.failure == nil,
+        (label.width, label.height) == (image.width, image.height),
+        image.orientation < 5 || image.width == image.height
+      else { return nil }
+      return item.imagePath
+    }
+    guard let first = files.first else { return [] }
+    return [
+      "\(files.count) photographs are turned or mirrored as EXIF says, such as \(first), and their"
+        + " labels, whose sizes fit both ways, may not be: `atrous data browse` shows it, and"
+        + " \(dataset.labelMap.origin.orientation(.stored)) reads photographs as they are stored"
+    ]
   }
 }
 

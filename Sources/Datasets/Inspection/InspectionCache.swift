@@ -16,7 +16,7 @@ struct InspectionCache: Codable, Sendable {
   var images: [String: Entry<ImageFacts>] = [:]
   var labels: [String: Entry<LabelFacts>] = [:]
 
-  private static let current = 1
+  private static let current = 2
 
   init() {}
 
@@ -50,13 +50,99 @@ struct InspectionCache: Codable, Sendable {
     return (Double(time.tv_sec) + Double(time.tv_nsec) / 1e9, Int(found.st_size))
   }
 
-  /// The absolute path that an entry is kept under; labels read by a table of colours are others.
-  static func key(_ path: String, colors: Bool = false) -> String {
-    URL(fileURLWithPath: path).standardizedFileURL.path + (colors ? "#colors" : "")
+  /// The absolute path that an entry is kept under; what a setting lets be read otherwise is another.
+  static func key(_ path: String, _ setting: String = "") -> String {
+    URL(fileURLWithPath: path).standardizedFileURL.path + (setting.isEmpty ? "" : "#\(setting)")
+  }
+
+  /// What is known of a label file as `dataset` reads it, if it has not changed since.
+  func labelFacts(_ path: String, in dataset: some Dataset) -> LabelFacts? {
+    Self.current(labels[Self.key(path, dataset.labelSetting)], Self.stamp(path))
+  }
+
+  private static func current<Facts>(
+    _ entry: Entry<Facts>?, _ stamp: (modified: Double, bytes: Int)?
+  ) -> Facts? {
+    guard let entry, let stamp, entry.modified == stamp.modified, entry.bytes == stamp.bytes else {
+      return nil
+    }
+    return entry.facts
+  }
+
+  /// What is known of a file, or what `read` finds, which is kept unless it is nil.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - key: The key that it is known by.
+  ///   - known: What is known.
+  ///   - kept: Takes what was found.
+  ///   - filesRead: Counts the files that are read.
+  ///   - read: Looks at the file; the second result says whether what it found depends on more than the
+  ///     file and the key.
+  fileprivate static func facts<Facts>(
+    _ path: String, _ key: String, _ known: [String: Entry<Facts>],
+    keeping kept: inout [String: Entry<Facts>], _ filesRead: inout Int,
+    read: (String) -> (facts: Facts, isPassing: Bool)
+  ) -> Facts {
+    let stamp = stamp(path)
+    if let facts = current(known[key], stamp) { return facts }
+    filesRead += 1
+    let (facts, isPassing) = read(path)
+    if let stamp, !isPassing {
+      kept[key] = Entry(modified: stamp.modified, bytes: stamp.bytes, facts: facts)
+    }
+    return facts
   }
 
   mutating func merge(_ other: InspectionCache) {
     images.merge(other.images) { $1 }
     labels.merge(other.labels) { $1 }
+  }
+}
+
+extension Dataset {
+  /// What besides the file decides which values its labels have: the table of colours.
+  fileprivate var labelSetting: String {
+    guard let labelColors else { return "" }
+    let rows = labelColors.map { color, value in
+      [UInt64(color.red) << 16 | UInt64(color.green) << 8 | UInt64(color.blue), UInt64(value)]
+    }
+    // FNV-1a, which is the same in every process, unlike a hash of Swift's.
+    let sum = rows.sorted { $0[0] < $1[0] }.joined().reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+      ($0 ^ $1) &* 0x0000_0100_0000_01b3
+    }
+    return "colors-\(String(sum, radix: 16))"
+  }
+
+  /// What is in an image file, known or read.
+  func imageFacts(
+    _ path: String, _ known: InspectionCache, keeping cache: inout InspectionCache,
+    _ filesRead: inout Int
+  ) -> ImageFacts {
+    let key = InspectionCache.key(path, orientation == .applied ? "" : orientation.rawValue)
+    return InspectionCache.facts(path, key, known.images, keeping: &cache.images, &filesRead) {
+      do {
+        let turn = (try? ImageInfo(contentsOf: $0).orientation) ?? 1
+        return (ImageFacts(try readImage($0), orientation: turn), false)
+      } catch {
+        return (ImageFacts(failure: error), false)
+      }
+    }
+  }
+
+  /// What is in a label file, known or read.
+  func labelFacts(
+    _ path: String, _ known: InspectionCache, keeping cache: inout InspectionCache,
+    _ filesRead: inout Int
+  ) -> LabelFacts {
+    let key = InspectionCache.key(path, labelSetting)
+    return InspectionCache.facts(path, key, known.labels, keeping: &cache.labels, &filesRead) {
+      do {
+        return (LabelFacts(try readLabel($0)), false)
+      } catch {
+        // What a label map's reader says names the map's classes.
+        return (LabelFacts(failure: error), error is DatasetError)
+      }
+    }
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Imaging
 
 /// How many pixels each class has, and in how many images it occurs.
@@ -139,6 +140,17 @@ public struct ValueHistogram: Sendable, Equatable {
   /// All pixels.
   public var total: Int64 { table.reduce(0, +) }
 
+  /// Each value with its share of all pixels, the largest first, as text: `0 (93.1 %), 255 (6.9 %)`.
+  public func sharesText(_ limit: Int = 8) -> String {
+    let all = counts.sorted { ($1.count, $0.value) < ($0.count, $1.value) }
+    let shown = all.prefix(limit).map { entry in
+      let percent = Double(entry.count) / Double(max(total, 1)) * 100
+      return "\(entry.value) (\(String(format: percent < 0.1 ? "%.3f" : "%.1f", percent)) %)"
+    }
+    return shown.joined(separator: ", ")
+      + (all.count > limit ? " and \(all.count - limit) other values" : "")
+  }
+
   /// The pixels of one value.
   public subscript(value: Int) -> Int64 { table.indices.contains(value) ? table[value] : 0 }
 
@@ -157,42 +169,5 @@ public struct ValueHistogram: Sendable, Equatable {
   /// Adds another histogram.
   public mutating func merge(_ other: ValueHistogram) {
     for i in table.indices where other.table[i] > 0 { table[i] += other.table[i] }
-  }
-}
-
-extension LabelMap {
-  /// What looks wrong when label files with these values are read with this map, in sentences.
-  ///
-  /// Values that are not listed would be refused when met. Values that are all listed may still be of
-  /// another convention: Cityscapes' `trainId`s read as label ids are void and road where there
-  /// should be streets, and masks of 0 and 255 read as classes are background and ignored.
-  public func warnings(for histogram: ValueHistogram) -> [String] {
-    let found = histogram.values
-    let listed = Set(values)
-    var warnings: [String] = []
-    let unlisted = found.filter { !listed.contains($0) }
-    if !unlisted.isEmpty {
-      warnings.append(
-        "the files hold values that \"\(name)\" does not list: \(ranges(of: unlisted));"
-          + " it lists \(ranges(of: values))")
-    }
-    let isCityscapes = Set(Cityscapes.labels.map { Int($0.fileValue) }) == listed
-    if isCityscapes, !found.isEmpty, found.allSatisfy({ $0 <= 18 || $0 == 255 }) {
-      warnings.append(
-        "the files hold only \(ranges(of: found)): these look like Cityscapes' trainIds, but"
-          + " \"\(name)\" reads label ids 0–33; use the _labelIds files, or an identity map of 19")
-    }
-    if found == [0, 255], index(of: 255) == Self.ignored {
-      warnings.append(
-        "the files hold only 0 and 255: these look like black-and-white masks, but"
-          + " \"\(name)\" ignores 255; use the binary map")
-    }
-    let counted = found.reduce(into: Int64(0)) { sum, value in
-      if let index = index(of: UInt16(value)), index != Self.ignored { sum += histogram[value] }
-    }
-    if !found.isEmpty, counted == 0 {
-      warnings.append("\"\(name)\" ignores every pixel of the files")
-    }
-    return warnings
   }
 }

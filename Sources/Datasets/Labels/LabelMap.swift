@@ -43,6 +43,8 @@ public struct LabelMap: Sendable, Equatable {
 
   /// The map's name, shown in messages.
   public let name: String
+  /// Where a person has written the map, which decides how messages tell to change it.
+  public internal(set) var origin = Origin.library
   /// The classes; a class's position is its index.
   public let classes: [Class]
   /// Every value that a file may hold, ascending.
@@ -102,6 +104,8 @@ public struct LabelMap: Sendable, Equatable {
   /// A map from the plain values that a configuration file holds.
   ///
   /// - Parameters:
+  ///   - name: The map's name in messages.
+  ///   - origin: Where a person has written it.
   ///   - classes: The class names in order.
   ///   - values: For each value in a file, the name of its class.
   ///   - ignored: The values that count nowhere.
@@ -109,8 +113,8 @@ public struct LabelMap: Sendable, Equatable {
   /// - Throws: `DatasetError.invalidLabelMap` if a name is unknown, a value does not fit 16 bits or
   ///   is listed twice, or the number of colours is not that of the classes.
   public init(
-    name: String, classes: [String], values: [Int: String], ignored: [Int] = [],
-    colors: [Color]? = nil
+    name: String, origin: Origin = .library, classes: [String], values: [Int: String],
+    ignored: [Int] = [], colors: [Color]? = nil
   ) throws {
     func fail(_ reason: String) -> DatasetError { .invalidLabelMap(name: name, reason: reason) }
     let colors = colors ?? Self.palette(count: classes.count)
@@ -136,6 +140,7 @@ public struct LabelMap: Sendable, Equatable {
     }
     try self.init(
       name: name, classes: zip(classes, colors).map { Class($0, $1) }, rows: rows)
+    self.origin = origin
   }
 }
 
@@ -187,7 +192,7 @@ extension LabelMap {
       let at = label.values.firstIndex { index(of: $0) == nil } ?? 0
       throw DatasetError.valueOutsideMap(
         file: file, x: at % label.width, y: at / label.width, value: Int(label.values[at]),
-        map: name, allowed: values)
+        map: name, allowed: values, mend: mend(for: ValueHistogram(of: label).values))
     }
     return ClassMask(width: label.width, height: label.height, classes: classes)
   }

@@ -10,9 +10,11 @@ public struct FileDataset: Dataset {
   /// The set's name.
   public let name: String
   /// What the label files' values mean.
-  public let labelMap: LabelMap
+  public private(set) var labelMap: LabelMap
   /// For labels that are RGB pictures, the value of each colour.
-  public let labelColors: [Color: UInt16]?
+  public private(set) var labelColors: [Color: UInt16]?
+  /// Whether photographs are turned as the camera noted; labels never are.
+  public private(set) var orientation = ImageOrientation.applied
   /// The files, sorted by name.
   public let items: [Item]
   /// Images without a label and labels without an image, which a listing tells of and a data set
@@ -47,6 +49,18 @@ public struct FileDataset: Dataset {
       throw DatasetError.ambiguousPartner(
         name: item.name, files: [item.imagePath, next.imagePath])
     }
+  }
+
+  /// The set read with another label map or table of colours, or with photographs as they are stored.
+  package func read(
+    with map: LabelMap? = nil, colors: [Color: UInt16]? = nil,
+    orientation: ImageOrientation? = nil
+  ) -> FileDataset {
+    var set = self
+    set.labelMap = map ?? labelMap
+    set.labelColors = colors ?? labelColors
+    set.orientation = orientation ?? self.orientation
+    return set
   }
 
   /// The number of items.
@@ -235,11 +249,12 @@ extension FileDataset {
   }
 
   /// The part of the set whose names belong to it.
-  func filtered(_ contains: (String) -> Bool) throws -> FileDataset {
+  package func filtered(_ contains: (String) -> Bool) throws -> FileDataset {
     try FileDataset(
       name: name, labelMap: labelMap, labelColors: labelColors,
       items: items.filter { contains($0.name) }, unpaired: unpaired.filter { contains($0.name) },
-      notes: notes)
+      notes: notes
+    ).read(orientation: orientation)
   }
 
   /// The items whose names a person chose, in the set's order.

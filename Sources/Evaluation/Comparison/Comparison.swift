@@ -224,7 +224,10 @@ public struct Comparison: Sendable {
       guard let size = masks[0]?.size, masks.allSatisfy({ $0?.size == size }),
         !counts.label.isEmpty
       else { continue }
-      let truth = try map.classes(of: LabelImage(contentsOf: counts.label), file: counts.label)
+      // Labels that only a table of colours reads are left out of the picture.
+      guard let label = try? LabelImage(contentsOf: counts.label),
+        let truth = try? map.classes(of: label, file: counts.label)
+      else { continue }
       let small = Size(
         width: min(size.width, 480), height: max(1, size.height * min(size.width, 480) / size.width)
       )

@@ -80,6 +80,7 @@ public enum CheckpointError: Error, CustomStringConvertible {
   case anotherNetwork(file: String, report: String)
   case incomplete(file: String, reason: String)
   case unknownConvention(name: String, known: [String])
+  case otherClassOrder(file: String, ours: [String], theirs: [String], reason: String)
 
   /// The message for a person.
   public var description: String {
@@ -96,6 +97,9 @@ public enum CheckpointError: Error, CustomStringConvertible {
     case .incomplete(let file, let reason): "\(file): cannot be resumed from: \(reason)"
     case .unknownConvention(let name, let known):
       "no names '\(name)' for this network; expected \(known.joined(separator: " or "))"
+    case .otherClassOrder(let file, let ours, let theirs, let reason):
+      "\(file): its classes are \(theirs.joined(separator: ", ")), the configuration's are"
+        + " \(ours.joined(separator: ", ")); \(reason)"
     }
   }
 }
@@ -244,6 +248,24 @@ public struct Checkpoint {
     model.useChannelsLast()
     try load(into: model)
     return model
+  }
+
+  /// Whether the run's photographs are turned as EXIF says, with overrides of the form
+  /// `key.path=value`.
+  ///
+  /// - Throws: `ConfigurationError` naming what is wrong.
+  func orientation(overrides: [String] = []) throws -> ImageOrientation {
+    try DataConfiguration.orientation(data(overrides))
+  }
+
+  /// For coloured labels the value of each colour; nil where the run's labels are none, or the file that
+  /// names the colours is gone.
+  func labelColors(overrides: [String] = []) -> [Color: UInt16]? {
+    (try? DataConfiguration(data(overrides)))?.labelColors
+  }
+
+  private func data(_ overrides: [String]) throws -> Section {
+    try Section(yaml: record.configuration, named: file, overrides: overrides).section("data")
   }
 
   /// The label map of the run.

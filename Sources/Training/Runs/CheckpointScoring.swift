@@ -44,6 +44,14 @@ public struct CheckpointScoring {
       form, for: model, of: checkpoint, overrides: overrides, device: device)
     let precision = try form.apply(
       to: model, on: device, trained: configuration.train.precision)
+    let (own, named) = (
+      checkpoint.record.classes.map(\.name), configuration.data.labelMap.classes.map(\.name)
+    )
+    guard own.count == named.count, own == named || Set(own) != Set(named) else {
+      throw CheckpointError.otherClassOrder(
+        file: checkpoint.file, ours: named, theirs: own,
+        reason: "expected the network's classes in the network's order")
+    }
     // All images: `evaluate.limit` is for the scores on the way.
     dataset = try configuration.data.dataset(split ?? configuration.evaluate.split)
     evaluator = Evaluator(

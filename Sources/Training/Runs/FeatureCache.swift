@@ -56,6 +56,7 @@ final class FeatureCache {
       key.add(entry.tensor)
     }
     key.add("\(loader.pipeline.transforms)")
+    key.add("orientation \(loader.dataset.orientation)")
     key.add("\(loader.normalization.mean) \(loader.normalization.deviation)")
     key.add("\(precision.map { "\($0)" } ?? "float32") \(Engine.version) \(Engine.cpuCapability)")
     return key.text

@@ -112,17 +112,28 @@ public final class Trainer {
       cacheBytes: settings.cacheBytes)
     steps = try Self.steps(settings, loader)
     try Self.checkSizes(loader)
-    loss = try Self.loss(settings, training)
-
     let checkpoint =
       existing == .resume && folder.hasCheckpoint
       ? try Checkpoint(folder.file(Checkpoint.Name.last)) : nil
+    if checkpoint == nil, processes.isFirst {
+      let survey = try LabelSurvey(
+        training, limit: settings.classWeights.areCounted ? nil : LabelSurvey.usualLimit,
+        cache: DataSource.cacheFile)
+      for line in survey.warnings { monitor.message("warning: \(line)") }
+    }
+    loss = try Self.loss(settings, training)
     if processes.threads > 0 { Engine.threads = processes.threads }
     Self.prepareEngine(settings, goingOnFrom: checkpoint?.record)
     try PrecisionCheck.run(settings.precision, on: device)
     model = try configuration.buildModel(pretrained: checkpoint == nil)
     if checkpoint == nil, let path = settings.startFrom {
-      monitor.message(try attempt { [model] in try Checkpoint.start(model, from: path) })
+      let names = configuration.data.labelMap.classes.map(\.name)
+      monitor.message(
+        try attempt { [model] in
+          try Checkpoint.start(model, from: path, classes: names) {
+            try configuration.buildModel(pretrained: false, classes: $0)
+          }
+        })
     }
     for line in configuration.rateWarnings(for: model) { monitor.message("warning: \(line)") }
     model.useChannelsLast()

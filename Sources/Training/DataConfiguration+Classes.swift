@@ -1,0 +1,73 @@
+import Configuration
+import Datasets
+import Imaging
+
+// The keys `classes`, `merge`, `values`, `ignored` and `colors` of the section `data`.
+extension DataConfiguration {
+  /// What the section says of classes, values and colours.
+  static func classTable(_ layout: Layout, _ section: Section) throws -> LabelTable {
+    var values: [Int: String] = [:]
+    let given = try section.section("values")
+    for key in given.keys {
+      guard let value = Int(key), (0...65_535).contains(value) else {
+        throw given.invalid(key, "a key", expected: "a file's value from 0 to 65535")
+      }
+      values[value] = try given.string(key)
+    }
+    var table = LabelTable(layout.isFolders ? .configuration : .knownSet, values: values)
+    if section.has("ignored") { table.ignored = try section.ints("ignored", in: 0...65_535) }
+    guard layout.isFolders else { return table }
+    if let path = try? section.path("colors") {
+      table.file = (path, try ColorFile(contentsOf: path))
+    } else {
+      table.colors = try colors(section.section("colors"))
+    }
+    let inFile = table.file == nil ? nil : [String]()
+    let classes = try section.strings("classes", default: inFile)
+    table.classes = classes.isEmpty ? nil : classes
+    return table
+  }
+
+  /// Reads a colour for each class, or several: `[128, 64, 128]`, `"#804080"`, or a list of the latter.
+  private static func colors(_ section: Section) throws -> [(name: String, colors: [Color])] {
+    let expected = "[red, green, blue] from 0 to 255, or \"#rrggbb\" in quotes, or a list of those"
+    return try section.keys.map { name in
+      // What # begins outside of quotes is a comment in YAML, which leaves nothing.
+      guard section.has(name) else {
+        throw section.invalid(name, "nothing", expected: expected)
+      }
+      let words = try section.strings(name)
+      if let color = Color(text: words.joined(separator: ",")) { return (name, [color]) }
+      let colors = words.compactMap { Color(text: $0) }
+      guard !words.isEmpty, colors.count == words.count else {
+        throw section.invalid(
+          name, "[\(words.joined(separator: ", "))]", expected: expected)
+      }
+      return (name, colors)
+    }
+  }
+
+  /// What values mean, and for coloured labels the value of each colour.
+  static func labels(
+    _ layout: Layout, _ section: Section, _ table: LabelTable
+  ) throws -> (LabelMap, [Color: UInt16]?) {
+    switch layout {
+    case .known(let known): return (try table.over(known.labelMap), nil)
+    case .cityscapes: return (try table.over(cityscapes(section)), nil)
+    case .folders: return try table.resolved("the configuration")
+    }
+  }
+
+  private static func cityscapes(_ section: Section) throws -> LabelMap {
+    if section.has("merge") {
+      let groups = try section.stringLists("merge").map { (name: $0.key, labels: $0.values) }
+      return try Cityscapes.merged(
+        name: "Cityscapes, \(groups.count) merged classes", groups: groups)
+    }
+    let count = try section.int("classes", default: 19)
+    guard count == 19 || count == 20 else {
+      throw section.invalid("classes", "\(count)", expected: "19 or 20")
+    }
+    return count == 19 ? Cityscapes.classes19 : Cityscapes.classes20
+  }
+}
