@@ -9,8 +9,8 @@ struct TrainCommand: ParsableCommand {
     commandName: "train",
     abstract: "Train a network as a configuration says.",
     discussion: """
-      Writes last.safetensors, best.safetensors, record.json, config.yaml, log.jsonl and \
-      TensorBoard's events to the run's folder. Ctrl-C finishes the step and saves; --resume goes \
+      Writes last.safetensors, best.safetensors, record.json, config.yaml, log.jsonl, index.html \
+      (curves, scores and predictions, as they come) and TensorBoard's events to the run's folder. Ctrl-C finishes the step and saves; --resume goes \
       on, and on the CPU ends with the same bits as a run that was not interrupted. With --repeats \
       each seed has a folder of its own below, the table of mean and deviation goes to \
       repeats.txt and .json, and the same command goes on.
@@ -23,6 +23,9 @@ struct TrainCommand: ParsableCommand {
 
   @Option(help: "The run's folder, instead of the configuration's.")
   var output: String?
+
+  @Option(help: "Train about so long, in place of the configuration's iterations or epochs.")
+  var minutes: Double?
 
   @Flag(help: "Go on with the run that is in the folder.")
   var resume = false
@@ -42,6 +45,9 @@ struct TrainCommand: ParsableCommand {
 
   func validate() throws {
     if resume && overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
+    if let minutes, !(0.01...1e6).contains(minutes) {
+      throw ValidationError("--minutes is \(minutes), expected a number from 0.01 to 1000000.")
+    }
     guard let repeats else { return }
     guard (1...1000).contains(repeats) else {
       throw ValidationError("--repeats is \(repeats), expected a number from 1 to 1000.")
@@ -55,7 +61,11 @@ struct TrainCommand: ParsableCommand {
   }
 
   private var overrides: [String] {
-    settings.overrides + (deterministic ? ["train.deterministic=true"] : [])
+    let length = minutes.map {
+      ["train.minutes=\($0)", "train.iterations=null", "train.epochs=null"]
+    }
+    return settings.overrides + (length ?? [])
+      + (deterministic ? ["train.deterministic=true"] : [])
   }
 
   func run() throws {
@@ -67,14 +77,16 @@ struct TrainCommand: ParsableCommand {
   }
 
   private func train(on device: Device, with processes: Processes) throws {
+    let monitor: any TrainingMonitor = processes.isFirst ? ConsoleMonitor() : SilentMonitor()
     let trainer = try Trainer(
       TrainingConfiguration(contentsOf: configuration, overrides: overrides), output: output,
       existing: resume ? .resume : overwrite ? .overwrite : .refuse, device: device,
-      monitor: processes.isFirst ? ConsoleMonitor() : SilentMonitor(), processes: processes)
+      monitor: monitor, processes: processes)
     Interruption.watch()
     switch try trainer.fit(shouldStop: { Interruption.signalNumber != nil }) {
     case .finished:
       if processes.isFirst, let result = trainer.lastResult { print(result.text) }
+      monitor.message(trainer.nextSteps)
     case .interrupted: throw ExitCode(128 + (Interruption.signalNumber ?? 2))
     }
   }
