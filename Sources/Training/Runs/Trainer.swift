@@ -178,7 +178,7 @@ public final class Trainer {
     self.log = log
     let path = output
     page = RunPage(
-      in: path, title: "\((path as NSString).lastPathComponent): \(training.name)", training.labelMap,
+      in: path, title: "\(path.fileName): \(training.name)", training.labelMap,
       lines: log.kept)
     events = try settings.tensorBoardImages.map { [step] _ in
       try RunEvents(in: path, after: step, training.labelMap)
