@@ -99,6 +99,7 @@ public struct TrainingSettings {
   public enum Length: Sendable, Equatable {
     case iterations(Int)
     case epochs(Int)
+    case minutes(Double)
   }
 
   /// How class weights come about.
@@ -179,18 +180,7 @@ public struct TrainingSettings {
 
   init(_ section: Section, classes: [String]) throws {
     place = section.place
-    switch (
-      try section.optionalInt("iterations", in: 1...longest),
-      try section.optionalInt("epochs", in: 1...longest)
-    ) {
-    case (let iterations?, nil): length = .iterations(iterations)
-    case (nil, let epochs?): length = .epochs(epochs)
-    case (nil, nil):
-      throw ConfigurationError.missing(
-        place: section.place, key: "iterations", expected: "iterations or epochs")
-    case (_?, let epochs?):
-      throw section.invalid("epochs", "\(epochs)", expected: "nothing, as iterations are given too")
-    }
+    length = try Self.length(section)
     batchSize = try section.int("batchSize", default: 4, in: 1...65_536)
     accumulation = try section.int("accumulate", default: 1, in: 1...65_536)
     optimizer = try OptimizerSettings(section.section("optimizer"))
@@ -232,6 +222,23 @@ public struct TrainingSettings {
     freeze = try FreezeSettings(section)
     movingAverage = try section.optionalDouble("ema", in: 0...1)
     startFrom = try section.optionalPath("startFrom")
+  }
+
+  private static func length(_ section: Section) throws -> Length {
+    let given: [(key: String, length: Length)] = [
+      try section.optionalInt("iterations", in: 1...longest).map { ("iterations", .iterations($0)) },
+      try section.optionalInt("epochs", in: 1...longest).map { ("epochs", .epochs($0)) },
+      try section.optionalDouble("minutes", in: 0.01...1e6).map { ("minutes", .minutes($0)) },
+    ].compactMap { $0 }
+    guard let first = given.first else {
+      throw ConfigurationError.missing(
+        place: section.place, key: "iterations", expected: "iterations, epochs or minutes")
+    }
+    guard given.count == 1 else {
+      throw section.invalid(
+        given[1].key, "given", expected: "nothing, as \(first.key) are given too")
+    }
+    return first.length
   }
 
   private static func classWeights(_ section: Section) throws -> ClassWeights {

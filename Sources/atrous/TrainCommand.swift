@@ -17,8 +17,9 @@ struct TrainCommand: ParsableCommand {
       learns them, and a fifth of the images is scored; the configuration that does it is \
       config.yaml in the run's folder.
 
-      Writes last.safetensors, best.safetensors, record.json, config.yaml, log.jsonl and \
-      TensorBoard's events to the run's folder. Ctrl-C finishes the step and saves; --resume goes \
+      Writes last.safetensors, best.safetensors, record.json, config.yaml, log.jsonl, index.html \
+      (curves, scores and predictions, as they come) and TensorBoard's events to the run's folder. \
+      Ctrl-C finishes the step and saves; --resume goes \
       on, and on the CPU ends with the same bits as a run that was not interrupted. With --repeats \
       each seed has a folder of its own below, the table of mean and deviation goes to \
       repeats.txt and .json, and the same command goes on.
@@ -33,6 +34,9 @@ struct TrainCommand: ParsableCommand {
 
   @Option(help: "The run's folder, instead of the configuration's.")
   var output: String?
+
+  @Option(help: "Train about so long, in place of the configuration's iterations or epochs.")
+  var minutes: Double?
 
   @Flag(help: "Go on with the run that is in the folder.")
   var resume = false
@@ -53,6 +57,9 @@ struct TrainCommand: ParsableCommand {
   func validate() throws {
     if resume && overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
     try folders.check(besides: configuration)
+    if let minutes, !(0.01...1e6).contains(minutes) {
+      throw ValidationError("--minutes is \(minutes), expected a number from 0.01 to 1000000.")
+    }
     guard let repeats else { return }
     guard configuration != nil else {
       throw ValidationError("--repeats expects a configuration, such as a run's config.yaml.")
@@ -69,7 +76,11 @@ struct TrainCommand: ParsableCommand {
   }
 
   private var overrides: [String] {
-    settings.overrides + (deterministic ? ["train.deterministic=true"] : [])
+    let length = minutes.map {
+      ["train.minutes=\($0)", "train.iterations=null", "train.epochs=null"]
+    }
+    return settings.overrides + (length ?? [])
+      + (deterministic ? ["train.deterministic=true"] : [])
   }
 
   func run() throws {
@@ -90,6 +101,7 @@ struct TrainCommand: ParsableCommand {
     switch try trainer.fit(shouldStop: { Interruption.signalNumber != nil }) {
     case .finished:
       if processes.isFirst, let result = trainer.lastResult { print(result.text) }
+      monitor.message(trainer.nextSteps)
     case .interrupted: throw ExitCode(128 + (Interruption.signalNumber ?? 2))
     }
   }

@@ -47,7 +47,7 @@ enum CommaSeparated {
 }
 
 /// Text as it stands in HTML, in elements and in attributes.
-func escaped(_ text: String) -> String {
+package func escaped(_ text: String) -> String {
   var text = text.shown
   for (from, to) in [
     ("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&#39;"),

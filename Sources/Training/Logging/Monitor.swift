@@ -4,8 +4,10 @@ import Foundation
 
 /// How far a run is.
 public struct TrainingProgress: Sendable {
-  /// The iterations done, and those of the whole run.
-  public var step, steps: Int
+  /// The iterations done.
+  public var step: Int
+  /// The iterations of the whole run; nil while they are not known.
+  public var steps: Int?
   /// The epochs done, with a fraction.
   public var epoch: Double
   /// The loss, smoothed over the last iterations.
@@ -71,7 +73,9 @@ public final class ConsoleMonitor: TrainingMonitor {
       if progress.isLogged { line(text) }
       return
     }
-    draw(done: progress.step, of: progress.steps, text, isLast: progress.step == progress.steps)
+    draw(
+      done: progress.steps == nil ? 0 : progress.step, of: progress.steps ?? 1, text,
+      isLast: progress.step == progress.steps)
   }
 
   /// Some images are scored.
@@ -98,9 +102,12 @@ public final class ConsoleMonitor: TrainingMonitor {
   }
 
   private static func text(_ progress: TrainingProgress) -> String {
-    String(
+    guard let steps = progress.steps else {
+      return "iteration \(progress.step): finding out how many fit into the time"
+    }
+    return String(
       format: "%d/%d  epoch %.2f  loss %.4f  rate %.2e  %.1f images/s  waiting %.0f %%  ",
-      progress.step, progress.steps, progress.epoch, progress.loss, progress.learningRate,
+      progress.step, steps, progress.epoch, progress.loss, progress.learningRate,
       progress.imagesPerSecond, progress.waiting * 100) + duration(progress.secondsLeft) + " left"
   }
 
@@ -143,6 +150,8 @@ struct Meter {
   /// The loss, the time of an iteration, the time waited in it and its images, smoothed.
   private(set) var recentLoss = 0.0
   private(set) var secondsPerStep = 0.0
+  /// The time of the last iteration.
+  private(set) var lastSeconds = 0.0
   private var waitedPerStep = 0.0, images = 0
   private var count = 0
   /// The norm of the gradients of the last iteration, where it was computed.
@@ -161,7 +170,8 @@ struct Meter {
     let weight = max(1 / Double(count), 0.02)
     func mix(_ old: Double, _ new: Double) -> Double { old + weight * (new - old) }
     recentLoss = mix(recentLoss, loss)
-    secondsPerStep = mix(secondsPerStep, (now - lastStep) / .seconds(1))
+    lastSeconds = (now - lastStep) / .seconds(1)
+    secondsPerStep = mix(secondsPerStep, lastSeconds)
     waitedPerStep = mix(waitedPerStep, max(waited - self.waited, 0))
     self.images = images
     self.norm = norm

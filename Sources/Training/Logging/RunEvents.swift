@@ -8,18 +8,13 @@ import TensorBoard
 final class RunEvents {
   private let file: EventFile
   private let names: [String]
-  private let palette: [Color]
-  /// How many images are shown.
-  let imageCount: Int
 
   /// Begins a file of events in the run's folder; what earlier ones say of later steps is void.
   ///
   /// - Throws: `EventFileError`.
-  init(in folder: String, after step: Int, images: Int, _ map: LabelMap) throws {
+  init(in folder: String, after step: Int, _ map: LabelMap) throws {
     file = try EventFile(in: folder, from: step + 1)
-    imageCount = images
     names = map.classes.map(\.name)
-    palette = map.colors
   }
 
   /// The numbers of a line of the log.
@@ -42,8 +37,17 @@ final class RunEvents {
       "classes/prediction", counts: classes.map { Double($0.predicted) }, step: step)
   }
 
-  /// An image beside its truth and its prediction.
-  func write(_ sample: Sample, _ prediction: ClassMask, step: Int) throws {
+  /// An image as ``panel(_:_:)`` shows it.
+  func write(_ panel: Image, _ name: String, step: Int) throws {
+    try file.image(
+      "evaluate/\(name)", png: panel.png(), width: panel.width, height: panel.height,
+      step: step)
+  }
+}
+
+extension LabelMap {
+  /// An image beside its truth and its prediction, no side of each longer than 512 pixels.
+  func panel(_ sample: Sample, _ prediction: ClassMask) -> Image {
     let scale = min(1, 512 / Double(max(sample.mask.width, sample.mask.height, 1)))
     func side(_ length: Int) -> Int { max(1, Int((Double(length) * scale).rounded())) }
     let size = Size(width: side(sample.mask.width), height: side(sample.mask.height))
@@ -52,14 +56,11 @@ final class RunEvents {
         width: mask.width, height: mask.height, values: mask.classes.map(UInt16.init)
       ).resized(to: size)
       return Image(
-        classes: labels.values.map { UInt8(truncatingIfNeeded: $0) }, size: size, palette: palette)
+        classes: labels.values.map { UInt8(truncatingIfNeeded: $0) }, size: size, palette: colors)
     }
-    let panel = Image.panel([
+    return Image.panel([
       ("image", sample.image.rgb.resized(to: size)), ("truth", colored(sample.mask)),
       ("prediction", colored(prediction)),
     ])
-    try file.image(
-      "evaluate/\(sample.name)", png: panel.png(), width: panel.width, height: panel.height,
-      step: step)
   }
 }

@@ -25,6 +25,8 @@ struct LogLine: Codable {
 final class RunLog {
   private let path: String
   private let handle: FileHandle
+  /// The lines of the steps before, which stay.
+  let kept: [LogLine]
 
   /// Opens the log and drops the lines of steps after `step`, which will be done again.
   ///
@@ -32,7 +34,7 @@ final class RunLog {
   init(_ path: String, keepingUpTo step: Int) throws {
     self.path = path
     let decoder = JSONDecoder()
-    var kept = Data()
+    var (kept, entries) = (Data(), [LogLine]())
     if step > 0, let old = FileSystem.contents(path) {
       for line in old.split(separator: 10) {
         guard let entry = try? decoder.decode(LogLine.self, from: line), entry.step <= step else {
@@ -40,8 +42,10 @@ final class RunLog {
         }
         kept.append(line)
         kept.append(10)
+        entries.append(entry)
       }
     }
+    self.kept = entries
     try AtomicFile.write(path, kept)
     let descriptor = FileSystem.open(path, O_WRONLY)
     guard descriptor >= 0 else { throw WriteError(path) }

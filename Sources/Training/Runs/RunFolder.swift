@@ -60,7 +60,7 @@ struct RunFolder {
   /// What a run writes.
   private static let files = [
     Checkpoint.Name.last, Checkpoint.Name.best, Checkpoint.Name.record, Checkpoint.Name.log,
-    Checkpoint.Name.configuration,
+    Checkpoint.Name.configuration, RunPage.name,
   ]
 
   func file(_ name: String) -> String { "\(path)/\(name)" }

@@ -16,6 +16,7 @@ extension Trainer {
     return switch settings.length {
     case .iterations(let count): count
     case .epochs(let count): count * perEpoch
+    case .minutes: longest
     }
   }
 

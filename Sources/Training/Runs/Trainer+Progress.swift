@@ -1,4 +1,5 @@
 import Datasets
+import Foundation
 import Torch
 
 extension Trainer {
@@ -13,18 +14,25 @@ extension Trainer {
     let scored =
       validation.map { "Scored on \($0.name): \($0.count) images." }
       ?? "Nothing is scored: \(configuration.unscoredReason)."
+    var length = "\(steps) iterations"
+    if case .minutes(let minutes) = settings.length, steps == longest {
+      length = "as many iterations as fit into \(ConsoleMonitor.duration(minutes * 60))"
+    }
     return "\(loader.dataset.name): \(loader.dataset.count) images, \(stepsPerEpoch) iterations of"
-      + " \(imagesPerStep) an epoch; \(steps) iterations\(begun). \(trained) of \(total)"
+      + " \(imagesPerStep) an epoch; \(length)\(begun). \(trained) of \(total)"
       + " parameters are trained, on \(device) with \(Engine.threads) threads\(shared). \(scored)"
   }
 
   func progress(_ rate: Double) -> TrainingProgress {
     TrainingProgress(
-      step: step, steps: steps, epoch: Double(step) / Double(stepsPerEpoch), loss: meter.recentLoss,
+      step: step, steps: steps == longest ? nil : steps, epoch: Double(step) / Double(stepsPerEpoch), loss: meter.recentLoss,
       learningRate: rate, imagesPerSecond: meter.imagesPerSecond,
-      waiting: meter.waitingShare, secondsLeft: meter.secondsPerStep * Double(steps - step),
+      waiting: meter.waitingShare, secondsLeft: secondsLeft,
       isLogged: step % settings.logEvery == 0 || step == steps)
   }
+
+  /// What the rest takes at the speed of the last iterations, scoring not counted.
+  var secondsLeft: Double { meter.secondsPerStep * Double(steps - step) }
 
   func report(_ rate: Double) throws {
     try note(
@@ -37,6 +45,36 @@ extension Trainer {
   /// Writes a line to the log, and its numbers for TensorBoard.
   func note(_ line: LogLine) throws {
     try log?.write(line)
+    page?.add(line)
     try events?.write(line)
+  }
+}
+
+extension Trainer {
+  /// What can be done with a run that is finished, as commands.
+  public var nextSteps: String {
+    let run = folder.path.inShell
+    return """
+      next:
+        atrous evaluate \(run) --output \("\(folder.path)/scores".inShell)   # tables, and a page of what fails where
+        atrous predict \(run) photo.jpg   # labels and overlay of your own images
+      curves, scores and predictions: \(folder.file(RunPage.name))
+      """
+  }
+
+  /// Writes the run's page if it is due.
+  func writePage(_ status: RunPage.Status) throws {
+    guard steps < longest else { return }
+    try page?.write(
+      status, step: step, of: steps, best: standing.best, configuration.yaml)
+  }
+}
+
+extension String {
+  /// The text as one word of a shell's command.
+  fileprivate var inShell: String {
+    let plain = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "/._-+=:,@%"))
+    let isPlain = !isEmpty && unicodeScalars.allSatisfy { $0.isASCII && plain.contains($0) }
+    return isPlain ? self : "'" + replacingOccurrences(of: "'", with: "'\\''") + "'"
   }
 }

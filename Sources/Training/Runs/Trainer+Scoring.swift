@@ -52,15 +52,16 @@ extension Trainer {
 
   /// The scores with the weights as they are, and the loss where it decides.
   private func score(_ images: any Dataset) throws -> (EvaluationResult, loss: Double?) {
-    let count = images.count
+    let (count, map) = (images.count, loader.dataset.labelMap)
     try attempt { processes.shareBuffers(of: model) }
     let result = try evaluator.evaluate(
       images, model: "iteration \(step) of \(folder.path)", over: processes
-    ) { [monitor, processes, events, step] sample, prediction, done in
+    ) { [monitor, processes, events, page, settings, step] sample, prediction, done in
       monitor.evaluating(min(done * processes.count, count), count)
-      if let events, done <= events.imageCount {
-        try events.write(sample, prediction, step: step)
-      }
+      guard let page, done <= settings.tensorBoardImages ?? 4 else { return }
+      let panel = map.panel(sample, prediction)
+      try page.add(panel, sample.name, isFirst: done == 1)
+      try events?.write(panel, sample.name, step: step)
     }
     return (result, settings.best == .loss ? try meanLoss(on: images) : nil)
   }

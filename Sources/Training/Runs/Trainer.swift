@@ -36,8 +36,9 @@ public final class Trainer {
   public let configuration: TrainingConfiguration
   /// The network.
   public let model: SegmentationModel
-  /// The iterations of the whole run.
-  public let steps: Int
+  /// The iterations of the whole run; until the first of them are measured, where minutes are given, more
+  /// than any run has.
+  public internal(set) var steps: Int
   /// The iterations that are done.
   public private(set) var step = 0
   /// The scores of the last evaluation.
@@ -60,6 +61,7 @@ public final class Trainer {
   let monitor: any TrainingMonitor
   let log: RunLog?
   let events: RunEvents?
+  let page: RunPage?
   let processes: Processes
   let averaging: GradientAveraging?
   var meter = Meter()
@@ -67,6 +69,8 @@ public final class Trainer {
   /// Keeps other processes out of the folder, until training ends.
   private var lock: FolderLock?
   private var isLockDue = false
+  /// What the run's length follows from while it is not known.
+  var budget: TimeBudget?
 
   /// The iterations of an epoch.
   var stepsPerEpoch: Int { loader.steps / settings.accumulation }
@@ -158,6 +162,7 @@ public final class Trainer {
     }
     if let checkpoint {
       try folder.check(configuration.yaml, against: checkpoint.record.configuration)
+      if case .minutes = settings.length { steps = checkpoint.record.steps }
       try folder.check(training, steps: steps, against: checkpoint.record)
       try checkpoint.restore(model, optimizer, average)
       if checkpoint.record.libtorch != Engine.version {
@@ -177,12 +182,17 @@ public final class Trainer {
     guard processes.isFirst else {
       log = nil
       events = nil
+      page = nil
       return
     }
-    log = try RunLog(folder.file(Checkpoint.Name.log), keepingUpTo: step)
+    let log = try RunLog(folder.file(Checkpoint.Name.log), keepingUpTo: step)
+    self.log = log
     let path = output
-    events = try settings.tensorBoardImages.map { [step] in
-      try RunEvents(in: path, after: step, images: $0, training.labelMap)
+    page = RunPage(
+      in: path, title: "\(path.fileName): \(training.name)", training.labelMap,
+      lines: log.kept)
+    events = try settings.tensorBoardImages.map { [step] _ in
+      try RunEvents(in: path, after: step, training.labelMap)
     }
     try AtomicFile.write(
       folder.file(Checkpoint.Name.configuration), Data(configuration.yaml.utf8))
@@ -208,9 +218,17 @@ public final class Trainer {
       monitor.message("early stopping has ended the run after iteration \(step)")
     }
     model.train()
-    while step < steps && !standing.hasStopped {
-      if try runEpoch(shouldStop) == .interrupted { return .interrupted }
+    let isDone = step >= steps || standing.hasStopped
+    if case .minutes(let minutes) = settings.length, steps == longest {
+      budget = TimeBudget(minutes: minutes)
     }
+    while step < steps && !standing.hasStopped {
+      if try runEpoch(shouldStop) == .interrupted {
+        try writePage(.interrupted)
+        return .interrupted
+      }
+    }
+    if !isDone { try writePage(standing.hasStopped ? .stoppedEarly : .finished) }
     return .finished
   }
 
@@ -234,10 +252,12 @@ public final class Trainer {
       step += 1
       meter.add(
         loss: value, norm: norm, images: imagesPerStep, waited: batches.secondsWaited)
+      try fitIntoTime()
 
       if step % settings.logEvery == 0 || step == steps { try report(rate) }
       monitor.step(progress(rate))
       try scoreAndSave()
+      try writePage(.training(secondsLeft: secondsLeft))
       if step < steps, !standing.hasStopped, try attempt({ processes.any(shouldStop()) }) {
         try save()
         monitor.message("stopped after iteration \(step) of \(steps); --resume goes on from here")

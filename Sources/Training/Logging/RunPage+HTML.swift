@@ -1,0 +1,170 @@
+import Datasets
+import Evaluation
+import Foundation
+import Imaging
+
+extension RunPage {
+  /// The page as text.
+  ///
+  /// - Throws: `ImageError` if a chart cannot be packed.
+  func html(
+    _ status: Status, step: Int, of steps: Int, best: Standing.Best?, _ yaml: String
+  ) throws -> String {
+    let isTraining = if case .training = status { true } else { false }
+    let again = isTraining ? "<meta http-equiv=\"refresh\" content=\"\(Self.pause)\">\n" : ""
+    return """
+      <!doctype html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8">
+      <meta name="viewport" content="width=device-width, initial-scale=1">
+      \(again)<title>\(escaped(title)): \(step) of \(steps)</title>
+      <style>\(PageStyle.base)</style>
+      </head>
+      <body>
+      <header>
+      <h1>\(escaped(title))</h1>
+      <p class="quiet">\(escaped(summary(status, step, steps)))</p>
+      <div class="cards">\(cards(best))</div>
+      </header>
+      <main>
+      <section>
+      <h2>Curves</h2>
+      \(try curves())
+      </section>
+      \(classTable(best))
+      \(gallery)
+      <section>
+      <h2>Configuration</h2>
+      <details><summary>As the run reads it, overrides included</summary>
+      <pre class="scroll">\(escaped(yaml))</pre></details>
+      </section>
+      </main>
+      </body>
+      </html>
+
+      """
+  }
+
+  private func summary(_ status: Status, _ step: Int, _ steps: Int) -> String {
+    let state =
+      switch status {
+      case .training(let left):
+        "about \(ConsoleMonitor.duration(left)) left, scoring not counted; this page loads itself anew"
+      case .interrupted: "interrupted; `--resume` goes on from here"
+      case .finished: "finished"
+      case .stoppedEarly: "ended by early stopping"
+      }
+    return "Iteration \(step) of \(steps): \(state)."
+  }
+
+  private func cards(_ best: Standing.Best?) -> String {
+    let scored = lines.last { $0.kind == "evaluate" }
+    let loss = lines.last { $0.kind == "train" }?.loss
+    var cards: [(value: String, name: String)] = []
+    if let loss { cards.append((String(format: "%.4f", loss), "training loss")) }
+    if let scored {
+      cards.append((percent(scored.meanIoU) + "<small> %</small>", "mean IoU, last"))
+      cards.append((percent(scored.pixelAccuracy) + "<small> %</small>", "pixel accuracy, last"))
+    }
+    if let best {
+      let isLoss = best.metric == Metric.loss.description
+      cards.append(
+        (
+          isLoss ? String(format: "%.4f", best.value) : percent(best.value) + "<small> %</small>",
+          escaped("best \(best.metric), iteration \(best.step)")
+        ))
+    }
+    return cards.map { "<div class=\"card\"><b>\($0.value)</b><span>\($0.name)</span></div>" }.joined()
+  }
+
+  // MARK: Curves
+
+  private func curves() throws -> String {
+    func points(_ kind: String, _ value: (LogLine) -> Double?) -> [LineChart.Point] {
+      let all = lines.filter { $0.kind == kind }.compactMap { line in
+        value(line).map { LineChart.Point(Double(line.step), $0) }
+      }
+      return Self.thinned(all.filter { $0.y.isFinite })
+    }
+    let charts: [(title: String, curves: [(String, [LineChart.Point])])] = [
+      (
+        "Loss",
+        [("training", points("train", \.loss)), ("validation", points("evaluate", \.loss))]
+      ),
+      (
+        "Scores in %",
+        [
+          ("mean IoU", points("evaluate") { $0.meanIoU.map { 100 * $0 } }),
+          ("pixel accuracy", points("evaluate") { $0.pixelAccuracy.map { 100 * $0 } }),
+        ]
+      ),
+      ("Learning rate", [("learning rate", points("train", \.learningRate))]),
+      ("Images per second", [("images per second", points("train", \.imagesPerSecond))]),
+    ]
+    let pictures = try charts.compactMap { title, curves -> String? in
+      let curves = curves.filter { !$0.1.isEmpty }
+      guard !curves.isEmpty else { return nil }
+      var chart = LineChart()
+      chart.title = title
+      chart.xLabel = "iteration"
+      chart.curves = curves.map { (name: $0.0, points: $0.1) }
+      chart.hasDots = curves.allSatisfy { $0.1.count <= 40 }
+      let png = try chart.image(Size(width: 620, height: 360)).png()
+      let ends = curves.compactMap { name, points in
+        points.last.map { String(format: "\(name) %.4g at iteration %.0f", $0.y, $0.x) }
+      }
+      return "<img alt=\"\(escaped("\(title): \(ends.joined(separator: ", "))"))\""
+        + " src=\"data:image/png;base64,\(Data(png).base64EncodedString())\">"
+    }
+    guard !pictures.isEmpty else { return "<p class=\"quiet\">Nothing is logged yet.</p>" }
+    return "<div class=\"charts\">\(pictures.joined())</div>"
+  }
+
+  /// At most 400 points: means of neighbours, as a picture has no place for more.
+  static func thinned(_ points: [LineChart.Point]) -> [LineChart.Point] {
+    let most = 400
+    guard points.count > most else { return points }
+    return (0..<most).map { index in
+      let part = points[index * points.count / most..<(index + 1) * points.count / most]
+      let count = Double(part.count)
+      return LineChart.Point(
+        part.map(\.x).reduce(0, +) / count, part.map(\.y).reduce(0, +) / count)
+    }
+  }
+
+  // MARK: Classes and pictures
+
+  private func classTable(_ best: Standing.Best?) -> String {
+    guard let last = lines.last(where: { $0.kind == "evaluate" }), let now = last.classes else {
+      return ""
+    }
+    let then = lines.last { $0.kind == "evaluate" && $0.step == best?.step }
+    let rows = map.classes.map { entry in
+      let cells = [now[entry.name], then?.classes?[entry.name]].map { "<td>\(percent($0))</td>" }
+      let color = String(
+        format: "#%02x%02x%02x", entry.color.red, entry.color.green, entry.color.blue)
+      return "<tr><td><i class=\"dot\" style=\"background:\(color)\"></i>\(escaped(entry.name))</td>"
+        + cells.joined() + "</tr>"
+    }
+    let bestTitle = then.map { "best, iteration \($0.step)" } ?? "best"
+    return """
+      <section>
+      <h2>IoU of classes in %</h2>
+      <div class="scroll"><table class="narrow"><thead><tr><th>class</th>\
+      <th>last, iteration \(last.step)</th><th>\(bestTitle)</th></tr></thead>
+      <tbody>\(rows.joined())</tbody></table></div>
+      </section>
+      """
+  }
+
+  private var gallery: String {
+    guard !pictures.isEmpty else { return "" }
+    let figures = pictures.map { caption, jpeg in
+      "<figure><figcaption>\(escaped(caption))</figcaption><img class=\"fill\""
+        + " alt=\"image, truth and prediction of \(escaped(caption))\""
+        + " src=\"data:image/jpeg;base64,\(Data(jpeg).base64EncodedString())\"></figure>"
+    }
+    return "<section>\n<h2>Image, truth, prediction</h2>\n\(figures.joined())\n</section>"
+  }
+}
