@@ -80,6 +80,9 @@ extension Checkpoint {
       weights = try Checkpoint(path).averaged
     } catch CheckpointError.noRecord(let file) {
       weights = try WeightFile.open(file)
+    } catch CheckpointError.notFound where FileManager.default.fileExists(atPath: path) {
+      // A folder that is no run's, such as one of save_pretrained.
+      weights = try WeightFile.open(path)
     }
     let plan = WeightImport(weights, for: model)
     guard
@@ -87,10 +90,12 @@ extension Checkpoint {
         || plan.classCounts != nil
     else { throw CheckpointError.anotherNetwork(file: weights.path, report: "\(plan)") }
     try plan.load([])
+    let notes = plan.remarks.map { "\nnote: \($0)" }.joined()
     let start = "starting from the weights of \(weights.path)"
-    guard let counts = plan.classCounts else { return start }
+    guard let counts = plan.classCounts else { return start + notes }
     return start
       + "; their classifier has \(counts.theirs) classes, the network's has \(counts.ours) and is new"
+      + notes
   }
 
   /// The weights of a checkpoint, the averaged ones where there are some, for other programs.
