@@ -43,7 +43,10 @@ struct ContainerTests {
     #expect(try file.values("b.weight") == counting(4))
     #expect(try file.values("early") == [2, 3, 4])
     #expect(try file.values("late") == [10, 11, 12, 13])
-    #expect(file.notes.contains { $0.contains("1 constants") && $0.contains("'constants'") })
+    #expect(
+      file.notes.contains {
+        $0.contains("constants of the program (1)") && $0.contains("'constants'")
+      })
     let constants = try WeightFile.open(fixture("exported.pt2"), part: "constants")
     #expect(constants.entries.map(\.name) == ["passing"])
     #expect(try constants.values("passing") == counting(3))

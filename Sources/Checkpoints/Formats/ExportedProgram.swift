@@ -96,7 +96,7 @@ enum ExportedProgram {
       part == nil && $0.hasPrefix("\(folder)data/\(constants)/tensor_")
     }
     if others > 0 {
-      notes.append("passed over \(others) constants of the program, which part 'constants' has")
+      notes.append("passed over constants of the program (\(others)), which part 'constants' has")
     }
     return WeightFile(path, table.blocks, .exportedProgram, entries, notes: notes)
   }

@@ -21,8 +21,9 @@ enum PickleFile {
     } catch WeightFileError.forbidden(_, "torch.storage._load_from_bytes") {
       throw WeightFileError.unsupported(
         file: file.path,
-        found: "PyTorch's tensors as pickle.dump writes them (torch.storage._load_from_bytes); "
-          + "torch.save writes them so that they are read")
+        found:
+          "PyTorch's tensors as pickle.dump writes them, by torch.storage._load_from_bytes "
+          + "(use torch.save)")
     }
   }
 }

@@ -31,8 +31,8 @@ enum PyTorchZip {
     } catch WeightFileError.noTensors where isScript && part == nil {
       throw WeightFileError.unsupported(
         file: path,
-        found: "a frozen TorchScript program, whose weights are constants without names; freeze it "
-          + "after its state_dict() was saved")
+        found: "a frozen TorchScript program, whose weights are constants without names (its "
+          + "state_dict() has them before it is frozen)")
     }
   }
 }

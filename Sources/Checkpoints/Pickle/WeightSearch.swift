@@ -102,7 +102,7 @@ struct WeightSearch {
         note(passedOver: fields.filter { !isTensor($0.value) })
         return tensors
       }
-      guard let next = wrapper ?? parts.first else { throw fault(found: Self.empty(fields)) }
+      guard let next = wrapper ?? parts.first else { throw fault(found: Self.empty(value, fields)) }
       if wrapper == nil, parts.count > 1 { return try flattened(parts) }
       add(parts.filter { $0.name != next.name }, in: path)
       path.append(next.name)
@@ -111,7 +111,11 @@ struct WeightSearch {
     throw fault(found: "dictionaries in each other more than \(Self.maximumDepth) deep")
   }
 
-  private static func empty(_ fields: [Field]) -> String {
+  private static func empty(_ value: PickleValue, _ fields: [Field]) -> String {
+    switch value {
+    case .list, .tuple: return "\(value.kind) without dictionaries of tensors"
+    default: break
+    }
     guard !fields.isEmpty else { return "an empty dictionary" }
     return "a dictionary without tensors; its keys are "
       + fields.prefix(8).map { "'\($0.name.printable)'" }.joined(separator: ", ")
