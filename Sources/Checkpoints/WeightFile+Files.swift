@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Torch
 
@@ -15,9 +16,7 @@ extension WeightFile {
   public static func open(
     _ path: String, part: String? = nil, unwrapping: Bool = true
   ) throws -> WeightFile {
-    var isFolder: ObjCBool = false
-    let isThere = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-    let inside = isThere && isFolder.boolValue ? try ShardedFile.file(in: path) : path
+    let inside = FileSystem.isFolder(path) ? try ShardedFile.file(in: path) : path
     let file = try MappedFile(inside)
     let weights =
       ShardedFile.recognises(file)

@@ -1,5 +1,6 @@
 import Checkpoints
 import Datasets
+import Files
 import Foundation
 import Imaging
 import Segmentation
@@ -80,7 +81,7 @@ extension Checkpoint {
       weights = try Checkpoint(path).averaged
     } catch CheckpointError.noRecord(let file) {
       weights = try WeightFile.open(file)
-    } catch CheckpointError.notFound where FileManager.default.fileExists(atPath: path) {
+    } catch CheckpointError.notFound where FileSystem.isFolder(path) {
       // A folder that is no run's, such as one of save_pretrained.
       weights = try WeightFile.open(path)
     }

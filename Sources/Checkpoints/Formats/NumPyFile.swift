@@ -1,3 +1,4 @@
+import Files
 import Torch
 
 /// NumPy's own files: `.npy`, an array with a header in Python's words, and `.npz`, an archive of such.
@@ -19,7 +20,7 @@ enum NumPyFile {
 
   /// Reads an array, which is called as the file is.
   static func open(_ file: MappedFile) throws -> WeightFile {
-    let name = file.path.split(separator: "/").last.map(String.init) ?? ""
+    let name = file.path.fileName
     var table = BlockTable()
     let entry = try entry(
       name.hasSuffix(".npy") ? String(name.dropLast(4)) : name, file, 0..<file.count,

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Weights in several files with an index, as Hugging Face's libraries write large networks:
@@ -28,7 +29,7 @@ enum ShardedFile {
     } catch {
       throw fault("it is no index: 'weight_map' with a file for each tensor is missing")
     }
-    let folder = (file.path as NSString).deletingLastPathComponent
+    let folder = file.path.parentFolder
     var blocks: [ByteBlock] = []
     var entries: [WeightFile.Entry] = []
     var format = WeightFile.Format.safetensors
@@ -79,14 +80,11 @@ enum ShardedFile {
   ///
   /// - Throws: ``WeightFileError`` if there is none, or more than one.
   static func file(in folder: String) throws -> String {
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-    } catch {
-      throw WeightFileError.unreadable(file: folder, reason: error.localizedDescription)
+    guard let names = FileSystem.names(in: folder) else {
+      throw WeightFileError.unreadable(file: folder, reason: String(cString: strerror(errno)))
     }
     if let name = usual.first(where: names.contains) { return "\(folder)/\(name)" }
-    let files = names.filter { suffixes.contains(($0 as NSString).pathExtension.lowercased()) }
+    let files = names.filter { suffixes.contains($0.fileSuffix) }
     if files.count == 1, let only = files.first { return "\(folder)/\(only)" }
     let shown = files.prefix(4).map { "'\($0.printable)'" }.joined(separator: ", ")
     throw WeightFileError.notCheckpoint(
