@@ -27,7 +27,10 @@ extension WeightFile {
   private static func open(_ file: MappedFile, part: String?) throws -> WeightFile {
     if ZipArchive.recognises(file) { return try open(ZipArchive(file), part: part) }
     if PyTorchLegacy.recognises(file) { return try PyTorchLegacy.open(file, part: part) }
-    if PickleFile.recognises(file) { return try PickleFile.open(file, part: part) }
+    // A safetensors file may begin as a pickle does, with the length of its header.
+    if PickleFile.recognises(file), !Safetensors.recognises(file) {
+      return try PickleFile.open(file, part: part)
+    }
     let open: (MappedFile) throws -> WeightFile
     if TensorFlowLite.recognises(file) {
       open = TensorFlowLite.open
