@@ -89,7 +89,7 @@ let package = Package(
       providers: [.apt(["libcminpack-dev"]), .brew(["cminpack"])]),
 
     .target(name: "Configuration", dependencies: ["Files", "Yams"]),
-    .target(name: "Checkpoints", dependencies: ["Torch", "Configuration"]),
+    .target(name: "Checkpoints", dependencies: ["Torch", "Configuration", "CDeflate"]),
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
     .target(name: "Datasets", dependencies: ["Imaging", "Torch", "Configuration"]),
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
@@ -128,7 +128,8 @@ let package = Package(
       resources: [.copy("Fixtures")]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(
-      name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
+      name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"],
+      resources: [.copy("Fixtures")]),
     .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),

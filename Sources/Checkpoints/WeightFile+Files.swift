@@ -1,29 +1,62 @@
+import Files
 import Foundation
 import Torch
 
 extension WeightFile {
-  /// Opens a file of any format, which its content tells.
+  /// Opens a file of any format, which its content tells, or the one in a folder.
   ///
   /// Weights are found under `state_dict`, `model` or the like, and names lose a prefix that all
   /// have because a wrapper of PyTorch's put it there; ``notes`` says so.
   ///
   /// - Parameters:
-  ///   - path: The file.
+  ///   - path: The file; the index of several; or a folder of `save_pretrained`, say.
   ///   - part: The dictionary of a PyTorch file to read, such as `ema`; nil for the likeliest.
+  ///   - unwrapping: Whether names lose the prefixes of wrappers.
   /// - Throws: ``WeightFileError`` that says what is wrong with the file.
-  public static func open(_ path: String, part: String? = nil) throws -> WeightFile {
-    let file = try MappedFile(path)
-    if ZipArchive.recognises(file) {
-      return try PyTorchZip.open(file, part: part).withoutWrappers()
+  public static func open(
+    _ path: String, part: String? = nil, unwrapping: Bool = true
+  ) throws -> WeightFile {
+    let inside = FileSystem.isFolder(path) ? try ShardedFile.file(in: path) : path
+    let file = try MappedFile(inside)
+    let weights =
+      ShardedFile.recognises(file)
+      ? try ShardedFile.open(file) { try open($0, part: part) } : try open(file, part: part)
+    return unwrapping ? weights.withoutWrappers() : weights
+  }
+
+  private static func open(_ file: MappedFile, part: String?) throws -> WeightFile {
+    if ZipArchive.recognises(file) { return try open(ZipArchive(file), part: part) }
+    if PyTorchLegacy.recognises(file) { return try PyTorchLegacy.open(file, part: part) }
+    // A safetensors file may begin as a pickle does, with the length of its header.
+    if PickleFile.recognises(file), !Safetensors.recognises(file) {
+      return try PickleFile.open(file, part: part)
     }
-    if PyTorchLegacy.recognises(file) {
-      return try PyTorchLegacy.open(file, part: part).withoutWrappers()
+    let open: (MappedFile) throws -> WeightFile
+    if TensorFlowLite.recognises(file) {
+      open = TensorFlowLite.open
+    } else if NumPyFile.recognises(file) {
+      open = NumPyFile.open
+    } else if Safetensors.recognises(file) || file.path.hasSuffix(".safetensors") {
+      open = Safetensors.open
+    } else {
+      throw WeightFileError.notCheckpoint(file: file.path, found: kind(of: file))
     }
-    guard Safetensors.recognises(file) || path.hasSuffix(".safetensors") else {
-      throw WeightFileError.notCheckpoint(file: path, found: kind(of: file))
+    if let part {
+      throw WeightFileError.noTensors(file: file.path, found: "no parts, so no '\(part)'")
     }
-    if let part { throw WeightFileError.noTensors(file: path, found: "no parts, so no '\(part)'") }
-    return try Safetensors.open(file).withoutWrappers()
+    return try open(file)
+  }
+
+  private static func open(_ archive: ZipArchive, part: String?) throws -> WeightFile {
+    if ExportedProgram.recognises(archive) { return try ExportedProgram.open(archive, part: part) }
+    if PyTorchZip.recognises(archive) { return try PyTorchZip.open(archive, part: part) }
+    if NumPyFile.recognises(archive), part == nil { return try NumPyFile.open(archive) }
+    let names = archive.names.prefix(4).map { "'\($0.printable)'" }.joined(separator: ", ")
+    throw WeightFileError.notCheckpoint(
+      file: archive.file.path,
+      found: archive.names.isEmpty
+        ? "an empty zip archive, without data.pkl" : "a zip archive without data.pkl, with \(names)"
+    )
   }
 
   /// The prefixes that `DataParallel` and `torch.compile` put before every name.
@@ -49,7 +82,13 @@ extension WeightFile {
       ("<", "a web page or XML, as a failed download leaves"),
       ("version https://git-lfs", "a pointer of Git LFS, not the file it stands for"),
       ("\u{1f}\u{8b}", "compressed by gzip"), ("\u{89}HDF", "an HDF5 file"),
-      ("\u{93}NUMPY", "a NumPy array"), ("\u{89}PNG", "a PNG image"), ("{", "JSON text"),
+      ("\u{89}PNG", "a PNG image"), ("{", "JSON text"), ("GGUF", "a GGUF file of llama.cpp"),
+      ("\u{28}\u{b5}\u{2f}\u{fd}", "compressed by zstd"), ("\u{fd}7zXZ", "compressed by xz"),
+    ]
+    let endings: [(String, String)] = [
+      (".onnx", "a network in ONNX"), (".pb", "a protobuf, such as TensorFlow's graphs"),
+      (".h5", "no HDF5 file in spite of its name"), (".index", "an index of TensorFlow's weights"),
+      (".params", "a file of MXNet's or another program's parameters"),
     ]
     for (sign, kind) in signs
     where file.begins(with: sign.unicodeScalars.map { UInt8($0.value) }) {
@@ -58,8 +97,8 @@ extension WeightFile {
     if file.begins(with: Array("ustar".utf8), at: 257) {
       return "a tar archive, such as PyTorch wrote before 0.2"
     }
-    if file.begins(with: [0x80]) { return "a Python pickle that torch.save did not write" }
-    return "none of the known formats"
+    return endings.first { file.path.lowercased().hasSuffix($0.0) }?.1
+      ?? "none of the known formats"
   }
 
   /// Writes tensors under their names, in their order, or leaves the file that stood there.
@@ -83,8 +122,8 @@ extension WeightFile {
     switch format {
     case .safetensors: try Safetensors.write(tensors, metadata: metadata, to: path)
     case .pytorch: try PyTorchZip.write(tensors, to: path)
-    case .legacyPyTorch:
-      throw WriteError(path, reason: "the format before PyTorch 1.6 is only read")
+    default:
+      throw WriteError(path, reason: "\(format.rawValue) is only read, not written")
     }
   }
 }

@@ -12,20 +12,46 @@ extension WeightFile {
   func tensor(_ entry: Entry) throws -> Tensor {
     try attempt {
       guard entry.count > 0 else { return Tensor(uninitialized: entry.shape, entry.dtype) }
-      return try view(entry.bytes, entry.dtype, entry.isContiguous ? entry.shape : nil) {
-        try file.writablePointer(at: $0)
-      }.strided(as: entry)
+      let file = try blocks[entry.block].bytes()
+      // Memory that was unpacked is lent again, so that nobody may write to it.
+      guard !file.isMemory else {
+        return try view(file, entry.bytes, entry, file.pointer(at:)).strided(as: entry).cloned()
+      }
+      return try view(file, entry.bytes, entry) { try file.writablePointer(at: $0) }
+        .strided(as: entry)
     }
   }
 
   /// Copies an entry into `target`, which has its shape, giving back the file's pages on the way.
   func copy(_ entry: Entry, into target: Tensor) throws {
+    try forEachPortion(of: entry) { rows, part in
+      guard let rows else { return target.assign(part) }
+      withoutGradients { target.sliced(0, rows.lowerBound, rows.upperBound) }.assign(part)
+    }
+  }
+
+  /// The sum of an entry's elements in float64, without more than a part of them in memory.
+  ///
+  /// - Throws: ``WeightFileError`` for packed bytes that are damaged; `TorchError` if memory is short.
+  public func sum(_ entry: Entry) throws -> Double {
+    var sum = 0.0
+    try forEachPortion(of: entry) { _, part in
+      sum += try attempt { part.to(.float64).sum().values(Double.self) }[0]
+    }
+    return sum
+  }
+
+  /// Lends an entry's elements in parts: with the rows that they are, or all at once where rows do
+  /// not lie one after another.
+  private func forEachPortion(
+    of entry: Entry, _ body: (Range<Int>?, Tensor) throws -> Void
+  ) throws {
     guard entry.count > 0 else { return }
+    let file = try blocks[entry.block].bytes()
     guard entry.isContiguous, let rows = entry.shape.first else {
       defer { file.release(entry.bytes) }
-      let shape = entry.isContiguous ? entry.shape : nil
-      return target.assign(
-        try view(entry.bytes, entry.dtype, shape, file.pointer(at:)).strided(as: entry))
+      return try body(
+        nil, try view(file, entry.bytes, entry, file.pointer(at:)).strided(as: entry))
     }
     let rowBytes = entry.bytes.count / rows
     let step = max(1, Self.portion / rowBytes)
@@ -34,18 +60,24 @@ extension WeightFile {
       let start = entry.bytes.lowerBound
       let bytes = start + row * rowBytes..<start + end * rowBytes
       let shape = [end - row] + entry.shape.dropFirst()
-      let part = withoutGradients { target.sliced(0, row, end) }
-      part.assign(try view(bytes, entry.dtype, shape, file.pointer(at:)))
+      try body(row..<end, try view(file, bytes, entry, shape: shape, file.pointer(at:)))
       file.release(bytes)
     }
   }
 
-  /// The elements in `bytes`, in a row unless a shape is given.
+  /// The elements in `bytes`: of a shape, of the entry's if they lie in its order, or in a row.
   private func view(
-    _ bytes: Range<Int>, _ dtype: DType, _ shape: [Int]?,
+    _ file: MappedFile, _ bytes: Range<Int>, _ entry: Entry, shape: [Int]? = nil,
     _ pointer: (Int) throws -> UnsafeMutableRawPointer
   ) throws -> Tensor {
-    let shape = shape ?? [bytes.count / dtype.byteCount]
+    let dtype = entry.dtype
+    let shape =
+      shape ?? (entry.isContiguous ? entry.shape : [bytes.count / entry.elementByteCount])
+    guard entry.coding == .plain else {
+      return entry.coding.decoded(file.bytes(bytes), dtype).withUnsafeBytes {
+        Tensor(bytes: $0, shape, dtype)
+      }
+    }
     if dtype == .bool, file.bytes(bytes).contains(where: { $0 > 1 }) {
       // libtorch and Swift both expect 0 and 1.
       let clean = file.bytes(bytes).map { $0 == 0 ? UInt8(0) : 1 }

@@ -15,6 +15,19 @@ public struct WeightFile: Sendable {
     case pytorch
     /// What `torch.save` wrote before: pickles, then the elements.
     case legacyPyTorch = "pytorch-legacy"
+    /// What `torch.jit.save` writes: a program with its weights.
+    case torchScript = "torchscript"
+    /// What `torch.export.save` writes: a program with its weights.
+    case exportedProgram = "torch-export"
+    /// A Python pickle with NumPy's arrays.
+    case pickle
+    /// NumPy's own files: an array, or an archive of named ones.
+    case numpy
+    /// TensorFlow Lite's flatbuffer.
+    case tensorFlowLite = "tflite"
+
+    /// Whether files of the format are written here, too.
+    public var isWritten: Bool { self == .safetensors || self == .pytorch }
   }
 
   /// One tensor of a checkpoint: what it is called and where it lies.
@@ -27,11 +40,21 @@ public struct WeightFile: Sendable {
     public let shape: [Int]
     /// The distance in elements between neighbours along each dimension.
     public let strides: [Int]
-    /// The bytes of the file from the first element to the last.
+    /// The bytes from the first element to the last: of the file, or of what is unpacked from it.
     public let bytes: Range<Int>
+    /// How the file codes the elements.
+    public let coding: Coding
+    /// Which of the file's blocks has the bytes.
+    var block: Int
 
     /// The number of elements.
     public var count: Int { shape.reduce(1, *) }
+
+    /// The type of the elements in the file, which numbers of eight bits have not when they are read.
+    public var typeName: String { coding.isFloat8 ? coding.rawValue : "\(dtype)" }
+
+    /// The number of bytes of an element in the file.
+    var elementByteCount: Int { coding.isFloat8 ? 1 : dtype.byteCount }
 
     /// Whether the elements lie in row-major order without gaps.
     public var isContiguous: Bool {
@@ -51,26 +74,31 @@ public struct WeightFile: Sendable {
   public let metadata: [String: String]
   /// What a person should know: what was chosen among several dictionaries, what was passed over.
   public internal(set) var notes: [String]
-  let file: MappedFile
+  /// The other dictionaries with weights that the file has, as `part` names them.
+  public internal(set) var alternatives: [String] = []
+  let blocks: [ByteBlock]
   private let index: [String: Int]
 
   init(
-    _ file: MappedFile, _ format: Format, _ entries: [Entry], metadata: [String: String] = [:],
-    notes: [String] = []
+    _ path: String, _ blocks: [ByteBlock], _ format: Format, _ entries: [Entry],
+    metadata: [String: String] = [:], notes: [String] = []
   ) {
-    self.file = file
+    self.path = path
+    self.blocks = blocks
     self.format = format
     self.entries = entries
     self.metadata = metadata
     self.notes = notes
-    path = file.path
     index = Dictionary(
       entries.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// The same file with other entries of it.
   package init(_ other: WeightFile, entries: [Entry]) {
-    self.init(other.file, other.format, entries, metadata: other.metadata, notes: other.notes)
+    self.init(
+      other.path, other.blocks, other.format, entries, metadata: other.metadata,
+      notes: other.notes)
+    alternatives = other.alternatives
   }
 
   /// The shape of every tensor by name.
@@ -102,6 +130,12 @@ public struct WeightFile: Sendable {
     }
   }
 
+  /// Whether a name is one of weights that are the average of others.
+  package static func isAverage(_ name: String) -> Bool {
+    name.lowercased().split { "._-".contains($0) }
+      .contains { ["ema", "averaged", "average", "swa"].contains($0) }
+  }
+
   /// The same file with other names; tensors for which `rename` gives `nil` are left out.
   ///
   /// Of tensors that come to the same name the first stays.
@@ -124,11 +158,14 @@ extension WeightFile.Entry {
     guard isContiguous, shape.filter({ $0 != 1 }) == self.shape.filter({ $0 != 1 }) else {
       return nil
     }
-    return WeightFile.Entry(name, dtype, shape, start: bytes.lowerBound)
+    return WeightFile.Entry(name, dtype, coding, shape, start: bytes.lowerBound, block: block)
   }
 
   /// An entry whose first element lies at `start`, or `nil` if numbers overflow.
-  init?(_ name: String, _ dtype: DType, _ shape: [Int], strides: [Int]? = nil, start: Int) {
+  init?(
+    _ name: String, _ dtype: DType, _ coding: Coding = .plain, _ shape: [Int],
+    strides: [Int]? = nil, start: Int, block: Int = 0
+  ) {
     guard let count = Self.count(shape), let dense = Self.rowMajor(shape) else { return nil }
     let strides = strides ?? dense
     guard strides.count == shape.count, strides.allSatisfy({ $0 >= 0 }) else { return nil }
@@ -140,10 +177,13 @@ extension WeightFile.Entry {
       last = sum
     }
     let elements = count == 0 ? 0 : last + 1
-    let (length, a) = elements.multipliedReportingOverflow(by: dtype.byteCount)
+    let (length, a) = elements.multipliedReportingOverflow(
+      by: coding.isFloat8 ? 1 : dtype.byteCount)
     let (end, b) = start.addingReportingOverflow(length)
     guard !a, !b, start >= 0 else { return nil }
-    self.init(name: name, dtype: dtype, shape: shape, strides: strides, bytes: start..<end)
+    self.init(
+      name: name, dtype: dtype, shape: shape, strides: strides, bytes: start..<end, coding: coding,
+      block: block)
   }
 
   /// The number of elements of `shape` if their bytes can be counted.

@@ -28,14 +28,15 @@ public enum WeightFileError: Error, CustomStringConvertible, Sendable {
     switch self {
     case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
     case .notCheckpoint(let file, let found):
-      "\(file): is \(found); expected a safetensors file or one written by torch.save"
+      "\(file): is \(found); expected a safetensors file, one written by torch.save or another "
+        + "that docs/weights.md lists"
     case .truncated(let file, let expected, let found):
       "\(file): is truncated: \(expected) bytes are needed and \(found) are there"
     case .malformed(let file, let reason): "\(file): is damaged: \(reason)"
     case .unsupported(let file, let found): "\(file): holds \(found), which is not read here"
     case .forbidden(let file, let name):
       "\(file): the file asks for \(name), which no weights need, and nothing of it was run; "
-        + "if it is a whole model, save its state_dict() with PyTorch"
+        + "who trusts it can save its state_dict() with PyTorch"
     case .noTensors(let file, let found):
       "\(file): has no named tensors: found \(found); expected a state dictionary"
     case .noTensor(let file, let name): "\(file): has no tensor '\(name)'"

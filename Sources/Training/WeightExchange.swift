@@ -1,5 +1,6 @@
 import Checkpoints
 import Datasets
+import Files
 import Foundation
 import Imaging
 import Segmentation
@@ -91,6 +92,9 @@ extension Checkpoint {
       theirs = checkpoint.record.classes.map(\.name)
     } catch CheckpointError.noRecord(let file) {
       weights = try WeightFile.open(file)
+    } catch CheckpointError.notFound where FileSystem.isFolder(path) {
+      // A folder that is no run's, such as one of save_pretrained.
+      weights = try WeightFile.open(path)
     }
     let plan = WeightImport(weights, for: model)
     guard
@@ -98,17 +102,19 @@ extension Checkpoint {
         || plan.classCounts != nil
     else { throw CheckpointError.anotherNetwork(file: weights.path, report: "\(plan)") }
     try plan.load([])
+    let notes = plan.remarks.map { "\nnote: \($0)" }.joined()
     let start = "starting from the weights of \(weights.path)"
     guard let counts = plan.classCounts else {
-      guard let order = ClassOrder(ours: classes, theirs: theirs) else { return start }
+      guard let order = ClassOrder(ours: classes, theirs: theirs) else { return start + notes }
       if order.isChange {
         let loaded = Set(plan.names.map(\.ours))
         try order.apply(to: model, file: weights.path, only: loaded, build: build)
       }
-      return "\(start)\(order.description)"
+      return "\(start)\(order.description)\(notes)"
     }
     return start
       + "; their classifier has \(counts.theirs) classes, the network's has \(counts.ours) and is new"
+      + notes
   }
 
   /// The weights of a checkpoint, the averaged ones where there are some, for other programs.

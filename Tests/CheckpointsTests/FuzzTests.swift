@@ -49,7 +49,10 @@ private func mutated(_ original: [UInt8], _ random: inout SplitMix) -> [UInt8] {
       bytes.insert(contentsOf: bytes[at..<end], at: place())
     default:
       // An opcode or a digit for another.
-      let codes = Array("().0123}]atusbRcQKXqh\u{5d}\u{7d}".utf8) + [0x80, 0x85, 0x86, 0x93, 0x94]
+      let codes =
+        Array("().0123}]atusbRcQKXqh\u{5d}\u{7d}oiVSFpgPIL".utf8) + [
+          0x80, 0x81, 0x82, 0x85, 0x86, 0x8f, 0x90, 0x91, 0x92, 0x93, 0x94, 0x97,
+        ]
       bytes[at] = codes.randomElement(using: &random) ?? 0
     }
   }
@@ -63,30 +66,54 @@ struct FuzzTests {
     arguments: [
       "types.safetensors", "types.pth", "types-old.pth", "strides.pth", "strides-old.pth",
       "training.pth", "training-old.pth", "unsigned.pth", "parameters-old.pth", "protocol4.pth",
-      "protocol4-old.pth", "mmengine.pth", "mmengine-old.pth",
+      "protocol4-old.pth", "mmengine.pth", "mmengine-old.pth", "deflated.pth", "module.pth",
+      "module-old.pth", "script.pt", "trace.pt", "exported.pt2", "arrays0.pkl", "arrays2.pkl",
+      "arrays4.pkl", "arrays5.pkl",
+      "arrays.npz", "packed.npz", "columns.npy", "tensors.tflite", "float8.safetensors",
+      "float8.pth", "objects2.pth", "objects4.pth", "objects-old.pth",
     ])
   func mutations(_ name: String) throws {
-    let original = [UInt8](try #require(FileManager.default.contents(atPath: fixture(name))))
+    try withTemporaryFolder { folder in
+      try mutate(fixture(name), in: folder, opening: (name as NSString).lastPathComponent)
+    }
+  }
+
+  @Test(
+    "load or are refused as an index and the files that it names",
+    arguments: ["model.safetensors.index.json", "model-00001-of-00002.safetensors"])
+  func shards(_ name: String) throws {
+    try withTemporaryFolder { folder in
+      let source = fixture("sharded-safetensors")
+      for file in try FileManager.default.contentsOfDirectory(atPath: source) {
+        try FileManager.default.copyItem(atPath: "\(source)/\(file)", toPath: "\(folder)/\(file)")
+      }
+      try mutate("\(source)/\(name)", in: folder, opening: "model.safetensors.index.json")
+    }
+  }
+
+  /// Writes mutations of a file into a folder, opens a file there each time, and reads all of it.
+  private func mutate(_ source: String, in folder: String, opening target: String) throws {
+    let original = [UInt8](try #require(FileManager.default.contents(atPath: source)))
+    let name = (source as NSString).lastPathComponent
+    let isPacked = ["deflated.pth", "packed.npz"].contains(name)
+    let limit = isPacked ? original.count * 64 + 16 << 20 : original.count * 4 + 4096
     var random = SplitMix(state: 7)
     var (opened, refused) = (0, 0)
-    try withTemporaryFolder { folder in
-      let path = "\(folder)/\(name)"
-      for _ in 0..<mutationCount {
-        try Data(mutated(original, &random)).write(to: URL(fileURLWithPath: path))
-        do {
-          let file = try WeightFile.open(path)
-          for entry in file.entries {
-            #expect(entry.bytes.upperBound <= original.count * 4 + 4096)
-            let tensor = try file.tensor(entry.name)
-            #expect(tensor.shape == entry.shape)
-            // Every byte is there.
-            if entry.count < 1 << 20 { _ = try attempt { tensor.cloned() } }
-          }
-          opened += 1
-        } catch let error as WeightFileError {
-          #expect(error.description.hasPrefix(path))
-          refused += 1
+    for _ in 0..<mutationCount {
+      try Data(mutated(original, &random)).write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
+      do {
+        let file = try WeightFile.open("\(folder)/\(target)")
+        for entry in file.entries {
+          #expect(entry.bytes.upperBound <= limit)
+          let tensor = try file.tensor(entry.name)
+          #expect(tensor.shape == entry.shape)
+          // Every byte is there.
+          if entry.count < 1 << 20 { _ = try file.sum(entry) }
         }
+        opened += 1
+      } catch let error as WeightFileError {
+        #expect(error.description.hasPrefix(folder))
+        refused += 1
       }
     }
     #expect(opened + refused == mutationCount)

@@ -27,7 +27,6 @@ struct RefusalTests {
     #expect(message("tensor\(variant).pth").contains("a tensor without a name"))
     #expect(message("numbers\(variant).pth").contains("'a', 'b'"))
     #expect(message("plain-pickle.pth").contains("pickle that torch.save did not write"))
-    #expect(message("model.pth").contains("torch.nn.modules.container.Sequential"))
     #expect(message("no such file").contains("No such file or directory"))
   }
 
@@ -171,6 +170,56 @@ struct RefusalTests {
     #expect(try refusal(old(laughs))?.description.contains("dictionar") == true)
     let own = pickle("}q\0X\u{1}\0\0\0ah\0s.")
     #expect(try refusal(old(own)) != nil)
+    // Objects that make one another, and modules in each other.
+    let chain =
+      pickle("(") + [UInt8](repeating: 0, count: 0)
+      + (0..<50_000).flatMap { _ in pickle("ccopy_reg\n_reconstructor\n") } + pickle("t")
+    #expect(
+      try refusal(old(pickle("ccopy_reg\n_reconstructor\n") + chain + pickle("R.")))?.description
+        .contains("some object") == true)
+    let module =
+      "ctorch.nn\nModule\n)\u{81}}(X\u{b}\0\0\0_parameters}X\u{8}\0\0\0_modules}X\u{1}\0\0\0a"
+    let begin = module.unicodeScalars.map { UInt8($0.value) }
+    let deep =
+      (0..<20_000).flatMap { _ in begin } + pickle("N")
+      + (0..<20_000).flatMap { _ in pickle("sub") } + pickle(".")
+    #expect(try refusal(old(deep))?.description.contains("without parameters") == true)
+    let far = "}r\u{ff}\u{ff}\u{ff}\u{ff}j\u{ff}\u{ff}\u{ff}\u{ff}a."
+    #expect(try refusal(old(far.unicodeScalars.map { UInt8($0.value) })) != nil)
+  }
+
+  @Test("are no histories of numbers, however long")
+  func histories() throws {
+    let list = pickle("]") + (0..<1_100_000).flatMap { _ in pickle("K\u{1}a") }
+    let keys = pickle("}") + (0..<200_000).flatMap { _ in pickle("K\u{1}K\u{2}s") }
+    let error = try refusal(
+      old(pickle("}X\u{1}\0\0\0a") + list + pickle("sX\u{1}\0\0\0b") + keys + pickle("s.")))
+    #expect(error?.description.contains("without tensors; its keys are 'a', 'b'") == true)
+  }
+
+  @Test("are deflated archives whose bytes or sizes lie")
+  func packed() throws {
+    let whole = [UInt8](
+      try #require(FileManager.default.contents(atPath: fixture("deflated.pth"))))
+    #expect(try refusal(whole) == nil)
+    let directories = whole.indices.filter { whole[$0...].starts(with: [0x50, 0x4b, 1, 2]) }
+    let pickle = try #require(
+      directories.first {
+        whole[($0 + 46)...].starts(with: Array("my run/best/data.pkl".utf8))
+      })
+    var checksum = whole
+    checksum[pickle + 16] ^= 1
+    #expect(try refusal(checksum)?.description.contains("checksum") == true)
+    var size = whole
+    size[pickle + 24] ^= 1
+    #expect(try refusal(size)?.description.contains("cannot be unpacked") == true)
+    // A gigabyte in a few hundred bytes.
+    var bomb = whole
+    bomb[pickle + 27] = 0x40
+    #expect(try refusal(bomb)?.description.contains("would unpack") == true)
+    var method = whole
+    method[pickle + 10] = 12
+    #expect(try refusal(method)?.description.contains("another method than deflate") == true)
   }
 
   /// A dictionary `{"a": tensor}` of one storage with four floats.

@@ -102,4 +102,15 @@ struct WritingTests {
       #expect(try file.values("a") == [1, 2, 3])
     }
   }
+
+  @Test("are read whatever the length of their header, which may begin as a pickle does")
+  func lengths() throws {
+    try withTemporaryFolder { folder in
+      for length in 1...256 {
+        let name = String(repeating: "a", count: length)
+        try WeightFile.write([(name, Tensor(1))], to: "\(folder)/weights")
+        #expect(try WeightFile.open("\(folder)/weights").values(name) == [1])
+      }
+    }
+  }
 }

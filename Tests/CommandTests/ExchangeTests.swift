@@ -1,6 +1,8 @@
+import Checkpoints
 import Foundation
 import TestSupport
 import Testing
+import Torch
 import Training
 
 @Suite("Weights go out and come in")
@@ -102,5 +104,28 @@ struct ExchangeTests {
     #expect(page.status == 1 && page.errors.contains(file) && page.errors.contains("web page"))
     #expect(try Command.run("import", file, "--model", run.configuration).status == 64)
     #expect(try Command.run("export", run.path, "--output", "weights.h5").status == 64)
+    #expect(try Command.run("import", file, "--output", "out.safetensors").status == 64)
+    let both = ["import", file, "--dry-run", "--json", "--model", run.configuration]
+    #expect(try Command(both).wait().status == 64)
+  }
+
+  @Test("without a network the tensors are listed under the file's own names")
+  func listing() throws {
+    let folder = try TemporaryFolder()
+    let file = "\(folder.path)/weights.pth"
+    let tensors = [("module.a", Tensor([1, 2.5] as [Float])), ("module.b", Tensor(3))]
+    try WeightFile.write(tensors, to: file, as: .pytorch)
+    let text = try Command.run("import", file, "--dry-run")
+    #expect(
+      text.status == 0 && text.output.contains("  module.a  [2]  float32  sum 3.5"), "\(text)")
+    struct Listing: Decodable {
+      struct Tensor: Decodable, Equatable { let shape: [Int], dtype: String, sum: Double }
+      let format: String
+      let tensors: [String: Tensor]
+    }
+    let json = try Command.run("import", file, "--dry-run", "--json")
+    let listing = try JSONDecoder().decode(Listing.self, from: Data(json.output.utf8))
+    #expect(listing.format == "pytorch")
+    #expect(listing.tensors["module.b"] == .init(shape: [], dtype: "float32", sum: 3))
   }
 }

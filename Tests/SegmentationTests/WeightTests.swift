@@ -244,4 +244,46 @@ struct WeightTests {
       #expect(throws: WeightFileError.self) { try network(classes: 2, yaml) }
     }
   }
+
+  @Test(
+    "beside constants, metrics and an average are left aside, with a note, whatever stands before")
+  func outside() throws {
+    let aspp = try network(classes: 3)
+    let own = redrawn(aspp)
+    for prefix in ["", "model."] {
+      let named = own.map { (prefix + $0.name, $0.tensor) }
+      let others = ["mean", "std", "criterion.weight", "iou.confmat"].map { ($0, Tensor(1)) }
+      let average = own.map { ("ema_model." + $0.name, Tensor(filledWith: 5, $0.tensor.shape)) }
+      try withFile(average + others + named) { path in
+        let plan = WeightImport(try WeightFile.open(path), for: aspp)
+        #expect(plan.prefix == prefix && plan.report.isComplete, "\(plan)")
+        #expect(Set(plan.leftAside) == Set((average + others).map(\.0)))
+        let text = "\(plan)"
+        for word in ["everything loads", "ema_model", "mean", "criterion", "'ema_model.', too"] {
+          #expect(text.contains(word), "\(text)")
+        }
+        try plan.load()
+        #expect(aspp.state[0].tensor.floats == own[0].tensor.floats)
+      }
+    }
+    // One more layer of a module that the network has is another network.
+    try withFile(own + [("backbone.denseblock9.weight", Tensor(1)), ("mean", Tensor(1))]) { path in
+      let plan = WeightImport(try WeightFile.open(path), for: aspp)
+      #expect(plan.report.unexpected == ["backbone.denseblock9.weight"])
+      #expect(plan.leftAside == ["mean"])
+    }
+  }
+
+  @Test("of a backbone are noted where the configuration names them")
+  func remarks() throws {
+    let resnet = try backbone("{name: resnet18, cut: 1}")
+    try withFile(redrawn(resnet) { "net." + $0 } + [("criterion.weight", Tensor(1))]) { path in
+      let remarks = WeightRemarks()
+      _ = try WeightRemarks.$current.withValue(remarks) {
+        try backbone("{name: resnet18, cut: 1, weights: \(path)}")
+      }
+      #expect(remarks.lines.count == 1)
+      #expect(remarks.lines.first?.contains("criterion") == true)
+    }
+  }
 }

@@ -141,4 +141,27 @@ struct StartTests {
     }
     #expect(!moved.isEmpty)
   }
+
+  @Test("weights beside other things start a run from a file or a folder, and the rest is told of")
+  func others() async {
+    await #expect(processExitsWith: .success) {
+      let folder = try TemporaryFolder()
+      try writePairs(folder.path, count: 6)
+      let given = try tinyTrainer(folder, "given").model
+      let weights = "\(folder.path)/weights"
+      try FileManager.default.createDirectory(atPath: weights, withIntermediateDirectories: true)
+      let tensors = given.state.map { ("model.\($0.name)", $0.tensor) }
+      try WeightFile.write(
+        tensors + [("mean", Tensor(1)), ("criterion.weight", Tensor(2))],
+        to: "\(weights)/model.safetensors")
+      for path in [weights, "\(weights)/model.safetensors"] {
+        let model = try tinyTrainer(folder, "started", ["train.seed=9"]).model
+        let message = try Checkpoint.start(model, from: path, classes: []) { _ in model }
+        #expect(message.contains("note: left aside") && message.contains("mean, criterion"))
+        for (own, theirs) in zip(model.state, given.state) {
+          #expect(own.tensor.to(.float32).floats == theirs.tensor.to(.float32).floats)
+        }
+      }
+    }
+  }
 }

@@ -2,6 +2,13 @@ import Files
 import Foundation
 import Synchronization
 
+/// The flag of mappings without a file.
+#if os(Linux)
+  private let anonymous = Int32(MAP_ANONYMOUS)
+#else
+  private let anonymous = MAP_ANON
+#endif
+
 /// A file's bytes as memory, read from the disk where they are touched.
 ///
 /// The file must not be shortened while it is mapped; files written here are replaced, never
@@ -40,12 +47,36 @@ final class MappedFile: Sendable {
     self.base = base
   }
 
+  /// Memory of `count` bytes that `fill` writes, in the place of a part of the file at `path`.
+  init(
+    memory count: Int, for path: String,
+    _ fill: (UnsafeMutableRawBufferPointer) throws -> Void
+  ) throws {
+    // An empty mapping is none.
+    let length = max(count, 1)
+    let memory = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | anonymous, -1, 0)
+    guard let memory, memory != MAP_FAILED else { throw Self.failure(path) }
+    do {
+      try fill(UnsafeMutableRawBufferPointer(start: memory, count: count))
+    } catch {
+      munmap(memory, length)
+      throw error
+    }
+    self.path = path
+    self.count = count
+    base = memory
+    descriptor = -1
+  }
+
+  /// Whether this is memory rather than a file's pages.
+  var isMemory: Bool { descriptor < 0 }
+
   deinit {
-    munmap(base, count)
+    munmap(base, max(count, 1))
     writable.withLock {
       if let lent = UnsafeMutableRawPointer(bitPattern: $0) { munmap(lent, count) }
     }
-    close(descriptor)
+    if !isMemory { close(descriptor) }
   }
 
   private static func failure(_ path: String) -> WeightFileError {
@@ -92,7 +123,7 @@ final class MappedFile: Sendable {
   /// Gives the memory of `range` back; it is read from the disk again when touched.
   func release(_ range: Range<Int>) {
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    guard page > 0, !range.isEmpty else { return }
+    guard page > 0, !range.isEmpty, !isMemory else { return }
     let start = range.lowerBound / page * page
     madvise(base + start, range.upperBound - start, MADV_DONTNEED)
   }

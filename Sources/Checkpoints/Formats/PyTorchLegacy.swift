@@ -30,7 +30,7 @@ enum PyTorchLegacy {
       throw fault("it does not say what machine wrote it")
     }
     for (key, value) in machine.heap.dictionaries[system] {
-      if case .text(let range) = key, file.text(range) == "little_endian",
+      if case .text(let text) = key, text.text(in: file) == "little_endian",
         case .bool(false) = value
       {
         throw WeightFileError.unsupported(
@@ -49,22 +49,23 @@ enum PyTorchLegacy {
     var places: [String: Range<Int>] = [:]
     var reader = ByteReader(file, machine.position..<file.count)
     for value in keys {
-      guard case .text(let range) = value, range.count <= Pickle.maximumName,
-        let key = file.text(range), let storage = wholes[key]
+      guard case .text(let text) = value,
+        let key = text.text(in: file, atMost: Pickle.maximumName), let storage = wholes[key]
       else { throw fault("it lists a storage that no tensor has") }
       let count = try reader.nextLength(Int64.self)
       guard count == storage.count else {
         throw fault("the storage '\(key.printable)' has \(count) elements, not \(storage.count)")
       }
       let (length, overflow) = count.multipliedReportingOverflow(
-        by: storage.dtype?.byteCount ?? 1)
+        by: storage.type?.byteCount ?? 1)
       guard !overflow else { throw fault("the storage '\(key.printable)' is beyond all files") }
       guard places.updateValue(try reader.take(length), forKey: key) == nil else {
         throw fault("it lists the storage '\(key.printable)' twice")
       }
     }
-    return try StateDictionary(file, heap, part: part).open(root, .legacyPyTorch) { storage in
-      places[storage.key]
-    }
+    let whole = ByteBlock(file)
+    return try StateDictionary(file, heap, part: part).open(
+      root, .legacyPyTorch, capacity: file.count
+    ) { storage in places[storage.key].map { Place(block: whole, bytes: $0) } }
   }
 }

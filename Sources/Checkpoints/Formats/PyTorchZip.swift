@@ -2,31 +2,37 @@ import Torch
 
 /// What `torch.save` writes since PyTorch 1.6: an archive with `data.pkl`, which says what there is,
 /// and `data/0`, `data/1`, … with the elements.
+///
+/// `torch.jit.save` writes the same with a program.
 enum PyTorchZip {
-  /// Reads the directory and the pickle.
-  static func open(_ file: MappedFile, part: String?) throws -> WeightFile {
-    let archive = try ZipArchive(file)
-    let folder =
-      archive.first.split(separator: "/", omittingEmptySubsequences: false)
-      .dropLast().map { $0 + "/" }.first ?? ""
-    guard archive.members["\(folder)constants.pkl"] == nil else {
-      throw WeightFileError.unsupported(
-        file: file.path,
-        found: "a TorchScript program; save the state_dict() of torch.jit.load(…) with PyTorch")
-    }
-    guard let pickle = try archive.bytes("\(folder)data.pkl") else {
+  /// Whether an archive is of this kind.
+  static func recognises(_ archive: ZipArchive) -> Bool { archive.folder(of: "data.pkl") != nil }
+
+  /// Reads the pickle.
+  static func open(_ archive: ZipArchive, part: String?) throws -> WeightFile {
+    let path = archive.file.path
+    guard let folder = archive.folder(of: "data.pkl"),
+      let (file, range) = try archive.contents("\(folder)data.pkl")
+    else {
       throw WeightFileError.notCheckpoint(
-        file: file.path, found: "a zip archive without '\(folder.printable)data.pkl'")
+        file: path, found: "a zip archive without 'data.pkl'")
     }
-    if let order = try archive.bytes("\(folder)byteorder"), file.text(order) != "little" {
+    if let order = try archive.text("\(folder)byteorder"), order != "little" {
       throw WeightFileError.unsupported(
-        file: file.path,
-        found: "elements in the byte order '\(file.text(order)?.printable ?? "?")'")
+        file: path, found: "elements in the byte order '\(order.printable)'")
     }
-    var machine = Unpickler(file, pickle)
+    let isScript = archive.members["\(folder)constants.pkl"] != nil
+    var machine = Unpickler(file, range)
     let root = try machine.run()
-    return try StateDictionary(file, machine.heap, part: part).open(root, .pytorch) { storage in
-      try archive.bytes("\(folder)data/\(storage.key)")
+    do {
+      return try StateDictionary(file, machine.heap, part: part).open(
+        root, isScript ? .torchScript : .pytorch, capacity: archive.capacity
+      ) { try archive.place("\(folder)data/\($0.key)") }
+    } catch WeightFileError.noTensors where isScript && part == nil {
+      throw WeightFileError.unsupported(
+        file: path,
+        found: "a frozen TorchScript program, whose weights are constants without names (its "
+          + "state_dict() has them before it is frozen)")
     }
   }
 }

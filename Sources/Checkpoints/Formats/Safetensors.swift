@@ -17,6 +17,18 @@ enum Safetensors {
     "U32": .uint32, "U64": .uint64,
   ]
 
+  /// What else there is.
+  private static let kinds = [
+    "C64": "complex numbers", "F4": "numbers of less than eight bits",
+    "F6_E2M3": "numbers of less than eight bits", "F6_E3M2": "numbers of less than eight bits",
+  ]
+
+  /// Numbers of eight bits, which are read and not written.
+  private static let codings: [String: Coding] = [
+    "F8_E4M3": .float8E4M3FN, "F8_E5M2": .float8E5M2, "F8_E4M3FNUZ": .float8E4M3FNUZ,
+    "F8_E5M2FNUZ": .float8E5M2FNUZ, "F8_E8M0": .float8E8M0FNU,
+  ]
+
   /// Whether a file begins as one of the format does.
   static func recognises(_ file: MappedFile) -> Bool {
     guard file.count > 8, file.bytes[8] == UInt8(ascii: "{") else { return false }
@@ -43,17 +55,20 @@ enum Safetensors {
       func fault(_ reason: String) -> WeightFileError {
         .malformed(file: file.path, reason: "the tensor '\(tensor.name.printable)' \(reason)")
       }
-      guard let dtype = types[tensor.dtype] else {
+      let coding = codings[tensor.dtype] ?? .plain
+      guard let dtype = coding.isFloat8 ? .float32 : types[tensor.dtype] else {
         throw WeightFileError.unsupported(
           file: file.path,
-          found: "elements of type \(tensor.dtype.printable) in '\(tensor.name.printable)'")
+          found: "\(kinds[tensor.dtype] ?? "elements") of type \(tensor.dtype.printable) in "
+            + "'\(tensor.name.printable)'")
       }
       let (begin, end) = (tensor.offsets[0], tensor.offsets[1])
       guard begin <= end, end <= Int.max - start else {
         throw fault("lies in bytes \(begin) to \(end)")
       }
       guard
-        let entry = WeightFile.Entry(tensor.name, dtype, tensor.shape, start: start + begin),
+        let entry = WeightFile.Entry(
+          tensor.name, dtype, coding, tensor.shape, start: start + begin),
         entry.bytes.count == end - begin
       else {
         throw fault(
@@ -81,7 +96,8 @@ enum Safetensors {
       throw WeightFileError.malformed(
         file: file.path, reason: "\(file.count - position) bytes follow the last tensor")
     }
-    return WeightFile(file, .safetensors, entries, metadata: parser.metadata)
+    return WeightFile(
+      file.path, [ByteBlock(file)], .safetensors, entries, metadata: parser.metadata)
   }
 
   /// Writes a file whose header lists the tensors in their order.

@@ -1,3 +1,5 @@
+import CDeflate
+
 /// Writes a zip archive of stored files from front to back.
 ///
 /// Elements begin at multiples of 64 bytes, as in the archives that PyTorch writes, so that they can
@@ -34,7 +36,9 @@ struct ZipWriter {
     var common: [UInt8] = []
     // Version 2.0, names in UTF-8, stored.
     for number in [20, 0x800, 0] as [UInt16] { common.append(little: number) }
-    for number in [Self.date, CRC32.checksum(bytes), size, size] { common.append(little: number) }
+    for number in [Self.date, libdeflate_crc32(0, bytes.baseAddress, bytes.count), size, size] {
+      common.append(little: number)
+    }
     common.append(little: nameLength)
 
     var local: [UInt8] = []
@@ -72,44 +76,5 @@ struct ZipWriter {
     end.append(little: start)
     end.append(little: UInt16(0))
     try file.append(directory + end)
-  }
-}
-
-/// The checksum of zip archives (ISO 3309, polynomial 0xedb88320), eight bytes at a time.
-enum CRC32 {
-  private static let tables: [UInt32] = {
-    var tables = [UInt32](repeating: 0, count: 8 * 256)
-    for index in 0..<256 {
-      var value = UInt32(index)
-      for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0xedb8_8320 : value >> 1 }
-      tables[index] = value
-    }
-    for index in 256..<tables.count {
-      let before = tables[index - 256]
-      tables[index] = before >> 8 ^ tables[Int(before & 0xff)]
-    }
-    return tables
-  }()
-
-  /// The checksum of `bytes`.
-  static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-    tables.withUnsafeBufferPointer { tables in
-      var crc = UInt32.max
-      var at = 0
-      while at + 8 <= bytes.count {
-        let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-        let mixed = word ^ UInt64(crc)
-        crc = 0
-        for byte in 0..<8 {
-          crc ^= tables[(7 - byte) << 8 | Int(mixed >> (8 * UInt64(byte)) & 0xff)]
-        }
-        at += 8
-      }
-      while at < bytes.count {
-        crc = crc >> 8 ^ tables[Int((crc ^ UInt32(bytes[at])) & 0xff)]
-        at += 1
-      }
-      return ~crc
-    }
   }
 }

@@ -2,43 +2,53 @@ import Torch
 
 /// Runs the program that a pickle is, for what it says and without doing anything.
 ///
-/// Opcodes of protocols 2 to 5 that Python writes for weights are known; the program has a stack, a
-/// memo and a heap of bounded size, and every opcode takes constant time for each byte or value that
-/// it reads.
+/// All opcodes of Python's protocols 0 to 5 are known; the program has a stack, a memo and a heap of
+/// bounded size, and every opcode takes constant time for each byte or value that it reads.
 struct Unpickler {
   /// What the pickle made.
-  private(set) var heap = PickleHeap()
-  private var reader: ByteReader
+  var heap = PickleHeap()
+  private(set) var reader: ByteReader
   private var stack: [PickleValue] = []
   private var marks: [Int] = []
-  private var memo: [Int: PickleValue] = [:]
+  private var memo = PickleMemo()
+  private var opcode: UInt8 = 0
   private var made = 0
-  private var storages: [String: Int] = [:]
+  private let limit: Int
+  /// The numbers of the storages, and of the names that are not known here.
+  var storages: [String: Int] = [:]
+  private var names: [String: Int] = [:]
 
   /// A machine for the pickles in `range`, the first of which begins there.
-  init(_ file: MappedFile, _ range: Range<Int>) { reader = ByteReader(file, range) }
+  init(_ file: MappedFile, _ range: Range<Int>) {
+    reader = ByteReader(file, range)
+    // As much memory as the pickle itself takes, or so little that it does not matter.
+    limit = max(Pickle.maximumValues, range.count / MemoryLayout<PickleValue>.stride)
+  }
 
   /// Where the last pickle ended.
   var position: Int { reader.position }
 
-  private func fault(_ reason: String) -> WeightFileError {
-    .malformed(file: reader.file.path, reason: "at byte \(reader.position) its pickle \(reason)")
+  func fault(_ reason: String) -> WeightFileError {
+    .malformed(
+      file: reader.file.path,
+      reason: "at byte \(reader.position), opcode 0x\(String(opcode, radix: 16)), its pickle "
+        + reason)
   }
 
   /// Runs one pickle and returns its result.
   mutating func run() throws -> PickleValue {
     stack = []
     marks = []
-    memo = [:]
+    memo = PickleMemo()
     while true {
-      let code = try reader.next(UInt8.self)
-      if code == UInt8(ascii: ".") {
+      opcode = try reader.next(UInt8.self)
+      if opcode == UInt8(ascii: ".") {
         guard marks.isEmpty, stack.count == 1 else {
           throw fault("ends with \(stack.count) values")
         }
         return try pop()
       }
-      try step(code)
+      try step(opcode)
     }
   }
 
@@ -47,6 +57,9 @@ struct Unpickler {
     // The version, and the length of what follows: nothing depends on them.
     case 0x80: _ = try reader.next(UInt8.self)
     case 0x95: _ = try reader.next(UInt64.self)
+    // Buffers beside the pickle, of which the second says that it may not be changed.
+    case 0x97: throw fault("refers to a buffer outside of itself")
+    case 0x98: _ = try top()
 
     case UInt8(ascii: "N"): try push(.none)
     case 0x88: try push(.bool(true))
@@ -60,17 +73,23 @@ struct Unpickler {
     case UInt8(ascii: "G"):
       try push(.float(Double(bitPattern: UInt64(bigEndian: try reader.next()))))
 
-    case UInt8(ascii: "X"): try push(.text(try reader.take(reader.nextLength(UInt32.self))))
-    case 0x8c: try push(.text(try reader.take(reader.nextLength(UInt8.self))))
-    case 0x8d: try push(.text(try reader.take(reader.nextLength(UInt64.self))))
-    // Texts of Python 2.
-    case UInt8(ascii: "U"): try push(.text(try reader.take(reader.nextLength(UInt8.self))))
-    case UInt8(ascii: "T"): try push(.text(try reader.take(reader.nextLength(Int32.self))))
+    case UInt8(ascii: "F"): try push(.float(Double(try line()) ?? .nan))
+
+    case UInt8(ascii: "X"): try pushText(try reader.nextLength(UInt32.self))
+    case 0x8c: try pushText(try reader.nextLength(UInt8.self))
+    case 0x8d: try pushText(try reader.nextLength(UInt64.self))
+    case UInt8(ascii: "V"): try push(.text(.init(range: try lineRange(), coding: .unicodeEscape)))
+    // Texts of Python 2, which are bytes as well.
+    case UInt8(ascii: "U"): try pushText(try reader.nextLength(UInt8.self))
+    case UInt8(ascii: "T"): try pushText(try reader.nextLength(Int32.self))
+    case UInt8(ascii: "S"): try push(.text(.init(range: try lineRange(), coding: .quoted)))
     case UInt8(ascii: "C"): try pushBytes(try reader.nextLength(UInt8.self))
     case UInt8(ascii: "B"): try pushBytes(try reader.nextLength(UInt32.self))
     case 0x8e, 0x96: try pushBytes(try reader.nextLength(UInt64.self))
 
-    case UInt8(ascii: "("): marks.append(stack.count)
+    case UInt8(ascii: "("):
+      try spend()
+      marks.append(stack.count)
     case UInt8(ascii: "0"): _ = try pop()
     case UInt8(ascii: "1"): try dropToMark()
     case UInt8(ascii: "2"): try push(try top())
@@ -91,13 +110,12 @@ struct Unpickler {
       try setItems(items)
     case UInt8(ascii: "s"): try setItems([pop(), pop()].reversed())
     case UInt8(ascii: "u"): try setItems(popToMark())
-    case 0x8f: try push(.other)
-    case 0x90:
-      try dropToMark()
-      _ = try top()
+    case 0x8f: try push(object(nil))
+    case 0x90: try addItems(popToMark())
     case 0x91:
-      try dropToMark()
-      try push(.other)
+      let items = try popToMark()
+      try pushList(items)
+      try push(object(nil, pop()))
 
     case UInt8(ascii: "q"): try put(Int(try reader.next(UInt8.self)))
     case UInt8(ascii: "r"): try put(Int(try reader.next(UInt32.self)))
@@ -105,26 +123,39 @@ struct Unpickler {
     case UInt8(ascii: "h"): try get(Int(try reader.next(UInt8.self)))
     case UInt8(ascii: "j"): try get(Int(try reader.next(UInt32.self)))
 
+    case UInt8(ascii: "p"): try put(memoNumber())
+    case UInt8(ascii: "g"): try get(memoNumber())
+
     case UInt8(ascii: "c"):
       let module = try line()
-      try push(.global(.named(module, try line(), file: reader.file.path)))
+      try push(.global(global(module, try line())))
     case 0x93:
       let (name, module) = (try name(pop()), try name(pop()))
-      try push(.global(.named(module, name, file: reader.file.path)))
+      try push(.global(global(module, name)))
+    // What programs register under numbers.
+    case 0x82: try push(.global(global("extension", String(try reader.next(UInt8.self)))))
+    case 0x83: try push(.global(global("extension", String(try reader.next(UInt16.self)))))
+    case 0x84: try push(.global(global("extension", String(try reader.next(Int32.self)))))
     case UInt8(ascii: "R"):
       let (arguments, callee) = (try pop(), try pop())
       try push(call(callee, arguments))
     case 0x81:
       let (arguments, callee) = (try pop(), try pop())
-      guard [.global(.orderedDictionary), .global(.record)].contains(callee) else {
-        throw fault("makes an object of \(callee.kind)")
-      }
-      try push(call(callee, arguments))
-    // What an object has beside its contents, such as a state dictionary's version.
-    case UInt8(ascii: "b"):
-      _ = try pop()
-      _ = try top()
-    case UInt8(ascii: "Q"): try push(storage(pop()))
+      try push(instance(callee, arguments))
+    case 0x92:
+      let (_, arguments, callee) = (try pop(), try pop(), try pop())
+      try push(instance(callee, arguments))
+    case UInt8(ascii: "o"):
+      let items = try popToMark()
+      guard let callee = items.first else { throw fault("makes an object of nothing") }
+      try push(instance(callee, tuple(Array(items.dropFirst()))))
+    case UInt8(ascii: "i"):
+      let module = try line()
+      let callee = PickleValue.global(try global(module, try line()))
+      try push(instance(callee, tuple(popToMark())))
+    case UInt8(ascii: "b"): try build(pop())
+    case UInt8(ascii: "Q"): try push(persistent(pop()))
+    case UInt8(ascii: "P"): throw fault("refers to '\(try line().printable)' outside of itself")
 
     default:
       throw fault("has the opcode 0x\(String(code, radix: 16)), which weights do not need")
@@ -133,22 +164,21 @@ struct Unpickler {
 
   // MARK: The stack
 
-  private mutating func spend(_ values: Int = 1) throws {
+  /// Counts values that stay.
+  mutating func spend(_ values: Int = 1) throws {
     made += values
-    guard made <= Pickle.maximumValues else {
-      throw fault("makes more than \(Pickle.maximumValues) values")
-    }
+    guard made <= limit else { throw fault("makes more than \(limit) values") }
   }
 
   private mutating func push(_ value: PickleValue) throws {
-    try spend()
+    guard stack.count < limit else { throw fault("makes more than \(limit) values") }
     stack.append(value)
   }
 
   /// The lowest place on the stack that an opcode may take a value from.
   private var floor: Int { marks.last ?? 0 }
 
-  private func top() throws -> PickleValue {
+  func top() throws -> PickleValue {
     guard stack.count > floor, let value = stack.last else { throw fault("lacks a value") }
     return value
   }
@@ -184,6 +214,13 @@ struct Unpickler {
     try push(value)
   }
 
+  private mutating func memoNumber() throws -> Int {
+    guard let number = Int(try line()), number >= 0 else {
+      throw fault("keeps a value under no number")
+    }
+    return number
+  }
+
   // MARK: Values
 
   /// A whole number of any length, of which only those that fit are of use.
@@ -206,184 +243,118 @@ struct Unpickler {
     try push(.int(number))
   }
 
+  private mutating func pushText(_ length: Int) throws {
+    try push(.text(.init(range: try reader.take(length))))
+  }
+
   private mutating func pushBytes(_ length: Int) throws {
-    _ = try reader.take(length)
-    try push(.other)
+    try push(.bytes(.init(range: try reader.take(length))))
   }
 
   private mutating func pushTuple(of count: Int) throws {
     guard stack.count - count >= floor else { throw fault("lacks a value") }
-    try spend(count)
-    let start = heap.elements.count
-    heap.elements += stack.suffix(count)
+    let items = Array(stack.suffix(count))
     stack.removeLast(count)
-    try push(.tuple(start..<heap.elements.count))
+    try push(tuple(items))
+  }
+
+  mutating func tuple(_ items: [PickleValue]) throws -> PickleValue {
+    try spend(items.count)
+    let start = heap.elements.count
+    heap.elements += items
+    return .tuple(start..<heap.elements.count)
   }
 
   private mutating func pushList(_ items: [PickleValue]) throws {
-    try spend(items.count)
-    heap.lists.append(items)
+    try spend()
+    heap.lists.append([])
     try push(.list(heap.lists.count - 1))
+    try append(items)
   }
 
   private mutating func pushDictionary() throws {
+    try spend()
     heap.dictionaries.append([])
     try push(.dictionary(heap.dictionaries.count - 1))
   }
 
   private mutating func append(_ items: [PickleValue]) throws {
-    try spend(items.count)
     switch try top() {
-    case .list(let index): heap.lists[index] += items
-    case .other: break
+    case .list(let index):
+      for item in items
+      where !item.isPlain || heap.lists[index].count < Pickle.maximumPlain.list {
+        try spend()
+        heap.lists[index].append(item)
+      }
+    // What other classes make of it is not known.
+    case .object, .other: break
     case let value: throw fault("appends to \(value.kind)")
     }
   }
 
   private mutating func setItems(_ items: [PickleValue]) throws {
     guard items.count.isMultiple(of: 2) else { throw fault("has a key without a value") }
-    try spend(items.count)
-    guard case .dictionary(let index) = try top() else {
-      throw fault("sets items of \(try top().kind)")
+    let target: Int
+    switch try top() {
+    case .dictionary(let index): target = index
+    case .object(let index):
+      if heap.objects[index].items == nil {
+        heap.objects[index].items = heap.dictionaries.count
+        heap.dictionaries.append([])
+      }
+      target = heap.objects[index].items ?? 0
+    case let value: throw fault("sets items of \(value.kind)")
     }
-    for at in stride(from: 0, to: items.count, by: 2) {
-      heap.dictionaries[index].append((items[at], items[at + 1]))
+    for at in stride(from: 0, to: items.count, by: 2)
+    where !items[at + 1].isPlain
+      || heap.dictionaries[target].count < Pickle.maximumPlain.dictionary
+    {
+      try spend(2)
+      heap.dictionaries[target].append((items[at], items[at + 1]))
     }
+  }
+
+  /// Elements of a set, which are kept as a list that it could have been made with.
+  private mutating func addItems(_ items: [PickleValue]) throws {
+    guard case .object(let index) = try top() else {
+      throw fault("adds elements to \(try top().kind)")
+    }
+    try pushList(items)
+    heap.objects[index].arguments = try tuple([pop()])
   }
 
   /// The text up to the end of the line.
   private mutating func line() throws -> String {
-    let rest = reader.file.bytes(reader.position..<reader.end).prefix(Pickle.maximumName)
+    let range = try lineRange(atMost: Pickle.maximumName)
+    guard let text = reader.file.text(range) else { throw fault("has a name that is no text") }
+    return text
+  }
+
+  private mutating func lineRange(atMost limit: Int = .max) throws -> Range<Int> {
+    let rest = reader.file.bytes(reader.position..<reader.end).prefix(limit)
     guard let end = rest.firstIndex(of: UInt8(ascii: "\n")) else {
       throw fault("has a name that does not end")
     }
     let range = try reader.take(end)
     _ = try reader.take(1)
-    guard let text = reader.file.text(range) else { throw fault("has a name that is no text") }
-    return text
+    return range
   }
 
-  private func name(_ value: PickleValue) throws -> String {
-    guard case .text(let range) = value, range.count <= Pickle.maximumName,
-      let text = reader.file.text(range)
+  func name(_ value: PickleValue) throws -> String {
+    guard case .text(let text) = value,
+      let name = text.text(in: reader.file, atMost: Pickle.maximumName)
     else { throw fault("has \(value.kind) for a name") }
-    return text
+    return name
   }
 
-  // MARK: Calls
-
-  private mutating func call(
-    _ callee: PickleValue, _ arguments: PickleValue
-  ) throws -> PickleValue {
-    guard case .global(let global) = callee else { throw fault("calls \(callee.kind)") }
-    guard case .tuple(let range) = arguments else { throw fault("calls with \(arguments.kind)") }
-    let arguments = heap.elements[range]
-    let first = arguments.first ?? .none
-    switch global {
-    case .orderedDictionary: return try dictionary(first)
-    case .size: return heap.items(first) == nil ? .other : first
-    case .rebuildTensor, .rebuildTypedTensor: return try tensor(global, Array(arguments))
-    case .rebuildParameter:
-      guard case .tensor = first else { throw fault("makes a parameter of \(first.kind)") }
-      return first
-    case .rebuildFromType:
-      guard arguments.count >= 3, case .global(let inner) = first, inner != .rebuildFromType else {
-        throw fault("rebuilds \(first.kind)")
-      }
-      return try call(first, arguments[arguments.startIndex + 2])
-    case .other, .record: return .other
-    case .attribute:
-      guard case .global(.record) = first else {
-        throw WeightFileError.forbidden(file: reader.file.path, name: "builtins.getattr")
-      }
-      return .other
-    case .storage, .dtype, .tensorClass: throw fault("calls a class")
-    }
-  }
-
-  /// An ordered dictionary, empty or of a list of pairs as Python 2 wrote it.
-  private mutating func dictionary(_ pairs: PickleValue) throws -> PickleValue {
-    var entries: [(PickleValue, PickleValue)] = []
-    let list = heap.items(pairs) ?? []
-    try spend(2 * list.count)
-    for pair in list {
-      guard let items = heap.items(pair), items.count == 2, let key = items.first,
-        let value = items.last
-      else { throw fault("makes a dictionary of \(pair.kind)") }
-      entries.append((key, value))
-    }
-    heap.dictionaries.append(entries)
-    return .dictionary(heap.dictionaries.count - 1)
-  }
-
-  /// `(storage, offset, shape, strides, requires_grad, hooks, metadata)`, or with the type of the
-  /// elements before the metadata.
-  private mutating func tensor(
-    _ global: PickleGlobal, _ arguments: [PickleValue]
-  ) throws -> PickleValue {
-    guard arguments.count >= 4, case .storage(let index) = arguments[0],
-      case .int(let offset) = arguments[1], let shape = heap.integers(arguments[2]),
-      let strides = heap.integers(arguments[3])
-    else { throw fault("makes a tensor of something else than storage, offset, shape and strides") }
-    let typed = global == .rebuildTypedTensor
-    if arguments.count > (typed ? 7 : 6), case .dictionary(let extra) = arguments[typed ? 7 : 6],
-      !heap.dictionaries[extra].isEmpty
-    {
-      throw WeightFileError.unsupported(
-        file: reader.file.path, found: "a tensor that is conjugated or negated")
-    }
-    var dtype = heap.storages[index].dtype
-    if typed {
-      guard arguments.count > 6, case .global(.dtype(let type)) = arguments[6] else {
-        throw fault("makes a tensor without a type")
-      }
-      dtype = type
-    }
-    guard let dtype else { throw fault("makes a tensor without a type") }
-    try spend(2 * shape.count)
-    heap.tensors.append(
-      .init(storage: index, dtype: dtype, offset: offset, shape: shape, strides: strides))
-    return .tensor(heap.tensors.count - 1)
-  }
-
-  /// `("storage", type, key, device, count)`, before PyTorch 1.6 with the part of the storage that
-  /// is meant.
-  private mutating func storage(_ value: PickleValue) throws -> PickleValue {
-    guard let fields = heap.items(value).map(Array.init), let kind = fields.first else {
-      throw fault("refers to \(value.kind)")
-    }
-    guard try name(kind) == "storage" else {
-      throw WeightFileError.forbidden(
-        file: reader.file.path, name: "an outside '\(try name(kind).printable)'")
-    }
-    guard fields.count >= 5, case .global(.storage(let dtype)) = fields[1],
-      case .int(let count) = fields[4], count >= 0
-    else { throw fault("refers to a storage without its type, key or length") }
-    let key = try name(fields[2])
-    guard fields.count >= 6, let part = heap.items(fields[5]).map(Array.init) else {
-      return try storage(.init(key: key, dtype: dtype, count: count), as: key)
-    }
-    guard part.count == 3, case .int(let offset) = part[1], case .int(let length) = part[2],
-      offset >= 0, length >= 0, offset <= count, length <= count - offset
-    else { throw fault("refers to a part of a storage that is not in it") }
-    // The whole must be known where its length is checked.
-    _ = try storage(.init(key: key, dtype: dtype, count: count), as: key)
-    return try storage(
-      .init(key: key, dtype: dtype, count: length, offset: offset), as: "\(key)/\(name(part[0]))")
-  }
-
-  private mutating func storage(
-    _ storage: PickleHeap.Storage, as name: String
-  ) throws -> PickleValue {
-    if let index = storages[name] {
-      let known = heap.storages[index]
-      guard known.dtype == storage.dtype, known.count == storage.count,
-        known.offset == storage.offset
-      else { throw fault("says two things of the storage '\(name.printable)'") }
-      return .storage(index)
-    }
-    storages[name] = heap.storages.count
-    heap.storages.append(storage)
-    return .storage(heap.storages.count - 1)
+  /// What a name stands for.
+  private mutating func global(_ module: String, _ name: String) throws -> PickleGlobal {
+    if let known = try PickleGlobal.known(module, name, file: reader.file.path) { return known }
+    let full = "\(module).\(name)"
+    if let number = names[full] { return .named(number) }
+    try spend(32)
+    names[full] = heap.names.count
+    heap.names.append(full)
+    return .named(heap.names.count - 1)
   }
 }

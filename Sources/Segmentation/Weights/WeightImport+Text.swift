@@ -1,3 +1,4 @@
+import Checkpoints
 import Torch
 
 extension WeightImport: CustomStringConvertible {
@@ -16,6 +17,8 @@ extension WeightImport: CustomStringConvertible {
       lines.append("\(title): \(items.count)")
       lines += items.map { "  \($0)" }
     }
+    lines += notes.map { "note: \($0)" }
+    if let summary = leftAsideSummary { lines.append("note: \(summary)") }
     list("resized for another size of image or window", resized)
     list("passed over, mean and deviation of the file's images", passedOver)
     list("missing in the file", report.missing)
@@ -26,6 +29,29 @@ extension WeightImport: CustomStringConvertible {
     lines.append("result: \(conclusion)")
     return lines.joined(separator: "\n")
   }
+
+  /// What is left aside, in a line: modules with the number of their tensors.
+  var leftAsideSummary: String? {
+    guard !leftAside.isEmpty else { return nil }
+    var counts: [(name: String, count: Int)] = []
+    for name in leftAside {
+      let parts = name.split(separator: ".")
+      let module = parts.dropLast().first.map(String.init) ?? name
+      if let index = counts.firstIndex(where: { $0.name == module }) {
+        counts[index].count += 1
+      } else {
+        counts.append((module, 1))
+      }
+    }
+    let shown = counts.prefix(6).map { $0.count > 1 ? "\($0.name) (\($0.count) tensors)" : $0.name }
+    let rest = counts.count > 6 ? " and \(counts.count - 6) more" : ""
+    let place = prefix.isEmpty ? "" : " or not after '\(prefix)'"
+    return "left aside, as no part of the network\(place): "
+      + shown.joined(separator: ", ") + rest
+  }
+
+  /// What a person should know of weights that were loaded: the notes, each a line.
+  package var remarks: [String] { file.notes + notes + (leftAsideSummary.map { [$0] } ?? []) }
 
   /// The report in a sentence.
   private var conclusion: String {

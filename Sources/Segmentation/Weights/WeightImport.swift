@@ -18,9 +18,13 @@ public struct WeightImport {
   public let names: [(ours: String, theirs: String)]
   /// What the file has that no network takes: the mean and deviation of its images.
   public let passedOver: [String]
+  /// What the file has outside of the network: constants of the loss, metrics, a second network.
+  public let leftAside: [String]
   /// Position embeddings that load resized from another size of image or window.
   public let resized: [String]
-  private let file: WeightFile
+  /// What a person should know of how the weights were found.
+  public let notes: [String]
+  let file: WeightFile
   private let module: Module
   private let resizings: [String: (Tensor) -> Tensor]
 
@@ -30,15 +34,19 @@ public struct WeightImport {
   ///   - module: A network, a backbone or a classifier of images.
   ///   - rules: Rewrites the file's names first.
   public init(_ file: WeightFile, for module: Module, rules: NameMap? = nil) {
-    let file = rules.map { rules in file.renamed { rules($0) } } ?? file
-    let candidates = Self.targets(of: module).flatMap { target in
-      target.conventions.flatMap { convention in
-        Candidate.all(convention, target.part, target.state, in: file)
-      }
+    let targets = Self.targets(of: module)
+    var (file, notes) = (rules.map { rules in file.renamed { rules($0) } } ?? file, [String]())
+    var (best, others) = Self.best(targets, in: file)
+    if best.map({ $0.fitting < $0.pairs.count }) ?? true,
+      let better = Self.alternative(to: file, targets, rules, above: best?.fitting ?? 0)
+    {
+      (file, best, others) = (better.file, better.candidate, [])
+      notes.append("the tensors of '\(better.part)' are taken instead, which fit better")
     }
-    // Of those that find as much the first: the whole before a part, our names before others'.
-    let best = candidates.reduce(nil as Candidate?) { best, next in
-      next.fitting > best?.fitting ?? 0 ? next : best
+    if !others.isEmpty {
+      notes.append(
+        "the network's weights stand after \(others.map { "'\($0)'" }.joined(separator: ", ")), too"
+      )
     }
     convention = best?.convention ?? "unknown"
     prefix = best?.prefix ?? ""
@@ -70,7 +78,12 @@ public struct WeightImport {
     report.loaded = report.loaded.filter { found[$0] != nil }
     let unused = file.entries.map(\.name).filter { !used.contains($0) }
     passedOver = unused.filter { $0.hasPrefix(Self.preprocessing) }
-    report.unexpected = unused.filter { !$0.hasPrefix(Self.preprocessing) }
+    let rest = unused.filter { !$0.hasPrefix(Self.preprocessing) }
+    let isFound = report.missing.allSatisfy { $0.hasPrefix(Self.auxiliary) }
+    let outside = isFound ? Self.outside(rest, prefix: prefix, pairs: pairs) : []
+    leftAside = rest.filter(outside.contains)
+    report.unexpected = rest.filter { !outside.contains($0) }
+    self.notes = notes
     self.report = report
     names = pairs.filter { found[$0.ours] != nil }
   }
@@ -142,86 +155,35 @@ public struct WeightImport {
   /// Whether all that is missing belongs to auxiliary heads, which only training uses.
   public var lacksOnlyAuxiliary: Bool {
     report.mismatched.isEmpty && !report.missing.isEmpty
-      && report.missing.allSatisfy { $0.hasPrefix("aux_classifier.") }
+      && report.missing.allSatisfy { $0.hasPrefix(Self.auxiliary) }
       && report.unexpected.allSatisfy { module($0) == "auxiliary_head" }
   }
 
   /// What MMSegmentation puts beside the weights: the mean and deviation of images.
   private static let preprocessing = "data_preprocessor."
 
+  /// What auxiliary heads are called here.
+  private static let auxiliary = "aux_classifier."
+
+  /// The modules of classifiers of images and of auxiliary heads.
+  static let classifiers: Set<Substring> = [
+    "fc", "classifier", "head", "heads", "aux_classifier", "conv_head", "auxiliary_head",
+  ]
+  /// The modules of MMSegmentation's beside the backbone.
+  static let heads: Set<Substring> = ["decode_head", "neck"]
+
   private func isClassifier(_ name: String) -> Bool {
-    let first = module(name).drop { $0 == "_" }
-    return [
-      "fc", "classifier", "head", "heads", "aux_classifier", "conv_head", "auxiliary_head",
-    ].contains(first)
+    Self.classifiers.contains(module(name).drop { $0 == "_" })
   }
 
-  private func isMMSegmentationHead(_ name: String) -> Bool {
-    ["decode_head", "neck"].contains(module(name))
-  }
+  private func isMMSegmentationHead(_ name: String) -> Bool { Self.heads.contains(module(name)) }
 
   /// The first part of one of the file's names.
-  private func module(_ name: String) -> Substring {
+  private func module(_ name: String) -> Substring { Self.module(name, after: prefix) }
+
+  /// The first part of a name without its prefix.
+  static func module(_ name: String, after prefix: String) -> Substring {
     (name.hasPrefix(prefix) ? name.dropFirst(prefix.count) : name[...])
       .split(separator: ".").first ?? ""
-  }
-
-  // MARK: Recognition
-
-  /// What a file may have the weights of: the network, or its backbone alone.
-  private static func targets(
-    of module: Module
-  ) -> [(part: String, state: [NamingConvention.StateEntry], conventions: [NamingConvention])] {
-    let state = module.state.map { (name: $0.name, shape: $0.tensor.shape) }
-    guard let model = module as? SegmentationModel else {
-      return [("", state, NamingConvention.conventions(ofPart: module))]
-    }
-    let head = "backbone."
-    let backbone = state.compactMap { entry in
-      entry.name.hasPrefix(head)
-        ? (name: String(entry.name.dropFirst(head.count)), shape: entry.shape) : nil
-    }
-    return [
-      ("", state, NamingConvention.conventions(of: model)),
-      ("backbone", backbone, NamingConvention.conventions(ofPart: model.backbone)),
-    ]
-  }
-
-  /// A convention tried on a file.
-  private struct Candidate {
-    let convention: String, part: String, prefix: String
-    /// All names of the state, whether the file has them or not.
-    let pairs: [(ours: String, theirs: String)]
-    /// How many tensors of the right shape the file has.
-    let fitting: Int
-
-    /// The most places in a file where a network is looked for.
-    private static let maximumPrefixes = 64
-
-    static func all(
-      _ convention: NamingConvention, _ part: String, _ state: [NamingConvention.StateEntry],
-      in file: WeightFile
-    ) -> [Candidate] {
-      let pairs = convention.theirs(state)
-      guard let first = pairs.first?.theirs else { return [] }
-      let shapes = Dictionary(state.map { ($0.name, $0.shape) }, uniquingKeysWith: { a, _ in a })
-      let prefixes = file.entries.lazy.map(\.name)
-        .filter { $0 == first || $0.hasSuffix("." + first) }
-        .map { String($0.dropLast(first.count)) }
-      return Set(prefixes).sorted { ($0.count, $0) < ($1.count, $1) }
-        .prefix(maximumPrefixes).compactMap { prefix in
-          let named = pairs.map { (ours: $0.ours, theirs: prefix + $0.theirs) }
-          let fitting = named.count { ours, theirs in
-            guard let shape = shapes[ours], let entry = file.entry(theirs) else { return false }
-            return entry.reshaped(shape) != nil
-          }
-          // Fewer than a tenth are a coincidence.
-          guard 10 * fitting >= named.count else { return nil }
-          let path = part.isEmpty ? "" : part + "."
-          return Candidate(
-            convention: convention.name, part: part, prefix: prefix,
-            pairs: named.map { (path + $0.ours, $0.theirs) }, fitting: fitting)
-        }
-    }
   }
 }

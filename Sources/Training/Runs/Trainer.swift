@@ -129,7 +129,11 @@ public final class Trainer {
     if processes.threads > 0 { Engine.threads = processes.threads }
     Self.prepareEngine(settings, goingOnFrom: checkpoint?.record)
     try PrecisionCheck.run(settings.precision, on: device)
-    model = try configuration.buildModel(pretrained: checkpoint == nil)
+    let remarks = WeightRemarks()
+    model = try WeightRemarks.$current.withValue(remarks) {
+      try configuration.buildModel(pretrained: checkpoint == nil)
+    }
+    for line in remarks.lines { monitor.message("note: \(line)") }
     if checkpoint == nil, let path = settings.startFrom {
       let names = configuration.data.labelMap.classes.map(\.name)
       monitor.message(
