@@ -20,6 +20,8 @@ public struct WeightImport {
   public let passedOver: [String]
   /// Position embeddings that load resized from another size of image or window.
   public let resized: [String]
+  /// The shapes of what the file has, by its names.
+  let shapes: [String: [Int]]
   private let file: WeightFile
   private let module: Module
   private let resizings: [String: (Tensor) -> Tensor]
@@ -49,6 +51,7 @@ public struct WeightImport {
     for (ours, theirs) in pairs {
       if let entry = file.entry(theirs) { found[ours] = entry }
     }
+    self.shapes = file.shapes
     let shapes = Dictionary(
       module.state.map { ($0.name, $0.tensor.shape) }, uniquingKeysWith: { first, _ in first })
     self.file = WeightFile(

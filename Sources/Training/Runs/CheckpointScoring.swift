@@ -44,6 +44,8 @@ public struct CheckpointScoring {
       form, for: model, of: checkpoint, overrides: overrides, device: device)
     let precision = try form.apply(
       to: model, on: device, trained: configuration.train.precision)
+    var mode = mode
+    mode.padding = mode.padding ?? configuration.evaluate.padding
     // All images: `evaluate.limit` is for the scores on the way.
     dataset = try configuration.data.dataset(split ?? configuration.evaluate.split)
     evaluator = Evaluator(
