@@ -4,6 +4,7 @@ import Imaging
 import Segmentation
 import TestSupport
 import Testing
+import Torch
 import Training
 
 @Suite("Weights go out and come in")

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the reference outputs beside this file: what torchvision, MMSegmentation, milesial's U-Net and
-Hugging Face's SegFormer give for images whose sides are no multiples of anything.
+"""Writes the reference outputs beside this file: what torchvision, MMSegmentation and milesial's U-Net give
+for images whose sides are no multiples of a stride.
 
 Weights and images follow from their names by the rule of `Sources/Parity/Rule.swift`, so that a file holds
-a few numbers only. Made with torch 2.11.0, torchvision 0.26.0, mmsegmentation 1.2.2, mmcv-lite 2.1.0 and
-transformers 5.24.0; Pytorch-UNet's layers are restated below from milesial's unet_parts.py.
+a few numbers only. Made with torch 2.11.0, torchvision 0.26.0, mmsegmentation 1.2.2 and mmcv-lite 2.1.0;
+milesial's U-Net is no package, and its layers are restated below.
 
-    pip install torch==2.11.0 torchvision==0.26.0 transformers==5.24.0 numpy
+    pip install torch==2.11.0 torchvision==0.26.0 numpy
     pip install --no-deps mmsegmentation==1.2.2 mmcv-lite==2.1.0 mmengine==0.10.7 addict yapf termcolor \
         ftfy prettytable wcwidth rich platformdirs
     python make.py [NAME…]
@@ -154,7 +154,6 @@ class UNet(nn.Module):
 
 def milesial_network(name, height, width):
     model = fill(UNet(3, "bilinear" in name))
-    # In the original the last step of the bilinear network gives 64 channels as here.
     return {"classes": 3}, {"out": model(image(height, width))}
 
 
@@ -164,6 +163,8 @@ def mmsegmentation_network(name, height, width):
     that added is cut off the scores."""
 
     class Extension(types.ModuleType):
+        """In the place of mmcv's compiled operators, which none of these networks uses."""
+
         def __getattr__(self, name):
             if name.startswith("__"):
                 raise AttributeError(name)
