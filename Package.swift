@@ -143,7 +143,10 @@ let package = Package(
       dependencies: ["Training", "Checkpoints", "Configuration", "TestSupport"],
       exclude: ["Fixtures"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
-    .testTarget(name: "ParityTests", dependencies: ["Parity", "TestSupport"]),
+    .testTarget(
+      name: "ParityTests",
+      dependencies: ["Parity", "Configuration", "Segmentation", "TestSupport"],
+      exclude: ["Fixtures"]),
     .testTarget(
       name: "CommandTests",
       dependencies: [

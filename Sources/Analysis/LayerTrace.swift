@@ -50,6 +50,9 @@ public struct TracedLayer: Sendable, Codable {
   public let kind: String
   /// The shape of the result.
   public let shape: [Int]
+  /// The sides of the kernel, the steps between outputs and the distances between the kernel's taps, its
+  /// atrous rate, along rows and columns; nil where the operator has none.
+  public let kernel, stride, rate: [Int]?
   /// The parameters that the operator used, and those of them that training changes.
   public let parameters, trainable: Int
   /// Floating-point operations, two for each multiplication and addition.
@@ -124,18 +127,41 @@ public final class LayerTrace: OperatorObserver {
     let parameters = used.compactMap(\.parameter).filter {
       counted.insert(ObjectIdentifier($0)).inserted
     }
+    let scan = Self.scan(call, inputs)
     let isFresh = !call.name.hasSuffix("_") && !Self.views.contains(call.name)
     layers.append(
       TracedLayer(
         name: used.first.map { $0.name.split(separator: ".").dropLast().joined(separator: ".") }
           ?? "",
-        kind: call.name, shape: result.shape, parameters: parameters.reduce(0) { $0 + $1.count },
+        kind: call.name, shape: result.shape, kernel: scan?.kernel, stride: scan?.stride,
+        rate: scan?.rate, parameters: parameters.reduce(0) { $0 + $1.count },
         trainable: parameters.reduce(0) { $0 + ($1.requiresGrad ? $1.count : 0) },
         flops: FlopCounter.flops(call, result),
         bytes: isFresh ? call.results.reduce(0) { $0 + $1.count * $1.dtype.byteCount } : 0,
         rows: result.rank == 4 ? field?.rows : nil,
         columns: result.rank == 4 ? field?.columns : nil,
         seesAll: field?.seesAll ?? false))
+  }
+
+  /// How a convolution or a pooling scans its map.
+  private static func scan(
+    _ call: OperatorCall, _ inputs: [Tensor]
+  ) -> (kernel: [Int], stride: [Int], rate: [Int]?)? {
+    func pair(_ index: Int) -> [Int]? {
+      guard call.arguments.indices.contains(index), case .ints(let list) = call.arguments[index],
+        list.count == 2
+      else { return nil }
+      return list
+    }
+    switch call.name {
+    case "conv2d" where inputs.count > 1:
+      return (Array(inputs[1].shape.suffix(2)), pair(3) ?? [1, 1], pair(5) ?? [1, 1])
+    case "conv_transpose2d" where inputs.count > 1:
+      return (Array(inputs[1].shape.suffix(2)), pair(3) ?? [1, 1], nil)
+    case "max_pool2d", "avg_pool2d":
+      return pair(1).map { ($0, pair(2) ?? $0, nil) }
+    default: return nil
+    }
   }
 
   private func field(_ call: OperatorCall, _ inputs: [Tensor], _ result: Tensor) -> Field? {

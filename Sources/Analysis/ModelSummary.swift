@@ -32,6 +32,8 @@ public struct ModelSummary: JSONReport, Sendable {
   public let flops: Int
   /// The bytes of all intermediate results together.
   public let activationBytes: Int
+  /// What the network computes beyond its weights: output stride, rates and more.
+  public let geometry: NetworkGeometry
   /// For DenseASPP: the sizes in feature pixels that the cascade sees, smallest first.
   public let scales: [Int]
   /// The operators of the pass, if they were asked for.
@@ -61,6 +63,7 @@ public struct ModelSummary: JSONReport, Sendable {
     activationBytes = counter.activationBytes
     channels = model.backbone.channels
     strides = model.backbone.strides
+    geometry = NetworkGeometry(model)
     scales = (model.classifier as? DenseASPP)?.configuration.scales ?? []
     layers =
       tracing
@@ -106,6 +109,12 @@ public struct ModelSummary: JSONReport, Sendable {
       "image            \(input[3])x\(input[2]), scores \(logits.map(String.init).joined(separator: "x")) (N x classes x H x W)",
       "backbone maps    "
         + zip(channels, strides).map { "\($0) channels at stride \($1)" }.joined(separator: ", "),
+    ]
+    lines += geometry.rows.map { row in
+      row.title + String(repeating: " ", count: max(1, 17 - row.title.count)) + row.text
+    }
+    lines += [
+      "                 (weights say nothing of \(NetworkGeometry.notInFiles))",
       "operations       \(Self.rounded(Double(flops) / 1e9)) GFLOP forward (multiplications and additions)",
       "activations      \(Self.rounded(Double(activationBytes) / 1_048_576)) MiB in all results together",
     ]
@@ -124,16 +133,28 @@ public struct ModelSummary: JSONReport, Sendable {
       !$0.name.isEmpty || $0.flops > 0 || $0.kind.contains("pool") || $0.kind.hasPrefix("upsample")
     }
     return TextTable.lines(
-      ["layer", "operator", "output", "parameters", "trainable", "GFLOP", "MiB"],
+      [
+        "layer", "operator", "output", "kernel", "stride", "rate", "parameters", "trainable",
+        "GFLOP",
+        "MiB",
+      ],
       shown.map {
         [
           $0.name.isEmpty ? "-" : $0.name, $0.kind,
           $0.shape.map(String.init).joined(separator: "x"),
+          Self.sides($0.kernel), Self.sides($0.stride), Self.sides($0.rate),
           Self.grouped($0.parameters), Self.grouped($0.trainable),
           Self.rounded(Double($0.flops) / 1e9), Self.rounded(Double($0.bytes) / 1_048_576),
         ]
       }, left: 3
     ).joined(separator: "\n")
+  }
+
+  /// One number for both sides where they agree; nothing where there are none.
+  private static func sides(_ sides: [Int]?) -> String {
+    guard let sides, let first = sides.first else { return "" }
+    return sides.allSatisfy { $0 == first }
+      ? "\(first)" : sides.map(String.init).joined(separator: "x")
   }
 
   static func grouped(_ number: Int) -> String {

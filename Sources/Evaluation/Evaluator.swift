@@ -35,7 +35,7 @@ public struct Evaluator {
         ?? "size of the ground truth",
       imageSize: imageSize.map { "size resized to \($0.width)×\($0.height)" } ?? "own size",
       scales: predictor.mode.scales, flip: predictor.mode.flip, mode: predictor.mode.summary,
-      precision: predictor.products)
+      precision: predictor.products, sides: predictor.sides)
   }
 
   /// The scores over all samples of `dataset`.

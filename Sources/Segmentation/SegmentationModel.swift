@@ -60,8 +60,8 @@ open class SegmentationModel: Layer {
   /// The scores at the heads' resolutions; those of auxiliary heads only while training or when
   /// `withAuxiliary` asks for them.
   ///
-  /// They cover `x` and the zeros at the right and the bottom by which smaller images than the
-  /// backbone can take are extended; ``upsampled(_:like:)`` cuts those off.
+  /// They cover `x` and the zeros at the right and the bottom by which it is extended where the backbone
+  /// needs that, see ``coveredSize(height:width:)``; ``upsampled(_:like:)`` cuts those off.
   ///
   /// `maps` are those of ``maps(_:)`` where they are known already.
   open func output(
@@ -111,7 +111,7 @@ open class SegmentationModel: Layer {
 
   /// The image extended to what the backbone can take.
   private func whole(_ x: Tensor) -> Tensor {
-    let (height, width) = extended(x)
+    let (height, width) = coveredSize(height: x.height, width: x.width)
     return height == x.height && width == x.width
       ? x : x.padded([0, width - x.width, 0, height - x.height])
   }
@@ -121,14 +121,20 @@ open class SegmentationModel: Layer {
 
   /// Scores that ``output(_:withAuxiliary:)`` gave for `x`, resized to the size of `x`.
   public final func upsampled(_ logits: Tensor, like x: Tensor) -> Tensor {
-    let (height, width) = extended(x)
+    let (height, width) = coveredSize(height: x.height, width: x.width)
     let whole = logits.resized(height: height, width: width, alignCorners: alignCorners)
     return height == x.height && width == x.width
       ? whole : whole.sliced(2, 0, x.height).sliced(3, 0, x.width)
   }
 
-  private func extended(_ x: Tensor) -> (height: Int, width: Int) {
-    (max(x.height, backbone.minimumSide), max(x.width, backbone.minimumSide))
+  /// The sides of what the scores of an image cover: its own, but where the backbone needs larger sides,
+  /// or multiples.
+  public final func coveredSize(height: Int, width: Int) -> (height: Int, width: Int) {
+    let (least, multiple) = (backbone.minimumSide, backbone.sideMultiple)
+    func covered(_ side: Int) -> Int {
+      (max(side, least) + multiple - 1) / multiple * multiple
+    }
+    return (covered(height), covered(width))
   }
 }
 

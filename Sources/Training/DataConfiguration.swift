@@ -202,7 +202,8 @@ public struct DataConfiguration: Sendable {
     return "data.normalization={mean: \(part.mean), deviation: \(part.deviation)}"
   }
 
-  private static func normalization(_ section: Section) throws -> Normalization {
+  /// How levels become numbers by the section; statistics that were measured are given by then.
+  static func normalization(_ section: Section) throws -> Normalization {
     if let inner = try? section.section("normalization"), !inner.keys.isEmpty {
       return try Normalization(
         mean: inner.doubles("mean"), deviation: inner.doubles("deviation"))

@@ -31,19 +31,14 @@ public struct ModelSource {
   ) throws {
     let kind = path.fileSuffix
     if kind == "yaml" || kind == "yml" {
-      let section = try Section(contentsOf: path, overrides: overrides)
-      let configuration =
-        section.has("data")
-        ? try TrainingConfiguration(contentsOf: path, overrides: overrides) : nil
+      let network = try NetworkConfiguration(contentsOf: path, overrides: overrides)
       Engine.seed(seed)
-      model = try attempt {
-        try configuration?.buildModel() ?? ModelBuilder.build(section.section("model"))
-      }
-      normalization = configuration?.data.normalization ?? .imageNet
-      labelMap = configuration?.data.labelMap
-      labelColors = configuration?.data.labelColors
-      orientation = configuration?.data.orientation ?? .applied
-      self.configuration = configuration
+      model = try network.buildModel()
+      normalization = network.normalization
+      labelMap = network.labelMap
+      labelColors = network.training?.data.labelColors
+      orientation = network.training?.data.orientation ?? .applied
+      configuration = network.training
       isUntrained = true
     } else {
       let checkpoint = try Checkpoint(path)
@@ -74,12 +69,9 @@ extension ModelSource {
       return try ModelBuilder.build(
         section.section("model"), classes: record.classes.count, pretrained: false)
     }
-    let section = try Section(contentsOf: path, overrides: overrides)
     // The number of classes is the label map's where the configuration names data.
-    return section.has("data")
-      ? try TrainingConfiguration(contentsOf: path, overrides: overrides)
-        .buildModel(pretrained: false)
-      : try ModelBuilder.build(section.section("model"), pretrained: false)
+    return try NetworkConfiguration(contentsOf: path, overrides: overrides)
+      .buildModel(pretrained: false)
   }
 }
 

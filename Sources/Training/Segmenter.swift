@@ -19,6 +19,8 @@ public struct Segmenter {
     public var memoryBudget = MemoryBudget.standard
     /// Whether an image that needs more is cut into tiles.
     public var tiles = false
+    /// What images are extended by; nil for what the checkpoint's configuration says.
+    public var padding: Padding?
     /// The form in which the network runs.
     public var form = InferenceForm()
     /// How ranges for int8 are found where the form has none.
@@ -70,6 +72,8 @@ public struct Segmenter {
     predictor = Predictor(
       model, normalization: try checkpoint.normalization(), device: device, precision: precision,
       memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse,
+      mode: InferenceMode(
+        padding: try options.padding ?? checkpoint.padding(overrides: overrides)),
       graphs: options.graphs)
     self.options = options
     self.output = output

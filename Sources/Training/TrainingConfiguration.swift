@@ -1,5 +1,6 @@
 import Configuration
 import Datasets
+import Evaluation
 import Foundation
 import Imaging
 import Segmentation
@@ -290,11 +291,14 @@ public struct EvaluationSettings: Sendable {
   public let limit: Int?
   /// The size to which images are resized for the network; nil for their own.
   public let imageSize: Size?
+  /// What images are extended by at the right and at the bottom.
+  public let padding: Padding
 
   init(_ section: Section) throws {
     split = try section.string("split", default: "val")
     isSplitGiven = section.has("split")
     limit = try section.optionalInt("limit", in: 1...Int.max)
+    padding = try section.choice("pad", default: .unchanged)
     imageSize =
       section.has("imageSize")
       ? Size(

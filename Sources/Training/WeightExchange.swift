@@ -21,25 +21,30 @@ extension CheckpointRecord {
     map.rows.filter { $0.index == nil }.map { Int($0.value) }
   }
 
-  /// The record of weights that come from elsewhere: no step of the configuration's run is done.
-  init(importedFor configuration: TrainingConfiguration) {
-    let data = configuration.data
+  /// The record of weights that come from elsewhere: no step of a run is done.
+  ///
+  /// Classes that the configuration does not name are called by their numbers.
+  init(importedFor network: NetworkConfiguration, classes: Int) throws {
+    let map =
+      try network.labelMap ?? .identity(classes, names: (0..<classes).map { "\($0)" })
     self.init(
-      configuration: configuration.yaml, step: 0, steps: 0, epoch: 0, position: 0, images: 0,
-      labelMap: data.labelMap.name, classes: Self.classes(of: data.labelMap),
-      ignored: Self.ignored(by: data.labelMap), mean: data.normalization.mean,
-      deviation: data.normalization.deviation, libtorch: Engine.version, threads: Engine.threads)
+      configuration: network.yaml, step: 0, steps: 0, epoch: 0, position: 0, images: 0,
+      labelMap: map.name, classes: Self.classes(of: map), ignored: Self.ignored(by: map),
+      mean: network.normalization.mean, deviation: network.normalization.deviation,
+      libtorch: Engine.version, threads: Engine.threads)
   }
 }
 
 extension Checkpoint {
   /// Writes weights from elsewhere as a checkpoint that can be scored and used, not resumed from.
   ///
-  /// - Throws: `WriteError`.
+  /// - Throws: `WriteError`; `DatasetError` for more classes than label files can have.
   public static func write(
-    _ path: String, imported model: Module, for configuration: TrainingConfiguration
+    _ path: String, imported model: SegmentationModel, for network: NetworkConfiguration
   ) throws {
-    try write(path, model.state, record: CheckpointRecord(importedFor: configuration))
+    try write(
+      path, model.state,
+      record: CheckpointRecord(importedFor: network, classes: model.classes))
   }
 
   /// Writes what is needed to score and use this checkpoint's network, not to resume its run.

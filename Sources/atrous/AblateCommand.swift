@@ -48,7 +48,8 @@ struct AblateCommand: ParsableCommand {
       let dataset = try source.dataset(split, limit: limit)
       let predictor = Predictor(
         source.model, normalization: source.normalization, device: try network.place.prepared(),
-        precision: source.configuration?.train.precision)
+        precision: source.configuration?.train.precision,
+        mode: InferenceMode(padding: source.configuration?.evaluate.padding))
       let monitor = ConsoleMonitor()
       let report = try Ablation(
         predictor, on: dataset, singly: singly, pictures: pictures, progress: monitor.evaluating)

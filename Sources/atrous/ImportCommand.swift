@@ -72,6 +72,7 @@ struct ImportCommand: ParsableCommand {
       for note in weights.notes { print("note: \(note)") }
       if verbose { for (ours, theirs) in plan.names { print("  \(theirs) -> \(ours)") } }
       print(plan)
+      for line in plan.geometryNotes(for: network.model) { print(line) }
       let fits =
         plan.report.isComplete || plan.onlyClassifierIsLeftOver || plan.lacksOnlyAuxiliary
         || ignoreClassifier && plan.classCounts != nil

@@ -2,6 +2,20 @@ import ArgumentParser
 import Evaluation
 import Imaging
 
+/// What images are extended by.
+struct PaddingOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Extend images to multiples of the network's stride: none, zero or reflect.",
+      discussion: """
+        By default as the configuration's evaluate.pad says, or not at all: networks take images of \
+        any size, and do themselves what their originals do to sides that do not fit.
+        """))
+  var pad: Padding?
+}
+
+extension Padding: ExpressibleByArgument {}
+
 /// How images go through the network.
 struct InferenceOptions: ParsableArguments {
   @Option(help: "The factors by which images are resized, such as 0.75,1,1.25.")
@@ -22,6 +36,8 @@ struct InferenceOptions: ParsableArguments {
   @Option(help: "How pixels of a window count: uniform or gaussian.")
   var windowWeights = InferenceMode.Window.Weights.uniform
 
+  @OptionGroup var padding: PaddingOptions
+
   func validate() throws {
     let parts = scales.split(separator: ",", omittingEmptySubsequences: false)
     guard parts.allSatisfy({ Double($0) != nil }) else {
@@ -41,7 +57,7 @@ struct InferenceOptions: ParsableArguments {
       window: window.flatMap { ImageSize($0) }.map {
         .init(
           Size(width: $0.width, height: $0.height), overlap: overlap, weights: windowWeights)
-      })
+      }, padding: padding.pad)
   }
 }
 

@@ -43,6 +43,7 @@ struct PredictCommand: ParsableCommand {
   @Flag(help: "Cut images that need more memory into tiles instead of refusing them.")
   var tiles = false
 
+  @OptionGroup var padding: PaddingOptions
   @OptionGroup var preparation: PreparationOptions
   @OptionGroup var settings: ConfigurationOptions
   @OptionGroup var place: DeviceOptions
@@ -68,6 +69,7 @@ struct PredictCommand: ParsableCommand {
       options.panel = panel
       options.truth = truth
       options.tiles = tiles
+      options.padding = padding.pad
       options.form = preparation.form
       options.calibration = preparation.calibrating
       if let memoryBudget { options.memoryBudget = memoryBudget.value }

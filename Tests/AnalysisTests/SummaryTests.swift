@@ -43,6 +43,29 @@ struct SummaryTests {
     #expect(top[0].trainable == 0)
   }
 
+  @Test("layers say their kernels, strides and rates, and the summary what weights do not")
+  func rates() throws {
+    let section = try Section(
+      yaml: """
+        {classes: 3, backbone: {name: resnet18, outputStride: 8}, \
+        head: {name: deeplabv3, rates: [1, 12], channels: 16}}
+        """, named: "test")
+    let summary = try shapesOnly {
+      try ModelSummary(ModelBuilder.build(section), height: 64, width: 96, tracing: true)
+    }
+    func layer(_ name: String) throws -> TracedLayer {
+      try #require(summary.layers.first { $0.name == name })
+    }
+    let stem = try layer("backbone.conv1")
+    #expect(stem.kernel == [7, 7] && stem.stride == [2, 2] && stem.rate == [1, 1])
+    #expect(try layer("classifier.0.convs.1.0").rate == [12, 12])
+    #expect(try layer("classifier.0.convs.0.0").kernel == [1, 1])
+    let header = try #require(summary.layerTable.split(separator: "\n").first)
+    #expect(header.contains("kernel  stride  rate"))
+    #expect(summary.table.contains("output stride    8\n"))
+    #expect(summary.table.contains("head             ASPP: 1×1, 3×3 at 12, pooled\n"))
+  }
+
   /// What PyTorch counts.
   ///
   /// `FlopCounterMode` of PyTorch 2.11 counts 132.792 G for the backbone and 36.679 G for the head

@@ -1,5 +1,7 @@
 import Checkpoints
 import Foundation
+import Imaging
+import Segmentation
 import TestSupport
 import Testing
 import Torch
@@ -92,6 +94,78 @@ struct ExchangeTests {
     let renamed = try Command.run(
       "import", weights, "--model", run.configuration, "--dry-run", "--rules", rules)
     #expect(renamed.status == 1 && renamed.output.contains("left over in the file"), "\(renamed)")
+  }
+
+  @Test("a network of another stride than torchvision's is told, and torchvision's is proposed")
+  func proposal() throws {
+    let folder = try TemporaryFolder()
+    let weights = try Self.torchvisionWeights(folder)
+    let other = "\(folder.path)/other.yaml"
+    try Data(
+      "model: {backbone: {name: mobilenet_v3_large}, head: {name: lraspp}, classes: 4}".utf8
+    ).write(to: URL(fileURLWithPath: other))
+    let plan = try Command.run("import", weights, "--model", other, "--dry-run")
+    #expect(plan.status == 0 && plan.output.contains("everything loads"), "\(plan)")
+    for text in [
+      "torchvision's lraspp_mobilenet_v3_large, which computes another",
+      "output stride: here 32; torchvision 16", "torchvision-lraspp_mobilenet_v3_large.yaml",
+      "backbone: {name: mobilenet_v3_large, outputStride: 16}",
+    ] {
+      #expect(plan.output.contains(text), "\(plan)")
+    }
+  }
+
+  @Test("what was imported without a section train is enough for predict, summary and evaluate")
+  func importedAlone() throws {
+    let folder = try TemporaryFolder()
+    let weights = try Self.torchvisionWeights(folder)
+    let configuration = "\(folder.path)/model.yaml"
+    let section = try #require(
+      TorchvisionNetwork.all.first { $0.name == "lraspp_mobilenet_v3_large" }
+    ).configuration(classes: 4)
+    let imported = "\(folder.path)/imported.safetensors"
+    let photo = "\(folder.path)/photo.png"
+    try writePicture(photo, Size(width: 97, height: 61))
+    for (data, names) in [
+      ("", ["0", "1", "2", "3"]),
+      (
+        "data: {classes: [sky, road, car, tree], normalization: unit}\n",
+        ["sky", "road", "car", "tree"]
+      ),
+    ] {
+      try Data((data + section).utf8).write(to: URL(fileURLWithPath: configuration))
+      let result = try Command.run(
+        "import", weights, "--model", configuration, "--output", imported)
+      #expect(result.status == 0, "\(result)")
+      #expect(result.output.contains("as torchvision's lraspp_mobilenet_v3_large"))
+      #expect(try Checkpoint(imported).record.classes.map(\.name) == names)
+      let output = "\(folder.path)/\(names[0])"
+      let predicted = try Command.run("predict", imported, photo, "--output", output)
+      #expect(predicted.status == 0, "\(predicted)")
+      #expect(names.contains { predicted.output.contains("%  \($0)") })
+      let summary = try Command.run("summary", imported, "--size", "96x64")
+      #expect(summary.status == 0 && summary.output.contains("output stride    16"), "\(summary)")
+    }
+    // Data can be named later.
+    try writePairs(folder.path, count: 2)
+    let pairs = "{images: \(folder.path)/images, labels: \(folder.path)/labels}"
+    let scored = try Command.run(
+      "evaluate", imported, "--set", "data.layout=folders", "--set", "data.val=\(pairs)")
+    #expect(scored.status == 0 && scored.output.contains("sides as they are"), "\(scored)")
+    let extended = try Command.run(
+      "evaluate", imported, "--set", "data.layout=folders", "--set", "data.val=\(pairs)", "--set",
+      "evaluate.pad=zero")
+    #expect(extended.output.contains("sides extended to multiples of 16 by zeros"), "\(extended)")
+    let wrong = try Command.run("predict", imported, photo, "--pad", "mean")
+    #expect(wrong.status == 64 && wrong.errors.contains("reflect"), "\(wrong)")
+  }
+
+  /// The weights of torchvision's LR-ASPP for four classes, as drawn.
+  private static func torchvisionWeights(_ folder: TemporaryFolder) throws -> String {
+    let file = "\(folder.path)/lraspp.safetensors"
+    let model = try #require(SegmentationModel.torchvision("lraspp_mobilenet_v3_large", classes: 4))
+    try WeightFile.write(model.state, to: file)
+    return file
   }
 
   @Test("what is no file of weights is refused with its name")

@@ -79,7 +79,8 @@ struct PredictorTests {
 
   @Test("the network's input is the normalised image, with zeros beyond it")
   func input() throws {
-    let predictor = Predictor(tinyModel(), normalization: .denseASPP)
+    let predictor = Predictor(
+      tinyModel(), normalization: .denseASPP, mode: InferenceMode(padding: .zero))
     let image = noise(5, 3)
     let x = predictor.input(image)
     #expect(x.shape == [1, 3, 8, 8])

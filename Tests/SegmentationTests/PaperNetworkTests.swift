@@ -4,8 +4,8 @@ import Segmentation
 import Testing
 import Torch
 
-/// The configurations of the networks that paper 003 examines.
-@Suite("Networks of paper 003")
+/// The configurations of the networks that paper 003 examines, and of torchvision's.
+@Suite("Networks of paper 003 and torchvision")
 struct PaperNetworkTests {
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appending(path: "../../Configurations/networks").standardizedFileURL
@@ -13,17 +13,17 @@ struct PaperNetworkTests {
   @Test("are all there")
   func complete() throws {
     let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path)
-    #expect(Set(files) == Set(parameterCounts.keys.map { "\($0).yaml" }))
+    #expect(Set(files) == Set(known.keys.map { "\($0).yaml" }))
   }
 
   @Test(
-    "have as many parameters as in MMSegmentation, and give scores for images of odd sizes",
-    arguments: parameterCounts.keys.sorted())
+    "have as many parameters as in their originals, and give scores for images of odd sizes",
+    arguments: known.keys.sorted())
   func build(_ name: String) throws {
     let section = try Section(contentsOf: Self.folder.appending(path: "\(name).yaml").path)
     try shapesOnly {
       let model = try ModelBuilder.build(section.section("model"))
-      #expect(model.parameterCount == parameterCounts[name])
+      #expect(model.parameterCount == known[name])
       model.train(false)
       for (height, width) in [(97, 131), (512, 1024)] {
         let scores = withoutGradients { model(Tensor(uninitialized: [1, 3, height, width])) }
@@ -32,6 +32,18 @@ struct PaperNetworkTests {
     }
   }
 }
+
+private let known = parameterCounts.merging(torchvisionCounts) { first, _ in first }
+
+/// What torchvision counts with its auxiliary classifiers, which its published files have.
+private let torchvisionCounts: [String: Int] = [
+  "torchvision-deeplabv3_mobilenet_v3_large": 11_029_328,
+  "torchvision-deeplabv3_resnet101": 60_996_202,
+  "torchvision-deeplabv3_resnet50": 42_004_074,
+  "torchvision-fcn_resnet101": 54_314_346,
+  "torchvision-fcn_resnet50": 35_322_218,
+  "torchvision-lraspp_mobilenet_v3_large": 3_221_538,
+]
 
 /// What MMSegmentation 1.2.2 counts for its configurations of these networks; ours alone is the count
 /// of `setr-aspp_vit-l` and of `unet-s5-d16_deeplabv3-encoder`, which it has none for.

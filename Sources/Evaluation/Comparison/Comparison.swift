@@ -68,7 +68,12 @@ public struct Comparison: Sendable {
       guard a.scoredAt == b.scoredAt, a.ignored == b.ignored else {
         throw refuse("one protocol is \(a.summary), the other \(b.summary)")
       }
-      if a != b { notes.append("\(other.name) was computed otherwise: \(b.summary)") }
+      if a != b {
+        let sides =
+          a.sides != nil && b.sides == nil && b.precision != "no network"
+          ? " (sides extended by zeros, as earlier versions did)" : ""
+        notes.append("\(other.name) was computed otherwise: \(b.summary)\(sides)")
+      }
     }
     self.entries = entries
     self.notes = notes

@@ -43,16 +43,19 @@ public struct InferenceMode: Sendable, Equatable {
   public var averaging: Averaging
   /// The window; nil for the whole image at once.
   public var window: Window?
+  /// What images and windows are extended by; nil where nothing is said, which is ``Padding/unchanged``.
+  public var padding: Padding?
 
   /// A mode; without arguments the whole image once, as it is.
   public init(
     scales: [Double] = [1], flip: Bool = false, averaging: Averaging = .probabilities,
-    window: Window? = nil
+    window: Window? = nil, padding: Padding? = nil
   ) {
     self.scales = scales
     self.flip = flip
     self.averaging = averaging
     self.window = window
+    self.padding = padding
   }
 
   /// Whether the network sees each pixel once, so that nothing is averaged.

@@ -22,6 +22,15 @@ struct GridAxis: Sendable {
 
   var end: Int { start + lower.count }
 
+  /// What a grid is of a larger one, whose cells it was cut from: its first pixel and cell there, and the
+  /// larger one's cells and extent.
+  struct Part {
+    let pixel: Int
+    let cell: Float
+    let cells: Float
+    let extent: Int
+  }
+
   /// - Parameters:
   ///   - cells: The grid's cells.
   ///   - extent: The pixels that the grid covers, of which some may lie beyond the image.
@@ -30,14 +39,18 @@ struct GridAxis: Sendable {
   ///   - image: The image's pixels.
   ///   - target: The result's pixels, which cover the image.
   ///   - isMirrored: Whether the image was seen from its end.
+  ///   - part: Where the cells lie in a larger grid, which they are enlarged like; nil for a grid of its
+  ///     own.
   init(
     cells: Int, extent: Int, origin: Int, length: Int, image: Int, target: Int,
-    alignCorners: Bool, isMirrored: Bool = false
+    alignCorners: Bool, isMirrored: Bool = false, part: Part? = nil
   ) {
+    let whole = part ?? Part(pixel: 0, cell: 0, cells: Float(cells), extent: extent)
     // As libtorch computes positions, in single precision.
-    let cellsAPixel = Float(cells) / Float(extent)
+    let cellsAPixel = whole.cells / Float(whole.extent)
     let pixelsAPosition = Float(image) / Float(target)
-    let cornerCells = extent > 1 ? Float(cells - 1) / Float(extent - 1) : 0
+    let cornerCells = whole.extent > 1 ? (whole.cells - 1) / Float(whole.extent - 1) : 0
+    let first = Float(whole.pixel)
     let cornerPixels = target > 1 ? Float(image - 1) / Float(target - 1) : 0
     var start: Int?
     for position in 0..<target {
@@ -46,11 +59,11 @@ struct GridAxis: Sendable {
       let pixel: Float
       if alignCorners {
         pixel = seen * cornerPixels - Float(origin)
-        cell = pixel * cornerCells
+        cell = (pixel + first) * cornerCells - whole.cell
       } else {
         let edge = image == target ? seen + 0.5 : (seen + 0.5) * pixelsAPosition
         pixel = edge - 0.5 - Float(origin)
-        cell = (edge - Float(origin)) * cellsAPixel - 0.5
+        cell = (edge - Float(origin) + first) * cellsAPixel - 0.5 - whole.cell
       }
       guard pixel > -0.75, pixel < Float(length) - 0.25 else { continue }
       if start == nil { start = position }

@@ -6,10 +6,9 @@ import Torch
 
 /// Runs a network on whole images of any size, from 1×1 pixel upwards.
 ///
-/// An image is normalised, extended at the right and at the bottom to a multiple of the network's
-/// stride by the normalisation's mean, run through the network, and what was added is cut off
-/// again. Scores are resized to the size asked for before the best class is chosen. The network is
-/// in evaluation mode while it predicts, and its own mode is restored.
+/// An image is normalised and run through the network as it is, unless the mode's ``Padding`` extends it;
+/// what was added is cut off again. Scores are resized to the size asked for before the best class is
+/// chosen. The network is in evaluation mode while it predicts, and its own mode is restored.
 public final class Predictor {
   /// What to do with an image that needs more memory than there may be used.
   public enum Oversize: Sendable {
@@ -39,10 +38,11 @@ public final class Predictor {
   public let oversize: Oversize
   /// How images go through the network.
   public let mode: InferenceMode
-  /// Sides are extended to multiples of this.
+  private var padding: Padding { mode.padding ?? .unchanged }
+  /// Sides that ``Padding`` extends become multiples of this; tiles begin at its multiples.
   public let stride: Int
 
-  private lazy var bytesPerPixel = measuredBytesPerPixel()
+  private lazy var footprint = measuredFootprint()
   /// The head's scores of an input, recorded for the sizes that come again where graphs are wanted.
   private lazy var recordedNetwork = RecordedFunction(on: device) { [model, precision, device] in
     Self.scores($0, model, precision, device)
@@ -64,7 +64,16 @@ public final class Predictor {
     self.memoryBudget = memoryBudget
     self.oversize = oversize
     self.mode = mode
-    stride = max(model.backbone.strides.max() ?? 1, model.backbone.minimumSide)
+    let backbone = model.backbone
+    stride = max(backbone.strides.max() ?? 1, backbone.minimumSide, backbone.sideMultiple)
+  }
+
+  /// What happens to sides that the network cannot take as they are, for the protocol.
+  var sides: String {
+    let kind = [Padding.zero: "zeros", .reflect: "mirroring"][padding]
+    let extended = kind.map { "sides extended to multiples of \(stride) by \($0)" }
+    return extended ?? model.backbone.oddSides.map { "sides as they are, \($0)" }
+      ?? "sides as they are"
   }
 
   /// The class of each pixel of an RGB image, at its own size or at `size`.
@@ -148,7 +157,7 @@ public final class Predictor {
         })
     }
     guard let first = found.first?.first else { return [] }
-    let padded = padded(window.size)
+    let covered = covered(window.size)
     func axis(
       _ cells: Int, _ extent: Int, _ origin: Int, _ length: Int, _ image: Int, _ target: Int,
       _ isMirrored: Bool
@@ -168,10 +177,10 @@ public final class Predictor {
       return axis
     }
     var rows = tops.map {
-      axis(first.height, padded.height, $0, window.size.height, image.height, target.height, false)
+      axis(first.height, covered.height, $0, window.size.height, image.height, target.height, false)
     }
     var columns = lefts.map {
-      axis(first.width, padded.width, $0, window.size.width, image.width, target.width, isMirrored)
+      axis(first.width, covered.width, $0, window.size.width, image.width, target.width, isMirrored)
     }
     GridAxis.normalize(&rows, target.height)
     GridAxis.normalize(&columns, target.width)
@@ -194,54 +203,35 @@ public final class Predictor {
 
   /// About how many bytes an image takes on its way through the network.
   public func memoryNeed(_ size: Size) -> Int {
-    let padded = padded(size)
-    let pixels = Double(padded.width) * Double(padded.height)
+    // Maps of odd sides have as many cells as those of the next multiple, or fewer.
+    let whole = size.roundedUp(toMultipleOf: stride)
+    let pixels = Double(whole.width) * Double(whole.height)
     // What operators take for themselves, for other orders and types of their input, is not seen by
     // the probe: on processors up to half as much again, and more where types change on the way.
     let unseen = precision == nil ? 1.5 : 1.9
-    let need = unseen * bytesPerPixel * pixels + 16 * pixels + 0x1p20
+    let need = unseen * footprint.bytesPerPixel * pixels + 16 * pixels + 0x1p20
     return need < 0x1p62 ? Int(need) : .max
   }
 
   // MARK: Parts
 
-  /// The image as the network takes it: (1, 3, H, W) in channels-last memory, extended to multiples
-  /// of the stride by zeros, which are the normalisation's mean.
+  /// The image as the network takes it: (1, 3, H, W) in channels-last memory, extended as the mode says.
   public func input(_ image: Image) -> Tensor {
-    let padded = padded(image.size)
-    let memory = InputMemory(count: padded.width * padded.height * 3)
-    let table = (0..<768).map { entry in
-      let mean = normalization.mean[entry >> 8]
-      return Float((Double(entry & 255) / 255 - mean) / normalization.deviation[entry >> 8])
-    }
-    let width = image.width * 3
-    image.pixels.withUnsafeBufferPointer { pixels in
-      table.withUnsafeBufferPointer { table in
-        for y in 0..<image.height {
-          let row = memory.start + y * padded.width * 3
-          var (i, from) = (0, y * width)
-          while i < width {
-            row[i] = table[Int(pixels[from])]
-            row[i + 1] = table[256 + Int(pixels[from + 1])]
-            row[i + 2] = table[512 + Int(pixels[from + 2])]
-            i += 3
-            from += 3
-          }
-        }
-      }
-    }
-    return Tensor(
-      sharing: memory.start, [1, padded.height, padded.width, 3], .float32, owner: memory
-    ).permuted(0, 3, 1, 2).to(device)
+    .input(
+      image, normalization, extendedTo: padding.extended(image.size, toMultipleOf: stride),
+      by: padding
+    ).to(device)
   }
 
-  private func padded(_ size: Size) -> Size {
-    func up(_ length: Int) -> Int { (length + stride - 1) / stride * stride }
-    return Size(width: up(size.width), height: up(size.height))
+  /// What the network's scores of an image cover: the image and what it was extended by.
+  func covered(_ size: Size) -> Size {
+    let size = padding.extended(size, toMultipleOf: stride)
+    let sides = model.coveredSize(height: size.height, width: size.width)
+    return Size(width: sides.width, height: sides.height)
   }
 
   /// The head's own scores (1, classes, H / stride, W / stride) of an image.
-  private func scores(of image: Image) -> Tensor {
+  func scores(of image: Image) -> Tensor {
     let x = input(image)
     return graphs ? recordedNetwork(x) : Self.scores(x, model, precision, device)
   }
@@ -254,17 +244,23 @@ public final class Predictor {
 
   /// The best class of every pixel, of scores that cover an image and what it was extended by.
   private func mask(_ scores: Tensor, _ image: Size, _ size: Size) -> ClassMask {
-    let padded = padded(image)
+    let covered = covered(image)
     func axis(_ cells: Int, _ extent: Int, _ image: Int, _ target: Int) -> GridAxis {
       GridAxis(
         cells: cells, extent: extent, origin: 0, length: image, image: image, target: target,
         alignCorners: model.alignCorners)
     }
-    let part = PlacedScores(
-      scores, rows: axis(scores.height, padded.height, image.height, size.height),
-      columns: axis(scores.width, padded.width, image.width, size.width))
-    return complete(
-      ScoreFusion.classes([part], width: size.width, height: size.height, averaging: nil), size)
+    return mask(
+      scores, rows: axis(scores.height, covered.height, image.height, size.height),
+      columns: axis(scores.width, covered.width, image.width, size.width), size)
+  }
+
+  /// The best class of every pixel of scores that lie so.
+  func mask(_ scores: Tensor, rows: GridAxis, columns: GridAxis, _ size: Size) -> ClassMask {
+    complete(
+      ScoreFusion.classes(
+        [PlacedScores(scores, rows: rows, columns: columns)], width: size.width,
+        height: size.height, averaging: nil), size)
   }
 
   /// The mask; of nothing if an operator failed, which ``attempt(_:)`` reports.
@@ -289,18 +285,36 @@ public final class Predictor {
     .tooLarge(file: file, size: size, need: memoryNeed(size), budget: memoryBudget)
   }
 
-  private func measuredBytesPerPixel() -> Double {
+  /// What the network makes of an image: the memory that it takes, and the pixels between the cells of its
+  /// scores.
+  private struct Footprint {
+    var bytesPerPixel: Double
+    var pixelsPerCell: Double
+  }
+
+  /// The pixels between the cells of the network's scores, for images whose sides are multiples.
+  var pixelsPerCell: Double { footprint.pixelsPerCell }
+
+  private func measuredFootprint() -> Footprint {
     let side = max(64, 2 * stride) / stride * stride
-    let probe = MemoryProbe()
+    var footprint = Footprint(bytesPerPixel: 0, pixelsPerCell: 1)
     evaluating {
-      let image = Image(
-        width: side, height: side, pixels: [UInt8](repeating: 0, count: side * side * 3))
+      func scores(_ side: Int) -> Tensor {
+        let image = Image(
+          width: side, height: side, pixels: [UInt8](repeating: 0, count: side * side * 3))
+        return Self.scores(input(image), model, precision, device)
+      }
       // What layers make of their weights at first stays, and is the same for images of any size.
-      let x = input(image)
-      _ = Self.scores(x, model, precision, device)
-      observing(probe) { _ = Self.scores(input(image), model, precision, device) }
+      footprint.pixelsPerCell = Double(side) / Double(max(1, scores(side).height))
+      // Where maps of odd sides are fitted to each other there are more of them for a while.
+      for side in padding == .unchanged ? [side, side - 1] : [side] {
+        let probe = MemoryProbe()
+        observing(probe) { _ = scores(side) }
+        footprint.bytesPerPixel = max(footprint.bytesPerPixel, Double(probe.peak))
+      }
     }
-    return Double(probe.peak) / Double(side * side)
+    footprint.bytesPerPixel /= Double(side * side)
+    return footprint
   }
 
   /// The side of the largest square tile that fits the budget beside an image of this size and its
@@ -313,45 +327,4 @@ public final class Predictor {
     { side += stride }
     return side >= 4 * stride && side >= 128 ? side : nil
   }
-
-  /// Predicts square by square; each sees a margin that is not kept.
-  ///
-  /// All squares are of one size: libtorch keeps memory for every size that it has seen.
-  private func tiled(_ image: Image, side: Int) -> ClassMask {
-    let margin = max(side / 8 / stride, 1) * stride
-    let core = side - 2 * margin
-    let whole = padded(image.size)
-    var result = ClassMask(size: image.size, filledWith: 0)
-    for top in Swift.stride(from: 0, to: image.height, by: core) {
-      for left in Swift.stride(from: 0, to: image.width, by: core) {
-        let x0 = max(min(left - margin, whole.width - side), 0)
-        let y0 = max(min(top - margin, whole.height - side), 0)
-        let size = Size(
-          width: min(side, image.width - x0), height: min(side, image.height - y0))
-        let part = image.cropped(x: x0, y: y0, size: size)
-        let mask = mask(scores(of: part), size, size)
-        MemoryBudget.release()
-        for y in top..<min(top + core, image.height) {
-          let (from, to) = ((y - y0) * size.width - x0, y * image.width)
-          for x in left..<min(left + core, image.width) {
-            result.classes[to + x] = mask.classes[from + x]
-          }
-        }
-      }
-    }
-    return result
-  }
-}
-
-/// Zeroed memory for the network's input.
-private final class InputMemory {
-  let start: UnsafeMutablePointer<Float>
-
-  init(count: Int) {
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
-    start = raw.bindMemory(to: Float.self, capacity: count)
-    start.initialize(repeating: 0, count: count)
-  }
-
-  deinit { start.deallocate() }
 }

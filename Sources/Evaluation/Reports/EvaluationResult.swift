@@ -19,12 +19,15 @@ public struct ScoringProtocol: Sendable, Codable, Equatable {
   public var mode: String
   /// The type that convolutions were computed in.
   public var precision: String
+  /// What became of sides that are no multiples of the network's stride; nil where there is no network,
+  /// and in results of versions that always extended them by zeros.
+  public var sides: String?
 
   /// A protocol; the defaults are whole images of their own size at one scale.
   public init(
     classes: Int, ignored: String, scoredAt: String = "size of the ground truth",
     imageSize: String = "own size", scales: [Double] = [1], flip: Bool = false,
-    mode: String = "whole image", precision: String = "float32"
+    mode: String = "whole image", precision: String = "float32", sides: String? = nil
   ) {
     self.classes = classes
     self.ignored = ignored
@@ -34,13 +37,14 @@ public struct ScoringProtocol: Sendable, Codable, Equatable {
     self.flip = flip
     self.mode = mode
     self.precision = precision
+    self.sides = sides
   }
 
   /// The protocol in one line.
   public var summary: String {
     let factors = scales.map { number($0) }.joined(separator: ", ")
     return "\(classes) classes, ignored: \(ignored); scored at the \(scoredAt); images at their"
-      + " \(imageSize), \(mode), scales \(factors), flip \(flip ? "on" : "off"), \(precision)"
+      + " \(imageSize), \(sides.map { "\($0), " } ?? "")\(mode), scales \(factors), flip \(flip ? "on" : "off"), \(precision)"
   }
 }
 

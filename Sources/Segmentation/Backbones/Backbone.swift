@@ -22,6 +22,14 @@ public protocol Backbone: Layer {
   /// The sides that an image must have at least; smaller ones are extended.
   var minimumSide: Int { get }
 
+  /// What the sides of an image must be multiples of in the original, which extends others by zeros at
+  /// the right and at the bottom; 1 for networks that take any size.
+  var sideMultiple: Int { get }
+
+  /// What the network does, as its original, to sides that do not fit its patches, windows or skip
+  /// connections, in words for a protocol; nil if there are none.
+  var oddSides: String? { get }
+
   /// What a head will write around the last map, for which a prepared network may leave room.
   var room: Room? { get set }
 
@@ -45,6 +53,15 @@ extension Backbone {
 
   /// One cell of the coarsest map.
   public var minimumSide: Int { strides.max() ?? 1 }
+
+  /// Any size.
+  public var sideMultiple: Int { 1 }
+
+  /// That they are extended to ``sideMultiple``, where there is one.
+  public var oddSides: String? {
+    sideMultiple == 1
+      ? nil : "extended by the network to multiples of \(sideMultiple) by zeros at right and bottom"
+  }
 }
 
 /// Gives each stage its stride and dilation so that the output stride never passes a limit.

@@ -33,7 +33,9 @@ public final class ImagePyramid: Layer, Backbone {
 
   private func resized(_ x: Tensor, by scale: Double) -> Tensor {
     func length(_ side: Int) -> Int {
-      max(base.minimumSide, Int((Double(side) * scale).rounded()), 1)
+      let scaled = max(base.minimumSide, Int((Double(side) * scale).rounded()), 1)
+      let multiple = base.sideMultiple
+      return (scaled + multiple - 1) / multiple * multiple
     }
     return x.resized(height: length(x.height), width: length(x.width))
   }
@@ -48,4 +50,8 @@ public final class ImagePyramid: Layer, Backbone {
   public func depths(by unit: DepthUnit) -> [[Module]] { base.depths(by: unit) }
   /// What `base` needs.
   public var minimumSide: Int { base.minimumSide }
+  /// What `base` needs.
+  public var sideMultiple: Int { base.sideMultiple }
+  /// What `base` does.
+  public var oddSides: String? { base.oddSides }
 }

@@ -94,6 +94,11 @@ public final class Swin: Sequential, Backbone {
 
   public override func forward(_ x: Tensor) -> Tensor { features(x).last ?? x }
 
+  /// What fills the last windows, and patches where the original fills them.
+  public var oddSides: String? {
+    (extendsImage ? "patches and windows" : "windows") + " filled up by zeros at right and bottom"
+  }
+
   /// The normalizations of the maps.
   public var partsWithoutPretraining: [String] { ["norms."] }
 

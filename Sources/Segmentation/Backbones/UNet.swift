@@ -44,6 +44,9 @@ public final class UNet: Layer, Backbone {
   public let channels: [Int]
   /// The output stride of each map, coarsest first.
   public let strides: [Int]
+  /// MMSegmentation's, which enlarges by `projected`, refuses images whose halves have odd sides, and its
+  /// data preprocessor extends them; milesial's fits the maps of any image to each other.
+  public let sideMultiple: Int
 
   /// A network for images of `inputChannels` channels.
   public init(_ configuration: Configuration = .init(), inputChannels: Int = 3) {
@@ -72,6 +75,7 @@ public final class UNet: Layer, Backbone {
     }
     channels = levels.map(width)
     strides = levels.map { 1 << $0 }
+    sideMultiple = configuration.enlargement == .projected ? 1 << last : 1
     super.init()
     Initialization.kaimingNormal(self)
   }
@@ -100,6 +104,13 @@ public final class UNet: Layer, Backbone {
     }
     for up in ups { y = up(consume y, beside: skips.removeLast()) }
     return y
+  }
+
+  /// That maps are fitted to each other, or images extended.
+  public var oddSides: String? {
+    sideMultiple == 1
+      ? "maps of the decoder fitted to the encoder's by zeros on both sides"
+      : "extended by the network to multiples of \(sideMultiple) by zeros at right and bottom"
   }
 
   /// The encoder, then each step of the decoder.
@@ -189,7 +200,7 @@ final class UpStep: Layer {
     }
   }
 
-  /// Odd sizes lose a row or a column on the way down.
+  /// Odd sizes lose a row or a column on the way down: zeros take its place, the odd one at the end.
   private func fitted(_ x: Tensor, _ beside: Tensor) -> Tensor {
     let (rows, columns) = (beside.height - x.height, beside.width - x.width)
     return rows == 0 && columns == 0

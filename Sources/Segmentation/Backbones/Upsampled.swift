@@ -35,4 +35,8 @@ public final class Upsampled: Layer, Backbone {
   public func depths(by unit: DepthUnit) -> [[Module]] { base.depths(by: unit) }
   /// What `base` needs.
   public var minimumSide: Int { base.minimumSide }
+  /// What `base` needs.
+  public var sideMultiple: Int { base.sideMultiple }
+  /// What `base` does.
+  public var oddSides: String? { base.oddSides }
 }

@@ -94,6 +94,10 @@ public final class VisionTransformer: Layer, Backbone {
   }
   /// The side of a patch for each map.
   public var strides: [Int] { configuration.levels.map { _ in configuration.patch } }
+  /// What fills the last patches.
+  public var oddSides: String? {
+    "patches of \(configuration.patch) filled up by zeros at right and bottom"
+  }
   /// Whether the second half of each map's channels is the class token.
   public var joinsClassToken: Bool { configuration.joinsClassToken }
   /// The blocks that lead to each map, the first with the patches.

@@ -133,6 +133,26 @@ public final class ASPP: Layer {
     convs.filter { !($0 is ImagePooling) }.map { $0(x) }
   }
 
+  /// The branches in words, in their order: `1×1, 3×3 at 12, 24, 36, pooled`.
+  ///
+  /// `rates` lists all branches but the pooled one, so that a list without 1 has no 1×1 branch.
+  var rateText: String? {
+    let kernel = (configuration.isSeparable ? "separable " : "") + "3×3 at "
+    var words: [String] = []
+    for (index, rate) in rates.enumerated() {
+      if rate == 1 {
+        words.append(configuration.unitKernel == 1 ? "1×1" : "3×3 at 1")
+      } else {
+        let begins = index == 0 || rates[index - 1] == 1
+        words.append((begins ? kernel : "") + "\(rate)")
+      }
+    }
+    if configuration.poolsImage {
+      words.insert("pooled", at: configuration.poolsFirst ? 0 : words.count)
+    }
+    return words.joined(separator: ", ") + (rates.contains(1) ? "" : " (no 1×1 branch)")
+  }
+
   /// The branches as a person knows them: `1x1`, `rate 12`, `image mean`.
   public var branchNames: [String] {
     var names = rates.map { $0 == 1 ? "1x1" : "rate \($0)" }
@@ -181,7 +201,7 @@ extension ASPP.Configuration {
   /// The pyramid that a configuration describes, for features of this output stride.
   ///
   /// What is not given is as in `base`.
-  /// Rates come from `rates`, all of them; from `rate`, the r of 1×1, r, 2r, 3r; or from `baseRate`,
+  /// Rates come from `rates`, all of them, where a 1 is the 1×1 branch and none is added; from `rate`, the r of 1×1, r, 2r, 3r; or from `baseRate`,
   /// the r that an output stride of 16 would have, which is 6 by default.
   init(_ section: Section, outputStride: Int, base: Self = .init()) throws {
     self = base

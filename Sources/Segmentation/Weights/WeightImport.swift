@@ -24,6 +24,8 @@ public struct WeightImport {
   public let resized: [String]
   /// What a person should know of how the weights were found.
   public let notes: [String]
+  /// The shapes of what the file has, by its names.
+  let shapes: [String: [Int]]
   let file: WeightFile
   private let module: Module
   private let resizings: [String: (Tensor) -> Tensor]
@@ -57,6 +59,7 @@ public struct WeightImport {
     for (ours, theirs) in pairs {
       if let entry = file.entry(theirs) { found[ours] = entry }
     }
+    self.shapes = file.shapes
     let shapes = Dictionary(
       module.state.map { ($0.name, $0.tensor.shape) }, uniquingKeysWith: { first, _ in first })
     self.file = WeightFile(

@@ -100,7 +100,8 @@ public final class LayerNorm: Layer {
   /// The shift of each feature.
   public let bias: Parameter
   private let ofImages: Bool
-  let eps: Double
+  /// What is added to the variance.
+  public let eps: Double
 
   /// A normalization of `features` features; `ofImages` takes (N, C, H, W) and normalizes over C.
   public init(_ features: Int, ofImages: Bool = false, eps: Double = 1e-5) {

@@ -37,7 +37,9 @@ public struct Calibration: Sendable, Equatable {
     let configuration = try checkpoint.configuration(overrides: overrides)
     let dataset = try configuration.data.dataset("train").spread(to: images)
     let evaluator = Evaluator(
-      Predictor(model, normalization: try checkpoint.normalization(), device: device),
+      Predictor(
+        model, normalization: try checkpoint.normalization(), device: device,
+        mode: InferenceMode(padding: configuration.evaluate.padding)),
       imageSize: configuration.evaluate.imageSize)
     let ranges = try model.calibrated { try evaluator.run(on: dataset) }
     if let file {

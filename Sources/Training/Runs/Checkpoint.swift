@@ -228,9 +228,22 @@ public struct Checkpoint {
 
   /// The configuration of the run, with overrides of the form `key.path=value`.
   ///
+  /// A network that was imported without a run has none; its training is one iteration then, which
+  /// nothing asks for, so that it can be scored on data that the overrides name.
   /// - Throws: `ConfigurationError` naming what is wrong.
   public func configuration(overrides: [String] = []) throws -> TrainingConfiguration {
-    try TrainingConfiguration(yaml: record.configuration, named: file, overrides: overrides)
+    let section = try Section(yaml: record.configuration, named: file, overrides: overrides)
+    let run = section.has("train") ? [] : ["train.iterations=1"]
+    return try TrainingConfiguration(
+      yaml: record.configuration, named: file, overrides: overrides + run)
+  }
+
+  /// What the configuration has images extended by.
+  ///
+  /// - Throws: `ConfigurationError` for another word.
+  func padding(overrides: [String] = []) throws -> Padding {
+    try Section(yaml: record.configuration, named: file, overrides: overrides)
+      .section("evaluate").choice("pad", default: .unchanged)
   }
 
   /// The network with this checkpoint's weights.

@@ -52,6 +52,8 @@ public struct CheckpointScoring {
         file: checkpoint.file, ours: named, theirs: own,
         reason: "expected the network's classes in the network's order")
     }
+    var mode = mode
+    mode.padding = mode.padding ?? configuration.evaluate.padding
     // All images: `evaluate.limit` is for the scores on the way.
     dataset = try configuration.data.dataset(split ?? configuration.evaluate.split)
     evaluator = Evaluator(

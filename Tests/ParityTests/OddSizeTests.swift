@@ -1,0 +1,73 @@
+import Configuration
+import Foundation
+import Segmentation
+import Testing
+import Torch
+
+@testable import Parity
+
+/// What other toolkits give for images whose sides are no multiples of a stride; `Fixtures/make.py` says how
+/// the files came about.
+@Suite("Parity on odd sizes", .serialized)
+struct OddSizeTests {
+  private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appending(path: "Fixtures")
+  private static let configurations =
+    folder
+    .appending(path: "../../../Configurations/networks").standardizedFileURL
+
+  /// The files, without their ending.
+  private static let files: [String] =
+    ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
+    .filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
+
+  /// The file of a network that a configuration describes.
+  private static func file(of network: TorchvisionNetwork) -> String {
+    "torchvision-\(network.name)-97x131"
+  }
+
+  @Test(
+    "holds with torchvision, MMSegmentation and milesial's U-Net",
+    arguments: files.filter { !TorchvisionNetwork.all.map(file).contains($0) })
+  func agrees(_ name: String) throws {
+    let result = try Parity.check(Self.folder.appending(path: "\(name).json").path)
+    #expect(result.disagreements == [])
+  }
+
+  @Test("has files of all three")
+  func complete() {
+    for (family, count) in [("torchvision", 15), ("mmseg", 19), ("milesial", 2)] {
+      #expect(Self.files.count { $0.hasPrefix(family) } == count, "\(family)")
+    }
+  }
+
+  @Test(
+    "holds for torchvision's networks as their configurations describe them, prepared or not",
+    arguments: TorchvisionNetwork.all)
+  func configurations(_ network: TorchvisionNetwork) throws {
+    let section = try Section(
+      contentsOf: Self.configurations.appending(path: "torchvision-\(network.name).yaml").path)
+    let model = try Initialization.skipped { try ModelBuilder.build(section.section("model")) }
+    let file = try ParityFile(
+      contentsOf: Self.folder.appending(path: "\(Self.file(of: network)).json").path)
+    let probes = try Dictionary(
+      uniqueKeysWithValues: file.probes("outputs").map { ($0.name, $0.probe) })
+    let probe = try #require(probes["out"])
+    try attempt {
+      Rule.fill(model) { $0 }
+      model.train(false)
+      let image = Rule.image("input", [1, 3, 97, 131])
+      inferenceMode {
+        var comparison = Comparison()
+        comparison.compare("plain", model(image), probe)
+        if let head = model.auxiliary.first?.head, let probe = probes["aux"] {
+          let scores = head.scores([model.maps(image)[2]], image: image)
+          comparison.compare("auxiliary", model.upsampled(scores, like: image), probe)
+        }
+        model.prepared()
+        comparison.compare("prepared", model(image), probe)
+        #expect(comparison.disagreements == [])
+      }
+    }
+  }
+}
