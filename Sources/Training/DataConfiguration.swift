@@ -28,6 +28,7 @@ public struct DataConfiguration: Sendable {
     case known(DatasetDescription)
 
     init(_ section: Section) throws {
+      section.declare("layout", as: .word(Self.names))
       let word = try section.string("layout")
       if let known = DatasetDescription.named(word) {
         self = .known(known)
@@ -36,13 +37,15 @@ public struct DataConfiguration: Sendable {
       } else if word == "folders" {
         self = .folders
       } else {
-        let names = ["cityscapes", "folders"] + DatasetDescription.all.map(\.name)
         throw section.invalid(
           "layout", "'\(word)'",
-          expected: "one of \(names.sorted().joined(separator: ", "))"
-            + (ConfigurationError.nearest(word, names).map { " (did you mean '\($0)'?)" } ?? ""))
+          expected: "one of \(Self.names.joined(separator: ", "))"
+            + (ConfigurationError.nearest(word, Self.names).map { " (did you mean '\($0)'?)" } ?? ""))
       }
     }
+
+    /// The words for layouts.
+    static let names = (["cityscapes", "folders"] + DatasetDescription.all.map(\.name)).sorted()
 
     var isFolders: Bool { if case .folders = self { true } else { false } }
   }
@@ -68,7 +71,7 @@ public struct DataConfiguration: Sendable {
   private let given: Set<String>
 
   /// The roles that a part of the data can have.
-  private static let roles = ["train", "val", "test"]
+  static let roles = ["train", "val", "test"]
 
   /// What the section says; paths are taken from the working directory.
   ///
@@ -166,6 +169,7 @@ public struct DataConfiguration: Sendable {
         return try Cityscapes.merged(
           name: "Cityscapes, \(groups.count) merged classes", groups: groups)
       }
+      section.declare("classes", as: .word(["19", "20"]))
       let count = try section.int("classes", default: 19)
       guard count == 19 || count == 20 else {
         throw section.invalid("classes", "\(count)", expected: "19 or 20")
@@ -175,6 +179,7 @@ public struct DataConfiguration: Sendable {
       let names = try section.strings("classes")
       let ignored = try section.ints("ignored", default: [255], in: 0...65_535)
       var values: [Int: String] = [:]
+      section.declare("values", as: .other("mapping of file values, 0 to 65535, to class names"))
       let given = try section.section("values")
       for key in given.keys {
         guard let value = Int(key), (0...65_535).contains(value) else {
@@ -189,14 +194,16 @@ public struct DataConfiguration: Sendable {
   }
 
   private static func normalization(_ section: Section) throws -> Normalization {
-    if let inner = try? section.section("normalization"), !inner.keys.isEmpty {
-      return try Normalization(
-        mean: inner.doubles("mean"), deviation: inner.doubles("deviation"))
-    }
     // A configuration that says "measured" is read again with what was measured.
     let known = [
       "imagenet": Normalization.imageNet, "denseaspp": .denseASPP, "unit": .unit, "measured": .unit,
     ]
+    section.declare("normalization", as: .word(known.keys.sorted()))
+    section.declare("normalization", as: .mapping)
+    if let inner = try? section.section("normalization"), !inner.keys.isEmpty {
+      return try Normalization(
+        mean: inner.doubles("mean"), deviation: inner.doubles("deviation"))
+    }
     let name = try section.string("normalization", default: "imagenet")
     guard let normalization = known[name] else {
       throw section.invalid(

@@ -30,6 +30,7 @@ struct Atrous: ParsableCommand {
       ExportCommand.self,
       ParityCommand.self,
       DoctorCommand.self,
+      HelpCommand.self,
     ])
 
   static func main() {
