@@ -148,12 +148,13 @@ public final class Section {
 
   /// The path at `key`, with the home folder for `~` at its beginning.
   public func path(_ key: String, default fallback: String? = nil) throws -> String {
-    try string(key, default: fallback).withHomeFolder
+    try read(key, .path, fallback, "text", Self.text).withHomeFolder
   }
 
   /// The path at `key`, or nothing.
   public func optionalPath(_ key: String) throws -> String? {
-    has(key) ? try path(key) : nil
+    recorder?.note(full(key), .path, default: nil)
+    return has(key) ? try path(key) : nil
   }
 
   /// The whole number at `key`, within `range`.

@@ -14,7 +14,10 @@ extension ModelBuilder {
       "Further heads on earlier maps, for training only; without the key there are none.",
       "[{name: fcn, weight: 0.4}]"),
     "alignCorners": .init(
-      "Whether maps and scores are resized so that the corners' centres stay, as older networks do.",
+      """
+      Whether maps and scores are resized so that the corners' centres stay, as older networks \
+      do.
+      """,
       "true"),
   ])
 
@@ -36,8 +39,15 @@ extension ModelBuilder {
 
   /// What each neck is.
   static let neckSentences = [
-    "mla": "Maps of one size, each the sum of itself and all deeper ones (SETR's multi-level aggregation).",
+    "mla":
+      """
+    Maps of one size, each the sum of itself and all deeper ones (SETR's multi-level \
+    aggregation).
+    """,
     "multilevel":
-      "A pyramid of maps of one size, each resized by its own scale (for UPerNet on a vision transformer).",
+      """
+    A pyramid of maps of one size, each resized by its own scale (for UPerNet on a vision \
+    transformer).
+    """,
   ]
 }

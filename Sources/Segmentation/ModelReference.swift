@@ -10,7 +10,9 @@ package enum ModelReference {
     let grounds: [any Backbone] = try shapesOnly {
       try usual.map { try ModelBuilder.backbone(Section(yaml: $0, named: "the reference")) }
     }
-    let parts = ["backbone", "head"].map { "\($0)=\(ModelBuilder.notes[$0, in: ""]?.examples[0] ?? "")" }
+    let parts = ["backbone", "head"].map {
+      "\($0)=\(ModelBuilder.notes[$0, in: ""]?.examples[0] ?? "")"
+    }
     return [
       ReferenceTopic(
         "model", "The network: a backbone that makes maps of an image, and heads that class them.",
@@ -31,7 +33,8 @@ package enum ModelReference {
         notes: ModelBuilder.neckNotes,
         cases: Catalogue.necks.sorted { $0.key < $1.key }.map { name, entry in
           .init(
-            name, ModelBuilder.neckSentences[name], facts: entry.needs.map { ["Needs \($0)."] } ?? [],
+            name, ModelBuilder.neckSentences[name],
+            facts: entry.needs.map { ["Needs \($0)."] } ?? [],
             runs: grounds.filter { entry.fits($0.strides) && $0.strides.count == 4 }.prefix(2).map {
               backbone in
               run(name, ["name=\(name)"]) { _ = try ModelBuilder.neck($0, on: backbone) }
@@ -42,8 +45,10 @@ package enum ModelReference {
         notes: ModelBuilder.headNotes, inner: ["head"],
         cases: Catalogue.heads.sorted { $0.key < $1.key }.map { name, entry in
           .init(
-            name, ModelBuilder.headSentences[name], facts: entry.needs.map { ["Needs \($0)."] } ?? [],
-            runs: grounds.filter { entry.fits(HeadInput($0, classes: 2)) }.prefix(2).map { backbone in
+            name, ModelBuilder.headSentences[name],
+            facts: entry.needs.map { ["Needs \($0)."] } ?? [],
+            runs: grounds.filter { entry.fits(HeadInput($0, classes: 2)) }.prefix(2).map {
+              backbone in
               run(name, ["name=\(name)"]) {
                 _ = try ModelBuilder.head($0, on: backbone, classes: 2)
               }

@@ -5,7 +5,8 @@ extension Transform {
   /// What the keys of an entry of `train.augmentation` mean.
   static let notes = KeyNotes([
     "resize": .init("Stretches to exactly this size.", "480x360"),
-    "resizeToFit": .init("Scales, keeping proportions, to the largest size in this box.", "2048x1024"),
+    "resizeToFit": .init(
+      "Scales, keeping proportions, to the largest size in this box.", "2048x1024"),
     "resizeShorterSide": .init(
       "Scales, keeping proportions, so that the shorter side has this length.", "512"),
     "randomResize": .init(
@@ -21,7 +22,8 @@ extension Transform {
     "horizontalFlip": .init("Mirrors left and right, with this probability.", "0.5"),
     "verticalFlip": .init("Mirrors top and bottom, with this probability.", "0.5"),
     "rotation": .init(
-      "Turns about the centre by degrees drawn between two numbers, clockwise positive.", "[-10, 10]"),
+      "Turns about the centre by degrees drawn between two numbers, clockwise positive.",
+      "[-10, 10]"),
     "probability": .init("How often it turns.", "0.5"),
     "photometricDistortion": .init(
       "Changes brightness, contrast, saturation and hue, each half of the time (SSD).", "true",
@@ -38,7 +40,8 @@ extension Transform {
     "colorJitter.saturation": .init("Factors are drawn up to this far from 1.", "0.3"),
     "colorJitter.hue": .init("The largest shift, in turns of the colour circle.", "0.1"),
     "antialias": .init(
-      "Whether shrinking widens the filter, as Pillow and torchvision do; OpenCV does not.", "false"),
+      "Whether shrinking widens the filter, as Pillow and torchvision do; OpenCV does not.", "false"
+    ),
     "fill": .init("What fills the parts of the image where there is no picture.", "black"),
   ])
 }

@@ -44,8 +44,12 @@ extension Transform {
       },
       "centerCrop": { .centerCrop(try $0.area("centerCrop")) },
       "pad": { .pad(to: try $0.area("pad"), fill: try $0.fill) },
-      "padToMultiple": { .padToMultiple(of: try $0.int("padToMultiple", in: sides), fill: try $0.fill) },
-      "horizontalFlip": { .horizontalFlip(probability: try $0.double("horizontalFlip", in: 0...1)) },
+      "padToMultiple": {
+        .padToMultiple(of: try $0.int("padToMultiple", in: sides), fill: try $0.fill)
+      },
+      "horizontalFlip": {
+        .horizontalFlip(probability: try $0.double("horizontalFlip", in: 0...1))
+      },
       "verticalFlip": { .verticalFlip(probability: try $0.double("verticalFlip", in: 0...1)) },
       "rotation": {
         .rotation(
@@ -98,7 +102,8 @@ extension Section {
     let bounds = try doubles(key)
     guard bounds.count == 2, bounds[0] <= bounds[1] else {
       let example = Transform.notes[note ?? key, in: key]?.examples.first
-      throw invalid(key, "\(bounds)", expected: expected + (example.map { ", such as \($0)" } ?? ""))
+      throw invalid(
+        key, "\(bounds)", expected: expected + (example.map { ", such as \($0)" } ?? ""))
     }
     return bounds[0]...bounds[1]
   }

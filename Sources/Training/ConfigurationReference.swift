@@ -89,7 +89,8 @@ public enum ConfigurationReference {
 
   private static var schedule: ReferenceTopic {
     named(
-      "train.schedule", "How the learning rate changes from iteration to iteration, chosen by `name`.",
+      "train.schedule",
+      "How the learning rate changes from iteration to iteration, chosen by `name`.",
       Schedule.notes, Schedule.Name.allCases.map(\.rawValue), Schedule.sentences,
       { _ = try Schedule($0) })
   }

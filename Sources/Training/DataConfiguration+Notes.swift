@@ -8,10 +8,13 @@ extension DataConfiguration {
     "layout": .init("How the files lie on the disk.", "folders"),
     "root": .init("The folder of the data set.", "data/camvid"),
     "normalization": .init(
-      "How levels become numbers: by ImageNet's statistics, those of DenseASPP's code, none (0 to 1),"
-        + " or those of the training images.", "measured",
+      """
+      How levels become numbers: by ImageNet's statistics, those of DenseASPP's code, none (0 \
+      to 1), or those of the training images.
+      """, "measured",
       "{mean: [0.5, 0.5, 0.5], deviation: [0.25, 0.25, 0.25]}"),
-    "normalization.mean": .init("The means of red, green and blue, 0 to 1.", "[0.485, 0.456, 0.406]"),
+    "normalization.mean": .init(
+      "The means of red, green and blue, 0 to 1.", "[0.485, 0.456, 0.406]"),
     "normalization.deviation": .init(
       "The standard deviations of red, green and blue, 0 to 1.", "[0.229, 0.224, 0.225]"),
     "train": .init("The split that is trained on.", "train"),
@@ -19,12 +22,17 @@ extension DataConfiguration {
     "test": .init("The split for the end.", "test"),
     "folders/train": .init(
       "The folders that are trained on.", "{images: photos/train, labels: labels/train}"),
-    "folders/val": .init("The folders that are scored.", "{images: photos/val, labels: labels/val}"),
+    "folders/val": .init(
+      "The folders that are scored.", "{images: photos/val, labels: labels/val}"),
     "folders/test": .init("The folders for the end.", "{images: photos/test, labels: labels/test}"),
-    "limitTrain": .init("The most images that are trained on, evenly spread; all without the key.", "100"),
+    "limitTrain": .init(
+      "The most images that are trained on, evenly spread; all without the key.", "100"),
     "limitVal": .init("The most images that are scored, evenly spread; all without the key.", "50"),
     "cityscapes/classes": .init("The classes: the 19 of the benchmark, or 20.", "20"),
-    "merge": .init("Classes of one's own: the label names that make each, in order.", "{flat: [road, sidewalk]}"),
+    "merge": .init(
+      """
+      Classes of one's own: the label names that make each, in order.
+      """, "{flat: [road, sidewalk]}"),
     "folders/classes": .init("The names of the classes in order.", "[background, vessel]"),
     "ignored": .init("The values of label files that count nowhere.", "[255]"),
     "values": .init(
@@ -43,7 +51,11 @@ extension DataConfiguration {
 
   /// What each layout is, beside the known data sets.
   static let sentences = [
-    "folders": "Images in one folder, labels of the same names in another; a value that no class has is an error.",
+    "folders":
+      """
+    Images in one folder, labels of the same names in another; a value that no class has is \
+    an error.
+    """,
     "cityscapes": "`leftImg8bit` and `gtFine` as they unpack.",
     "a known data set": "As it unpacks, or as MMSegmentation's converters lay it out.",
   ]

@@ -40,7 +40,8 @@ public struct DataConfiguration: Sendable {
         throw section.invalid(
           "layout", "'\(word)'",
           expected: "one of \(Self.names.joined(separator: ", "))"
-            + (ConfigurationError.nearest(word, Self.names).map { " (did you mean '\($0)'?)" } ?? ""))
+            + (ConfigurationError.nearest(word, Self.names).map { " (did you mean '\($0)'?)" } ?? "")
+        )
       }
     }
 

@@ -9,9 +9,15 @@ struct HelpTests {
       (["help", "train"], ["USAGE: atrous train", "--resume"]),
       (["help", "data", "inspect"], ["USAGE: atrous data inspect"]),
       (["help", "configuration"], ["Sections:", "train.optimizer", "model.backbone", "evaluate"]),
-      (["help", "configuration", "train.optimizer"], ["learningRate", "Example: learningRate: 6e-5"]),
+      (
+        ["help", "configuration", "train.optimizer"],
+        ["learningRate", "Example: learningRate: 6e-5"]
+      ),
       (["help", "configuration", "learningRate"], ["train.optimizer.learningRate", "required"]),
-      (["help", "configuration", "--markdown"], ["# Configurations, key by key", "| `batchSize` |"]),
+      (
+        ["help", "configuration", "--markdown"],
+        ["# Configurations, key by key", "| `batchSize` |"]
+      ),
     ] as [([String], [String])])
   func explains(_ arguments: [String], _ words: [String]) throws {
     let outcome = try Command(arguments).wait()

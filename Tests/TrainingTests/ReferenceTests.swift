@@ -78,13 +78,19 @@ struct ReferenceTests {
   @Test(
     "is right in its hints for pairs of numbers",
     arguments: [
-      ("rotation: [10, -10]", "'rotation' is [10.0, -10.0], expected a lower and an upper bound, such as [-10, 10]"),
+      (
+        "rotation: [10, -10]",
+        "'rotation' is [10.0, -10.0], expected a lower and an upper bound, such as [-10, 10]"
+      ),
       ("randomResize: 2", "such as [0.5, 2.0]"),
       ("photometricDistortion: {contrast: 2}", "such as [0.5, 1.5]"),
       ("horizontalFlip: 2", "'horizontalFlip' is 2.0, expected a number from 0.0 to 1.0"),
       ("colorJitter: {hue: 1}", "'hue' is 1.0, expected a number from 0.0 to 0.5"),
       ("colorJitter: {contrast: -1}", "'contrast' is -1.0, expected a number of at least 0.0"),
-      ("randomResize: [0, 2]", "0.0...2.0 for the ratio of randomResize, expected above 0, up to 100"),
+      (
+        "randomResize: [0, 2]",
+        "0.0...2.0 for the ratio of randomResize, expected above 0, up to 100"
+      ),
     ])
   func pairs(_ entry: String, _ words: String) throws {
     let section = try Section(yaml: "augmentation: [{\(entry)}]", named: "x.yaml")

@@ -31,7 +31,9 @@ package struct KeyNotes: Sendable {
   }
 
   /// The note for a key in a case.
-  package subscript(_ key: String, in name: String) -> Note? { table["\(name)/\(key)"] ?? table[key] }
+  package subscript(_ key: String, in name: String) -> Note? {
+    table["\(name)/\(key)"] ?? table[key]
+  }
 
   /// Whether a key means something else in this case than in others.
   func isOwn(_ key: String, in name: String) -> Bool { table["\(name)/\(key)"] != nil }

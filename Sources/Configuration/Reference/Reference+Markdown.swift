@@ -29,7 +29,8 @@ extension ReferenceTable {
   private func varied(_ key: ReferenceKey) -> String? {
     guard let values = key.fallback.choices else { return nil }
     return "`\(key.path)` by default: "
-      + values.map { "\($0.value) (\($0.names.joined(separator: ", ")))" }.joined(separator: "; ") + "."
+      + values.map { "\($0.value) (\($0.names.joined(separator: ", ")))" }.joined(separator: "; ")
+      + "."
   }
 }
 

@@ -28,9 +28,10 @@ extension ReferenceTable {
       case .none: "not needed"
       case .derived: "default: what fits"
       case .value(let value): "default \(value)"
-      case .varied: "default: "
-        + (key.fallback.choices ?? []).map { "\($0.value) (\($0.names.joined(separator: ", ")))" }
-        .joined(separator: "; ")
+      case .varied:
+        "default: "
+          + (key.fallback.choices ?? []).map { "\($0.value) (\($0.names.joined(separator: ", ")))" }
+          .joined(separator: "; ")
       }
     let example = key.note?.examples.first.map { "  Example: \(key.name): \($0)" } ?? ""
     return "  \(key.path)\n" + (key.note?.sentence.plain ?? "").wrapped(indent: 6) + "\n"

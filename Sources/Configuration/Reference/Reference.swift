@@ -10,7 +10,8 @@ package struct Reference {
     /// The message for a person.
     package var description: String {
       "'\(key)' is no key of a configuration"
-        + (near.isEmpty ? "" : ", did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?")
+        + (near.isEmpty
+          ? "" : ", did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?")
         + " '\(Section.helpCommand)' lists the sections."
     }
   }
@@ -34,7 +35,8 @@ package struct Reference {
     let contents = tables.filter { !$0.topic.path.isEmpty }.map { table in
       let path = table.topic.path
       let depth = String(repeating: "  ", count: path.count { $0 == "." })
-      return "\(depth)- [`\(path)`](#\(path.lowercased().replacing(".", with: ""))): \(table.topic.summary)"
+      return
+        "\(depth)- [`\(path)`](#\(path.lowercased().replacing(".", with: ""))): \(table.topic.summary)"
     }
     return """
       # Configurations, key by key
@@ -52,9 +54,9 @@ package struct Reference {
       """
   }
 
-  /// What `key` means: a section, a key by its path or the end of it, or a word such as `ohem`. Without one,
-  /// the sections.
+  /// What `key` means; without one, the sections.
   ///
+  /// - Parameter key: A section, a key by its path or the end of it, or a word such as `ohem`.
   /// - Throws: ``UnknownKey``.
   package func text(of key: String?) throws -> String {
     guard let key, !key.isEmpty else { return overview }
@@ -66,7 +68,8 @@ package struct Reference {
     }
     let answers = answers
     let whole = answers.filter { $0.path.lowercased() == wanted }
-    let found = whole.isEmpty ? answers.filter { $0.path.lowercased().hasSuffix(".\(wanted)") } : whole
+    let found =
+      whole.isEmpty ? answers.filter { $0.path.lowercased().hasSuffix(".\(wanted)") } : whole
     guard !found.isEmpty else { throw UnknownKey(key: key, near: near(key, answers.map(\.path))) }
     var texts: [String] = []
     for answer in found {
@@ -80,7 +83,8 @@ package struct Reference {
     let sections = tables.filter { !$0.topic.path.isEmpty }.map {
       "  \($0.topic.path)\n\($0.topic.summary.plain.wrapped(indent: 6))"
     }
-    return (tables.filter { $0.topic.path.isEmpty }.map(\.text)
+    return
+      (tables.filter { $0.topic.path.isEmpty }.map(\.text)
       + [
         "Sections:\n" + sections.joined(separator: "\n"),
         "'\(Section.helpCommand) train.optimizer' explains one of them, '\(Section.helpCommand)"

@@ -31,7 +31,8 @@ package struct ReferenceKey: Sendable {
   /// Its kinds in words; see ``ValueKind/text(_:)``.
   package func kind(_ word: (String) -> String = { $0 }) -> String {
     // Text after words or numbers is how those are read.
-    let shown = kinds.count > 1 && kinds.contains { if case .word = $0 { true } else { false } }
+    let shown =
+      kinds.count > 1 && kinds.contains { if case .word = $0 { true } else { false } }
       ? kinds.filter { $0 != .text } : kinds
     return shown.map { $0.text(word) }.joined(separator: ", or ")
   }
@@ -96,7 +97,8 @@ package struct ReferenceTable {
   /// What is not told of keys and cases, and where it has to be written.
   package var gaps: [String] {
     let place = topic.path.isEmpty ? "" : "\(topic.path)."
-    let keys = (common.map { ($0, "") } + cases.flatMap { one, keys in keys.map { ($0, one.title) } })
+    let keys =
+      (common.map { ($0, "") } + cases.flatMap { one, keys in keys.map { ($0, one.title) } })
       .filter { $0.0.note == nil }
       .map { key, title in
         "'\(place)\(key.path)'\(title.isEmpty ? "" : " of \(title)") has no sentence and example:"
@@ -105,9 +107,13 @@ package struct ReferenceTable {
     let vague = (common + cases.flatMap(\.keys)).filter { $0.note != nil && $0.kinds.isEmpty }
       .map { "'\(place)\($0.path)' is read as nothing with its example in \(topic.notes.file)" }
     let choices = cases.filter { $0.case.sentence == nil }
-      .map { "'\($0.case.title)' of '\(topic.path)' has no sentence: write it in \(topic.notes.file)" }
+      .map {
+        "'\($0.case.title)' of '\(topic.path)' has no sentence: write it in \(topic.notes.file)"
+      }
     return keys + vague + choices
-      + unused.map { "'\(place)\($0)' is told of in \(topic.notes.file), but no reader asks for it" }
+      + unused.map {
+        "'\(place)\($0)' is told of in \(topic.notes.file), but no reader asks for it"
+      }
   }
 }
 

@@ -66,8 +66,9 @@ package struct ReferenceTopic {
       cases: [Case("", "", runs: [Run("", overrides, read: read)])])
   }
 
-  /// The keys that `run` asks for. Where the reader wants a key, or looks inside of a value, it is given
-  /// the examples of the notes.
+  /// The keys that `run` asks for.
+  ///
+  /// Where the reader wants a key, or looks inside of a value, it is given the examples of the notes.
   func record(_ run: Run, of title: String) throws -> [KeyRecorder.Key] {
     var (keys, overrides) = try record(run, of: title, [])
     for key in keys where key.kinds.isEmpty || notes.goInside(key.path) {
@@ -87,7 +88,9 @@ package struct ReferenceTopic {
         }
       }
     }
-    let own = keys.filter { key in key.kinds.contains { if case .other = $0 { true } else { false } } }
+    let own = keys.filter { key in
+      key.kinds.contains { if case .other = $0 { true } else { false } }
+    }
     let closed = inner + own.map(\.path)
     return keys.filter { key in !closed.contains { key.path.hasPrefix("\($0).") } }
   }
@@ -133,7 +136,9 @@ package struct ReferenceTopic {
       keys.flatMap { key in
         (key.note?.examples ?? [])
           .filter { example in !cases.contains { isAccepted(key, example, by: $0) } }
-          .map { "'\(path.isEmpty ? "" : "\(path).")\(key.path): \($0)' is refused (\(notes.file))" }
+          .map {
+            "'\(path.isEmpty ? "" : "\(path).")\(key.path): \($0)' is refused (\(notes.file))"
+          }
       }
     }
   }

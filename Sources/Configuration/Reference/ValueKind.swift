@@ -1,6 +1,6 @@
 /// What kind of value a key takes, as far as its reader says.
 package enum ValueKind: Hashable, Sendable {
-  case text, yesOrNo, numbers, texts, size, mapping, mappings
+  case text, path, yesOrNo, numbers, texts, size, mapping, mappings
   case wholeNumber(ClosedRange<Int>)
   case wholeNumbers(ClosedRange<Int>)
   case number(ClosedRange<Double>)
@@ -13,6 +13,7 @@ package enum ValueKind: Hashable, Sendable {
   package func text(_ word: (String) -> String = { $0 }) -> String {
     switch self {
     case .text: "text"
+    case .path: "path"
     case .yesOrNo: "\(word("true")) or \(word("false"))"
     case .numbers: "list of numbers"
     case .texts: "list of texts"

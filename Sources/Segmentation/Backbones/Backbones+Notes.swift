@@ -5,20 +5,28 @@ extension ModelBuilder {
   static let backboneNotes = KeyNotes([
     "name": .init("The network.", "resnet50"),
     "outputStride": .init(
-      "How many pixels of the image lie between neighbours of the last map; below 32 convolutions are"
-        + " dilated instead of strided. Each network has its own, the largest by default.", "16"),
+      """
+      How many pixels of the image lie between neighbours of the last map; below 32 \
+      convolutions are dilated instead of strided. Each network has its own, the largest by \
+      default.
+      """, "16"),
     "inputChannels": .init("The channels of the image.", "3"),
     "weights": .init(
       "A file of any toolkit's with the backbone's weights, such as one trained on ImageNet.",
       "mobilenet_v2-b0353104.pth"),
     "momentum": .init(
-      "The weight of the newest batch in running statistics of normalizations; PyTorch's 0.1 without it.",
+      """
+      The weight of the newest batch in running statistics of normalizations; PyTorch's 0.1 \
+      without it.
+      """,
       "0.01"),
     "frozen": .init("Whether training leaves the whole backbone as it is.", "true"),
     "frozenStages": .init("How many stages, from the image on, training leaves as they are.", "2"),
     "pyramid": .init(
-      "Factors by which the image is resized besides, for a backbone on several sizes with shared"
-        + " weights.", "[0.5, 2]"),
+      """
+      Factors by which the image is resized besides, for a backbone on several sizes with \
+      shared weights.
+      """, "[0.5, 2]"),
     "upsample": .init("How many times the last map is enlarged for the head.", "2"),
     "cut": .init("How many stages are kept; all without the key.", "3"),
     "dropRate": .init(
@@ -27,7 +35,8 @@ extension ModelBuilder {
     "DenseNet/dropRate": .init("The share of a layer's new channels that training drops.", "0.1"),
     "depths": .init("The blocks of each of the four stages.", "[2, 2, 6, 2]"),
     "widths": .init("The channels of each of the four stages.", "[96, 192, 384, 768]"),
-    "U-Net/widths": .init("The channels at each size, the image's first.", "[16, 32, 64, 128, 256]"),
+    "U-Net/widths": .init(
+      "The channels at each size, the image's first.", "[16, 32, 64, 128, 256]"),
     "form": .init(
       "Whose form it has where toolkits differ: weights of MMSegmentation need its own.",
       "mmsegmentation"),
@@ -38,7 +47,8 @@ extension ModelBuilder {
     "stem": .init("The channels of the stem.", "32"),
     "bottleneck": .init("The width of a layer's 1×1 convolution, in growths.", "4"),
     "finalTransition": .init(
-      "Whether a transition follows the last block too, as in the DenseASPP networks of 2018.", "true"),
+      "Whether a transition follows the last block too, as in the DenseASPP networks of 2018.",
+      "true"),
     "heads": .init("The heads of each stage's attention.", "[1, 2, 4, 8]"),
     "Swin/heads": .init("The heads of each stage's attention.", "[3, 6, 12, 24]"),
     "vision transformer/heads": .init("The heads of each block's attention.", "6"),
@@ -58,7 +68,10 @@ extension ModelBuilder {
     "eps": .init("What normalizations add to the variance.", "1e-6"),
     "window": .init("The side of a window in positions.", "7"),
     "deepStem": .init(
-      "Whether three 3×3 convolutions stand in the place of the stem's 7×7 (MMSegmentation's ResNetV1c).",
+      """
+      Whether three 3×3 convolutions stand in the place of the stem's 7×7 (MMSegmentation's \
+      ResNetV1c).
+      """,
       "true"),
     "stemChannels": .init("The channels that the stem gives.", "64"),
     "averageShortcuts": .init(
@@ -72,22 +85,27 @@ extension ModelBuilder {
       "The dilations of the last stage's blocks in turn, as MMSegmentation reads a multi-grid.",
       "[5, 10, 20]"),
     "dilations": .init(
-      "The dilation of each stage, where it is not what the output stride asks for.", "[1, 1, 2, 4]"),
+      "The dilation of each stage, where it is not what the output stride asks for.", "[1, 1, 2, 4]"
+    ),
     "bilinear": .init(
       "The same as `enlargement: bilinear`, where that is not given.", "true"),
     "enlargement": .init(
-      "How the decoder doubles a map: by a transposed convolution, bilinearly, or bilinearly and then"
-        + " by a 1×1 convolution.", "bilinear"),
+      """
+      How the decoder doubles a map: by a transposed convolution, bilinearly, or bilinearly \
+      and then by a 1×1 convolution.
+      """, "bilinear"),
     "encoderDepths": .init(
       "The convolutions at each size of the encoder; two each without the key.", "[2, 2, 2, 2, 2]"),
     "decoderDepths": .init(
       "The convolutions at each size of the decoder, finest first; two each without the key.",
       "[2, 2, 2, 2]"),
     "encoderDilations": .init(
-      "The dilation of all but the first convolution at each size of the encoder.", "[1, 1, 1, 2, 2]"),
+      "The dilation of all but the first convolution at each size of the encoder.",
+      "[1, 1, 1, 2, 2]"),
     "decoderDilations": .init(
       "The dilation of all but the first convolution at each size of the decoder.", "[1, 1, 1, 1]"),
-    "decoder": .init("Whether there is a decoder; without it the map is the encoder's last.", "false"),
+    "decoder": .init(
+      "Whether there is a decoder; without it the map is the encoder's last.", "false"),
     "depth": .init("The number of blocks.", "12"),
     "imageSize": .init(
       "The image for which there are position embeddings; they are resized for others.", "512x512"),
@@ -105,7 +123,10 @@ extension ModelBuilder {
   static let backboneSentences = [
     "ConvNeXt": "Convolutions in the form of a transformer's blocks (Liu et al., 2022).",
     "DenseNet":
-      "Every layer sees all before it (Huang et al., 2017); `densenet` has the sizes that you give.",
+      """
+    Every layer sees all before it (Huang et al., 2017); `densenet` has the sizes that you \
+    give.
+    """,
     "EfficientNet-Lite": "EfficientNets without squeeze and excitation, for small devices.",
     "mix transformer": "SegFormer's transformer of four stages (Xie et al., 2021).",
     "MobileNetV2": "Inverted residuals (Sandler et al., 2018).",
@@ -114,6 +135,9 @@ extension ModelBuilder {
     "Swin": "A transformer of shifted windows (Liu et al., 2021).",
     "U-Net": "An encoder and a decoder at the image's full resolution (Ronneberger et al., 2015).",
     "vision transformer":
-      "Attention among all patches (Dosovitskiy et al., 2021); `vit` has patches of its output stride.",
+      """
+    Attention among all patches (Dosovitskiy et al., 2021); `vit` has patches of its output \
+    stride.
+    """,
   ]
 }

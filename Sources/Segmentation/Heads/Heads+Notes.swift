@@ -5,9 +5,13 @@ extension ModelBuilder {
   static let headNotes = KeyNotes([
     "name": .init("The head.", "deeplabv3plus"),
     "level": .init(
-      "The last map that the head sees, counted from 0 at the finest; all maps without the key.", "2"),
+      "The last map that the head sees, counted from 0 at the finest; all maps without the key.",
+      "2"),
     "momentum": .init(
-      "The weight of the newest batch in running statistics of normalizations; PyTorch's 0.1 without it.",
+      """
+      The weight of the newest batch in running statistics of normalizations; PyTorch's 0.1 \
+      without it.
+      """,
       "0.01"),
     "channels": .init("The channels of the head's maps.", "256"),
     "fcn/channels": .init(
@@ -22,7 +26,10 @@ extension ModelBuilder {
     "scales": .init("The numbers of regions along a side whose means are taken.", "[1, 2, 3, 6]"),
     "form": .init("Whose form it has: torchvision's, or MMSegmentation's.", "mmsegmentation"),
     "rates": .init(
-      "The atrous rate of each branch; 1 is a 1×1 convolution, which torchvision has before its three.",
+      """
+      The atrous rate of each branch; 1 is a 1×1 convolution, which torchvision has before its \
+      three.
+      """,
       "[1, 12, 24, 36]"),
     "rate": .init(
       "The r of branches 1×1, r, 2r and 3r, in place of `rates` and `baseRate`.", "4"),
@@ -36,7 +43,8 @@ extension ModelBuilder {
     "refine": .init(
       "Whether a 3×3 convolution stands between the pyramid and the classifier.", "false"),
     "official": .init(
-      "Whether the defaults are those of the official code of 2018 rather than of the paper.", "true"),
+      "Whether the defaults are those of the official code of 2018 rather than of the paper.",
+      "true"),
     "dilations": .init("The dilation of each level.", "[3, 6, 12, 18, 24]"),
     "fastfcn/dilations": .init("The dilations at which the joined maps are seen.", "[1, 2, 4, 8]"),
     "growth": .init("The channels that a level adds.", "64"),
@@ -49,8 +57,10 @@ extension ModelBuilder {
     "finalNorm": .init("Whether a normalization precedes the classifier.", "true"),
     "reassembled": .init("The channels of the four reassembled maps.", "[96, 192, 384, 768]"),
     "readout": .init(
-      "What becomes of the class token: left out, added to every position, or mixed with it by a"
-        + " matrix.", "ignore"),
+      """
+      What becomes of the class token: left out, added to every position, or mixed with it by \
+      a matrix.
+      """, "ignore"),
     "codes": .init("The number of code words.", "32"),
     "presenceWeight": .init(
       "The weight of the loss for the classes that an image shows; 0 leaves it out.", "0.2"),
@@ -87,7 +97,8 @@ extension ModelBuilder {
     "danet": "Attention between positions and between channels, summed (Fu et al., 2019).",
     "deeplabv3": "Atrous spatial pyramid pooling (Chen et al., 2017).",
     "deeplabv3plus": "Atrous spatial pyramid pooling, refined by a finer map (Chen et al., 2018).",
-    "denseaspp": "Atrous convolutions one after the other, each seeing all before (Yang et al., 2018).",
+    "denseaspp":
+      "Atrous convolutions one after the other, each seeing all before (Yang et al., 2018).",
     "dpt": "A vision transformer's maps reassembled and fused (Ranftl et al., 2021).",
     "encnet": "Features weighted by what an image's code words say (Zhang et al., 2018).",
     "fastfcn": "Maps of all sizes joined at the finest, before another head (Wu et al., 2019).",

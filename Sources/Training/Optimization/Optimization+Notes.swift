@@ -16,7 +16,8 @@ extension OptimizerSettings {
     "layerDecay.rate": .init("The factor.", "0.9"),
     "layerDecay.by": .init("What a depth is.", "stage"),
     "layerDecay.layers": .init(
-      "The depths that factors are counted from; as many as the backbone has without the key.", "12"),
+      "The depths that factors are counted from; as many as the backbone has without the key.", "12"
+    ),
     "momentum": .init("The share of the last step that goes into the next.", "0.9"),
     "nesterov": .init("Whether the momentum looks ahead.", "true", with: ["momentum=0.9"]),
     "betas": .init("How slowly the means of gradients and of their squares change.", "[0.9, 0.98]"),
