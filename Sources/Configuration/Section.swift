@@ -6,7 +6,8 @@ import Yams
 public enum ConfigurationError: Error, CustomStringConvertible, LocalizedError {
   case unreadable(file: String, reason: String)
   case syntax(file: String, message: String)
-  case unknownKey(place: String, key: String, known: [String])
+  /// `help` is the command that explains the keys that are known, if there is one.
+  case unknownKey(place: String, key: String, known: [String], help: String? = nil)
   case wrongType(place: String, key: String, found: String, expected: String)
   case missing(place: String, key: String, expected: String)
   case invalid(place: String, key: String, value: String, expected: String)
@@ -18,10 +19,11 @@ public enum ConfigurationError: Error, CustomStringConvertible, LocalizedError {
     switch self {
     case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
     case .syntax(let file, let message): "\(file): \(message)"
-    case .unknownKey(let place, let key, let known):
+    case .unknownKey(let place, let key, let known, let help):
       "\(place): unknown key '\(key)'"
         + (Self.nearest(key, known).map { ", did you mean '\($0)'?" } ?? "")
         + " Known here: \(known.sorted().joined(separator: ", "))"
+        + (help.map { " ('\($0)' explains them)" } ?? "")
     case .wrongType(let place, let key, let found, let expected):
       "\(place): '\(key)' is \(found), expected \(expected)"
     case .missing(let place, let key, let expected):
@@ -76,11 +78,13 @@ public final class Section {
   private var node: Node.Mapping
   private var known: [String] = []
   private var sections: [Section] = []
+  private let recorder: KeyRecorder?
 
-  init(file: String, path: String, node: Node.Mapping) {
+  init(file: String, path: String, node: Node.Mapping, recorder: KeyRecorder? = nil) {
     self.file = file
     self.path = path
     self.node = node
+    self.recorder = recorder
     place = path.isEmpty ? file : "\(file): \(path)"
   }
 
@@ -88,7 +92,24 @@ public final class Section {
   public var keys: [String] { node.keys.compactMap(\.string) }
 
   /// Whether `key` is given and not null.
-  public func has(_ key: String) -> Bool { value(key) != nil }
+  public func has(_ key: String) -> Bool {
+    recorder?.noteOptional(full(key))
+    return value(key) != nil
+  }
+
+  /// The keys from the root to `key`, joined by dots.
+  private func full(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+  /// The command that explains the keys of configurations.
+  package static let helpCommand = "atrous help configuration"
+
+  /// Says what the value at `key` may be where a type alone does not, such as a number or a word.
+  ///
+  /// It changes nothing here: the reference of all keys is made from what readers say and ask for.
+  /// - Parameter fallback: What holds without the key, as YAML.
+  package func declare(_ key: String, as kind: ValueKind, default fallback: String? = nil) {
+    recorder?.declare(full(key), kind, default: fallback)
+  }
 
   private func value(_ key: String) -> Node? {
     if !known.contains(key) { known.append(key) }
@@ -98,8 +119,9 @@ public final class Section {
   }
 
   private func read<T>(
-    _ key: String, _ fallback: T?, _ expected: String, _ convert: (Node) -> T?
+    _ key: String, _ kind: ValueKind, _ fallback: T?, _ expected: String, _ convert: (Node) -> T?
   ) throws -> T {
+    recorder?.note(full(key), kind, default: fallback.map { yamlText($0) })
     guard let value = value(key) else {
       guard let fallback else {
         throw ConfigurationError.missing(place: place, key: key, expected: expected)
@@ -115,29 +137,31 @@ public final class Section {
 
   /// The text at `key`.
   public func string(_ key: String, default fallback: String? = nil) throws -> String {
-    try read(key, fallback, "text", Self.text)
+    try read(key, .text, fallback, "text", Self.text)
   }
 
   /// The text at `key`, or nothing.
   public func optionalString(_ key: String) throws -> String? {
-    has(key) ? try string(key) : nil
+    recorder?.note(full(key), .text, default: nil)
+    return has(key) ? try string(key) : nil
   }
 
   /// The path at `key`, with the home folder for `~` at its beginning.
   public func path(_ key: String, default fallback: String? = nil) throws -> String {
-    try string(key, default: fallback).withHomeFolder
+    try read(key, .path, fallback, "text", Self.text).withHomeFolder
   }
 
   /// The path at `key`, or nothing.
   public func optionalPath(_ key: String) throws -> String? {
-    has(key) ? try path(key) : nil
+    recorder?.note(full(key), .path, default: nil)
+    return has(key) ? try path(key) : nil
   }
 
   /// The whole number at `key`, within `range`.
   public func int(
     _ key: String, default fallback: Int? = nil, in range: ClosedRange<Int> = Int.min...Int.max
   ) throws -> Int {
-    let value = try read(key, fallback, "a whole number", \.int)
+    let value = try read(key, .wholeNumber(range), fallback, "a whole number", \.int)
     guard range.contains(value) else {
       throw ConfigurationError.invalid(
         place: place, key: key, value: "\(value)", expected: "a whole number \(Self.show(range))")
@@ -149,7 +173,8 @@ public final class Section {
   public func optionalInt(
     _ key: String, in range: ClosedRange<Int> = Int.min...Int.max
   ) throws -> Int? {
-    has(key) ? try int(key, in: range) : nil
+    recorder?.note(full(key), .wholeNumber(range), default: nil)
+    return has(key) ? try int(key, in: range) : nil
   }
 
   /// The number at `key`, within `range`.
@@ -157,11 +182,11 @@ public final class Section {
     _ key: String, default fallback: Double? = nil,
     in range: ClosedRange<Double> = -Double.infinity...Double.infinity
   ) throws -> Double {
-    let value = try read(key, fallback, "a number", Self.number)
+    let value = try read(key, .number(range), fallback, "a number", Self.number)
     guard range.contains(value) else {
       throw ConfigurationError.invalid(
         place: place, key: key, value: "\(value)",
-        expected: "a number from \(range.lowerBound) to \(range.upperBound)")
+        expected: "a number \(Self.show(range))")
     }
     return value
   }
@@ -170,12 +195,13 @@ public final class Section {
   public func optionalDouble(
     _ key: String, in range: ClosedRange<Double> = -Double.infinity...Double.infinity
   ) throws -> Double? {
-    has(key) ? try double(key, in: range) : nil
+    recorder?.note(full(key), .number(range), default: nil)
+    return has(key) ? try double(key, in: range) : nil
   }
 
   /// Yes or no at `key`.
   public func bool(_ key: String, default fallback: Bool? = nil) throws -> Bool {
-    try read(key, fallback, "true or false", \.bool)
+    try read(key, .yesOrNo, fallback, "true or false", \.bool)
   }
 
   /// The list of whole numbers at `key`; a single number is a list of one.
@@ -183,7 +209,7 @@ public final class Section {
     _ key: String, default fallback: [Int]? = nil, in range: ClosedRange<Int> = Int.min...Int.max
   ) throws -> [Int] {
     let values = try read(
-      key, fallback, "a list of whole numbers", { Self.list($0, \.int) })
+      key, .wholeNumbers(range), fallback, "a list of whole numbers", { Self.list($0, \.int) })
     for value in values where !range.contains(value) {
       throw ConfigurationError.invalid(
         place: place, key: key, value: "\(values)", expected: "whole numbers \(Self.show(range))")
@@ -194,13 +220,13 @@ public final class Section {
   /// The list of numbers at `key`; a single number is a list of one.
   public func doubles(_ key: String, default fallback: [Double]? = nil) throws -> [Double] {
     try read(
-      key, fallback, "a list of numbers", { Self.list($0, Self.number) })
+      key, .numbers, fallback, "a list of numbers", { Self.list($0, Self.number) })
   }
 
   /// The list of texts at `key`; a single text is a list of one.
   public func strings(_ key: String, default fallback: [String]? = nil) throws -> [String] {
     try read(
-      key, fallback, "a list of texts",
+      key, .texts, fallback, "a list of texts",
       { Self.list($0, Self.text) })
   }
 
@@ -209,7 +235,7 @@ public final class Section {
     _ key: String, default fallback: (width: Int, height: Int)? = nil
   ) throws -> (width: Int, height: Int) {
     let size = try read(
-      key, fallback, "a size such as 480x360 (width x height)",
+      key, .size, fallback, "a size such as 480x360 (width x height)",
       { node -> (width: Int, height: Int)? in
         let parts: [Int?]
         if case .scalar(let scalar) = node {
@@ -237,6 +263,7 @@ public final class Section {
     _ key: String, _ type: E.Type = E.self, default fallback: E? = nil
   ) throws -> E where E.RawValue == String {
     let names = E.allCases.map(\.rawValue)
+    declare(key, as: .word(names))
     let text = try string(key, default: fallback?.rawValue)
     guard let value = E(rawValue: text) else {
       throw ConfigurationError.invalid(
@@ -249,6 +276,8 @@ public final class Section {
 
   /// The mapping at `key`; an empty one if it is not given.
   public func section(_ key: String) throws -> Section {
+    recorder?.noteOptional(full(key))
+    recorder?.note(full(key), .mapping, default: nil)
     let mapping: Node.Mapping
     switch value(key) {
     case nil: mapping = Node.Mapping([])
@@ -262,11 +291,14 @@ public final class Section {
 
   /// The mapping at `key`, or nothing.
   public func optionalSection(_ key: String) throws -> Section? {
-    has(key) ? try section(key) : nil
+    recorder?.note(full(key), .mapping, default: nil)
+    return has(key) ? try section(key) : nil
   }
 
   /// The list of mappings at `key`; one mapping is a list of one.
   public func sectionList(_ key: String) throws -> [Section] {
+    recorder?.noteOptional(full(key))
+    recorder?.note(full(key), .mappings, default: nil)
     switch value(key) {
     case nil: return []
     case .mapping(let one): return [child(key, one)]
@@ -287,13 +319,13 @@ public final class Section {
 
   /// The mapping of texts to lists of texts at `key`.
   public func stringLists(_ key: String) throws -> [(key: String, values: [String])] {
+    declare(key, as: .other("mapping of names to lists of texts"))
     let section = try section(key)
     return try section.keys.map { ($0, try section.strings($0)) }
   }
 
   private func child(_ key: String, _ mapping: Node.Mapping) -> Section {
-    let child = Section(
-      file: file, path: path.isEmpty ? key : "\(path).\(key)", node: mapping)
+    let child = Section(file: file, path: full(key), node: mapping, recorder: recorder)
     sections.append(child)
     return child
   }
@@ -317,12 +349,21 @@ public final class Section {
 
   /// Refuses the keys that nobody asked for, here and in the sections inside.
   ///
-  /// - Throws: ``ConfigurationError/unknownKey(place:key:known:)`` for the first of them.
-  public func finish() throws {
-    for key in keys where !known.contains(key) {
-      throw ConfigurationError.unknownKey(place: place, key: key, known: known)
-    }
-    for section in sections { try section.finish() }
+  /// - Parameter help: The command that explains keys, whose path follows it in the message.
+  /// - Throws: ``ConfigurationError/unknownKey(place:key:known:help:)`` for the first of them.
+  public func finish(help: String? = nil) throws {
+    for key in keys where !known.contains(key) { throw unknown(key, known: known, help: help) }
+    for section in sections { try section.finish(help: help) }
+  }
+
+  /// An error about a key that means nothing here, where `known` do.
+  public func unknown(
+    _ key: String, known: [String], help: String? = nil
+  ) -> ConfigurationError {
+    let path = path.replacing(/\[\d+\]/, with: "")
+    return .unknownKey(
+      place: place, key: key, known: known,
+      help: help.map { path.isEmpty ? $0 : "\($0) \(path)" })
   }
 
   /// The mapping as YAML text, as it was given.
@@ -347,6 +388,11 @@ public final class Section {
     case .sequence: "a list"
     case .alias: "an alias"
     }
+  }
+
+  private static func show(_ range: ClosedRange<Double>) -> String {
+    range.upperBound == .infinity
+      ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
   }
 
   private static func show(_ range: ClosedRange<Int>) -> String {
@@ -378,6 +424,13 @@ extension Section {
   ///
   /// - Throws: ``ConfigurationError`` if the text is not a mapping.
   public convenience init(yaml text: String, named file: String, overrides: [String] = []) throws {
+    try self.init(yaml: text, named: file, overrides: overrides, recorder: nil)
+  }
+
+  /// As ``init(yaml:named:overrides:)``, telling `recorder` what readers ask for.
+  package convenience init(
+    yaml text: String, named file: String, overrides: [String] = [], recorder: KeyRecorder?
+  ) throws {
     var root: Node
     do {
       root = try Yams.compose(yaml: text) ?? Node.mapping(Node.Mapping([]))
@@ -389,6 +442,6 @@ extension Section {
     }
     for text in overrides { root = try Override(text).applied(to: root) }
     guard case .mapping(let mapping) = root else { throw ConfigurationError.badOverride("") }
-    self.init(file: file, path: "", node: mapping)
+    self.init(file: file, path: "", node: mapping, recorder: recorder)
   }
 }

@@ -105,18 +105,21 @@ public struct HeadInput: Sendable {
 /// A network describes its own entries beside its code; it is named here in one line.
 public enum Catalogue {
   /// The backbones by torchvision's names, where it has them.
-  public static let backbones: [String: BackboneEntry] = merged([
-    ConvNeXt.entries,
-    DenseNet.entries,
-    EfficientNetLite.entries,
-    MixTransformer.entries,
-    MobileNetV2.entries,
-    MobileNetV3.entries,
-    ResNet.entries,
-    Swin.entries,
-    UNet.entries,
-    VisionTransformer.entries,
-  ])
+  public static let backbones = merged(families.map(\.entries))
+
+  /// The backbones by what they are variants of.
+  static let families: [(name: String, entries: [String: BackboneEntry])] = [
+    ("ConvNeXt", ConvNeXt.entries),
+    ("DenseNet", DenseNet.entries),
+    ("EfficientNet-Lite", EfficientNetLite.entries),
+    ("mix transformer", MixTransformer.entries),
+    ("MobileNetV2", MobileNetV2.entries),
+    ("MobileNetV3", MobileNetV3.entries),
+    ("ResNet", ResNet.entries),
+    ("Swin", Swin.entries),
+    ("U-Net", UNet.entries),
+    ("vision transformer", VisionTransformer.entries),
+  ]
 
   /// The necks.
   public static let necks: [String: NeckEntry] = merged([

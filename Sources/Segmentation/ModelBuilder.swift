@@ -29,18 +29,25 @@ public enum ModelBuilder {
     let (head, level) = try head(
       section.section("head"), on: backbone, classes: count, alignCorners: alignCorners)
     let auxiliary = try section.sectionList("auxiliary").map { part in
-      let level = try part.int(
-        "level", default: max(0, backbone.channels.count - 2), in: 0...backbone.channels.count - 1)
-      let weight = try part.double("weight", default: 0.4, in: 0...100)
-      let input = HeadInput(
-        backbone, levels: level...level, classes: count, alignCorners: alignCorners)
-      return AuxiliaryHead(try self.head(part, input), level: level, weight: weight)
+      try self.auxiliary(part, on: backbone, classes: count, alignCorners: alignCorners)
     }
     let model = SegmentationModel(
       backbone, head, classes: count, level: level, auxiliary: auxiliary,
       alignCorners: alignCorners)
-    try section.finish()
+    try section.finish(help: Section.helpCommand)
     return model
+  }
+
+  /// The head that an entry of `auxiliary` describes, on one of the maps of `backbone`.
+  static func auxiliary(
+    _ section: Section, on backbone: any Backbone, classes: Int, alignCorners: Bool = false
+  ) throws -> AuxiliaryHead {
+    let last = backbone.channels.count - 1
+    let level = try section.int("level", default: max(0, last - 1), in: 0...last)
+    let weight = try section.double("weight", default: 0.4, in: 0...100)
+    let input = HeadInput(
+      backbone, levels: level...level, classes: classes, alignCorners: alignCorners)
+    return AuxiliaryHead(try head(section, input), level: level, weight: weight)
   }
 
   /// The backbone that the section `backbone` describes.
@@ -53,6 +60,7 @@ public enum ModelBuilder {
     _ section: Section, pretrained: Bool = true
   ) throws -> any Backbone {
     let (name, entry) = try lookUp("name", Catalogue.backbones, section, kind: "backbone")
+    section.declare("outputStride", as: .word(entry.outputStrides.sorted().map(String.init)))
     let stride = try section.int("outputStride", default: entry.outputStrides.max() ?? 32)
     guard entry.outputStrides.contains(stride) else {
       let strides = entry.outputStrides.sorted().map(String.init).joined(separator: ", ")
@@ -147,6 +155,7 @@ public enum ModelBuilder {
     _ key: String, _ table: [String: Entry], _ section: Section, or usual: String? = nil,
     kind: String
   ) throws -> (name: String, entry: Entry) {
+    section.declare(key, as: .word(table.keys.sorted()))
     let name = try section.string(key, default: usual)
     guard let entry = table[name] else {
       let known = table.keys.sorted()

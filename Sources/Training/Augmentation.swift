@@ -11,11 +11,26 @@ extension Transform {
   /// ```
   /// - Throws: `ConfigurationError` for a name that does not exist, or for settings of a wrong type.
   init(_ section: Section) throws {
-    let readers: [String: (Section) throws -> Transform] = [
+    let readers = Self.readers
+    let names = section.keys.filter { readers[$0] != nil }
+    guard let name = names.first, let read = readers[name] else {
+      throw section.unknown(
+        section.keys.first ?? "", known: readers.keys.sorted(), help: Section.helpCommand)
+    }
+    guard names.count == 1 else {
+      throw section.invalid(names[1], "here too", expected: "one transform in an entry of the list")
+    }
+    self = try read(section)
+  }
+
+  /// The readers of transforms by their names.
+  static var readers: [String: (Section) throws -> Transform] {
+    [
       "resize": { .resize(try $0.area("resize"), antialias: try $0.antialias) },
       "resizeToFit": { .resizeToFit(try $0.area("resizeToFit"), antialias: try $0.antialias) },
       "resizeShorterSide": {
-        .resizeShorterSide(try $0.int("resizeShorterSide"), antialias: try $0.antialias)
+        .resizeShorterSide(
+          try $0.int("resizeShorterSide", in: sides), antialias: try $0.antialias)
       },
       "randomResize": {
         .randomResize(
@@ -24,50 +39,48 @@ extension Transform {
       },
       "randomCrop": {
         .randomCrop(
-          try $0.area("randomCrop"), maxClassShare: try $0.double("maxClassShare", default: 1))
+          try $0.area("randomCrop"),
+          maxClassShare: try $0.double("maxClassShare", default: 1, in: 0...1))
       },
       "centerCrop": { .centerCrop(try $0.area("centerCrop")) },
       "pad": { .pad(to: try $0.area("pad"), fill: try $0.fill) },
-      "padToMultiple": { .padToMultiple(of: try $0.int("padToMultiple"), fill: try $0.fill) },
-      "horizontalFlip": { .horizontalFlip(probability: try $0.double("horizontalFlip")) },
-      "verticalFlip": { .verticalFlip(probability: try $0.double("verticalFlip")) },
+      "padToMultiple": {
+        .padToMultiple(of: try $0.int("padToMultiple", in: sides), fill: try $0.fill)
+      },
+      "horizontalFlip": {
+        .horizontalFlip(probability: try $0.double("horizontalFlip", in: 0...1))
+      },
+      "verticalFlip": { .verticalFlip(probability: try $0.double("verticalFlip", in: 0...1)) },
       "rotation": {
         .rotation(
           degrees: try $0.range("rotation"),
-          probability: try $0.double("probability", default: 0.5), fill: try $0.fill)
+          probability: try $0.double("probability", default: 0.5, in: 0...1), fill: try $0.fill)
       },
       "photometricDistortion": {
         let standard = PhotometricDistortion()
         let inner = try $0.settings("photometricDistortion")
         return .photometricDistortion(
           PhotometricDistortion(
-            brightness: try inner?.double("brightness", default: standard.brightness)
-              ?? standard.brightness,
-            contrast: try inner?.range("contrast", default: standard.contrast)
+            brightness: try inner?.double(
+              "brightness", default: standard.brightness, in: brightness) ?? standard.brightness,
+            contrast: try inner?.range(
+              "contrast", default: standard.contrast, like: "photometricDistortion.contrast")
               ?? standard.contrast,
-            saturation: try inner?.range("saturation", default: standard.saturation)
+            saturation: try inner?.range(
+              "saturation", default: standard.saturation, like: "photometricDistortion.saturation")
               ?? standard.saturation,
-            hue: try inner?.double("hue", default: standard.hue) ?? standard.hue))
+            hue: try inner?.double("hue", default: standard.hue, in: hue) ?? standard.hue))
       },
       "colorJitter": {
         let inner = try $0.section("colorJitter")
         return .colorJitter(
           ColorJitter(
-            brightness: try inner.double("brightness", default: 0),
-            contrast: try inner.double("contrast", default: 0),
-            saturation: try inner.double("saturation", default: 0),
-            hue: try inner.double("hue", default: 0)))
+            brightness: try inner.double("brightness", default: 0, in: 0...Double.infinity),
+            contrast: try inner.double("contrast", default: 0, in: 0...Double.infinity),
+            saturation: try inner.double("saturation", default: 0, in: 0...Double.infinity),
+            hue: try inner.double("hue", default: 0, in: turn)))
       },
     ]
-    let names = section.keys.filter { readers[$0] != nil }
-    guard let name = names.first, let read = readers[name] else {
-      throw ConfigurationError.unknownKey(
-        place: section.place, key: section.keys.first ?? "", known: readers.keys.sorted())
-    }
-    guard names.count == 1 else {
-      throw section.invalid(names[1], "here too", expected: "one transform in an entry of the list")
-    }
-    self = try read(section)
   }
 }
 
@@ -77,13 +90,20 @@ extension Section {
     return Size(width: size.width, height: size.height)
   }
 
+  /// Two numbers; `note` is the key whose example a message shows, if it is not `key` itself.
   fileprivate func range(
-    _ key: String, default fallback: ClosedRange<Double>? = nil
+    _ key: String, default fallback: ClosedRange<Double>? = nil, like note: String? = nil
   ) throws -> ClosedRange<Double> {
+    let expected = "a lower and an upper bound"
+    declare(
+      key, as: .other(expected),
+      default: fallback.map { "[\($0.lowerBound), \($0.upperBound)]" })
     if let fallback, !has(key) { return fallback }
     let bounds = try doubles(key)
     guard bounds.count == 2, bounds[0] <= bounds[1] else {
-      throw invalid(key, "\(bounds)", expected: "a lower and an upper bound, such as [0.5, 2.0]")
+      let example = Transform.notes[note ?? key, in: key]?.examples.first
+      throw invalid(
+        key, "\(bounds)", expected: expected + (example.map { ", such as \($0)" } ?? ""))
     }
     return bounds[0]...bounds[1]
   }
@@ -103,6 +123,7 @@ extension Section {
 
   fileprivate var fill: Transform.Fill {
     get throws {
+      declare("fill", as: .word(["mean", "black"]))
       let text = try string("fill", default: "mean")
       switch text {
       case "mean": return .mean

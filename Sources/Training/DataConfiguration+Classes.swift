@@ -7,6 +7,7 @@ extension DataConfiguration {
   /// What the section says of classes, values and colours.
   static func classTable(_ layout: Layout, _ section: Section) throws -> LabelTable {
     var values: [Int: String] = [:]
+    section.declare("values", as: .other("mapping of file values, 0 to 65535, to class names"))
     let given = try section.section("values")
     for key in given.keys {
       guard let value = Int(key), (0...65_535).contains(value) else {
@@ -17,6 +18,7 @@ extension DataConfiguration {
     var table = LabelTable(layout.isFolders ? .configuration : .knownSet, values: values)
     if section.has("ignored") { table.ignored = try section.ints("ignored", in: 0...65_535) }
     guard layout.isFolders else { return table }
+    section.declare("colors", as: .other("mapping of class names to colours, or a path"))
     if let path = try? section.path("colors") {
       table.file = (path, try ColorFile(contentsOf: path))
     } else {
@@ -64,6 +66,7 @@ extension DataConfiguration {
       return try Cityscapes.merged(
         name: "Cityscapes, \(groups.count) merged classes", groups: groups)
     }
+    section.declare("classes", as: .word(["19", "20"]))
     let count = try section.int("classes", default: 19)
     guard count == 19 || count == 20 else {
       throw section.invalid("classes", "\(count)", expected: "19 or 20")

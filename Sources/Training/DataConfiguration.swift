@@ -31,6 +31,7 @@ public struct DataConfiguration: Sendable {
     case known(DatasetDescription)
 
     init(_ section: Section) throws {
+      section.declare("layout", as: .word(Self.names))
       let word = try section.string("layout")
       if let known = DatasetDescription.named(word) {
         self = .known(known)
@@ -39,13 +40,16 @@ public struct DataConfiguration: Sendable {
       } else if word == "folders" {
         self = .folders
       } else {
-        let names = ["cityscapes", "folders"] + DatasetDescription.all.map(\.name)
         throw section.invalid(
           "layout", "'\(word)'",
-          expected: "one of \(names.sorted().joined(separator: ", "))"
-            + (ConfigurationError.nearest(word, names).map { " (did you mean '\($0)'?)" } ?? ""))
+          expected: "one of \(Self.names.joined(separator: ", "))"
+            + (ConfigurationError.nearest(word, Self.names).map { " (did you mean '\($0)'?)" } ?? "")
+        )
       }
     }
+
+    /// The words for layouts.
+    static let names = (["cityscapes", "folders"] + DatasetDescription.all.map(\.name)).sorted()
 
     var isFolders: Bool { if case .folders = self { true } else { false } }
   }
@@ -78,7 +82,7 @@ public struct DataConfiguration: Sendable {
   private let given: Set<String>
 
   /// The roles that a part of the data can have.
-  private static let roles = ["train", "val", "test"]
+  static let roles = ["train", "val", "test"]
 
   /// What the section says; paths are taken from the working directory.
   ///
@@ -204,14 +208,16 @@ public struct DataConfiguration: Sendable {
 
   /// How levels become numbers by the section; statistics that were measured are given by then.
   static func normalization(_ section: Section) throws -> Normalization {
-    if let inner = try? section.section("normalization"), !inner.keys.isEmpty {
-      return try Normalization(
-        mean: inner.doubles("mean"), deviation: inner.doubles("deviation"))
-    }
     // A configuration that says "measured" is read again with what was measured.
     let known = [
       "imagenet": Normalization.imageNet, "denseaspp": .denseASPP, "unit": .unit, "measured": .unit,
     ]
+    section.declare("normalization", as: .word(known.keys.sorted()))
+    section.declare("normalization", as: .mapping)
+    if let inner = try? section.section("normalization"), !inner.keys.isEmpty {
+      return try Normalization(
+        mean: inner.doubles("mean"), deviation: inner.doubles("deviation"))
+    }
     let name = try section.string("normalization", default: "imagenet")
     guard let normalization = known[name] else {
       throw section.invalid(

@@ -58,7 +58,11 @@ public struct TrainingConfiguration {
   /// Reads the sections that `read` gives with further overrides.
   private init(_ read: ([String]) throws -> Section) throws {
     let measured = try DataConfiguration.measuredNormalization(read([]))
-    let root = try read(measured.map { [$0] } ?? [])
+    try self.init(root: read(measured.map { [$0] } ?? []))
+  }
+
+  /// Reads the sections of a configuration in which nothing is left to measure.
+  init(root: Section) throws {
     yaml = root.yaml
     output = try root.optionalPath("output")
     data = try DataConfiguration(root.section("data"))
@@ -75,7 +79,7 @@ public struct TrainingConfiguration {
     try checkScores(training)
     // The builder reads the model's keys, so unknown keys are looked for once it has.
     try withPreservedRandomState { _ = try buildModel(pretrained: false) }
-    try root.finish()
+    try root.finish(help: Section.helpCommand)
   }
 
   /// A network with weights drawn from libtorch's random numbers, and those of the backbone from the
@@ -242,7 +246,13 @@ public struct TrainingSettings {
     return first.length
   }
 
-  private static func classWeights(_ section: Section) throws -> ClassWeights {
+  static func classWeights(_ section: Section) throws -> ClassWeights {
+    let known: [String: ClassWeights] = [
+      "none": .none, "inverseFrequency": .inverseFrequency,
+      "sqrtInverseFrequency": .sqrtInverseFrequency, "medianFrequency": .medianFrequency,
+    ]
+    section.declare("classWeights", as: .word(known.keys.sorted()), default: "none")
+    section.declare("classWeights", as: .numbers)
     guard section.has("classWeights") else { return .none }
     if let list = try? section.doubles("classWeights") {
       guard list.allSatisfy({ $0 >= 0 && $0.isFinite }) else {
@@ -250,10 +260,6 @@ public struct TrainingSettings {
       }
       return .given(list)
     }
-    let known: [String: ClassWeights] = [
-      "none": .none, "inverseFrequency": .inverseFrequency,
-      "sqrtInverseFrequency": .sqrtInverseFrequency, "medianFrequency": .medianFrequency,
-    ]
     let name = try section.string("classWeights")
     guard let weights = known[name] else {
       throw section.invalid(
@@ -266,6 +272,8 @@ public struct TrainingSettings {
   /// Reads `tensorBoard: false`, `true` or `{images: 4}`.
   private static func tensorBoardImages(_ section: Section) throws -> Int? {
     let usual = 4
+    section.declare("tensorBoard", as: .yesOrNo, default: "true")
+    section.declare("tensorBoard", as: .mapping)
     guard section.has("tensorBoard") else { return usual }
     if let on = try? section.bool("tensorBoard") { return on ? usual : nil }
     return try section.section("tensorBoard").int("images", default: usual, in: 0...1000)
@@ -275,8 +283,8 @@ public struct TrainingSettings {
     let transforms = try section.sectionList("augmentation").map(Transform.init)
     do {
       return try Pipeline(transforms)
-    } catch let error as DatasetError {
-      throw section.invalid("augmentation", "impossible", expected: error.description)
+    } catch DatasetError.invalidSetting(let name, let value, let expected) {
+      throw section.invalid("augmentation", "\(value) for \(name)", expected: expected)
     }
   }
 }

@@ -31,6 +31,7 @@ struct Atrous: ParsableCommand {
       ExportCommand.self,
       ParityCommand.self,
       DoctorCommand.self,
+      HelpCommand.self,
     ])
 
   /// What is odd about image files that were read all the same.

@@ -59,6 +59,13 @@ public enum Transform: Sendable, Equatable {
 }
 
 extension Transform {
+  /// The sides in pixels that can be asked for.
+  package static let sides = 1...65_535
+  /// The strengths of a photometric distortion's brightness and hue.
+  package static let brightness = 0.0...255, hue = 0.0...90
+  /// The strengths of a jitter's hue, in turns of the colour circle.
+  package static let turn = 0.0...0.5
+
   /// Refuses settings that cannot be meant.
   ///
   /// - Throws: `DatasetError.invalidSetting`.
@@ -69,9 +76,8 @@ extension Transform {
       }
     }
     func check(_ size: Size, _ name: String) throws {
-      let sides = 1...65_535
       try check(
-        sides.contains(size.width) && sides.contains(size.height), name, size.text,
+        Self.sides.contains(size.width) && Self.sides.contains(size.height), name, size.text,
         "at least 1×1, at most 65535×65535")
     }
     func check(probability: Double, _ name: String) throws {
@@ -82,7 +88,7 @@ extension Transform {
     case .resizeToFit(let box, _): try check(box, "the box of resizeToFit")
     case .resizeShorterSide(let side, _):
       try check(
-        (1...65_535).contains(side), "the side of resizeShorterSide", side,
+        Self.sides.contains(side), "the side of resizeShorterSide", side,
         "at least 1, at most 65535")
     case .randomResize(let ratio, let box, _):
       try check(
@@ -96,7 +102,7 @@ extension Transform {
     case .pad(let size, _): try check(size, "the size of pad")
     case .padToMultiple(let number, _):
       try check(
-        (1...65_535).contains(number), "the number of padToMultiple", number,
+        Self.sides.contains(number), "the number of padToMultiple", number,
         "at least 1, at most 65535")
     case .horizontalFlip(let probability):
       try check(probability: probability, "the probability of horizontalFlip")
@@ -109,7 +115,7 @@ extension Transform {
       try check(probability: probability, "the probability of rotation")
     case .photometricDistortion(let settings):
       try check(
-        (0...255).contains(settings.brightness), "the brightness of photometricDistortion",
+        Self.brightness.contains(settings.brightness), "the brightness of photometricDistortion",
         settings.brightness, "0 to 255")
       try check(
         settings.contrast.lowerBound >= 0 && settings.contrast.upperBound.isFinite,
@@ -118,7 +124,7 @@ extension Transform {
         settings.saturation.lowerBound >= 0 && settings.saturation.upperBound.isFinite,
         "the saturation of photometricDistortion", settings.saturation, "finite and at least 0")
       try check(
-        (0...90).contains(settings.hue), "the hue of photometricDistortion", settings.hue, "0 to 90"
+        Self.hue.contains(settings.hue), "the hue of photometricDistortion", settings.hue, "0 to 90"
       )
     case .colorJitter(let settings):
       for (name, value) in [
@@ -128,7 +134,7 @@ extension Transform {
         try check(value >= 0 && value.isFinite, "the \(name) of colorJitter", value, "at least 0")
       }
       try check(
-        (0...0.5).contains(settings.hue), "the hue of colorJitter", settings.hue, "0 to 0.5")
+        Self.turn.contains(settings.hue), "the hue of colorJitter", settings.hue, "0 to 0.5")
     }
   }
 }

@@ -1,7 +1,7 @@
 import Configuration
 
 extension Loss {
-  private enum Name: String, CaseIterable {
+  enum Name: String, CaseIterable {
     case crossEntropy, ohem, dice, crossEntropyDice, focal, lovasz, tversky
   }
 

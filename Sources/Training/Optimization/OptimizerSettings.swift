@@ -47,7 +47,7 @@ public struct OptimizerSettings: Sendable, Equatable {
   /// How the rate falls within the backbone; nil if it does not.
   public let layerDecay: LayerDecay?
 
-  private enum Name: String, CaseIterable { case sgd, adam, adamW, rmsProp }
+  enum Name: String, CaseIterable { case sgd, adam, adamW, rmsProp }
 
   init(_ section: Section) throws {
     rule = try Self.rule(section)
@@ -60,6 +60,8 @@ public struct OptimizerSettings: Sendable, Equatable {
   }
 
   private static func layerDecay(_ section: Section) throws -> LayerDecay? {
+    section.declare("layerDecay", as: .number(0...1))
+    section.declare("layerDecay", as: .mapping)
     guard section.has("layerDecay") else { return nil }
     if let rate = try? section.double("layerDecay") {
       guard (0...1).contains(rate) else {
@@ -75,9 +77,11 @@ public struct OptimizerSettings: Sendable, Equatable {
 
   private static func rule(_ section: Section) throws -> OptimizerRule {
     func betas() throws -> (Double, Double) {
+      let expected = "two numbers from 0 up to below 1"
+      section.declare("betas", as: .other(expected))
       let betas = try section.doubles("betas", default: [0.9, 0.999])
       guard betas.count == 2, betas.allSatisfy({ (0..<1).contains($0) }) else {
-        throw section.invalid("betas", "\(betas)", expected: "two numbers from 0 up to below 1")
+        throw section.invalid("betas", "\(betas)", expected: expected)
       }
       return (betas[0], betas[1])
     }

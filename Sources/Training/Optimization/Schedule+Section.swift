@@ -1,7 +1,7 @@
 import Configuration
 
 extension Schedule {
-  private enum Name: String, CaseIterable { case constant, poly, step, cosine, oneCycle, plateau }
+  enum Name: String, CaseIterable { case constant, poly, step, cosine, oneCycle, plateau }
 
   /// The schedule that the section `train.schedule` describes.
   init(_ section: Section) throws {

@@ -42,6 +42,8 @@ public enum Metric: Sendable, Equatable, CustomStringConvertible {
       "meanIoU": .meanIoU, "pixelAccuracy": .pixelAccuracy, "meanAccuracy": .meanAccuracy,
       "meanDice": .meanDice, "loss": .loss,
     ]
+    section.declare(key, as: .word(named.keys.sorted()))
+    section.declare(key, as: .mapping)
     if let inner = try? section.section(key), inner.has("iou") {
       let name = try inner.string("iou")
       guard classes.contains(name) else {

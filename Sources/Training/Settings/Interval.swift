@@ -12,6 +12,7 @@ public enum Interval: Sendable, Equatable {
   private static let expected = "a number of iterations, 0 or 'epoch', or '5 epochs'"
 
   init(_ section: Section, _ key: String, default fallback: Interval) throws {
+    section.declare(key, as: .other(Self.expected), default: fallback.text)
     guard section.has(key) else {
       self = fallback
       return
@@ -33,6 +34,16 @@ public enum Interval: Sendable, Equatable {
       } else {
         throw section.invalid(key, "'\(text)'", expected: Self.expected)
       }
+    }
+  }
+
+  /// As it is written in a configuration.
+  private var text: String {
+    switch self {
+    case .iterations(let count): "\(count)"
+    case .epochs(1): "epoch"
+    case .epochs(let count): "\(count) epochs"
+    case .never: "0"
     }
   }
 

@@ -1,0 +1,143 @@
+import Configuration
+
+extension ModelBuilder {
+  /// What the keys of `backbone` mean.
+  static let backboneNotes = KeyNotes([
+    "name": .init("The network.", "resnet50"),
+    "outputStride": .init(
+      """
+      How many pixels of the image lie between neighbours of the last map; below 32 \
+      convolutions are dilated instead of strided. Each network has its own, the largest by \
+      default.
+      """, "16"),
+    "inputChannels": .init("The channels of the image.", "3"),
+    "weights": .init(
+      "A file of any toolkit's with the backbone's weights, such as one trained on ImageNet.",
+      "mobilenet_v2-b0353104.pth"),
+    "momentum": .init(
+      """
+      The weight of the newest batch in running statistics of normalizations; PyTorch's 0.1 \
+      without it.
+      """,
+      "0.01"),
+    "frozen": .init("Whether training leaves the whole backbone as it is.", "true"),
+    "frozenStages": .init("How many stages, from the image on, training leaves as they are.", "2"),
+    "pyramid": .init(
+      """
+      Factors by which the image is resized besides, for a backbone on several sizes with \
+      shared weights.
+      """, "[0.5, 2]"),
+    "upsample": .init("How many times the last map is enlarged for the head.", "2"),
+    "cut": .init("How many stages are kept; all without the key.", "3"),
+    "dropRate": .init(
+      "The share of images for which training leaves the last block out; earlier ones less often.",
+      "0.2"),
+    "DenseNet/dropRate": .init("The share of a layer's new channels that training drops.", "0.1"),
+    "depths": .init("The blocks of each of the four stages.", "[2, 2, 6, 2]"),
+    "widths": .init("The channels of each of the four stages.", "[96, 192, 384, 768]"),
+    "U-Net/widths": .init(
+      "The channels at each size, the image's first.", "[16, 32, 64, 128, 256]"),
+    "form": .init(
+      "Whose form it has where toolkits differ: weights of MMSegmentation need its own.",
+      "mmsegmentation"),
+    "normalizeMaps": .init("Whether each map is normalized before heads see it.", "true"),
+    "layerScale": .init("The factor of a block's branch before training.", "1e-6"),
+    "blocks": .init("The layers of each dense block.", "[4, 6, 8]"),
+    "growth": .init("The channels that a layer adds.", "16"),
+    "stem": .init("The channels of the stem.", "32"),
+    "bottleneck": .init("The width of a layer's 1×1 convolution, in growths.", "4"),
+    "finalTransition": .init(
+      "Whether a transition follows the last block too, as in the DenseASPP networks of 2018.",
+      "true"),
+    "heads": .init("The heads of each stage's attention.", "[1, 2, 4, 8]"),
+    "Swin/heads": .init("The heads of each stage's attention.", "[3, 6, 12, 24]"),
+    "vision transformer/heads": .init("The heads of each block's attention.", "6"),
+    "width": .init(
+      "The channels of the first stage; later stages have as many more as they have heads.", "32"),
+    "ResNet/width": .init(
+      "The channels of the first stage's 3×3 convolutions; each later stage doubles them.", "64"),
+    "Swin/width": .init("The channels of the first stage; each later stage doubles them.", "96"),
+    "vision transformer/width": .init("The features of a token.", "384"),
+    "expansion": .init(
+      "The features between the two matrices of a block, as a multiple of its width.", "4"),
+    "attentionBias": .init("Whether queries, keys and values have a bias.", "true"),
+    "dropout": .init("The share of elements that training drops after each matrix.", "0.1"),
+    "patches": .init("The side of each stage's patches.", "[7, 3, 3, 3]"),
+    "reductions": .init(
+      "How many times smaller the map is that each stage's attention sees.", "[8, 4, 2, 1]"),
+    "eps": .init("What normalizations add to the variance.", "1e-6"),
+    "window": .init("The side of a window in positions.", "7"),
+    "deepStem": .init(
+      """
+      Whether three 3×3 convolutions stand in the place of the stem's 7×7 (MMSegmentation's \
+      ResNetV1c).
+      """,
+      "true"),
+    "stemChannels": .init("The channels that the stem gives.", "64"),
+    "averageShortcuts": .init(
+      "Whether shortcuts halve maps by means rather than by a stride (ResNetV1d).", "true"),
+    "contractDilation": .init(
+      "Whether the first block of a dilated stage keeps the dilation before, as in torchvision.",
+      "false"),
+    "multiGrid": .init(
+      "What multiplies the dilations of the last stage's blocks in turn (DeepLabV3).", "[1, 2, 4]"),
+    "lastDilations": .init(
+      "The dilations of the last stage's blocks in turn, as MMSegmentation reads a multi-grid.",
+      "[5, 10, 20]"),
+    "dilations": .init(
+      "The dilation of each stage, where it is not what the output stride asks for.", "[1, 1, 2, 4]"
+    ),
+    "bilinear": .init(
+      "The same as `enlargement: bilinear`, where that is not given.", "true"),
+    "enlargement": .init(
+      """
+      How the decoder doubles a map: by a transposed convolution, bilinearly, or bilinearly \
+      and then by a 1×1 convolution.
+      """, "bilinear"),
+    "encoderDepths": .init(
+      "The convolutions at each size of the encoder; two each without the key.", "[2, 2, 2, 2, 2]"),
+    "decoderDepths": .init(
+      "The convolutions at each size of the decoder, finest first; two each without the key.",
+      "[2, 2, 2, 2]"),
+    "encoderDilations": .init(
+      "The dilation of all but the first convolution at each size of the encoder.",
+      "[1, 1, 1, 2, 2]"),
+    "decoderDilations": .init(
+      "The dilation of all but the first convolution at each size of the decoder.", "[1, 1, 1, 1]"),
+    "decoder": .init(
+      "Whether there is a decoder; without it the map is the encoder's last.", "false"),
+    "depth": .init("The number of blocks.", "12"),
+    "imageSize": .init(
+      "The image for which there are position embeddings; they are resized for others.", "512x512"),
+    "interpolation": .init("How position embeddings are resized for other images.", "bilinear"),
+    "levels": .init("The blocks, counted from 0, whose tokens are maps.", "[2, 5, 8, 11]"),
+    "normalizeLast": .init("Whether the tokens after the last block are normalized.", "false"),
+    "classToken": .init("Whether the class token takes part in the blocks.", "false"),
+    "joinClassToken": .init(
+      "Whether each map has the class token beside every position, which the head `dpt` can read.",
+      "true"),
+    "patchBias": .init("Whether the patches' matrix has a bias.", "false"),
+  ])
+
+  /// What each family of backbones is.
+  static let backboneSentences = [
+    "ConvNeXt": "Convolutions in the form of a transformer's blocks (Liu et al., 2022).",
+    "DenseNet":
+      """
+    Every layer sees all before it (Huang et al., 2017); `densenet` has the sizes that you \
+    give.
+    """,
+    "EfficientNet-Lite": "EfficientNets without squeeze and excitation, for small devices.",
+    "mix transformer": "SegFormer's transformer of four stages (Xie et al., 2021).",
+    "MobileNetV2": "Inverted residuals (Sandler et al., 2018).",
+    "MobileNetV3": "Inverted residuals found by a search (Howard et al., 2019).",
+    "ResNet": "Residual networks (He et al., 2016).",
+    "Swin": "A transformer of shifted windows (Liu et al., 2021).",
+    "U-Net": "An encoder and a decoder at the image's full resolution (Ronneberger et al., 2015).",
+    "vision transformer":
+      """
+    Attention among all patches (Dosovitskiy et al., 2021); `vit` has patches of its output \
+    stride.
+    """,
+  ]
+}

@@ -1,0 +1,80 @@
+import Configuration
+
+extension DataConfiguration {
+  /// What the keys of `data` mean.
+  static let notes = KeyNotes(general.merging(folders) { first, _ in first })
+
+  private static let general: [String: KeyNotes.Note] = [
+    "layout": .init("How the files lie on the disk.", "folders"),
+    "root": .init("The folder of the data set.", "data/camvid"),
+    "normalization": .init(
+      """
+      How levels become numbers: by ImageNet's statistics, those of DenseASPP's code, none (0 \
+      to 1), or those of the training images.
+      """, "measured",
+      "{mean: [0.5, 0.5, 0.5], deviation: [0.25, 0.25, 0.25]}"),
+    "normalization.mean": .init(
+      "The means of red, green and blue, 0 to 1.", "[0.485, 0.456, 0.406]"),
+    "normalization.deviation": .init(
+      "The standard deviations of red, green and blue, 0 to 1.", "[0.229, 0.224, 0.225]"),
+    "train": .init("The split that is trained on.", "train"),
+    "val": .init("The split that is scored.", "val"),
+    "test": .init("The split for the end.", "test"),
+    "folders/train": .init(
+      "The folders that are trained on.", "{images: photos/train, labels: labels/train}"),
+    "folders/val": .init(
+      "The folders that are scored.", "{images: photos/val, labels: labels/val}"),
+    "folders/test": .init("The folders for the end.", "{images: photos/test, labels: labels/test}"),
+    "limitTrain": .init(
+      "The most images that are trained on, evenly spread; all without the key.", "100"),
+    "limitVal": .init("The most images that are scored, evenly spread; all without the key.", "50"),
+    "cityscapes/classes": .init("The classes: the 19 of the benchmark, or 20.", "20"),
+    "merge": .init(
+      """
+      Classes of one's own: the label names that make each, in order.
+      """, "{flat: [road, sidewalk]}"),
+    "folders/classes": .init(
+      "The names of the classes in order; those of the file in `colors` without the key.",
+      "[background, vessel]"),
+    "ignored": .init(
+      "The values of label files that count nowhere; 255 without the key, unless it is a class's.",
+      "[254, 255]"),
+    "values": .init(
+      """
+      What values of label files mean, a class or `ignored`; for folders 0, 1, 2 … in the order of \
+      `classes` without the key.
+      """, "{3: ignored}"),
+    "folders/values": .init(
+      "What each value of a label file means; 0, 1, 2 … in the order of `classes` without the key.",
+      "{0: background, 128: vessel}"),
+    "colors": .init(
+      """
+      The colours of coloured labels and of overlays: a mapping of class names (or `ignored`), or a \
+      `labelmap.txt` or `label_colors.txt`.
+      """, "{background: [0, 0, 0], vessel: '#ff0000'}"),
+    "orientation": .init(
+      "Whether photographs are turned as their EXIF says, or read as they are stored.", "stored"),
+    "holdOut": .init(
+      "The share of the training images that is scored instead, where there is no `val`.", "0.2"),
+  ]
+
+  /// The folders of each part.
+  private static let folders: [String: KeyNotes.Note] = roles.reduce(into: [:]) { notes, role in
+    let key = "folders/\(role)"
+    notes["\(key).images"] = .init("The folder of images.", "photos/\(role)")
+    notes["\(key).labels"] = .init("The folder of labels of the same names.", "labels/\(role)")
+    notes["\(key).imageSuffix"] = .init("What image names have behind the common part.", "_rgb")
+    notes["\(key).labelSuffix"] = .init("What label names have behind the common part.", "_mask")
+  }
+
+  /// What each layout is, beside the known data sets.
+  static let sentences = [
+    "folders":
+      """
+    Images in one folder, labels of the same names in another; a value that no class has is \
+    an error.
+    """,
+    "cityscapes": "`leftImg8bit` and `gtFine` as they unpack.",
+    "a known data set": "As it unpacks, or as MMSegmentation's converters lay it out.",
+  ]
+}
