@@ -111,7 +111,7 @@ public struct TwoFolders {
   ///
   /// Values that count the classes are those; else as many values as names are paired in ascending order,
   /// 255 among them if that makes the numbers equal.
-  private static func assign(
+  static func assign(
     _ histogram: ValueHistogram, to table: inout LabelTable, labels: String
   ) throws {
     let found = histogram.values
