@@ -1,4 +1,5 @@
 import Configuration
+import Datasets
 import Evaluation
 import Foundation
 import Imaging

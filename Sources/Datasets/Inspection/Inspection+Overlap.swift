@@ -35,7 +35,9 @@ extension Inspection {
         ].compactMap { $0 }.joined(separator: ", ")
         let share =
           files + equal == part.images.count
-          ? "all \(part.images.count) images of \(part.name) are in \(first.name), too"
+          ? part.images.count == 1
+            ? "the only image of \(part.name) is in \(first.name), too"
+            : "all \(part.images.count) images of \(part.name) are in \(first.name), too"
           : "\(files + equal) of the \(part.images.count) images of \(part.name) are in"
             + " \(first.name), too"
         return "\(share) (\(kinds)): scores on them say nothing of new images"
