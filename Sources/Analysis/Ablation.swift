@@ -122,7 +122,7 @@ public struct Ablation: JSONReport {
     _ sample: Sample, _ prediction: ClassMask, _ done: Int, _ caption: String
   ) {
     func picture(_ mask: ClassMask) -> Image {
-      Image(classes: mask.classes, size: mask.size, palette: labelMap.colors)
+      Image(classes: mask.classes, size: mask.size, palette: labelMap.palette)
     }
     if panels.count < done {
       panels.append(
@@ -179,7 +179,7 @@ public struct Ablation: JSONReport {
   /// - Returns: The files.
   public func write(to folder: String) throws -> [String] {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let legend = labelMap.classes.map { LegendEntry($0.name, $0.color) }
+    let legend = labelMap.legend
     var files = ["\(folder)/ablation.json", "\(folder)/ablation.png"]
     try writeAtomically(Array(json()), to: files[0])
     try chart.image().write(to: files[1])

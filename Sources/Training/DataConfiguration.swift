@@ -15,6 +15,7 @@ import Imaging
 ///   merge: {flat: [road, sidewalk]}      # cityscapes: classes of one's own, in this order
 ///   values: {0: background, 255: road}   # folders: file value to class; 0, 1, 2 … if not given
 ///   ignored: [11]               # folders: values that count nowhere; 255 if not given
+///   background: sky             # clear in overlays; if not given the class called background
 ///   normalization: imagenet     # denseaspp, unit, measured, or {mean: […], deviation: […]}
 /// ```
 public struct DataConfiguration: Sendable {
@@ -63,6 +64,7 @@ public struct DataConfiguration: Sendable {
   public let normalization: Normalization
   private let root: String
   private let parts: [String: Part]
+  private let background: String?
   private let place: String
 
   /// The roles that a part of the data can have.
@@ -76,7 +78,9 @@ public struct DataConfiguration: Sendable {
     let layout = try Layout(section)
     self.layout = layout
     root = layout.isFolders ? "" : try section.string("root")
-    labelMap = try Self.labelMap(layout, section)
+    let map = try Self.labelMap(layout, section)
+    background = try section.optionalString("background")
+    labelMap = try background.map { try map.withBackground($0) } ?? map
     normalization = try Self.normalization(section)
     var parts: [String: Part] = [:]
     for role in Self.roles {
@@ -120,12 +124,14 @@ public struct DataConfiguration: Sendable {
       throw ConfigurationError.missing(
         place: place, key: role, expected: "the folders of this part (given are \(named))")
     }
-    return switch layout {
-    case .known(let known): try known.listing(root, split: part.split)
-    case .cityscapes: try .cityscapesListing(root, split: part.split, map: labelMap)
-    case .folders:
-      try .listing(name: role, images: part.images, labels: part.labels, map: labelMap)
-    }
+    let listing: FileDataset =
+      switch layout {
+      case .known(let known): try known.listing(root, split: part.split)
+      case .cityscapes: try .cityscapesListing(root, split: part.split, map: labelMap)
+      case .folders:
+        try .listing(name: role, images: part.images, labels: part.labels, map: labelMap)
+      }
+    return try background.map { try listing.withBackground($0) } ?? listing
   }
 
   /// An override that gives the statistics of the training images, if the section says `measured`;

@@ -44,7 +44,7 @@ public struct DataSource: Sendable {
   public init(_ root: String, layout: String) throws {
     let names = ["cityscapes"] + DatasetDescription.all.map(\.name)
     let known = DatasetDescription.named(layout)
-    guard names.contains(layout) else {
+    guard known != nil || layout == "cityscapes" else {
       throw DatasetError.invalidSetting(
         name: "the layout", value: "'\(layout)'",
         expected: "one of \(names.joined(separator: ", "))")

@@ -12,7 +12,7 @@ public struct Segmenter {
     public var opacity = 0.5
     /// Whether image, truth, prediction and overlay go side by side into one picture.
     public var panel = false
-    /// A label file, or the folder with label files of the images' names.
+    /// A label file, the folder with label files of the images' names, or a `FileSelection`'s pattern.
     public var truth: String?
     /// The memory that an image may take, in bytes.
     public var memoryBudget = MemoryBudget.standard
@@ -55,7 +55,7 @@ public struct Segmenter {
     device: Device = .cpu
   ) throws {
     let checkpoint = try Checkpoint(checkpoint)
-    labelMap = try checkpoint.labelMap()
+    labelMap = try checkpoint.labelMap(overrides: overrides)
     Engine.setFlushDenormal(true)
     let model = try checkpoint.model(overrides: overrides)
     model.move(to: device)
@@ -116,13 +116,20 @@ public struct Segmenter {
   /// Reads files on any thread.
   private var decoder: @Sendable (String) throws -> Input {
     let (truth, map, budget) = (options.truth, labelMap, options.memoryBudget)
+    let labels = truth.flatMap { truth in
+      isFolder(truth) || truth.contains("*")
+        ? Result { try FileSelection(truth).files() } : nil
+    }
     return { file in
       let image = try Image(contentsOf: file, budget: budget)
       guard let truth else { return Input(file: file, image: image, truth: nil) }
-      var isFolder: ObjCBool = false
-      _ = FileManager.default.fileExists(atPath: truth, isDirectory: &isFolder)
-      let label =
-        isFolder.boolValue ? "\(truth)/\((file as NSString).stem).png" : truth
+      let stem = (file as NSString).stem
+      guard let label = try labels.map({ try $0.get()[stem] }) ?? truth else {
+        throw DatasetError.missingPartner(
+          file: file,
+          expected: truth.contains("*")
+            ? "a label of its name among \(truth)" : "a label \(truth)/\(stem).png")
+      }
       let mask = try map.classes(of: LabelImage(contentsOf: label), file: label)
       guard mask.size == image.size else {
         throw DatasetError.sizeMismatch(
@@ -172,16 +179,23 @@ public struct Segmenter {
     let (input, mask) = (prediction.input, prediction.mask)
     let (image, file) = (input.image, input.file)
     let stem = "\(output)/\((file as NSString).stem)"
-    let colors = labelMap.colors
+    let colors = labelMap.palette
     var written = ["\(stem)_labels.png", "\(stem)_overlay.png"]
     try LabelImage(
       width: mask.width, height: mask.height, values: mask.classes.map(UInt16.init)
     ).writePNG(to: written[0], palette: colors)
     let shares = shares(mask)
-    let legend = shares.compactMap { share in
-      labelMap.classes.first { $0.name == share.name }.map { LegendEntry($0.name, $0.color) }
+    let legend = shares.compactMap { share -> LegendEntry? in
+      guard let index = labelMap.classes.firstIndex(where: { $0.name == share.name }) else {
+        return nil
+      }
+      return index == labelMap.background
+        ? LegendEntry("\(share.name), left clear", Color(255, 255, 255))
+        : LegendEntry(share.name, colors[index])
     }
-    let overlay = image.overlaid(classes: mask.classes, palette: colors, opacity: options.opacity)
+    let overlay = image.overlaid(
+      classes: mask.classes, palette: colors, opacity: options.opacity,
+      clear: labelMap.background)
     try overlay.withLegend(legend).write(to: written[1])
     if options.panel {
       var parts = [("image", image)]
@@ -191,7 +205,7 @@ public struct Segmenter {
       parts.append(("prediction", Image(classes: mask.classes, size: mask.size, palette: colors)))
       parts.append(("overlay", overlay))
       written.append("\(stem)_panel.png")
-      try Image.panel(parts, legend: labelMap.classes.map { LegendEntry($0.name, $0.color) })
+      try Image.panel(parts, legend: labelMap.legend)
         .write(to: written[2])
     }
     return Finding(file: file, size: image.size, shares: shares, written: written)

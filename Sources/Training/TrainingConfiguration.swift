@@ -25,7 +25,7 @@ import Torch
 ///     - pad: 320x320
 ///     - horizontalFlip: 0.5
 ///   evaluateEvery: 500
-/// evaluate: {limit: 50}
+/// evaluate: {limit: 50}         # also imageSize, window, overlap, scales, flip
 /// ```
 public struct TrainingConfiguration {
   /// The folder of the run, if the configuration names one.
@@ -258,26 +258,6 @@ public struct TrainingSettings {
     } catch let error as DatasetError {
       throw section.invalid("augmentation", "impossible", expected: error.description)
     }
-  }
-}
-
-/// The section `evaluate`: how the network is scored.
-public struct EvaluationSettings: Sendable {
-  /// The part of the data that is scored.
-  public let split: String
-  /// The most images that are scored while training; nil for all.
-  public let limit: Int?
-  /// The size to which images are resized for the network; nil for their own.
-  public let imageSize: Size?
-
-  init(_ section: Section) throws {
-    split = try section.string("split", default: "val")
-    limit = try section.optionalInt("limit", in: 1...Int.max)
-    imageSize =
-      section.has("imageSize")
-      ? Size(
-        width: try section.size("imageSize").width, height: try section.size("imageSize").height)
-      : nil
   }
 }
 

@@ -74,27 +74,38 @@ public final class Predictor {
   public func classes(of image: Image, size: Size? = nil, file: String = "image") throws
     -> ClassMask
   {
+    try classes(of: image, size: size, file: file, levels: nil)
+  }
+
+  /// As ``classes(of:size:file:)``; `levels` is given the probabilities of two classes' foreground.
+  func classes(of image: Image, size: Size?, file: String, levels: ForegroundLevels?) throws
+    -> ClassMask
+  {
     guard image.channels == 3 else {
       throw PredictionError.notRGB(file: file, channels: image.channels)
     }
     let size = size ?? image.size
-    guard mode.isPlain else { return try averaged(image, size: size, file: file) }
+    guard mode.isPlain else { return try averaged(image, size: size, file: file, levels) }
     guard needsTiles(image.size) else {
-      return try attempt { evaluating { mask(scores(of: image), image.size, size) } }
+      return try attempt { evaluating { mask(scores(of: image), image.size, size, levels) } }
     }
     guard oversize == .tile, let side = tileSide(image.size) else {
       throw tooLarge(image.size, file: file)
     }
     // At another size tiles meet between pixels, where windows are averaged.
-    guard size == image.size else { return try averaged(image, size: size, file: file) }
-    return try attempt { evaluating { tiled(image, side: side) } }
+    guard size == image.size else {
+      return try averaged(image, size: size, file: file, levels)
+    }
+    return try attempt { evaluating { tiled(image, side: side, levels) } }
   }
 
   /// The class of each pixel by the mean over windows, scales and mirror images.
   ///
   /// What the network gave for each is kept at its own coarse size until all are there, which is less
   /// than one sum of all scores at full size takes.
-  private func averaged(_ image: Image, size: Size, file: String) throws -> ClassMask {
+  private func averaged(
+    _ image: Image, size: Size, file: String, _ levels: ForegroundLevels?
+  ) throws -> ClassMask {
     try mode.check()
     return try attempt {
       try evaluating {
@@ -111,7 +122,8 @@ public final class Predictor {
         }
         return complete(
           ScoreFusion.classes(
-            parts, width: size.width, height: size.height, averaging: mode.averaging), size)
+            parts, width: size.width, height: size.height, averaging: mode.averaging,
+            levels: levels), size)
       }
     }
   }
@@ -253,7 +265,9 @@ public final class Predictor {
   }
 
   /// The best class of every pixel, of scores that cover an image and what it was extended by.
-  private func mask(_ scores: Tensor, _ image: Size, _ size: Size) -> ClassMask {
+  private func mask(
+    _ scores: Tensor, _ image: Size, _ size: Size, _ levels: ForegroundLevels?
+  ) -> ClassMask {
     let padded = padded(image)
     func axis(_ cells: Int, _ extent: Int, _ image: Int, _ target: Int) -> GridAxis {
       GridAxis(
@@ -264,7 +278,8 @@ public final class Predictor {
       scores, rows: axis(scores.height, padded.height, image.height, size.height),
       columns: axis(scores.width, padded.width, image.width, size.width))
     return complete(
-      ScoreFusion.classes([part], width: size.width, height: size.height, averaging: nil), size)
+      ScoreFusion.classes(
+        [part], width: size.width, height: size.height, averaging: nil, levels: levels), size)
   }
 
   /// The mask; of nothing if an operator failed, which ``attempt(_:)`` reports.
@@ -317,11 +332,13 @@ public final class Predictor {
   /// Predicts square by square; each sees a margin that is not kept.
   ///
   /// All squares are of one size: libtorch keeps memory for every size that it has seen.
-  private func tiled(_ image: Image, side: Int) -> ClassMask {
+  private func tiled(_ image: Image, side: Int, _ levels: ForegroundLevels?) -> ClassMask {
     let margin = max(side / 8 / stride, 1) * stride
     let core = side - 2 * margin
     let whole = padded(image.size)
     var result = ClassMask(size: image.size, filledWith: 0)
+    levels?.values = [UInt16](repeating: 0, count: image.width * image.height)
+    let own = levels.map { ForegroundLevels($0.foreground) }
     for top in Swift.stride(from: 0, to: image.height, by: core) {
       for left in Swift.stride(from: 0, to: image.width, by: core) {
         let x0 = max(min(left - margin, whole.width - side), 0)
@@ -329,12 +346,16 @@ public final class Predictor {
         let size = Size(
           width: min(side, image.width - x0), height: min(side, image.height - y0))
         let part = image.cropped(x: x0, y: y0, size: size)
-        let mask = mask(scores(of: part), size, size)
+        let mask = mask(scores(of: part), size, size, own)
         MemoryBudget.release()
         for y in top..<min(top + core, image.height) {
           let (from, to) = ((y - y0) * size.width - x0, y * image.width)
           for x in left..<min(left + core, image.width) {
             result.classes[to + x] = mask.classes[from + x]
+          }
+          guard let levels, let own, own.values.count == mask.classes.count else { continue }
+          for x in left..<min(left + core, image.width) {
+            levels.values[to + x] = own.values[from + x]
           }
         }
       }

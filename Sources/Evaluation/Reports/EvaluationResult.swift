@@ -18,12 +18,14 @@ public struct ScoringProtocol: Sendable, Codable, Equatable {
   public var mode: String
   /// The type that convolutions were computed in.
   public var precision: String
+  /// What part of the images was scored; nil for all.
+  public var subset: String?
 
   /// A protocol; the defaults are whole images of their own size at one scale.
   public init(
     classes: Int, ignored: String, scoredAt: String = "size of the ground truth",
     imageSize: String = "own size", scales: [Double] = [1], flip: Bool = false,
-    mode: String = "whole image", precision: String = "float32"
+    mode: String = "whole image", precision: String = "float32", subset: String? = nil
   ) {
     self.classes = classes
     self.ignored = ignored
@@ -33,6 +35,7 @@ public struct ScoringProtocol: Sendable, Codable, Equatable {
     self.flip = flip
     self.mode = mode
     self.precision = precision
+    self.subset = subset
   }
 
   /// The protocol in one line.
@@ -40,6 +43,7 @@ public struct ScoringProtocol: Sendable, Codable, Equatable {
     let factors = scales.map { number($0) }.joined(separator: ", ")
     return "\(classes) classes, ignored: \(ignored); scored at the \(scoredAt); images at their"
       + " \(imageSize), \(mode), scales \(factors), flip \(flip ? "on" : "off"), \(precision)"
+      + (subset.map { "; \($0)" } ?? "")
   }
 }
 
@@ -65,11 +69,13 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
   public var boundary: BoundaryScores?
   /// The categories and instances of Cityscapes, where they were scored.
   public var cityscapes: CityscapesScores?
+  /// The foreground where there are two classes.
+  public var foreground: ForegroundScores?
 
   private enum CodingKeys: String, CodingKey {
     case dataset, model, images, pixels, ignoredPixels, seconds
     case scoring = "protocol"
-    case scores, confusion, boundary, cityscapes
+    case scores, confusion, boundary, cityscapes, foreground
   }
 
   /// The result of counting `matrix`.
@@ -115,13 +121,17 @@ extension EvaluationResult {
   /// The result as a table for a terminal.
   public var text: String {
     var lines = ["\(dataset): \(images) images, \(model)", ""]
+    if !foregroundRows.isEmpty {
+      lines +=
+        aligned([Self.foregroundHeader] + foregroundRows, numeric: 1).map { "  " + $0 } + [""]
+    }
     lines += aligned([Self.header] + rows, numeric: 1).map { "  " + $0 }
     lines.append("")
     lines += aligned([Self.summaryHeader] + summaryRows, numeric: 1).map { "  " + $0 }
     if cityscapes != nil {
       lines += [""] + aligned(cityscapesRows, numeric: 1).map { "  " + $0 }
     }
-    lines += ["", "  " + scoring.summary]
+    lines += ["", "  " + protocolLine]
     if let warning { lines += ["  " + warning] }
     return lines.joined(separator: "\n")
   }
@@ -130,6 +140,9 @@ extension EvaluationResult {
   public var markdown: String {
     func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |" }
     var lines = ["# \(dataset): \(images) images", "", "Evaluated: \(model)", ""]
+    if !foregroundRows.isEmpty {
+      lines += [row(Self.foregroundHeader), "|---|---:|---:|---|"] + foregroundRows.map(row) + [""]
+    }
     lines.append(row(Self.header))
     lines.append("|---|" + String(repeating: "---:|", count: Self.header.count - 1))
     lines += rows.map(row)
@@ -138,7 +151,7 @@ extension EvaluationResult {
     if !cityscapesRows.isEmpty {
       lines += ["", row(["Cityscapes", "%"]), "|---|---:|"] + cityscapesRows.map(row)
     }
-    lines += ["", "Protocol: \(scoring.summary)."]
+    lines += ["", "Protocol: \(protocolLine)."]
     if let warning { lines += ["", warning] }
     return lines.joined(separator: "\n") + "\n"
   }

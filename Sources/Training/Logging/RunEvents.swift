@@ -19,7 +19,7 @@ final class RunEvents {
     file = try EventFile(in: folder, from: step + 1)
     imageCount = images
     names = map.classes.map(\.name)
-    palette = map.colors
+    palette = map.palette
   }
 
   /// The numbers of a line of the log.

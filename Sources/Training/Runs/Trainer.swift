@@ -127,7 +127,8 @@ public final class Trainer {
     evaluator = Evaluator(
       Predictor(
         model, normalization: configuration.data.normalization, device: device,
-        precision: settings.precision), imageSize: configuration.evaluate.imageSize)
+        precision: settings.precision, mode: configuration.evaluate.mode),
+      imageSize: configuration.evaluate.imageSize)
 
     try processes.together { [folder] in
       guard processes.isFirst else { return }
