@@ -50,17 +50,22 @@ struct ForegroundTests {
       truth: mask(truth.dropFirst(7000)), levels: Array(levels.dropFirst(7000)), foreground: 1)
     histogram.merge(second)
     let curve = ForegroundCurve(histogram)
-    #expect(abs(try #require(curve.rocAUC) - areaOfSteps) < 1e-12)
-    #expect(abs(try #require(curve.averagePrecision) - averageOfSteps) < 1e-12)
-    #expect(abs(try #require(curve.best).dice - best) < 1e-12)
-    #expect(abs(try #require(curve.best).threshold - threshold) < 1e-12)
+    let (rocAUC, precision) = (
+      try #require(curve.rocAUC), try #require(curve.averagePrecision)
+    )
+    #expect(abs(rocAUC - areaOfSteps) < 1e-12 && abs(precision - averageOfSteps) < 1e-12)
+    let found = try #require(curve.best)
+    #expect(abs(found.dice - best) < 1e-12 && abs(found.threshold - threshold) < 1e-12)
     // What equal steps hide is within what is said.
     let error = try #require(curve.rocAUCError)
     #expect(abs(areaOfSteps - area) <= error && error < 2e-4, "\(error)")
     #expect(abs(averageOfSteps - average) < 2e-4)
-    #expect(abs(try #require(Scores(matrix, names: ["a", "b"]).classes[1].dice) - even) < 1e-12)
+    let dice = try #require(Scores(matrix, names: ["a", "b"]).classes[1].dice)
+    #expect(abs(dice - even) < 1e-12)
     let half = histogram.positives[ForegroundHistogram.even...].reduce(0, +)
     #expect(half == matrix[1, 1])
+    let middle = try #require(curve.at(0.5))
+    #expect(abs(middle.dice - even) < 1e-12)
   }
 
   @Test("steps keep the sign of log-odds and hold whatever comes")

@@ -42,7 +42,7 @@ extension LabelMap {
     let near = 80 * 80
     if let clear = Self.ignoredColors.first(where: { gap($0) >= near }) { return clear }
     // Maps of very many classes: whatever is farthest from all of them.
-    let levels = stride(from: 0, through: 255, by: 17).map { UInt8($0) }
+    let levels = stride(from: 0, through: 255, by: 51).map { UInt8($0) }
     let all = levels.flatMap { red in
       levels.flatMap { green in levels.map { Color(red, green, $0) } }
     }

@@ -100,12 +100,15 @@ public struct ForegroundCurve: Sendable, Codable, Equatable {
     let total = histogram.positives.reduce(0, +)
     let others = histogram.negatives.reduce(0, +)
     var (hits, claims) = (Int64(0), Int64(0))
+    // Of these thresholds a table tells.
+    let tenths = Set((1...9).map { Self.level(of: Double($0) / 10) })
     var (area, ties, average) = (0.0, 0.0, 0.0)
     var points: [Point] = []
     var best: Point?
     for level in stride(from: ForegroundHistogram.bins - 1, through: 0, by: -1) {
       let (own, wrong) = (histogram.positives[level], histogram.negatives[level])
-      guard total > 0, own + wrong > 0 else { continue }
+      let isTold = tenths.contains(level)
+      guard total > 0, own + wrong > 0 || isTold && hits + claims > 0 else { continue }
       area += Double(wrong) * (Double(hits) + Double(own) / 2)
       ties += Double(wrong) * Double(own) / 2
       hits += own
@@ -118,7 +121,7 @@ public struct ForegroundCurve: Sendable, Codable, Equatable {
         dice: Double(2 * hits) / Double(total + hits + claims),
         falsePositiveRate: others == 0 ? 0 : Double(claims) / Double(others))
       if point.dice > best?.dice ?? 0 { best = point }
-      if let last = points.last, level > 0, last.isNear(point) { continue }
+      if let last = points.last, level > 0, !isTold, last.isNear(point) { continue }
       points.append(point)
     }
     let pairs = Double(total) * Double(others)
@@ -129,8 +132,14 @@ public struct ForegroundCurve: Sendable, Codable, Equatable {
     self.points = points
   }
 
-  /// Precision, recall and Dice if pixels are foreground from a probability on, as near as ``points`` are.
-  func at(_ threshold: Double) -> Point? { points.last { $0.threshold >= threshold - 1e-9 } }
+  private static func level(of probability: Double) -> Int {
+    Int(ForegroundHistogram.level(Float(log(probability / (1 - probability)))))
+  }
+
+  /// What is found if pixels are foreground from a tenth of probability on.
+  func at(_ threshold: Double) -> Point? {
+    points.min { abs($0.threshold - threshold) < abs($1.threshold - threshold) }
+  }
 }
 
 extension ForegroundCurve.Point {

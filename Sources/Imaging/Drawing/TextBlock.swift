@@ -11,7 +11,7 @@ package struct TextBlock {
   package var height: Double { lineHeight * Double(lines.count) }
 
   /// Text of at most `width` pixels: in one line, if letters of four fifths of `size` suffice for that,
-  /// three fifths for a single word; else broken between words, and within those longer than a line.
+  /// two fifths for a single word; else broken between words, and within those longer than a line.
   package init(_ text: String, width: Double, size: Double) {
     let ruler = Canvas(Size(width: 1, height: 1))
     let whole = ruler.width(of: text, size: size)
@@ -19,8 +19,10 @@ package struct TextBlock {
       (lines, self.size) = ([text], size)
       return
     }
-    let shrunk = size * width / whole
-    guard shrunk < size * (text.contains(" ") ? 0.8 : 0.6) else {
+    var shrunk = size * width / whole
+    // Letters are as wide as whole pixels, so that small ones take more than their share.
+    while ruler.width(of: text, size: shrunk) > width && shrunk > 4 { shrunk *= 0.97 }
+    guard shrunk < size * (text.contains(" ") ? 0.8 : 0.4) else {
       (lines, self.size) = ([text], shrunk)
       return
     }
