@@ -150,7 +150,7 @@ public struct Ablation: JSONReport {
     _ sample: Sample, _ prediction: ClassMask, _ done: Int, _ caption: String
   ) {
     func picture(_ mask: ClassMask) -> Image {
-      Image(classes: mask.classes, size: mask.size, palette: labelMap.colors)
+      Image(classes: mask.classes, size: mask.size, palette: labelMap.palette)
     }
     if panels.count < done {
       panels.append(
@@ -231,7 +231,7 @@ public struct Ablation: JSONReport {
   public func write(to folder: String) throws -> [String] {
     let code = FileSystem.makeFolder(folder)
     guard code == 0 else { throw WriteError(folder, code) }
-    let legend = labelMap.classes.map { LegendEntry($0.name, $0.color) }
+    let legend = labelMap.legend
     var files = ["\(folder)/ablation.json", "\(folder)/ablation.png"]
     try writeAtomically(Array(json()), to: files[0])
     try (isCascade ? chart.image() : bars.image()).write(to: files[1], isOutput: true)

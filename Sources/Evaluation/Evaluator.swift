@@ -19,6 +19,10 @@ public struct Evaluator {
   public let labelSize: Size?
   /// The width of the strips of boundary IoU as a share of the diagonal; nil leaves it out.
   public var boundaryRatio: Double?
+  /// Whether the curves of the foreground are computed where there are two classes.
+  public var computesCurves = false
+  /// What the protocol says of images that are left out; nil where all are scored.
+  public var subset: String?
 
   /// An evaluator; `imageSize` changes what the network sees, not the size at which is scored.
   public init(_ predictor: Predictor, imageSize: Size? = nil, labelSize: Size? = nil) {
@@ -35,7 +39,7 @@ public struct Evaluator {
         ?? "size of the ground truth",
       imageSize: imageSize.map { "size resized to \($0.width)×\($0.height)" } ?? "own size",
       scales: predictor.mode.scales, flip: predictor.mode.flip, mode: predictor.mode.summary,
-      precision: predictor.products, sides: predictor.sides)
+      precision: predictor.products, sides: predictor.sides, subset: subset)
   }
 
   /// The scores over all samples of `dataset`.
@@ -59,15 +63,21 @@ public struct Evaluator {
     var matrix = ConfusionMatrix(classes: dataset.labelMap.count)
     var boundary = boundaryRatio.map { BoundaryCounts(classes: matrix.classes, ratio: $0) }
     var perImage = ImageMeans()
+    var foreground = ForegroundScores(dataset.labelMap)
+    var histogram = ForegroundHistogram()
     var done = 0
     while let next = predictions.next() {
-      let (sample, prediction) = try next.get()
+      let (sample, prediction, levels) = try next.get()
+      if let levels, let foreground {
+        histogram.add(truth: sample.mask, levels: levels, foreground: foreground.index)
+      }
       var own = ConfusionMatrix(classes: matrix.classes)
       own.add(truth: sample.mask, prediction: prediction)
       boundary?.add(truth: sample.mask, prediction: prediction)
       let counts = ImageCounts(
         own, name: sample.name, image: sample.imagePath, label: sample.labelPath ?? "")
       perImage.add(counts)
+      foreground?.add(counts)
       counted(counts)
       matrix.merge(own)
       done += 1
@@ -79,6 +89,8 @@ public struct Evaluator {
       scoring: scoring(for: dataset.labelMap), matrix: matrix,
       names: dataset.labelMap.classes.map(\.name), perImage: perImage)
     result.boundary = boundary.map { BoundaryScores($0) }
+    if computesCurves { foreground?.curve = ForegroundCurve(histogram) }
+    result.foreground = foreground
     return result
   }
 
@@ -116,19 +128,28 @@ public struct Evaluator {
   private final class Stages: @unchecked Sendable {
     private let predictor: Predictor
     private let samples: Ahead<(Sample, Image)>
+    /// The class whose probabilities are asked for.
+    private let foreground: Int?
 
     init(_ evaluator: Evaluator, _ dataset: any Dataset) {
       predictor = evaluator.predictor
+      foreground = evaluator.computesCurves ? dataset.labelMap.foreground : nil
       let (size, labelSize) = (evaluator.imageSize, evaluator.labelSize)
       samples = Ahead(count: dataset.count, depth: 1) {
         try Evaluator.load(dataset, $0, imageSize: size, labelSize: labelSize)
       }
     }
 
-    func next() throws -> (Sample, ClassMask) {
+    func next() throws -> (Sample, ClassMask, [UInt16]?) {
       guard let next = samples.next() else { throw CancellationError() }
       let (sample, image) = try next.get()
-      return (sample, try predictor.classes(of: image, size: sample.mask.size, file: sample.file))
+      let mode = predictor.mode
+      let levels = foreground.map {
+        ForegroundLevels($0, views: mode.scales.count * (mode.flip ? 2 : 1))
+      }
+      let mask = try predictor.classes(
+        of: image, size: sample.mask.size, file: sample.file, levels: levels)
+      return (sample, mask, levels?.values)
     }
   }
 }

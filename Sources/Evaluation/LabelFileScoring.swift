@@ -16,84 +16,35 @@ public struct LabelFileScoring: Sendable {
     public var truth, prediction: String
     /// The picture itself and the truth's instances, where they are.
     public var image, instances: String?
+    /// Whether the prediction holds the indices of classes instead of the truth's values.
+    public var holdsClasses = false
   }
 
   /// The pairs in the order of their names.
   public let pairs: [Pair]
-  /// What the files' values mean; the predictions' are the truth's.
+  /// What the files' values mean.
   public let map: LabelMap
+  /// For labels that are RGB pictures, the value of each colour.
+  let labelColors: [Color: UInt16]?
   /// Whether files are Cityscapes' label ids, whose categories and instances are scored too.
   public let isCityscapes: Bool
   /// What the folders hold that is not read, for a person.
   public let notes: [String]
   /// The width of the strips of boundary IoU as a share of the diagonal; nil leaves it out.
   public var boundaryRatio: Double?
+  /// The classes by their indices.
+  private let indices: LabelMap
 
-  /// Label files of equal names in two folders.
-  ///
-  /// - Throws: `DatasetError`, ``ScoringError/missingPrediction(image:expected:)``.
-  public init(
-    truth: FileSelection, predictions: FileSelection, images: FileSelection? = nil, map: LabelMap
+  init(
+    pairs: [Pair], map: LabelMap, labelColors: [Color: UInt16]? = nil,
+    isCityscapes: Bool = false, notes: [String] = []
   ) throws {
-    let (own, ownNotes) = try truth.noted()
-    let (others, otherNotes) = try predictions.noted()
-    let (pictures, pictureNotes) = try images?.noted() ?? ([:], [])
-    notes = ownNotes + otherNotes + pictureNotes
-    pairs = try own.sorted { $0.key < $1.key }.map { name, file in
-      guard let other = others[name] else {
-        throw ScoringError.missingPrediction(
-          image: file, expected: "\(predictions.folder)/\(name)\(predictions.suffix).png")
-      }
-      return Pair(name: name, truth: file, prediction: other, image: pictures[name])
-    }
+    self.pairs = pairs
     self.map = map
-    isCityscapes = false
-  }
-
-  /// The label ids of a Cityscapes split against predictions as they are submitted.
-  ///
-  /// A prediction is the one PNG anywhere below `predictions` whose name begins with the image's:
-  /// `<city>_<sequence>_<frame>*.png`.
-  /// - Parameters:
-  ///   - root: The folder that holds `gtFine`; images and instances are used where they are.
-  ///   - split: The split's folder.
-  ///   - instances: Whether instances are scored too.
-  ///   - predictions: The folder of predictions.
-  /// - Throws: `DatasetError`, ``ScoringError``.
-  public init(
-    cityscapes root: String, split: String = "val", predictions: String, instances: Bool = true
-  ) throws {
-    let found = try CityscapesSubmission.predictions(in: predictions)
-    let truth = "\(root)/gtFine/\(split)"
-    var pairs: [Pair] = []
-    for city in try CityscapesSubmission.cities(truth) {
-      let files = try FileSelection(
-        "\(truth)/\(city)", suffix: "_gtFine_labelIds", extensions: ["png"]
-      ).files()
-      for (name, file) in files {
-        func existing(_ path: String) -> String? {
-          FileSystem.exists(path) ? path : nil
-        }
-        let answers = found[CityscapesSubmission.frame(name) ?? name] ?? []
-        guard let prediction = answers.first else {
-          throw ScoringError.missingPrediction(
-            image: file, expected: "a file \(name)*.png in \(predictions)")
-        }
-        guard answers.count == 1 else {
-          throw ScoringError.severalPredictions(image: file, files: answers)
-        }
-        pairs.append(
-          Pair(
-            name: name, truth: file, prediction: prediction,
-            image: existing("\(root)/leftImg8bit/\(split)/\(city)/\(name)_leftImg8bit.png"),
-            instances: instances
-              ? existing("\(truth)/\(city)/\(name)_gtFine_instanceIds.png") : nil))
-      }
-    }
-    self.pairs = pairs.sorted { $0.name < $1.name }
-    map = Cityscapes.classes19
-    isCityscapes = true
-    notes = []
+    self.labelColors = labelColors
+    self.isCityscapes = isCityscapes
+    self.notes = notes
+    indices = try .identity(map.count)
   }
 
   /// What a core has counted.
@@ -136,6 +87,7 @@ public struct LabelFileScoring: Sendable {
         classes: map.count, ignored: map.ignoredText, mode: "label files against label files",
         precision: "no network"),
       matrix: part.matrix, names: map.classes.map(\.name), perImage: ImageMeans(images))
+    result.foreground = ForegroundScores(map, images)
     if boundaryRatio != nil { result.boundary = BoundaryScores(part.boundary) }
     if isCityscapes {
       // Weights are no whole numbers: their sum would depend on the order.
@@ -153,15 +105,12 @@ public struct LabelFileScoring: Sendable {
   public func write(_ result: EvaluationResult, _ images: [ImageCounts], to folder: String) throws {
     let folder = try ResultFolder(folder)
     defer { folder.discard() }
-    try folder.write(result, images: images, map: map) { index in
+    try folder.write(result, images: images, map: map, labelColors: labelColors) { index in
       let pair = pairs[index]
       var shown = ResultFolder.Shown(
-        image: nil,
-        truth: try map.classes(of: LabelImage(contentsOf: pair.truth), file: pair.truth),
-        prediction: try map.classes(
-          of: LabelImage(contentsOf: pair.prediction), file: pair.prediction))
+        image: nil, truth: try truth(pair, map), prediction: try prediction(pair, map))
       shown.image = try pair.image.flatMap { try Self.picture($0, of: shown.truth.size) }
-      try folder.keep(shown.prediction, name: pair.name, colors: map.colors)
+      try folder.keep(shown.prediction, name: pair.name, colors: map.palette)
       return shown
     }
   }
@@ -179,7 +128,9 @@ public struct LabelFileScoring: Sendable {
   public func warnings(of limit: Int = 16) -> [String] {
     var histogram = ValueHistogram()
     for pair in pairs.prefix(limit) {
-      if let label = try? LabelImage(contentsOf: pair.truth) { histogram.add(label) }
+      if let label = try? LabelImage(contentsOf: pair.truth, colors: labelColors) {
+        histogram.add(label)
+      }
     }
     return map.warnings(for: histogram).filter { !$0.contains("does not list") }
   }
@@ -189,7 +140,7 @@ public struct LabelFileScoring: Sendable {
     var own: ConfusionMatrix
     let (predicted, rows): ([UInt8], [UInt8])
     let size: Size
-    if boundaryRatio == nil, let (truth, prediction) = try bytes(pair),
+    if boundaryRatio == nil, !pair.holdsClasses, let (truth, prediction) = try bytes(pair),
       let matrix = ValuePairs(truth.values, prediction.values).confusion(reading)
     {
       own = matrix
@@ -236,11 +187,29 @@ public struct LabelFileScoring: Sendable {
   private func masks(_ pair: Pair, _ map: LabelMap) throws
     -> (truth: ClassMask, prediction: ClassMask)
   {
-    let truth = try map.classes(of: LabelImage(contentsOf: pair.truth), file: pair.truth)
-    let prediction = try map.classes(
-      of: LabelImage(contentsOf: pair.prediction), file: pair.prediction)
+    let (truth, prediction) = (try truth(pair, map), try prediction(pair, map))
     try check(truth.size, prediction.size, pair)
     return (truth, prediction)
+  }
+
+  private func truth(_ pair: Pair, _ map: LabelMap) throws -> ClassMask {
+    try map.classes(
+      of: LabelImage(contentsOf: pair.truth, colors: labelColors), file: pair.truth)
+  }
+
+  /// A prediction in the classes of `reading`, which are those of the truth or parts of them.
+  private func prediction(_ pair: Pair, _ reading: LabelMap) throws -> ClassMask {
+    let labels = try LabelImage(contentsOf: pair.prediction, colors: labelColors)
+    guard pair.holdsClasses else {
+      return try reading.classes(of: labels, file: pair.prediction)
+    }
+    let mask = try indices.classes(of: labels, file: pair.prediction)
+    guard reading.count != map.count else { return mask }
+    let table = (0...255).map { index in
+      map.value(of: UInt8(index)).flatMap { reading.index(of: $0) } ?? LabelMap.ignored
+    }
+    return ClassMask(
+      width: mask.width, height: mask.height, classes: mask.classes.map { table[Int($0)] })
   }
 
   private func check(_ truth: Size, _ prediction: Size, _ pair: Pair) throws {

@@ -19,7 +19,7 @@ public struct ContactSheet {
 
   /// The sheet of samples spread over a data set, after `pipeline`.
   ///
-  /// The legend names the classes that the sheet shows. Ignored pixels are white.
+  /// The legend names the classes that the sheet shows. The background is clear.
   /// - Throws: What reading a sample throws.
   public func image(
     of dataset: some Dataset, pipeline: Pipeline, normalization: Normalization, seed: UInt64
@@ -29,8 +29,7 @@ public struct ContactSheet {
     let count = min(max(count, 1), total)
     var shown: Set<UInt8> = []
     var parts: [(caption: String, image: Image)] = []
-    var palette = [Color](repeating: Color(255, 255, 255), count: 256)
-    for (index, color) in dataset.labelMap.colors.enumerated() { palette[index] = color }
+    let (palette, clear) = (dataset.labelMap.palette, dataset.labelMap.background)
     for index in (0..<count).map({ $0 * total / count }) {
       let sample = try loader.sample(index, epoch: epoch)
       let size = sample.image.size
@@ -42,7 +41,10 @@ public struct ContactSheet {
       shown.formUnion(mask.classes)
       parts.append(("\(sample.name) \(size.width)×\(size.height)", image))
       parts.append(
-        ("", image.overlaid(classes: mask.classes, palette: palette, opacity: opacity)))
+        (
+          "",
+          image.overlaid(classes: mask.classes, palette: palette, opacity: opacity, clear: clear)
+        ))
     }
     let legend = dataset.labelMap.classes.enumerated()
       .filter { shown.contains(UInt8($0.offset)) }

@@ -4,6 +4,11 @@ extension DataConfiguration {
   /// What the keys of `data` mean.
   static let notes = KeyNotes(general.merging(folders) { first, _ in first })
 
+  private static let backgroundText = """
+    The class that overlays leave clear and that is not to be found where there are two; the class called \
+    background without the key.
+    """
+
   private static let general: [String: KeyNotes.Note] = [
     "layout": .init("How the files lie on the disk.", "folders"),
     "root": .init("The folder of the data set.", "data/camvid"),
@@ -52,6 +57,8 @@ extension DataConfiguration {
       The colours of coloured labels and of overlays: a mapping of class names (or `ignored`), or a \
       `labelmap.txt` or `label_colors.txt`.
       """, "{background: [0, 0, 0], vessel: '#ff0000'}"),
+    "background": .init(backgroundText, "sky"),
+    "folders/background": .init(backgroundText, "background"),
     "orientation": .init(
       "Whether photographs are turned as their EXIF says, or read as they are stored.", "stored"),
     "holdOut": .init(
@@ -61,8 +68,14 @@ extension DataConfiguration {
   /// The folders of each part.
   private static let folders: [String: KeyNotes.Note] = roles.reduce(into: [:]) { notes, role in
     let key = "folders/\(role)"
-    notes["\(key).images"] = .init("The folder of images.", "photos/\(role)")
-    notes["\(key).labels"] = .init("The folder of labels of the same names.", "labels/\(role)")
+    notes["\(key).images"] = .init(
+      "The folder of images, or a pattern with one `*` in the files' names.", "photos/\(role)",
+      "'eyes/*.jpg'")
+    notes["\(key).labels"] = .init(
+      """
+      The folder of labels of the same names, or a pattern; one without a folder is for labels beside \
+      their images.
+      """, "labels/\(role)", "'*_mask.png'")
     notes["\(key).imageSuffix"] = .init("What image names have behind the common part.", "_rgb")
     notes["\(key).labelSuffix"] = .init("What label names have behind the common part.", "_mask")
   }

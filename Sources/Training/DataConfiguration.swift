@@ -16,6 +16,7 @@ import Imaging
 ///   values: {0: background, 255: road}   # file value to class, or ignored; 0, 1, 2 … if not given
 ///   ignored: [11]               # values that count nowhere; 255 if not given, and no class's
 ///   colors: {road: [128, 64, 128]}       # folders: of coloured labels, or the path of a labelmap.txt
+///   background: sky             # clear in overlays; if not given the class called background
 ///   holdOut: 0.2                # folders: the share of train that is val, where there is no val
 ///   orientation: stored         # photographs are not turned as EXIF says; applied: they are
 ///   normalization: imagenet     # denseaspp, unit, measured, or {mean: […], deviation: […]}
@@ -78,6 +79,7 @@ public struct DataConfiguration: Sendable {
   private let root: String
   private let parts: [String: Part]
   let place: String
+  private let background: String?
   /// The roles that the configuration names itself.
   private let given: Set<String>
 
@@ -95,7 +97,10 @@ public struct DataConfiguration: Sendable {
     self.layout = layout
     root = layout.isFolders ? "" : try section.path("root")
     classes = try Self.classTable(layout, section)
-    (labelMap, labelColors) = try Self.labels(layout, section, classes)
+    let (map, colors) = try Self.labels(layout, section, classes)
+    labelColors = colors
+    background = try section.optionalString("background")
+    labelMap = try background.map { try map.withBackground($0) } ?? map
     normalization = try Self.normalization(section)
     orientation = try Self.orientation(section)
     var parts: [String: Part] = [:]
@@ -159,6 +164,11 @@ public struct DataConfiguration: Sendable {
       throw ConfigurationError.missing(
         place: place, key: role, expected: "the folders of this part (given are \(named))")
     }
+    let listing = try listing(role, part)
+    return try background.map { try listing.withBackground($0) } ?? listing
+  }
+
+  private func listing(_ role: String, _ part: Part) throws -> FileDataset {
     switch layout {
     case .known(let known):
       let listing = try known.listing(root, split: part.split)

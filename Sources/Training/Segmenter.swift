@@ -13,7 +13,7 @@ public struct Segmenter {
     public var opacity = 0.5
     /// Whether image, truth, prediction and overlay go side by side into one picture.
     public var panel = false
-    /// A label file, or the folder with label files of the images' names.
+    /// A label file, the folder with label files of the images' names, or a `FileSelection`'s pattern.
     public var truth: String?
     /// The memory that an image may take, in bytes.
     public var memoryBudget = MemoryBudget.standard
@@ -60,7 +60,7 @@ public struct Segmenter {
     device: Device = .cpu
   ) throws {
     let checkpoint = try Checkpoint(checkpoint)
-    labelMap = try checkpoint.labelMap()
+    labelMap = try checkpoint.labelMap(overrides: overrides)
     labelColors = checkpoint.labelColors(overrides: overrides)
     orientation = try checkpoint.orientation(overrides: overrides)
     Engine.setFlushDenormal(true)
@@ -128,11 +128,19 @@ public struct Segmenter {
   private var decoder: @Sendable (String) throws -> Input {
     let (truth, map, budget) = (options.truth, labelMap, options.memoryBudget)
     let (orientation, colors) = (orientation, labelColors)
+    let labels = truth.flatMap { truth in
+      FileSystem.isFolder(truth) || truth.contains("*")
+        ? Result { try FileSelection(truth).files() } : nil
+    }
     return { file in
       let image = try Image(contentsOf: file, budget: budget, orientation: orientation)
       guard let truth else { return Input(file: file, image: image, truth: nil) }
-      let label =
-        FileSystem.isFolder(truth) ? "\(truth)/\(file.fileStem).png" : truth
+      guard let label = try labels.map({ try $0.get()[file.fileStem] }) ?? truth else {
+        throw DatasetError.missingPartner(
+          file: file,
+          expected: truth.contains("*")
+            ? "a label of its name among \(truth)" : "a label \(truth)/\(file.fileStem).png")
+      }
       let mask = try map.classes(
         of: LabelImage(contentsOf: label, colors: colors), file: label)
       try checkSizes(
@@ -175,16 +183,23 @@ public struct Segmenter {
     let (input, mask) = (prediction.input, prediction.mask)
     let (image, file) = (input.image, input.file)
     let stem = "\(output)/\(file.fileStem)"
-    let colors = labelMap.colors
+    let colors = labelMap.palette
     var written = ["\(stem)_labels.png", "\(stem)_overlay.png"]
     try LabelImage(
       width: mask.width, height: mask.height, values: mask.classes.map(UInt16.init)
     ).writePNG(to: written[0], palette: colors, isOutput: true)
     let shares = shares(mask)
-    let legend = shares.compactMap { share in
-      labelMap.classes.first { $0.name == share.name }.map { LegendEntry($0.name, $0.color) }
+    let legend = shares.compactMap { share -> LegendEntry? in
+      guard let index = labelMap.classes.firstIndex(where: { $0.name == share.name }) else {
+        return nil
+      }
+      return index == labelMap.background
+        ? LegendEntry("\(share.name), left clear", Color(255, 255, 255))
+        : LegendEntry(share.name, colors[index])
     }
-    let overlay = image.overlaid(classes: mask.classes, palette: colors, opacity: options.opacity)
+    let overlay = image.overlaid(
+      classes: mask.classes, palette: colors, opacity: options.opacity,
+      clear: labelMap.background)
     try overlay.withLegend(legend).write(to: written[1], isOutput: true)
     if options.panel {
       var parts = [("image", image)]
@@ -194,8 +209,7 @@ public struct Segmenter {
       parts.append(("prediction", Image(classes: mask.classes, size: mask.size, palette: colors)))
       parts.append(("overlay", overlay))
       written.append("\(stem)_panel.png")
-      try Image.panel(parts, legend: labelMap.classes.map { LegendEntry($0.name, $0.color) })
-        .write(to: written[2], isOutput: true)
+      try Image.panel(parts, legend: labelMap.legend).write(to: written[2], isOutput: true)
     }
     return Finding(file: file, size: image.size, shares: shares, written: written)
   }

@@ -26,7 +26,7 @@ import Torch
 ///     - pad: 320x320
 ///     - horizontalFlip: 0.5
 ///   evaluateEvery: 500
-/// evaluate: {limit: 50}
+/// evaluate: {limit: 50}         # also imageSize, window, overlap, scales, flip
 /// ```
 public struct TrainingConfiguration {
   /// The folder of the run, if the configuration names one.
@@ -286,32 +286,6 @@ public struct TrainingSettings {
     } catch DatasetError.invalidSetting(let name, let value, let expected) {
       throw section.invalid("augmentation", "\(value) for \(name)", expected: expected)
     }
-  }
-}
-
-/// The section `evaluate`: how the network is scored.
-public struct EvaluationSettings: Sendable {
-  /// The part of the data that is scored.
-  public let split: String
-  /// Whether the configuration names that part itself.
-  let isSplitGiven: Bool
-  /// The most images that are scored while training; nil for all.
-  public let limit: Int?
-  /// The size to which images are resized for the network; nil for their own.
-  public let imageSize: Size?
-  /// What images are extended by at the right and at the bottom.
-  public let padding: Padding
-
-  init(_ section: Section) throws {
-    split = try section.string("split", default: "val")
-    isSplitGiven = section.has("split")
-    limit = try section.optionalInt("limit", in: 1...Int.max)
-    padding = try section.choice("pad", default: .unchanged)
-    imageSize =
-      section.has("imageSize")
-      ? Size(
-        width: try section.size("imageSize").width, height: try section.size("imageSize").height)
-      : nil
   }
 }
 

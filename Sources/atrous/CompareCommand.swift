@@ -10,7 +10,8 @@ struct CompareCommand: ParsableCommand {
     abstract: "Compare checkpoints or results on the same images, with intervals.",
     discussion: """
       Each argument is a folder that evaluate --output wrote, or a checkpoint or run, which is \
-      scored first. Differences are from the first.
+      scored first, as the section evaluate of its configuration and the options say. Differences are \
+      from the first.
       """)
 
   @Argument(help: "Folders of results, runs or checkpoint files, two or more.")
@@ -21,7 +22,7 @@ struct CompareCommand: ParsableCommand {
   @Option(help: "The part of the data that checkpoints are scored on.")
   var split: String?
 
-  @Option(help: "Where the tables and the picture go.")
+  @Option(help: "Where the tables, the picture and the page index.html go.")
   var output: String
 
   @Option(help: "How often images are drawn anew for the intervals.")
@@ -43,8 +44,8 @@ struct CompareCommand: ParsableCommand {
       let device = try place.prepared()
       let folders = try results.enumerated().map { index, path in
         try CheckpointScoring.results(
-          of: path, in: "\(output)/\(index + 1)", overrides: settings.overrides, split: split,
-          device: device, mode: inference.mode
+          of: path, in: "\(output)/\(index + 1)",
+          overrides: settings.overrides + inference.overrides(), split: split, device: device
         ) { monitor.evaluating($0, $1) }
       }
       let comparison = try Comparison(

@@ -10,7 +10,11 @@ struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
     abstract: "Score a checkpoint: IoU per class, mean IoU and more, with the protocol.",
-    discussion: "Predictions are compared at the size of the ground truth.")
+    discussion: """
+      Predictions are compared at the size of the ground truth. How images go through the network, and \
+      how many, says the section evaluate of the configuration; options win. Of two classes Dice, \
+      precision, recall and the areas under the curves of the foreground come first.
+      """)
 
   @Argument(help: "The folder of a run (its best checkpoint) or a checkpoint file.")
   var checkpoint: String
@@ -72,8 +76,8 @@ struct EvaluateCommand: ParsableCommand {
       let device = try place.prepared()
       func prepared(_ form: InferenceForm) throws -> CheckpointScoring {
         try CheckpointScoring(
-          checkpoint, overrides: settings.overrides, split: split, device: device,
-          memoryBudget: memoryBudget?.value, tiles: tiles, mode: inference.mode,
+          checkpoint, overrides: settings.overrides + inference.overrides(), split: split,
+          device: device, memoryBudget: memoryBudget?.value, tiles: tiles,
           labelSize: labelSize.flatMap { ImageSize($0) }.map {
             Size(width: $0.width, height: $0.height)
           },

@@ -16,48 +16,68 @@ struct PaddingOptions: ParsableArguments {
 
 extension Padding: ExpressibleByArgument {}
 
-/// How images go through the network.
+/// Which images are scored and how they go through the network.
+///
+/// Without an option the section `evaluate` of the configuration decides.
 struct InferenceOptions: ParsableArguments {
   @Option(help: "The factors by which images are resized, such as 0.75,1,1.25.")
-  var scales = "1"
+  var scales: String?
 
-  @Flag(help: "See each image mirrored, too.")
-  var flip = false
+  @Flag(inversion: .prefixedNo, help: "See each image mirrored, too.")
+  var flip: Bool?
 
   @Option(help: "What is averaged: probabilities or logProbabilities.")
-  var average = InferenceMode.Averaging.probabilities
+  var average: InferenceMode.Averaging?
 
-  @Option(help: "Slide a window of WIDTHxHEIGHT over the image.")
+  @Option(help: "Slide a window of WIDTHxHEIGHT over the image, or none.")
   var window: String?
 
   @Option(help: "The share of a side that windows have in common.")
-  var overlap = 1.0 / 3
+  var overlap: Double?
 
   @Option(help: "How pixels of a window count: uniform or gaussian.")
-  var windowWeights = InferenceMode.Window.Weights.uniform
+  var windowWeights: InferenceMode.Window.Weights?
+
+  @Option(help: "The most images that are scored, evenly spread; 0 for all.")
+  var limit: Int?
 
   @OptionGroup var padding: PaddingOptions
 
   func validate() throws {
-    let parts = scales.split(separator: ",", omittingEmptySubsequences: false)
+    let parts = (scales ?? "1").split(separator: ",", omittingEmptySubsequences: false)
     guard parts.allSatisfy({ Double($0) != nil }) else {
-      throw ValidationError("--scales is '\(scales)', expected numbers such as 0.75,1,1.25.")
-    }
-    guard window == nil || window.flatMap({ ImageSize($0) }) != nil else {
       throw ValidationError(
-        "--window is '\(window ?? "")', expected WIDTHxHEIGHT such as 512x512.")
+        "--scales is '\(scales ?? "")', expected numbers such as 0.75,1,1.25.")
+    }
+    guard window == nil || window == "none" || size != nil else {
+      throw ValidationError(
+        "--window is '\(window ?? "")', expected WIDTHxHEIGHT such as 512x512, or none.")
+    }
+    guard limit.map({ $0 >= 0 }) ?? true else {
+      throw ValidationError("--limit is \(limit ?? 0), expected a number of images, or 0 for all.")
     }
   }
 
-  /// The mode that the options ask for.
-  var mode: InferenceMode {
-    InferenceMode(
-      scales: scales.split(separator: ",").compactMap { Double($0) }, flip: flip,
-      averaging: average,
-      window: window.flatMap { ImageSize($0) }.map {
-        .init(
-          Size(width: $0.width, height: $0.height), overlap: overlap, weights: windowWeights)
-      }, padding: padding.pad)
+  private var size: ImageSize? { window.flatMap { ImageSize($0) } }
+
+  /// What the options change in the section `evaluate`.
+  ///
+  /// - Throws: `ScoringError` for what cannot be done.
+  func overrides() throws -> [String] {
+    var mode = InferenceMode()
+    if let scales { mode.scales = scales.split(separator: ",").compactMap { Double($0) } }
+    var window = InferenceMode.Window(
+      size.map { Size(width: $0.width, height: $0.height) } ?? Size(width: 8, height: 8))
+    if let overlap { window.overlap = overlap }
+    mode.window = window
+    try mode.check()
+    let settings: [(String, String?)] = [
+      ("scales", scales.map { "[\($0)]" }), ("flip", flip.map { "\($0)" }),
+      ("average", average?.rawValue), ("window", self.window),
+      ("overlap", overlap.map { "\($0)" }), ("windowWeights", windowWeights?.rawValue),
+      ("limit", limit.map { "\($0)" }), ("pad", padding.pad?.rawValue),
+    ]
+    return settings.compactMap { key, value in value.map { "evaluate.\(key)=\($0)" } }
   }
 }
 

@@ -8,29 +8,52 @@ struct ScoreCommand: ParsableCommand {
     commandName: "score",
     abstract: "Score label files against label files, without a network.",
     discussion: """
-      Files of both folders are matched by name. With --classes cityscapes TRUTH is the folder that \
-      holds gtFine, and categories and instances are scored as by the official evaluation. Two .json \
-      files are panoptic descriptions, scored by panoptic quality; their pictures lie in folders of \
-      their names.
+      Files of both folders are matched by name: to NAME.png answers NAME.png, or NAME_labels.png as \
+      predict writes it. A path may have one * in the file's name, such as 'labels/*_mask.png'. With \
+      --classes cityscapes TRUTH is the folder that holds gtFine, and categories and instances are \
+      scored as by the official evaluation; with --layout it is the folder of a known data set. Two \
+      .json files are panoptic descriptions, scored by panoptic quality; their pictures lie in \
+      folders of their names.
       """)
 
-  @Argument(help: "The folder of true labels, or a panoptic .json.")
+  @Argument(help: "The folder of true labels, a pattern, a layout's folder, or a panoptic .json.")
   var truth: String
 
-  @Argument(help: "The folder of predicted labels, or a panoptic .json.")
+  @Argument(help: "The folder of predicted labels, a pattern, or a panoptic .json.")
   var predictions: String
 
   @Option(
-    help: """
-      cityscapes, camvid, a number of classes, their names separated by commas, or entries such as \
-      0=background,255=vessel.
-      """)
-  var classes = "cityscapes"
+    help: ArgumentHelp(
+      """
+      cityscapes, camvid, binary (masks of 0 and 255), a number of classes, their names separated by \
+      commas, or entries such as 0=background,255=vessel. (default: cityscapes)
+      """))
+  var classes: String?
 
-  @Option(help: "The split of Cityscapes.")
-  var split = "val"
+  @Option(help: "The known data set that TRUTH is the folder of, such as chase-db1.")
+  var layout: String?
 
-  @Option(help: "The folder of images, for the pictures of the report.")
+  @Option(help: "The split of the layout. (default: val, or test)")
+  var split: String?
+
+  @Option(help: "What the names of true labels end in, such as _mask.")
+  var truthSuffix: String?
+
+  @Option(help: "What the names of predicted labels end in.")
+  var predictionSuffix: String?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      What predictions hold: classes (indices) or truth (the truth's values). (default: classes in \
+      NAME_labels.png and in what evaluate wrote, else truth)
+      """))
+  var predictionValues: PredictionValues?
+
+  @Option(help: "The class that is the background. (default: the one of that name)")
+  var background: String?
+
+  @Option(help: "The folder of images or a pattern, for the pictures of the report.")
   var images: String?
 
   @Flag(help: "Compute the boundary IoU too.")
@@ -45,19 +68,35 @@ struct ScoreCommand: ParsableCommand {
   @Flag(help: "Print JSON instead of the table.")
   var json = false
 
+  private var isCityscapes: Bool { (layout ?? classes ?? "cityscapes") == "cityscapes" }
+
+  func validate() throws {
+    guard layout == nil || classes == nil else {
+      throw ValidationError("--layout has classes of its own, expected no --classes beside it.")
+    }
+    guard truthSuffix == nil || layout == nil && !isCityscapes else {
+      throw ValidationError(
+        "--truth-suffix is for a folder of labels; a layout, cityscapes among them, has its own.")
+    }
+    guard background == nil || !isCityscapes else {
+      throw ValidationError("--background is not for cityscapes.")
+    }
+    guard images == nil || layout == nil && !isCityscapes || truth.hasSuffix(".json") else {
+      throw ValidationError("--images is for a folder of labels; a layout has its own.")
+    }
+    guard predictionSuffix == nil || !isCityscapes else {
+      throw ValidationError(
+        "--prediction-suffix is not for cityscapes, where <city>_<sequence>_<frame>*.png is found.")
+    }
+  }
+
   func run() throws {
     try reportingErrors {
       if truth.hasSuffix(".json") {
         let scores = try PanopticScoring(truth: truth, prediction: predictions).run()
         return print(json ? try jsonText(scores) : scores.text)
       }
-      var scoring =
-        classes == "cityscapes"
-        ? try LabelFileScoring(
-          cityscapes: truth, split: split, predictions: predictions, instances: instances)
-        : try LabelFileScoring(
-          truth: FileSelection(truth), predictions: FileSelection(predictions),
-          images: images.map { FileSelection($0) }, map: LabelMap(named: classes))
+      var scoring = try scoring()
       for text in scoring.notes { note(text) }
       if boundary { scoring.boundaryRatio = 0.02 }
       for line in scoring.warnings() { warn(line) }
@@ -66,4 +105,26 @@ struct ScoreCommand: ParsableCommand {
       print(json ? try jsonText(result) : result.text)
     }
   }
+
+  private func scoring() throws -> LabelFileScoring {
+    if isCityscapes {
+      return try LabelFileScoring(
+        cityscapes: truth, split: split ?? "val", predictions: predictions, instances: instances,
+        values: predictionValues)
+    }
+    let predicted = FileSelection(predictions, suffix: predictionSuffix ?? "")
+    if let layout {
+      return try LabelFileScoring(
+        dataset: DatasetDescription.dataset(
+          layout, in: truth, split: split, background: background),
+        predictions: predicted, values: predictionValues)
+    }
+    let map = try LabelMap(named: classes ?? "cityscapes")
+    return try LabelFileScoring(
+      truth: FileSelection(truth, suffix: truthSuffix ?? ""), predictions: predicted,
+      images: images.map { FileSelection($0) },
+      map: background.map { try map.withBackground($0) } ?? map, values: predictionValues)
+  }
 }
+
+extension PredictionValues: ExpressibleByArgument {}

@@ -50,6 +50,129 @@ struct ScoringTests {
     #expect(json.confusion == [[27, 9, 0], [9, 27, 0]])
   }
 
+  @Test("to NAME answers NAME_labels as predict writes it, in indices of classes")
+  func names() throws {
+    // Values 0 and 255 of the truth are the classes 0 and 1.
+    for index in 0..<3 {
+      let truth = (0..<24).map { UInt16($0 % 2) }
+      try write(truth.map { $0 * 255 }, "truth/\(index).png")
+      try write(truth.enumerated().map { $0.0 < 6 ? 1 - $0.1 : $0.1 }, "guess/\(index).png")
+    }
+    func binary(_ more: String...) throws -> Command.Outcome {
+      try Command(["score", "\(path)/truth", "\(path)/guess", "--classes", "binary:car"] + more)
+        .wait()
+    }
+    let plain = try binary().output
+    // 27 of 36 pixels are found, and as many of those claimed are right.
+    let dice = plain.split(separator: "\n").first { $0.contains("Dice") }
+    #expect(dice?.contains("75.00") == true, "\(plain)")
+    for index in 0..<3 {
+      let name = "\(path)/guess/\(index)"
+      try FileManager.default.moveItem(atPath: "\(name).png", toPath: "\(name)_labels.png")
+      try write([UInt16](repeating: 9, count: 24), "guess/\(index)_overlay.png")
+    }
+    #expect(try binary().output == plain)
+    // Names that end in something, by an option or a pattern.
+    for index in 0..<3 {
+      let name = "\(path)/truth/\(index)"
+      try FileManager.default.moveItem(atPath: "\(name).png", toPath: "\(name)_gt.png")
+    }
+    try binary().expectRefusal("0_gt.png: has no prediction; expected", "0_gt_labels.png")
+    #expect(try binary("--truth-suffix", "_gt").output == plain)
+    #expect(
+      try binary("--truth-suffix", "_gt", "--prediction-suffix", "_labels").output == plain)
+    let pattern = try Command.run(
+      "score", "\(path)/truth/*_gt.png", "\(path)/guess", "--classes", "binary:car")
+    #expect(
+      pattern.output.split(separator: "\n").dropFirst() == plain.split(separator: "\n").dropFirst())
+    // As the truth's values, of which 1 is one here as well; and as what they cannot be.
+    #expect(try binary("--truth-suffix", "_gt", "--prediction-values", "truth").output == plain)
+    try write([7] + [UInt16](repeating: 0, count: 23), "guess/0_labels.png")
+    try binary("--truth-suffix", "_gt").expectRefusal("0_labels.png", "the value 7", "0–1")
+    try write([UInt16](repeating: 0, count: 24), "guess/0.png")
+    try binary("--truth-suffix", "_gt").expectRefusal("2 predictions answer to it")
+  }
+
+  @Test("the labels of a known data set are found by its layout")
+  func layout() throws {
+    let size = Size(width: 10, height: 6)
+    try writeMiniature("chase-db1", in: "\(path)/set", size: size)
+    try writePicture("\(path)/p/Image_11L_labels.png", size, [UInt16](repeating: 0, count: 60))
+    let outcome = try Command.run(
+      "score", "--layout", "chase_db1", "\(path)/set", "\(path)/p", "--output", "\(path)/o")
+    #expect(outcome.status == 0 && outcome.output.contains("1 images"), "\(outcome)")
+    #expect(outcome.output.contains("foreground vessel"))
+    // The images of the set are in the pictures, and names are the set's.
+    let counts = try #require(FileManager.default.contents(atPath: "\(path)/o/images.json"))
+    #expect(String(decoding: counts, as: UTF8.self).contains("set/Image_11L.jpg"))
+    try Command.run("score", "--layout", "chase", "\(path)/set", "\(path)/p")
+      .expectRefusal("the layout is 'chase'", "chase-db1")
+    try Command.run("score", "--layout", "chase-db1", "\(path)/set", "\(path)/p", "--split", "val")
+      .expectRefusal("'val'", "test")
+  }
+
+  @Test("what the section evaluate says holds for evaluate and compare, and options win")
+  func settings() throws {
+    let run = try Run.finished()
+    let set = [
+      "limit=4", "window=24x24", "overlap=0.25", "windowWeights=gaussian", "scales=[0.75, 1]",
+      "flip=true", "average=logProbabilities",
+    ].flatMap { ["--set", "evaluate.\($0)"] }
+    let said = [
+      "4 of 6 images, evenly spread", "windows of 24×24, overlap 0.25, gaussian weights",
+      "scales 0.75, 1, flip on", "mean of log-probabilities",
+    ]
+    let outcome = try Command(["evaluate", run.path] + set).wait()
+    for part in said { #expect(outcome.output.contains(part), "\(part)\n\(outcome)") }
+    let other = try Command(
+      ["evaluate", run.path] + set + [
+        "--window", "none", "--no-flip", "--scales", "1", "--limit", "0", "--average",
+        "probabilities",
+      ]
+    ).wait()
+    #expect(
+      other.output.contains("6 images") && !other.output.contains("evenly spread"), "\(other)")
+    #expect(other.output.contains("whole image, scales 1, flip off"), "\(other)")
+    let compared = try Command(
+      ["compare", run.path, run.path, "--output", "\(path)/c", "--repeats", "10"] + set
+    ).wait()
+    for part in said + ["Caution: of 4 images"] {
+      #expect(compared.output.contains(part), "\(part)\n\(compared)")
+    }
+    let page = try String(contentsOfFile: "\(path)/c/index.html", encoding: .utf8)
+    #expect(page.contains("href=\"1/index.html\"") && page.contains("Its own page"))
+    try Command.run("evaluate", run.path, "--set", "evaluate.window=4x4")
+      .expectRefusal("'window' is 4×4, expected at least 8×8")
+    try Command.run("evaluate", run.path, "--set", "evaluate.scales=[9999]")
+      .expectRefusal("'scales' is 9999, expected numbers from 0.05 to 20")
+  }
+
+  @Test("label files compare with a network on the same images, and curves are the network's")
+  func kinds() throws {
+    let run = try Run.finished()
+    let (network, files) = ("\(path)/network", "\(path)/files")
+    let evaluated = try Command.run("evaluate", run.path, "--output", network)
+    #expect(evaluated.status == 0, "\(evaluated)")
+    for part in ["foreground thing, background class 0", "area under ROC", "best Dice"] {
+      #expect(evaluated.output.contains(part), "\(part)\n\(evaluated)")
+    }
+    let page = try String(contentsOfFile: "\(network)/index.html", encoding: .utf8)
+    #expect(page.contains("alt=\"Precision over recall of thing"))
+    let predicted = try Command.run(
+      "predict", run.path, "\(run.folder)/images", "--output", "\(path)/predicted")
+    #expect(predicted.status == 0)
+    let scored = try Command.run(
+      "score", "\(run.folder)/labels", "\(path)/predicted", "--classes", "ground,thing",
+      "--output", files)
+    #expect(scored.status == 0, "\(scored)")
+    let compared = try Command.run(
+      "compare", network, files, "--output", "\(path)/both", "--repeats", "10")
+    #expect(compared.status == 0, "\(compared)")
+    // The same predictions, so no difference.
+    let line = compared.output.split(separator: "\n").first { $0.hasPrefix("Dice of thing") }
+    #expect(line?.contains("0.00") == true, "\(compared)")
+  }
+
   @Test("a missing partner, another size, a value out of the map, a file that cannot be read")
   func refusals() throws {
     let guess = "\(path)/guess/1.png"
@@ -215,6 +338,10 @@ struct ScoringTests {
       ["data", "verify-submission", "a"], ["data", "nonsense"],
       ["evaluate", "a", "--scales", "1,two"], ["evaluate", "a", "--window", "wide"],
       ["evaluate", "a", "--average", "median"], ["evaluate", "a", "--label-size", "0x0"],
+      ["evaluate", "a", "--limit", "-1"], ["compare", "a", "b", "--output", "c", "--limit", "x"],
+      ["score", "a", "b", "--layout", "drive", "--classes", "2"],
+      ["score", "a", "b", "--truth-suffix", "_gt"],
+      ["score", "a", "b", "--prediction-values", "x"],
     ])
   func commandLine(arguments: [String]) throws {
     let outcome = try Command(arguments).wait()

@@ -51,6 +51,45 @@ struct LayoutTests {
     }
   }
 
+  @Test("a pattern with one * selects files, and what follows the * is no part of their names")
+  func patterns() throws {
+    try withTemporaryFolder { root in
+      try touch(
+        root,
+        [
+          "c/Image_01L.jpg", "c/Image_01L_1stHO.png", "c/Image_01L_2ndHO.png", "c/other.txt",
+          "p/photo_1.jpg", "p/photo_2.JPG", "p/mask_1.tif", "p/mask_2.tif", "p/photo_1.png",
+          "s*r/a.png", "l/a.png",
+        ])
+      func names(_ images: String, _ labels: String) throws -> [String: String?] {
+        let set = try FileDataset.pairs(
+          images: FileSelection(images), labels: FileSelection(labels), map: .binary())
+        return Dictionary(uniqueKeysWithValues: set.items.map { ($0.name, $0.labelPath) })
+      }
+      let label = "\(root)/c/Image_01L_1stHO.png"
+      // Labels of a pattern without a folder lie beside the images.
+      #expect(try names("\(root)/c/*.jpg", "*_1stHO.png") == ["Image_01L": label])
+      #expect(
+        try names("\(root)/c/Image_*.jpg", "\(root)/c/Image_*_1stHO.*") == ["Image_01L": label])
+      #expect(
+        try names("\(root)/p/photo_*.jpg", "\(root)/p/mask_*") == [
+          "1": "\(root)/p/mask_1.tif", "2": "\(root)/p/mask_2.tif",
+        ])
+      // A folder of that name is a folder.
+      #expect(try names("\(root)/s*r", "\(root)/l") == ["a": "\(root)/l/a.png"])
+      for wrong in ["\(root)/*/a.png", "\(root)/c/*_*.png", "\(root)/**"] {
+        let error = #expect(throws: DatasetError.self) { try FileSelection(wrong).files() }
+        #expect(error?.description.contains("'\(wrong)'; expected a folder, or one *") == true)
+      }
+      let none = #expect(throws: DatasetError.self) {
+        try FileSelection("\(root)/c/*_3rdHO.png").files()
+      }
+      #expect(
+        none?.description
+          == "\(root)/c: found no files to use; expected files named *_3rdHO.png")
+    }
+  }
+
   @Test("an image without a label and a label without an image are named")
   func missingPartner() throws {
     try withTemporaryFolder { root in

@@ -53,6 +53,20 @@ struct FigureTests {
     #expect(Ticks.niceBelow(0.7) == 0.5 && Ticks.niceBelow(240) == 200)
   }
 
+  @Test("a long title takes lines instead of being cut")
+  func titles() {
+    var map = HeatMap([0, 1], width: 2, height: 1)
+    map.title = "short"
+    let plain = map.image(side: 60)
+    map.title = String(repeating: "a title that does not end ", count: 4)
+    let long = map.image(side: 60)
+    #expect(long.width == plain.width && long.height > plain.height + 30)
+    // Nothing is written at the right edge.
+    for image in [plain, long] {
+      for y in 0..<image.height { #expect(image.pixels[3 * ((y + 1) * image.width - 1)] == 255) }
+    }
+  }
+
   @Test("charts of nothing, of one point and of numbers that are none are drawn")
   func charts() {
     var chart = LineChart()

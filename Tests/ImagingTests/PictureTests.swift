@@ -79,6 +79,47 @@ struct PictureTests {
     #expect(Image.panel([]).width > 0)
   }
 
+  @Test("a class that is clear stays as it is")
+  func clear() {
+    let image = Image(width: 2, height: 1, pixels: [10, 20, 30, 40, 50, 60])
+    let overlay = image.overlaid(classes: [0, 1], palette: palette, opacity: 1, clear: 0)
+    #expect(overlay.pixels == [10, 20, 30, 0, 200, 100])
+  }
+
+  @Test(
+    "text is never wider than it may be, and none of it is lost",
+    arguments: [20.0, 60, 150, 1000])
+  func blocks(width: Double) {
+    let ruler = Canvas(Size(width: 1, height: 1))
+    for text in [
+      "", "truth", "prediction of Image_01L, mean IoU 71.23 %", "Aaaaaaaaaaaaaaaaaaaaaaaa",
+    ] {
+      let block = TextBlock(text, width: width, size: 13)
+      #expect(block.lines.allSatisfy { ruler.width(of: $0, size: block.size) <= width + 0.01 })
+      let kept = block.lines.joined().filter { $0 != " " }
+      #expect(kept == text.filter { $0 != " " } && block.size <= 13)
+    }
+  }
+
+  @Test("captions and legends grow with the pictures")
+  func growing() {
+    func heights(_ width: Int) -> (caption: Int, legend: Int) {
+      let picture = Image(
+        width: width, height: 10, pixels: [UInt8](repeating: 7, count: width * 30))
+      let bare = Image.panel([("truth", picture)])
+      let whole = Image.panel([("truth", picture)], legend: [LegendEntry("road", palette[0])])
+      return (bare.height - 18, whole.height - bare.height)
+    }
+    let (small, large) = (heights(400), heights(2080))
+    #expect(small.caption == 22 && small.legend == 28)
+    #expect(large.caption >= 4 * 17 && large.legend >= 4 * 20)
+    // A long caption takes lines instead of losing its end.
+    let narrow = Image.panel([(String(repeating: "word ", count: 20), noise(100, 10))])
+    #expect(narrow.height > 22 + 4 * 17)
+    let name = "a class whose name is much wider than the picture is"
+    #expect(noise(30, 10).withLegend([LegendEntry(name, palette[0])]).width > 250)
+  }
+
   @Test("lines and fields are where they were drawn")
   func canvas() {
     let canvas = Canvas(Size(width: 10, height: 6), background: Color(1, 2, 3))

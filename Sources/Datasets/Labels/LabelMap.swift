@@ -51,6 +51,9 @@ public struct LabelMap: Sendable, Equatable {
   public let rows: [Row]
   /// The value that an exported file has where a mask is ignored, if any value means that.
   public let ignoredValue: UInt16?
+  /// The class that stands for nothing to be found, which overlays leave clear: the one that is named
+  /// so, or else the one called `background` in any case; nil if there is none.
+  public let background: Int?
 
   /// For each of the 65,536 values: a class, `ignored`, or `unlisted`.
   private let lookup: [UInt16]
@@ -86,9 +89,11 @@ public struct LabelMap: Sendable, Equatable {
   }
 
   /// A map whose rows are known to be sound: the ready maps of this module.
-  init(unchecked name: String, classes: [Class], rows: [Row]) {
+  init(unchecked name: String, classes: [Class], rows: [Row], background: Int? = nil) {
     self.name = name
     self.classes = classes
+    self.background =
+      background ?? classes.firstIndex { $0.name.lowercased() == "background" }
     self.rows = rows.sorted { $0.value < $1.value }
     var lookup = [UInt16](repeating: Self.unlisted, count: 65_536)
     var exported = [UInt16?](repeating: nil, count: classes.count)

@@ -168,8 +168,26 @@ public struct DatasetDescription: Sendable {
       items: items, unpaired: unpaired)
   }
 
-  /// The description that configurations call `name`.
+  /// The description that configurations call `name`, in any case and with `_` for `-`.
   public static func named(_ name: String) -> DatasetDescription? {
-    all.first { $0.name == name }
+    let plain = name.lowercased().replacingOccurrences(of: "_", with: "-")
+    return all.first { $0.name == plain }
+  }
+
+  /// A split of a known data set below `root`: the one asked for, or `val`, or else `test`.
+  ///
+  /// - Parameter background: The class that is the background; nil for the one of that name.
+  /// - Throws: `DatasetError.invalidSetting` for a name that is not known; as ``dataset(_:split:)``.
+  package static func dataset(
+    _ name: String, in root: String, split: String?, background: String?
+  ) throws -> FileDataset {
+    guard let known = named(name) else {
+      throw DatasetError.invalidSetting(
+        name: "the layout", value: "'\(name)'",
+        expected: "one of \((["cityscapes"] + all.map(\.name)).joined(separator: ", "))")
+    }
+    let split = split ?? (known.parts["val"] == nil ? "test" : "val")
+    let set = try known.dataset(root, split: split)
+    return try background.map { try set.withBackground($0) } ?? set
   }
 }

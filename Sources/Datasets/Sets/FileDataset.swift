@@ -78,9 +78,14 @@ public struct FileDataset: Dataset {
 }
 
 /// The files of a folder that belong to a data set, and how their names lead to a sample's name.
+///
+/// A path whose last part has one `*`, such as `eyes/*_1stHO.png`, selects files by it: what follows
+/// the `*` is the suffix, its ending the only extension. A folder of that very name is a folder.
 public struct FileSelection: Sendable, Hashable {
-  /// The folder.
+  /// The folder; empty for the working directory, or for labels that lie beside their images.
   public var folder: String
+  /// What a file's name begins with where a `*` follows it; nil without a `*`.
+  var prefix: String?
   /// What a file's name ends in before its extension, such as `_manual1`.
   ///
   /// It is left out of the sample's name; files without it are passed over.
@@ -104,18 +109,12 @@ public struct FileSelection: Sendable, Hashable {
     self.suffix = suffix
     self.extensions = extensions
     self.excluded = excluded
-  }
-
-  /// What the selection looks for, in words.
-  var expected: String {
-    suffix.isEmpty
-      ? "files ending in .\(extensions.joined(separator: ", ."))"
-      : "files ending in \(suffix).\(extensions.joined(separator: ", \(suffix)."))"
+    applyPattern()
   }
 
   /// The files by sample name.
   ///
-  /// - Throws: `DatasetError.missingFolder`, `.emptyFolder` and `.ambiguousPartner`.
+  /// - Throws: `DatasetError.missingFolder`, `.emptyFolder`, `.ambiguousPartner` and `.invalidSetting`.
   package func files() throws -> [String: String] { try listed().files }
 
   /// As ``files()``, with what the folder holds that is not read, in words.
@@ -126,19 +125,22 @@ public struct FileSelection: Sendable, Hashable {
 
   /// The files by sample name, and those of kinds that are not read.
   func listed() throws -> (files: [String: String], passedOver: PassedOver) {
+    try checkPattern()
     var found: [String: String] = [:]
     let (names, unread) = PassedOver.pictures(
-      in: try fileNames(in: folder, expected: expected), extensions: extensions)
+      in: try fileNames(in: folder.isEmpty ? "." : folder, expected: expected),
+      extensions: extensions)
     var passedOver = PassedOver()
-    passedOver.unread = unread.map { "\(folder)/\($0)" }
+    passedOver.unread = unread.map { folder.isEmpty ? $0 : "\(folder)/\($0)" }
     for file in names {
       let plain = file.lowercased().hasSuffix(".gz") ? file.dropLast(3) : file[...]
       guard let dot = plain.lastIndex(of: ".") else { continue }
       let stem = plain[..<dot]
       guard stem.hasSuffix(suffix), stem.count > suffix.count else { continue }
+      guard stem.dropLast(suffix.count).hasPrefix(prefix ?? "") else { continue }
       guard !excluded.contains(where: { stem.hasSuffix($0) }) else { continue }
       let name = String(stem.dropLast(suffix.count))
-      let path = "\(folder)/\(file)"
+      let path = folder.isEmpty ? file : "\(folder)/\(file)"
       if let other = found.updateValue(path, forKey: name) {
         throw DatasetError.ambiguousPartner(name: name, files: [other, path])
       }
@@ -160,7 +162,7 @@ extension FileDataset {
   /// An image's name and its label's are equal once folder, suffix and extension are taken off:
   /// `images/Image_01L.jpg` and `labels/Image_01L_1stHO.png` with the label suffix `_1stHO`. Where
   /// both are in one folder and only the labels have a suffix, the images are the files that are not
-  /// labels.
+  /// labels. Labels selected by a pattern without a folder, such as `*_1stHO.png`, lie beside the images.
   ///
   /// - Parameters:
   ///   - name: The set's name; without one, the images' folder.
@@ -184,7 +186,7 @@ extension FileDataset {
     labelColors: [Color: UInt16]? = nil
   ) throws -> FileDataset {
     var (imageFiles, passedOver) = try images.listed()
-    guard let labels else {
+    guard var labels else {
       passedOver.outputs = imageFiles.values.filter(OutputMark.isOn).sorted()
       let outputs = Set(passedOver.outputs)
       return try FileDataset(
@@ -192,15 +194,17 @@ extension FileDataset {
         items: imageFiles.filter { !outputs.contains($0.value) }
           .map { Item(name: $0, imagePath: $1) }, notes: passedOver.notes(in: images.folder))
     }
+    if labels.folder.isEmpty { labels.folder = images.folder }
     var (labelFiles, passedOverLabels) = try labels.listed()
     if labels.folder == images.folder { passedOverLabels.unread = [] }
     let labelPaths = Set(labelFiles.values)
-    if !labels.suffix.isEmpty {
+    if !labels.suffix.isEmpty || labels.prefix != nil {
       imageFiles = imageFiles.filter { !labelPaths.contains($0.value) }
     }
     guard !imageFiles.isEmpty else {
       throw DatasetError.emptyFolder(path: images.folder, expected: images.expected)
     }
+    FileSelection.match(&imageFiles, images, &labelFiles, labels)
     var items: [Item] = []
     var unpaired: [Unpaired] = []
     for (stem, image) in imageFiles.sorted(by: { $0.key < $1.key }) {
@@ -254,6 +258,16 @@ extension FileDataset {
       name: name, labelMap: labelMap, labelColors: labelColors,
       items: items.filter { contains($0.name) }, unpaired: unpaired.filter { contains($0.name) },
       notes: notes
+    ).read(orientation: orientation)
+  }
+
+  /// The set in whose label map the class of this name is the background.
+  ///
+  /// - Throws: `DatasetError.invalidLabelMap` for a name that no class has.
+  package func withBackground(_ name: String) throws -> FileDataset {
+    try FileDataset(
+      name: self.name, labelMap: labelMap.withBackground(name), labelColors: labelColors,
+      items: items, unpaired: unpaired, notes: notes
     ).read(orientation: orientation)
   }
 

@@ -27,6 +27,11 @@ struct CountSums {
     ratioOf(correct[index], truth[index] + predicted[index] - correct[index])
   }
 
+  func dice(_ index: Int) -> Double? {
+    ratioOf(2 * correct[index], truth[index] + predicted[index])
+  }
+
+  var meanDice: Double? { meanOf(truth.indices.compactMap { dice($0) }) }
   var meanIoU: Double? { meanOf(truth.indices.compactMap { iou($0) }) }
   var pixelAccuracy: Double? { ratioOf(correct.reduce(0, +), truth.reduce(0, +)) }
   var jaccardMicro: Double? {
@@ -61,12 +66,33 @@ public struct PairedDifference: Sendable, Encodable, Equatable {
 
 /// The percentile bootstrap over images: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993.
 enum Bootstrap {
-  /// The scores of sums, by name: of the whole set, then of each class.
-  private static func scores(_ sums: CountSums, _ means: [Double?]) -> [Double?] {
+  /// The scores of sums: of the whole set, then the IoU and the Dice of each class.
+  private static func scores(_ sums: CountSums, _ means: Means, _ draw: [Int]) -> [Double?] {
     [
-      sums.meanIoU, meanOf(means.compactMap { $0 }), sums.pixelAccuracy, sums.jaccardMicro,
-      sums.jaccardWeighted,
-    ] + sums.truth.indices.map { sums.iou($0) }
+      sums.meanIoU, meanOf(draw.compactMap { means.iou[$0] }), sums.pixelAccuracy,
+      sums.jaccardMicro, sums.jaccardWeighted,
+    ] + sums.truth.indices.map { sums.iou($0) } + [
+      sums.meanDice, meanOf(draw.compactMap { means.dice[$0] }),
+    ] + sums.truth.indices.map { sums.dice($0) }
+  }
+
+  /// What ``scores(_:_:_:)`` are called.
+  private static func titles(_ names: [String]) -> [String] {
+    ["mean IoU", "mean IoU per image", "pixel accuracy", "Jaccard micro", "Jaccard weighted"]
+      + names + ["mean Dice", "mean Dice per image"] + names.map { diceTitle($0) }
+  }
+
+  /// What the Dice of a class is called.
+  static func diceTitle(_ name: String) -> String { "Dice of \(name)" }
+
+  /// The images' own scores.
+  private struct Means {
+    let iou, dice: [Double?]
+
+    init(_ images: [ImageCounts]) {
+      iou = images.map(\.meanIoU)
+      dice = images.map(\.meanDice)
+    }
   }
 
   /// The differences of `second` from `first`, whose images are the same in the same order.
@@ -74,15 +100,15 @@ enum Bootstrap {
     _ first: [ImageCounts], _ second: [ImageCounts], names: [String], repeats: Int, seed: UInt64
   ) -> [PairedDifference] {
     let classes = names.count
-    let own = (first.map(\.meanIoU), second.map(\.meanIoU))
+    let own = (Means(first), Means(second))
     func difference(_ draw: [Int]) -> [Double?] {
       var sums = (CountSums(classes: classes), CountSums(classes: classes))
       for i in draw {
         sums.0.add(first[i])
         sums.1.add(second[i])
       }
-      let a = scores(sums.0, draw.map { own.0[$0] })
-      let b = scores(sums.1, draw.map { own.1[$0] })
+      let a = scores(sums.0, own.0, draw)
+      let b = scores(sums.1, own.1, draw)
       return zip(a, b).map { a, b in
         guard let a, let b else { return nil }
         return b - a
@@ -98,9 +124,7 @@ enum Bootstrap {
         if let value { samples[i].append(value) }
       }
     }
-    let titles =
-      ["mean IoU", "mean IoU per image", "pixel accuracy", "Jaccard micro", "Jaccard weighted"]
-      + names
+    let titles = titles(names)
     return titles.indices.map { i in
       let sorted = samples[i].sorted()
       return PairedDifference(

@@ -18,7 +18,8 @@ public struct Comparison: Sendable {
   public let differences: [[PairedDifference]]
   /// What the protocols do not have in common.
   public let notes: [String]
-  private let map: LabelMap
+  let map: LabelMap
+  let labelColors: [Color: UInt16]?
 
   /// Reads the folders that ``ResultFolder`` wrote.
   ///
@@ -44,7 +45,8 @@ public struct Comparison: Sendable {
           name: name, folder: folder, result: try Self.read(folder, "evaluation.json"),
           images: try Self.read(folder, "images.json")))
     }
-    map = try (Self.read(folders[0], "classes.json") as ClassTable).map()
+    let table: ClassTable = try Self.read(folders[0], "classes.json")
+    (map, labelColors) = (try table.map(), table.colors)
     let first = entries[0]
     var notes: [String] = []
     let classes = first.result.scores.classes.count
@@ -65,15 +67,21 @@ public struct Comparison: Sendable {
         throw refuse("their truth differs, by another size of labels or other ignored pixels")
       }
       let (a, b) = (first.result.scoring, other.result.scoring)
-      guard a.scoredAt == b.scoredAt, a.ignored == b.ignored else {
+      // What is ignored may be said otherwise; that the same is, the equal truth shows.
+      guard a.scoredAt == b.scoredAt else {
         throw refuse("one protocol is \(a.summary), the other \(b.summary)")
       }
-      if a != b {
+      if a.summary != b.summary {
         let sides =
           a.sides != nil && b.sides == nil && b.precision != "no network"
           ? " (sides extended by zeros, as earlier versions did)" : ""
         notes.append("\(other.name) was computed otherwise: \(b.summary)\(sides)")
       }
+    }
+    if first.images.count < 20 {
+      notes.append(
+        "Caution: of \(first.images.count) images intervals are rough and mostly too narrow. A difference"
+          + " that looks clear here may be chance: compare on 20 images or more.")
     }
     self.entries = entries
     self.notes = notes
@@ -141,7 +149,7 @@ public struct Comparison: Sendable {
   /// The differences of one result from the first, in percentage points.
   func differenceTable(_ index: Int) -> [[String]] {
     [["points", "difference", "from", "to", ""]]
-      + differences[index].map {
+      + leading(differences[index]).map {
         [
           $0.score, percent($0.difference), percent($0.low), percent($0.high),
           $0.isClear ? "clear" : "",
@@ -149,10 +157,29 @@ public struct Comparison: Sendable {
       }
   }
 
+  /// Differences of which those of the foreground come first where there are two classes.
+  func leading(_ differences: [PairedDifference]) -> [PairedDifference] {
+    guard let name = entries[0].result.foreground?.name else { return differences }
+    let first = Bootstrap.diceTitle(name)
+    return differences.filter { $0.score == first } + differences.filter { $0.score != first }
+  }
+
+  /// Of two classes what counts most: Dice, precision, recall and, where they are known, the areas under
+  /// curves of the foreground; nothing for another number.
+  var foregroundTable: [[String]] {
+    let rows = entries.map(\.result.foregroundRows)
+    guard let name = entries[0].result.foreground?.name, let first = rows.first else { return [] }
+    return [["\(name) %"] + entries.map(\.name)]
+      + first.map { row in
+        [row[0]] + rows.map { own in own.first { $0[0] == row[0] }?[1] ?? "n/a" }
+      }
+  }
+
   /// All tables for a terminal.
   public var text: String {
     let first = entries[0]
     var lines = ["\(first.result.dataset): \(first.images.count) images", ""]
+    if !foregroundTable.isEmpty { lines += aligned(foregroundTable, numeric: 1) + [""] }
     lines += aligned(classTable, numeric: 1) + [""] + aligned(summaryTable, numeric: 1)
     for (index, entry) in entries.dropFirst().enumerated() {
       lines += [
@@ -168,6 +195,7 @@ public struct Comparison: Sendable {
     let first = entries[0]
     func name(_ entry: Entry) -> String { Markdown.escaped(entry.name) }
     var lines = ["# \(Markdown.escaped(first.result.dataset)): \(first.images.count) images", ""]
+    if !foregroundTable.isEmpty { lines += Markdown.table(foregroundTable) + [""] }
     lines += Markdown.table(classTable) + [""] + Markdown.table(summaryTable)
     for (index, entry) in entries.dropFirst().enumerated() {
       lines += ["", "## \(name(entry)) minus \(name(first))", ""]
@@ -186,7 +214,8 @@ public struct Comparison: Sendable {
     let notes: [String]
   }
 
-  /// Writes the tables as text, Markdown and JSON, and a picture of the images that differ most.
+  /// Writes the tables as text, Markdown and JSON, a picture of the images that differ most, and a page
+  /// with all of it.
   ///
   /// - Throws: ``ScoringError``, `ImageError`.
   public func write(to folder: String) throws {
@@ -197,67 +226,13 @@ public struct Comparison: Sendable {
       names: entries.map(\.name), results: entries.map(\.result), differences: differences,
       notes: notes)
     // Before anything of an earlier comparison is replaced.
-    let picture = try picture()
+    let (picture, page) = (try picture(), try ComparisonPage(self, in: folder).text())
     for (name, text) in [
       ("comparison.txt", text + "\n"), ("comparison.md", markdown),
-      ("comparison.json", try jsonText(record) + "\n"),
+      ("comparison.json", try jsonText(record) + "\n"), ("index.html", page),
     ] { try writeAtomically(Array(text.utf8), to: "\(folder)/\(name)") }
     if let picture {
       try picture.write(to: "\(folder)/comparison.jpg", quality: 88, isOutput: true)
     }
-  }
-
-  /// Rows of image, truth and predictions; nil without images whose predictions were kept.
-  ///
-  /// Those where the last result gains most over the first stand first, then those where it loses.
-  func picture(rows: Int = 6) throws -> Image? {
-    let (first, last) = (entries[0], entries[entries.count - 1])
-    let order = first.images.indices.sorted {
-      let a = (last.images[$0].meanIoU ?? 0) - (first.images[$0].meanIoU ?? 0)
-      let b = (last.images[$1].meanIoU ?? 0) - (first.images[$1].meanIoU ?? 0)
-      return (a, $0) < (b, $1)
-    }
-    let colors = map.colors
-    var chosen: [Int] = []
-    for index in order.suffix(rows / 2).reversed() + order.prefix(rows / 2)
-    where !chosen.contains(index) { chosen.append(index) }
-    var parts: [(caption: String, image: Image)] = []
-    var columns = 1
-    for index in chosen {
-      let counts = first.images[index]
-      let masks = try entries.map { try ResultFolder.kept($0.folder, counts.name) }
-      guard let size = masks[0]?.size, masks.allSatisfy({ $0?.size == size }),
-        !counts.label.isEmpty
-      else { continue }
-      // Labels that only a table of colours reads are left out of the picture.
-      guard let label = try? LabelImage(contentsOf: counts.label),
-        let truth = try? map.classes(of: label, file: counts.label)
-      else { continue }
-      let small = Size(
-        width: min(size.width, 480), height: max(1, size.height * min(size.width, 480) / size.width)
-      )
-      func colored(_ mask: ClassMask) -> Image {
-        Image(classes: mask.classes, size: mask.size, palette: colors)
-          .resized(to: small, filter: .nearest)
-      }
-      let hasImage = chosen.allSatisfy { !first.images[$0].image.isEmpty }
-      if hasImage {
-        parts.append((counts.name, try Image(contentsOf: counts.image).resized(to: small)))
-      }
-      parts.append((hasImage ? "truth" : "truth of \(counts.name)", colored(truth)))
-      columns = entries.count + (hasImage ? 2 : 1)
-      for (entry, mask) in zip(entries, masks) {
-        guard let mask else { continue }
-        parts.append(
-          ("\(entry.name), mean IoU \(percent(entry.images[index].meanIoU)) %", colored(mask)))
-      }
-    }
-    return parts.isEmpty
-      ? nil
-      : Image.panel(
-        parts, columns: columns,
-        legend: map.classes.map { LegendEntry($0.name, $0.color) } + [
-          LegendEntry("ignored", Color(0, 0, 0))
-        ])
   }
 }

@@ -147,25 +147,65 @@ struct PlacedScores: Sendable {
   }
 }
 
+/// How probable the foreground of two classes is at every pixel, in the steps of a
+/// ``ForegroundHistogram``: filled in while the classes are found.
+final class ForegroundLevels {
+  /// The class that is to be found.
+  let foreground: Int
+  /// How many times each pixel is seen: at all scales, and mirrored.
+  let views: Int
+  /// A step for each pixel, row-major.
+  var values: [UInt16] = []
+
+  init(_ foreground: Int, views: Int = 1) {
+    self.foreground = foreground
+    self.views = views
+  }
+}
+
 /// Bilinear interpolation of coarse scores and the best class of every pixel in one pass.
 ///
 /// Only rows exist at full size, one a core: interpolated down first, then along, then compared.
 /// Where scores of several windows or scales meet, what they say is averaged in the same row.
 package enum ScoreFusion {
   /// The best class of each pixel of a result (H, W), row-major; of equal ones the first.
+  ///
+  /// `levels`, which only scores of two classes have, is given the probability of the foreground.
   static func classes(
-    _ parts: [PlacedScores], width: Int, height: Int, averaging: InferenceMode.Averaging?
+    _ parts: [PlacedScores], width: Int, height: Int, averaging: InferenceMode.Averaging?,
+    levels: ForegroundLevels? = nil
   ) -> [UInt8] {
     guard let groups = parts.first?.groups, !parts.contains(where: \.isEmpty) else { return [] }
-    return [UInt8](unsafeUninitializedCapacity: width * height) { result, count in
+    guard let levels, parts[0].classes == 2 else {
+      return classes(parts, width, height, groups, averaging, nil)
+    }
+    var found: [UInt8] = []
+    levels.values = [UInt16](unsafeUninitializedCapacity: width * height) { values, count in
+      found = classes(parts, width, height, groups, averaging, (values, levels))
+      count = width * height
+    }
+    return found
+  }
+
+  private static func classes(
+    _ parts: [PlacedScores], _ width: Int, _ height: Int, _ groups: Int,
+    _ averaging: InferenceMode.Averaging?,
+    _ levels: (values: UnsafeMutableBufferPointer<UInt16>, of: ForegroundLevels)?
+  ) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: width * height) { result, count in
       count = width * height
       nonisolated(unsafe) let result = result
+      nonisolated(unsafe) let levels = levels
       let bands = max(1, min(height, 64))
       inParallel(bands) { band in
         var row = Row(parts, width: width, groups: groups)
         for y in band * height / bands..<(band + 1) * height / bands {
           let out = UnsafeMutableBufferPointer(rebasing: result[y * width..<(y + 1) * width])
           row.write(parts, y, averaging, to: out)
+          guard let levels else { continue }
+          row.write(
+            parts, averaging, levels.of,
+            to: UnsafeMutableBufferPointer(rebasing: levels.values[y * width..<(y + 1) * width]))
         }
       }
     }
@@ -241,6 +281,31 @@ package enum ScoreFusion {
           }
           out[x] = Self.first(value, index)
         }
+      }
+    }
+
+    /// The steps of the foreground's log-odds in the row of two classes that was written last.
+    func write(
+      _ parts: [PlacedScores], _ averaging: InferenceMode.Averaging?, _ levels: ForegroundLevels,
+      to out: UnsafeMutableBufferPointer<UInt16>
+    ) {
+      let (own, other) = (levels.foreground, 1 - levels.foreground)
+      guard let averaging else {
+        guard let columns = parts.last?.columns else { return }
+        for i in 0..<columns.lower.count {
+          let (a, b) = (line[columns.lower[i]], line[columns.upper[i]])
+          let share = columns.fraction[i]
+          out[columns.start + i] = ForegroundHistogram.level(
+            (a[own] - a[other]) * (1 - share) + (b[own] - b[other]) * share)
+        }
+        return
+      }
+      for x in out.indices {
+        let (a, b) = (sums[x][own], sums[x][other])
+        out[x] = ForegroundHistogram.level(
+          averaging == .logProbabilities
+            ? (a - b) / Float(levels.views)
+            : logf(max(a, .leastNormalMagnitude) / max(b, .leastNormalMagnitude)))
       }
     }
 

@@ -83,27 +83,38 @@ public final class Predictor {
   public func classes(of image: Image, size: Size? = nil, file: String = "image") throws
     -> ClassMask
   {
+    try classes(of: image, size: size, file: file, levels: nil)
+  }
+
+  /// As ``classes(of:size:file:)``; `levels` is given the probabilities of two classes' foreground.
+  func classes(of image: Image, size: Size?, file: String, levels: ForegroundLevels?) throws
+    -> ClassMask
+  {
     guard image.channels == 3 else {
       throw PredictionError.notRGB(file: file, channels: image.channels)
     }
     let size = size ?? image.size
-    guard mode.isPlain else { return try averaged(image, size: size, file: file) }
+    guard mode.isPlain else { return try averaged(image, size: size, file: file, levels) }
     guard needsTiles(image.size) else {
-      return try attempt { evaluating { mask(scores(of: image), image.size, size) } }
+      return try attempt { evaluating { mask(scores(of: image), image.size, size, levels) } }
     }
     guard oversize == .tile, let side = tileSide(image.size) else {
       throw tooLarge(image.size, file: file)
     }
     // At another size tiles meet between pixels, where windows are averaged.
-    guard size == image.size else { return try averaged(image, size: size, file: file) }
-    return try attempt { evaluating { tiled(image, side: side) } }
+    guard size == image.size else {
+      return try averaged(image, size: size, file: file, levels)
+    }
+    return try attempt { evaluating { tiled(image, side: side, levels) } }
   }
 
   /// The class of each pixel by the mean over windows, scales and mirror images.
   ///
   /// What the network gave for each is kept at its own coarse size until all are there, which is less
   /// than one sum of all scores at full size takes.
-  private func averaged(_ image: Image, size: Size, file: String) throws -> ClassMask {
+  private func averaged(
+    _ image: Image, size: Size, file: String, _ levels: ForegroundLevels?
+  ) throws -> ClassMask {
     try mode.check()
     return try attempt {
       try evaluating {
@@ -120,7 +131,8 @@ public final class Predictor {
         }
         return complete(
           ScoreFusion.classes(
-            parts, width: size.width, height: size.height, averaging: mode.averaging), size)
+            parts, width: size.width, height: size.height, averaging: mode.averaging,
+            levels: levels), size)
       }
     }
   }
@@ -243,7 +255,9 @@ public final class Predictor {
   }
 
   /// The best class of every pixel, of scores that cover an image and what it was extended by.
-  private func mask(_ scores: Tensor, _ image: Size, _ size: Size) -> ClassMask {
+  private func mask(
+    _ scores: Tensor, _ image: Size, _ size: Size, _ levels: ForegroundLevels?
+  ) -> ClassMask {
     let covered = covered(image)
     func axis(_ cells: Int, _ extent: Int, _ image: Int, _ target: Int) -> GridAxis {
       GridAxis(
@@ -252,15 +266,18 @@ public final class Predictor {
     }
     return mask(
       scores, rows: axis(scores.height, covered.height, image.height, size.height),
-      columns: axis(scores.width, covered.width, image.width, size.width), size)
+      columns: axis(scores.width, covered.width, image.width, size.width), size, levels)
   }
 
-  /// The best class of every pixel of scores that lie so.
-  func mask(_ scores: Tensor, rows: GridAxis, columns: GridAxis, _ size: Size) -> ClassMask {
+  /// The best class of every pixel of scores that lie so; `levels` as in
+  /// ``classes(of:size:file:levels:)``.
+  func mask(
+    _ scores: Tensor, rows: GridAxis, columns: GridAxis, _ size: Size, _ levels: ForegroundLevels?
+  ) -> ClassMask {
     complete(
       ScoreFusion.classes(
         [PlacedScores(scores, rows: rows, columns: columns)], width: size.width,
-        height: size.height, averaging: nil), size)
+        height: size.height, averaging: nil, levels: levels), size)
   }
 
   /// The mask; of nothing if an operator failed, which ``attempt(_:)`` reports.

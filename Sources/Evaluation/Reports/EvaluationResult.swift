@@ -22,12 +22,15 @@ public struct ScoringProtocol: Sendable, Codable, Equatable {
   /// What became of sides that are no multiples of the network's stride; nil where there is no network,
   /// and in results of versions that always extended them by zeros.
   public var sides: String?
+  /// What part of the images was scored; nil for all.
+  public var subset: String?
 
   /// A protocol; the defaults are whole images of their own size at one scale.
   public init(
     classes: Int, ignored: String, scoredAt: String = "size of the ground truth",
     imageSize: String = "own size", scales: [Double] = [1], flip: Bool = false,
-    mode: String = "whole image", precision: String = "float32", sides: String? = nil
+    mode: String = "whole image", precision: String = "float32", sides: String? = nil,
+    subset: String? = nil
   ) {
     self.classes = classes
     self.ignored = ignored
@@ -38,6 +41,7 @@ public struct ScoringProtocol: Sendable, Codable, Equatable {
     self.mode = mode
     self.precision = precision
     self.sides = sides
+    self.subset = subset
   }
 
   /// The protocol in one line.
@@ -45,6 +49,7 @@ public struct ScoringProtocol: Sendable, Codable, Equatable {
     let factors = scales.map { number($0) }.joined(separator: ", ")
     return "\(classes) classes, ignored: \(ignored); scored at the \(scoredAt); images at their"
       + " \(imageSize), \(sides.map { "\($0), " } ?? "")\(mode), scales \(factors), flip \(flip ? "on" : "off"), \(precision)"
+      + (subset.map { "; \($0)" } ?? "")
   }
 }
 
@@ -70,11 +75,13 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
   public var boundary: BoundaryScores?
   /// The categories and instances of Cityscapes, where they were scored.
   public var cityscapes: CityscapesScores?
+  /// The foreground where there are two classes.
+  public var foreground: ForegroundScores?
 
   private enum CodingKeys: String, CodingKey {
     case dataset, model, images, pixels, ignoredPixels, seconds
     case scoring = "protocol"
-    case scores, confusion, boundary, cityscapes
+    case scores, confusion, boundary, cityscapes, foreground
   }
 
   /// The result of counting `matrix`.
@@ -120,13 +127,17 @@ extension EvaluationResult {
   /// The result as a table for a terminal.
   public var text: String {
     var lines = ["\(dataset): \(images) images, \(model)", ""]
+    if !foregroundRows.isEmpty {
+      lines +=
+        aligned([Self.foregroundHeader] + foregroundRows, numeric: 1).map { "  " + $0 } + [""]
+    }
     lines += aligned([Self.header] + rows, numeric: 1).map { "  " + $0 }
     lines.append("")
     lines += aligned([Self.summaryHeader] + summaryRows, numeric: 1).map { "  " + $0 }
     if cityscapes != nil {
       lines += [""] + aligned(cityscapesRows, numeric: 1).map { "  " + $0 }
     }
-    lines += ["", "  " + scoring.summary]
+    lines += ["", "  " + protocolLine]
     if let warning { lines += ["  " + warning] }
     return lines.joined(separator: "\n")
   }
@@ -137,13 +148,17 @@ extension EvaluationResult {
       "# \(Markdown.escaped(dataset)): \(images) images", "",
       "Evaluated: \(Markdown.escaped(model))", "",
     ]
+    if !foregroundRows.isEmpty {
+      lines += [Markdown.row(Self.foregroundHeader), "|---|---:|---:|---|"]
+      lines += foregroundRows.map(Markdown.row) + [""]
+    }
     lines += Markdown.table([Self.header] + rows)
     lines += ["", Markdown.row(Self.summaryHeader), "|---|---:|---:|---|"]
     lines += summaryRows.map(Markdown.row)
     if !cityscapesRows.isEmpty {
       lines += [""] + Markdown.table([["Cityscapes", "%"]] + cityscapesRows)
     }
-    lines += ["", "Protocol: \(Markdown.escaped(scoring.summary))."]
+    lines += ["", "Protocol: \(Markdown.escaped(protocolLine))."]
     if let warning { lines += ["", Markdown.escaped(warning)] }
     return lines.joined(separator: "\n") + "\n"
   }

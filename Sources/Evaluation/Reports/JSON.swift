@@ -9,18 +9,21 @@ public func jsonText(_ value: some Encodable) throws -> String {
 }
 
 extension LabelMap {
-  /// The map that a short text means: `cityscapes`, `camvid`, a number of classes, their names separated by
-  /// commas, or `value=name` for each value, where `ignored` counts nowhere; 255 is ignored where it is
-  /// given no name.
+  /// The map that a short text means: `cityscapes`, `camvid`, `binary` for masks of 0 and 255 or 1, or
+  /// `binary:NAME` for the foreground's name, a number of classes, their names separated by commas, or
+  /// `value=name` for each value, where `ignored` counts nowhere; 255 is ignored where it is given no name.
   ///
   /// - Throws: ``ScoringError/setting(name:value:expected:)``, `DatasetError.invalidLabelMap`.
   public init(named text: String) throws {
     switch text {
     case "cityscapes": self = Cityscapes.classes19
     case "camvid": self = .camVid
+    case "binary": self = .binary()
     default:
       let names = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-      if let count = Int(text), (1...255).contains(count) {
+      if text.hasPrefix("binary:"), text.count > 7 {
+        self = .binary(String(text.dropFirst(7)))
+      } else if let count = Int(text), (1...255).contains(count) {
         self = try LabelMap.identity(count).from(.commandLine)
       } else if names.contains(where: { $0.contains("=") }) {
         self = try Self.table(names, text).resolved("the classes given").map
@@ -53,7 +56,7 @@ extension LabelMap {
   private static func unclear(_ text: String) -> ScoringError {
     .setting(
       name: "the classes", value: "'\(text)'",
-      expected: "cityscapes, camvid, a number from 1 to 255, names separated by commas, or entries"
-        + " such as 0=background,255=vessel")
+      expected: "cityscapes, camvid, binary, a number from 1 to 255, names separated by commas, or"
+        + " entries such as 0=background,255=vessel")
   }
 }

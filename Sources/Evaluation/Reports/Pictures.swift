@@ -4,36 +4,40 @@ import Imaging
 
 /// The pictures of a report.
 enum ReportPictures {
-  private static let wrong = Color(225, 40, 40)
-  private static let left = Color(20, 20, 20)
-
-  /// What the colours of ``errors(_:_:_:)`` mean.
-  static let errorLegend = [
-    LegendEntry("wrong", wrong), LegendEntry("right", Color(150, 150, 150)),
-    LegendEntry("ignored", left),
-  ]
-
-  /// The image in grey, with red where the prediction is wrong and black where the truth is ignored.
-  static func errors(_ image: Image?, _ truth: ClassMask, _ prediction: ClassMask) -> Image {
-    let source = image?.rgb
-    var pixels = [UInt8](repeating: 150, count: truth.classes.count * 3)
-    for i in truth.classes.indices {
-      var grey = 150
-      if let source {
-        let (red, green) = (Int(source.pixels[3 * i]), Int(source.pixels[3 * i + 1]))
-        grey = 90 + (red * 3 + green * 6 + Int(source.pixels[3 * i + 2])) / 16
+  /// The image in grey, with the colours of `style` where the prediction is wrong or the truth ignored.
+  ///
+  /// Of two classes those that miss the foreground and those that claim it have colours of their own,
+  /// and so has the foreground that was found.
+  static func errors(
+    _ image: Image?, _ truth: ClassMask, _ prediction: ClassMask, _ style: PictureStyle
+  ) -> Image {
+    painted(image, truth.size) { i in
+      let (own, found) = (truth.classes[i], prediction.classes[i])
+      if own == LabelMap.ignored { return style.ignored }
+      guard let foreground = style.foreground else {
+        return own == found ? nil : PictureStyle.wrong
       }
-      let color: Color
-      if truth.classes[i] == LabelMap.ignored {
-        color = left
-      } else if truth.classes[i] != prediction.classes[i] {
-        color = wrong
-      } else {
-        color = Color(UInt8(min(grey, 255)), UInt8(min(grey, 255)), UInt8(min(grey, 255)))
-      }
-      (pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2]) = (color.red, color.green, color.blue)
+      if own == foreground { return own == found ? PictureStyle.hit : PictureStyle.missed }
+      return own == found ? nil : PictureStyle.claimed
     }
-    return Image(width: truth.width, height: truth.height, pixels: pixels)
+  }
+
+  /// The image in grey, or grey without one, with colours on the pixels that have one.
+  static func painted(_ image: Image?, _ size: Size, _ color: (Int) -> Color?) -> Image {
+    let source = image?.rgb
+    var pixels = [UInt8](repeating: 150, count: size.width * size.height * 3)
+    for i in 0..<size.width * size.height {
+      if let color = color(i) {
+        (pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2]) = (
+          color.red, color.green, color.blue
+        )
+      } else if let source {
+        let (red, green) = (Int(source.pixels[3 * i]), Int(source.pixels[3 * i + 1]))
+        let grey = 90 + (red * 3 + green * 6 + Int(source.pixels[3 * i + 2])) / 16
+        for k in 0..<3 { pixels[3 * i + k] = UInt8(min(grey, 255)) }
+      }
+    }
+    return Image(width: size.width, height: size.height, pixels: pixels)
   }
 
   /// The confusion matrix: rows are the truth, and a cell says which share of it went where.
@@ -41,14 +45,20 @@ enum ReportPictures {
     let names = result.scores.classes.map(\.name)
     let ruler = Canvas(Size(width: 1, height: 1))
     let margin = Int(names.map { ruler.width(of: $0) }.max() ?? 0) + 24
-    let cell = names.count > 40 ? 14 : 34
+    let cell = names.count > 40 ? 14 : names.count < 6 ? 68 : 34
     let side = cell * names.count
-    let top = 44
+    let ends = names.enumerated().map { column, name in
+      margin + column * cell + Int(ruler.width(of: name, size: 11)) + 8
+    }
+    let width = max(margin + side + 60, ends.max() ?? 0, 240)
+    let title = TextBlock(
+      "Share of each true class (rows) predicted as (columns), in %", width: Double(width - 16),
+      size: 13)
+    let top = 27 + Int(title.height)
     let canvas = Canvas(
-      Size(width: min(margin + side + 60, 32_000), height: min(top + side + margin + 16, 32_000)))
-    canvas.text(
-      "Share of each true class (rows) predicted as (columns), in %", x: 8, y: 18, size: 13)
-    canvas.text("truth", x: 8, y: 38, Color(110, 110, 110))
+      Size(width: min(width, 32_000), height: min(top + side + margin + 16, 32_000)))
+    canvas.text(title, x: 8, y: 5)
+    canvas.text("truth", x: 8, y: Double(top - 6), Color(110, 110, 110))
     for (row, counts) in result.confusion.enumerated() {
       let total = counts.reduce(0, +)
       let y = Double(top + row * cell)

@@ -138,32 +138,37 @@ public struct ResultFolder: Sendable {
   ///   - result: The scores.
   ///   - images: What each image contributes to them.
   ///   - map: The classes.
+  ///   - labelColors: For labels that are RGB pictures, the value of each colour.
   ///   - show: Reads an image again, for the pictures.
   /// - Throws: `ImageError` if a file cannot be written, and what `show` throws.
   public func write(
     _ result: EvaluationResult, images: [ImageCounts], map: LabelMap,
-    show: (Int) throws -> Shown
+    labelColors: [Color: UInt16]? = nil, show: (Int) throws -> Shown
   ) throws {
     let colors = map.colors
     let confusion = ReportPictures.confusion(result)
     try make(".panels.begun")
-    let choice = ImageChoice(images, classes: result.scores.classes.count)
-    let legend =
-      zip(result.scores.classes, colors).map { LegendEntry($0.name, $1) }
-      + ReportPictures.errorLegend
-    var page = HTMLPage(result: result, images: images, colors: colors)
+    let choice = ImageChoice(images, classes: result.scores.classes.count) {
+      result.mainScore(of: $0)
+    }
+    let style = PictureStyle(map, hasIgnored: result.ignoredPixels > 0)
+    let legend = style.legend + style.errorLegend
+    var page = HTMLPage(result: result, images: images, style: style)
     page.confusion = try confusion.png()
     for index in choice.all {
       let shown = try show(index)
-      let errors = ReportPictures.errors(shown.image, shown.truth, shown.prediction)
+      let errors = ReportPictures.errors(shown.image, shown.truth, shown.prediction, style)
       try page.add(index, shown, errors)
       guard let place = choice.place(index) else { continue }
       var parts: [(caption: String, image: Image)] = []
       if let image = shown.image { parts.append(("image \(images[index].name)", image)) }
       for (caption, mask) in [("truth", shown.truth), ("prediction", shown.prediction)] {
-        parts.append((caption, Image(classes: mask.classes, size: mask.size, palette: colors)))
+        parts.append(
+          (caption, Image(classes: mask.classes, size: mask.size, palette: style.palette)))
       }
-      parts.append(("errors, mean IoU \(percent(images[index].meanIoU)) %", errors))
+      let name = result.mainScore.name
+      parts.append(
+        ("errors, \(name) \(percent(result.mainScore(of: images[index]))) %", errors))
       try Image.panel(parts, columns: 2, legend: legend)
         .write(
           to: "\(begun("panels"))/\(place)-\(images[index].name).jpg", quality: 88, isOutput: true)
@@ -177,7 +182,7 @@ public struct ResultFolder: Sendable {
     try write(result.csv, "evaluation.csv")
     try write(jsonText(result) + "\n", "evaluation.json")
     try write(jsonText(images) + "\n", "images.json")
-    try write(jsonText(ClassTable(map)) + "\n", "classes.json")
+    try write(jsonText(ClassTable(map, labelColors)) + "\n", "classes.json")
     try write(text, "index.html")
   }
 
@@ -200,35 +205,60 @@ struct ClassTable: Codable {
   let name: String
   let classes: [Class]
   let rows: [Row]
+  /// The name of the background, where that is not the class called so.
+  let background: String?
+  /// For labels that are RGB pictures, the value of each colour as `r,g,b`.
+  let labelColors: [String: UInt16]?
 
-  init(_ map: LabelMap) {
+  init(_ map: LabelMap, _ colors: [Color: UInt16]?) {
     name = map.name
+    background = map.background.map { map.classes[$0].name }
+    labelColors = colors.map { colors in
+      Dictionary(
+        uniqueKeysWithValues: colors.map { ("\($0.red),\($0.green),\($0.blue)", $1) })
+    }
     classes = map.classes.map {
       Class(name: $0.name, color: [$0.color.red, $0.color.green, $0.color.blue])
     }
     rows = map.rows.map { Row(value: $0.value, index: $0.index, label: $0.label) }
   }
 
+  /// The value of each colour.
+  var colors: [Color: UInt16]? {
+    labelColors.map { entries in
+      Dictionary(
+        entries.compactMap { key, value in
+          let parts = key.split(separator: ",").compactMap { UInt8($0) }
+          return parts.count == 3 ? (Color(parts[0], parts[1], parts[2]), value) : nil
+        }, uniquingKeysWith: { first, _ in first })
+    }
+  }
+
   func map() throws -> LabelMap {
-    try LabelMap(
+    let map = try LabelMap(
       name: name,
       classes: classes.map { entry in
         let color = entry.color + [0, 0, 0]
         return LabelMap.Class(entry.name, Color(color[0], color[1], color[2]))
       }, rows: rows.map { LabelMap.Row(value: $0.value, index: $0.index, label: $0.label) })
+    return try background.map { try map.withBackground($0) } ?? map
   }
 }
 
 /// Which images a report shows.
 struct ImageChoice {
-  /// The worst and the best by mean IoU.
+  /// The worst and the best by the score that counts.
   let worst, best: [Int]
   /// Those and the worst of each class, without repetition.
   let all: [Int]
 
-  init(_ images: [ImageCounts], classes: Int, worst: Int = 8, best: Int = 4, ofEachClass: Int = 3) {
-    let order = images.indices.filter { images[$0].meanIoU != nil }
-      .sorted { (images[$0].meanIoU ?? 0, $0) < (images[$1].meanIoU ?? 0, $1) }
+  init(
+    _ images: [ImageCounts], classes: Int, worst: Int = 8, best: Int = 4, ofEachClass: Int = 3,
+    by score: (ImageCounts) -> Double?
+  ) {
+    let scores = images.map(score)
+    let order = images.indices.filter { scores[$0] != nil }
+      .sorted { (scores[$0] ?? 0, $0) < (scores[$1] ?? 0, $1) }
     self.worst = Array(order.prefix(worst))
     self.best = Array(order.dropFirst(worst).suffix(best).reversed())
     var chosen = self.worst + self.best

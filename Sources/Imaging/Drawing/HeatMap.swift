@@ -80,11 +80,13 @@ public struct HeatMap: Sendable {
     let inner = Size(
       width: max(1, Int(Double(extent.width) * scale)),
       height: max(1, Int(Double(extent.height) * scale)))
-    let (left, top, right, bottom) = (62.0, 40.0, 104.0, 54.0)
+    let (left, right, bottom) = (62.0, 104.0, 54.0)
+    let heading = TextBlock(title, width: Double(inner.width) + right - 8, size: 14)
+    let top = 22 + heading.height
     let canvas = Canvas(
       Size(
         width: inner.width + Int(left + right), height: max(120, inner.height) + Int(top + bottom)))
-    canvas.text(title, x: left, y: 24, size: 14)
+    canvas.text(heading, x: left, y: 10)
     canvas.draw(plane(inner), x: Int(left), y: Int(top))
     let (width, height) = (Double(inner.width), Double(inner.height))
     canvas.frame(x: left, y: top, width: width, height: height)
@@ -124,7 +126,8 @@ public struct HeatMap: Sendable {
       canvas.text(Ticks.text(tick), rightX: x - 7, y: at + 4, size: 11)
     }
     canvas.text("x in pixels", centerX: x + width / 2, y: y + height + 36, size: 12)
-    canvas.text("y in pixels", centerX: x - 48, y: y + height / 2, size: 12, upwards: true)
+    canvas.text(
+      "y in pixels", centerX: x - 48, y: y + height / 2, upwardsWithin: height + y)
   }
 
   private func drawScaleBar(_ canvas: Canvas, right: Double, bottom: Double, _ scale: Double) {
@@ -152,6 +155,6 @@ public struct HeatMap: Sendable {
       canvas.line([(x + bar, at), (x + bar + 4, at)], Color(60, 60, 60))
       canvas.text(Ticks.text(tick), x: x + bar + 7, y: at + 4, size: 11)
     }
-    canvas.text(quantity, centerX: x + 68, y: y + height / 2, size: 12, upwards: true)
+    canvas.text(quantity, centerX: x + 68, y: y + height / 2, upwardsWithin: height + y)
   }
 }

@@ -40,7 +40,10 @@ public struct LineChart: Sendable {
   /// The chart as a picture of this size.
   public func image(_ size: Size = Size(width: 720, height: 440)) -> Image {
     let canvas = Canvas(size)
-    let (left, top) = (72.0, curves.count > 1 ? 58.0 : 42.0)
+    let left = 72.0
+    let heading = TextBlock(title, width: Double(size.width) - left - 12, size: 14)
+    let names = curves.count > 1 ? legendPlaces(canvas, width: Double(size.width) - left - 24) : []
+    let top = 24 + heading.height + 16 * Double((names.last?.row ?? -1) + 1)
     let (width, height) = (Double(size.width) - left - 24, Double(size.height) - top - 58)
     let all = curves.flatMap(\.points).filter { $0.x.isFinite && $0.y.isFinite }
     let xs = Self.span(all.map(\.x) + marks.map(\.x), margin: 0.04)
@@ -52,7 +55,7 @@ public struct LineChart: Sendable {
       )
     }
     let grid = Color(225, 225, 225)
-    canvas.text(title, x: left, y: 24, size: 14)
+    canvas.text(heading, x: left, y: 10)
     // Counts and rates have nothing between whole numbers.
     let isWhole = hasDots && all.allSatisfy { $0.x == $0.x.rounded() }
     for tick in Ticks.between(xs.low, xs.high, about: 8) where !isWhole || tick == tick.rounded() {
@@ -67,12 +70,17 @@ public struct LineChart: Sendable {
     }
     canvas.frame(x: left, y: top, width: width, height: height)
     canvas.text(xLabel, centerX: left + width / 2, y: top + height + 40, size: 12)
-    canvas.text(yLabel, centerX: 18, y: top + height / 2, size: 12, upwards: true)
+    canvas.text(yLabel, centerX: 18, y: top + height / 2, upwardsWithin: height + top)
     for (index, mark) in marks.enumerated() {
       let at = place(mark.x, ys.low)
       canvas.line([(at.x, top), at], Color(120, 120, 120), width: 1.5, dashed: true)
-      canvas.text(
-        mark.name, x: at.x + 4, y: top + 14 + 16 * Double(index), size: 11, Color(90, 90, 90))
+      let y = top + 14 + 16 * Double(index)
+      let isLeft = at.x + 4 + canvas.width(of: mark.name, size: 11) > left + width
+      if isLeft {
+        canvas.text(mark.name, rightX: at.x - 4, y: y, size: 11, Color(90, 90, 90))
+      } else {
+        canvas.text(mark.name, x: at.x + 4, y: y, size: 11, Color(90, 90, 90))
+      }
     }
     for (index, curve) in curves.enumerated() {
       let color = Self.palette[index % Self.palette.count]
@@ -90,17 +98,23 @@ public struct LineChart: Sendable {
         if hasDots { canvas.fill(x: at.x - 3, y: at.y - 3, width: 6, height: 6, color) }
       }
     }
-    if curves.count > 1 { drawLegend(canvas, x: left, y: top - 12) }
-    return canvas.image
-  }
-
-  private func drawLegend(_ canvas: Canvas, x: Double, y: Double) {
-    var x = x
-    for (index, curve) in curves.enumerated() {
+    for (place, (index, curve)) in zip(names, curves.enumerated()) {
+      let (x, y) = (left + place.x, 26 + heading.height + 16 * Double(place.row))
       let color = Self.palette[index % Self.palette.count]
       canvas.line([(x, y - 4), (x + 20, y - 4)], color, width: 2)
       canvas.text(curve.name, x: x + 26, y: y, size: 11)
-      x += canvas.width(of: curve.name, size: 11) + 44
+    }
+    return canvas.image
+  }
+
+  /// Where the names of the curves stand, in as many rows as they need.
+  private func legendPlaces(_ canvas: Canvas, width: Double) -> [(x: Double, row: Int)] {
+    var (x, row) = (0.0, 0)
+    return curves.map { curve in
+      let own = canvas.width(of: curve.name, size: 11) + 44
+      if x > 0 && x + own > width { (x, row) = (0, row + 1) }
+      defer { x += own }
+      return (x, row)
     }
   }
 

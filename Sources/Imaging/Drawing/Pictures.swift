@@ -40,13 +40,16 @@ extension Image {
   ///   - classes: one class a pixel, row-major, as many as the picture has pixels.
   ///   - palette: the colour of each class; pixels of other classes stay as they are.
   ///   - opacity: 0 shows the picture only, 1 the colours only.
-  public func overlaid(classes: [UInt8], palette: [Color], opacity: Double = 0.5) -> Image {
+  ///   - clear: A class whose pixels stay as they are.
+  public func overlaid(
+    classes: [UInt8], palette: [Color], opacity: Double = 0.5, clear: Int? = nil
+  ) -> Image {
     var out = rgb
     precondition(3 * classes.count <= out.pixels.count, "more classes than pixels")
     let share = Int((max(0, min(1, opacity)) * 256).rounded())
     // What each class adds to the pixel's own part.
     let tints = (0..<256).map { index -> (own: Int, red: Int, green: Int, blue: Int) in
-      guard index < palette.count else { return (256, 0, 0, 0) }
+      guard index < palette.count, index != clear else { return (256, 0, 0, 0) }
       let color = palette[index]
       return (
         256 - share, Int(color.red) * share, Int(color.green) * share, Int(color.blue) * share
@@ -70,10 +73,22 @@ extension Image {
     return out
   }
 
-  /// The picture with a legend below it.
+  /// The picture with a legend below it, whose letters grow with the picture.
   public func withLegend(_ entries: [LegendEntry]) -> Image {
+    withLegend(entries, scale: Self.textScale(width))
+  }
+
+  /// How many times as large as usual text has to be to be read in a picture of this width.
+  private static func textScale(_ width: Int) -> Double { min(max(1, Double(width) / 520), 8) }
+
+  private func withLegend(_ entries: [LegendEntry], scale: Double) -> Image {
     guard !entries.isEmpty else { return self }
-    let legend = Image.legend(entries, width: min(max(width, 160), 4096))
+    let ruler = Canvas(Size(width: 1, height: 1))
+    let longest = entries.map { ruler.width(of: $0.name, size: 12 * scale) }.max() ?? 0
+    // A name is not cut because the picture is narrow.
+    let needed = Int(longest + 34 * scale) + 8
+    let legend = Image.legend(
+      entries, width: min(max(width, 160, needed), max(4096, needed)), scale: scale)
     var sheet = Image.sheet(
       Size(width: max(width, legend.width), height: height + legend.height))
     sheet.paste(self, x: 0, y: 0)
@@ -98,39 +113,48 @@ extension Image {
     }
   }
 
-  /// Colours and names in as many columns as fit into `width`.
-  public static func legend(_ entries: [LegendEntry], width: Int) -> Image {
+  /// Colours and names in as many columns as fit into `width`, `scale` times as large as usual.
+  public static func legend(_ entries: [LegendEntry], width: Int, scale: Double = 1) -> Image {
     let ruler = Canvas(Size(width: 1, height: 1))
-    let cell = (entries.map { ruler.width(of: $0.name) }.max() ?? 0) + 34
+    let longest = entries.map { ruler.width(of: $0.name, size: 12 * scale) }.max() ?? 0
+    let (cell, line) = (longest + 34 * scale, 20 * scale)
     let columns = max(1, Int(Double(width - 8) / cell))
     let rows = (entries.count + columns - 1) / columns
-    let canvas = Canvas(Size(width: width, height: rows * 20 + 8))
+    let canvas = Canvas(Size(width: width, height: Int(Double(rows) * line) + 8))
     for (index, entry) in entries.enumerated() {
-      let (x, y) = (8 + Double(index % columns) * cell, 6 + Double(index / columns) * 20)
-      canvas.fill(x: x, y: y, width: 14, height: 14, Color(90, 90, 90))
-      canvas.fill(x: x + 1, y: y + 1, width: 12, height: 12, entry.color)
-      canvas.text(entry.name, x: x + 20, y: y + 12)
+      let (x, y) = (8 + Double(index % columns) * cell, 6 + Double(index / columns) * line)
+      canvas.fill(x: x, y: y, width: 14 * scale, height: 14 * scale, Color(90, 90, 90))
+      canvas.fill(
+        x: x + 1, y: y + 1, width: 14 * scale - 2, height: 14 * scale - 2, entry.color)
+      canvas.text(entry.name, x: x + 20 * scale, y: y + 12 * scale, size: 12 * scale)
     }
     return canvas.image
   }
 
   /// Pictures side by side, each under its caption, with a legend below.
+  ///
+  /// Captions are as large as the pictures need, and in several lines where one does not hold them.
   public static func panel(
     _ parts: [(caption: String, image: Image)], columns: Int? = nil, legend: [LegendEntry] = []
   ) -> Image {
     let columns = max(1, min(columns ?? parts.count, parts.count))
-    let (gap, caption) = (8, 22)
+    let gap = 8
     let width = (parts.map(\.image.width).max() ?? 1) + gap
+    let scale = textScale(width)
+    let captions = parts.map {
+      TextBlock($0.caption, width: Double(width - gap / 2), size: 13 * scale)
+    }
+    let caption = max(Int(17 * scale), Int(captions.map(\.height).max() ?? 0)) + 5
     let height = (parts.map(\.image.height).max() ?? 1) + caption + gap
     let rows = (parts.count + columns - 1) / columns
     var sheet = Image.sheet(Size(width: columns * width + gap, height: rows * height))
     for (index, part) in parts.enumerated() {
       let (x, y) = (gap + index % columns * width, index / columns * height)
-      let label = Canvas(Size(width: min(width, 1024), height: caption))
-      label.text(part.caption, x: 0, y: 16, size: 13)
+      let label = Canvas(Size(width: min(width, 32_000), height: caption))
+      label.text(captions[index], x: 0, y: 3)
       sheet.paste(label.image, x: x, y: y)
       sheet.paste(part.image, x: x, y: y + caption)
     }
-    return sheet.withLegend(legend)
+    return sheet.withLegend(legend, scale: scale)
   }
 }

@@ -56,7 +56,7 @@ extension LabelMap {
         width: mask.width, height: mask.height, values: mask.classes.map(UInt16.init)
       ).resized(to: size)
       return Image(
-        classes: labels.values.map { UInt8(truncatingIfNeeded: $0) }, size: size, palette: colors)
+        classes: labels.values.map { UInt8(truncatingIfNeeded: $0) }, size: size, palette: palette)
     }
     return Image.panel([
       ("image", sample.image.rgb.resized(to: size)), ("truth", colored(sample.mask)),

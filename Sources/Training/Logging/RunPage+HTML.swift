@@ -11,39 +11,27 @@ extension RunPage {
     _ status: Status, step: Int, of steps: Int, best: Standing.Best?, _ yaml: String
   ) throws -> String {
     let isTraining = if case .training = status { true } else { false }
-    let again = isTraining ? "<meta http-equiv=\"refresh\" content=\"\(Self.pause)\">\n" : ""
-    return """
-      <!doctype html>
-      <html lang="en">
-      <head>
-      <meta charset="utf-8">
-      <meta name="viewport" content="width=device-width, initial-scale=1">
-      \(again)<title>\(escaped(title)): \(step) of \(steps)</title>
-      <style>\(PageStyle.base)</style>
-      </head>
-      <body>
-      <header>
-      <h1>\(escaped(title))</h1>
-      <p class="quiet">\(escaped(summary(status, step, steps)))</p>
-      <div class="cards">\(cards(best))</div>
-      </header>
-      <main>
-      <section>
-      <h2>Curves</h2>
-      \(try curves())
-      </section>
-      \(classTable(best))
-      \(gallery)
-      <section>
-      <h2>Configuration</h2>
-      <details><summary>As the run reads it, overrides included</summary>
-      <pre class="scroll">\(escaped(yaml))</pre></details>
-      </section>
-      </main>
-      </body>
-      </html>
-
-      """
+    return try Page(
+      title: "\(title): \(step) of \(steps)",
+      header: """
+        <h1>\(escaped(title))</h1>
+        <p class="quiet">\(escaped(summary(status, step, steps)))</p>
+        <div class="cards">\(cards(best))</div>
+        """,
+      main: """
+        <section>
+        <h2>Curves</h2>
+        \(curves())
+        </section>
+        \(classTable(best))
+        \(gallery)
+        <section>
+        <h2>Configuration</h2>
+        <details><summary>As the run reads it, overrides included</summary>
+        <pre class="scroll">\(escaped(yaml))</pre></details>
+        </section>
+        """, refresh: isTraining ? Self.pause : nil
+    ).text
   }
 
   private func summary(_ status: Status, _ step: Int, _ steps: Int) -> String {
@@ -61,21 +49,20 @@ extension RunPage {
   private func cards(_ best: Standing.Best?) -> String {
     let scored = lines.last { $0.kind == "evaluate" }
     let loss = lines.last { $0.kind == "train" }?.loss
-    var cards: [(value: String, name: String)] = []
-    if let loss { cards.append((String(format: "%.4f", loss), "training loss")) }
+    var cards: [String] = []
+    if let loss { cards.append(Page.card("training loss", number: String(format: "%.4f", loss))) }
     if let scored {
-      cards.append((percent(scored.meanIoU) + "<small> %</small>", "mean IoU, last"))
-      cards.append((percent(scored.pixelAccuracy) + "<small> %</small>", "pixel accuracy, last"))
+      cards.append(Page.card("mean IoU, last", scored.meanIoU))
+      cards.append(Page.card("pixel accuracy, last", scored.pixelAccuracy))
     }
     if let best {
-      let isLoss = best.metric == Metric.loss.description
+      let name = "best \(best.metric), iteration \(best.step)"
       cards.append(
-        (
-          isLoss ? String(format: "%.4f", best.value) : percent(best.value) + "<small> %</small>",
-          escaped("best \(best.metric), iteration \(best.step)")
-        ))
+        best.metric == Metric.loss.description
+          ? Page.card(name, number: String(format: "%.4f", best.value))
+          : Page.card(name, best.value))
     }
-    return cards.map { "<div class=\"card\"><b>\($0.value)</b><span>\($0.name)</span></div>" }.joined()
+    return cards.joined()
   }
 
   // MARK: Curves
@@ -114,8 +101,8 @@ extension RunPage {
       let ends = curves.compactMap { name, points in
         points.last.map { String(format: "\(name) %.4g at iteration %.0f", $0.y, $0.x) }
       }
-      return "<img alt=\"\(escaped("\(title): \(ends.joined(separator: ", "))"))\""
-        + " src=\"data:image/png;base64,\(Data(png).base64EncodedString())\">"
+      return Page.image(
+        png: png, kind: "chart", alt: "\(title): \(ends.joined(separator: ", "))")
     }
     guard !pictures.isEmpty else { return "<p class=\"quiet\">Nothing is logged yet.</p>" }
     return "<div class=\"charts\">\(pictures.joined())</div>"
@@ -142,8 +129,7 @@ extension RunPage {
     let then = lines.last { $0.kind == "evaluate" && $0.step == best?.step }
     let rows = map.classes.map { entry in
       let cells = [now[entry.name], then?.classes?[entry.name]].map { "<td>\(percent($0))</td>" }
-      let color = String(
-        format: "#%02x%02x%02x", entry.color.red, entry.color.green, entry.color.blue)
+      let color = Page.hex(entry.color)
       return "<tr><td><i class=\"dot\" style=\"background:\(color)\"></i>\(escaped(entry.name))</td>"
         + cells.joined() + "</tr>"
     }

@@ -281,10 +281,10 @@ public struct Checkpoint {
     try Section(yaml: record.configuration, named: file, overrides: overrides).section("data")
   }
 
-  /// The label map of the run.
+  /// The label map of the run, with the background that its configuration names.
   ///
   /// - Throws: `DatasetError` for a record that makes no sense.
-  public func labelMap() throws -> LabelMap {
+  public func labelMap(overrides: [String] = []) throws -> LabelMap {
     var rows: [LabelMap.Row] = []
     for (index, entry) in record.classes.enumerated() {
       rows += entry.values.compactMap { UInt16(exactly: $0) }
@@ -296,7 +296,9 @@ public struct Checkpoint {
       let color = entry.color + [UInt8](repeating: 0, count: max(0, 3 - entry.color.count))
       return LabelMap.Class(entry.name, Color(color[0], color[1], color[2]))
     }
-    return try LabelMap(name: record.labelMap, classes: classes, rows: rows)
+    let map = try LabelMap(name: record.labelMap, classes: classes, rows: rows)
+    let background = try data(overrides).optionalString("background")
+    return try background.map { try map.withBackground($0) } ?? map
   }
 
   /// What turns levels into the network's input.

@@ -20,7 +20,6 @@ public struct CheckpointScoring {
   ///   - device: Where the network runs.
   ///   - memoryBudget: The memory that an image may take, in bytes; nil for what is free.
   ///   - tiles: Whether an image that needs more is cut into tiles.
-  ///   - mode: How images go through the network.
   ///   - labelSize: The size at which is scored; nil for that of the truth.
   ///   - boundaryRatio: The width of strips for the boundary IoU; nil leaves it out.
   ///   - form: The form in which the network runs.
@@ -29,11 +28,10 @@ public struct CheckpointScoring {
   /// - Throws: ``CheckpointError``, `ConfigurationError`, `DatasetError`, `UnsupportedPrecision`, ``CalibrationError``.
   public init(
     _ path: String, overrides: [String] = [], split: String? = nil, device: Device = .cpu,
-    memoryBudget: Int? = nil, tiles: Bool = false, mode: InferenceMode = InferenceMode(),
-    labelSize: Size? = nil, boundaryRatio: Double? = nil, form: InferenceForm = InferenceForm(),
+    memoryBudget: Int? = nil, tiles: Bool = false, labelSize: Size? = nil,
+    boundaryRatio: Double? = nil, form: InferenceForm = InferenceForm(),
     calibration: Calibration = Calibration(), graphs: Bool = false
   ) throws {
-    try mode.check()
     checkpoint = try Checkpoint(path)
     let configuration = try checkpoint.configuration(overrides: overrides)
     if configuration.train.threads > 0 { Engine.threads = configuration.train.threads }
@@ -52,18 +50,19 @@ public struct CheckpointScoring {
         file: checkpoint.file, ours: named, theirs: own,
         reason: "expected the network's classes in the network's order")
     }
-    var mode = mode
-    mode.padding = mode.padding ?? configuration.evaluate.padding
-    // All images: `evaluate.limit` is for the scores on the way.
-    dataset = try configuration.data.dataset(split ?? configuration.evaluate.split)
+    let scored: (dataset: any Dataset, subset: String?) = try configuration.evaluate.part(
+      of: configuration.data.dataset(split ?? configuration.evaluate.split))
+    dataset = scored.dataset
     evaluator = Evaluator(
       Predictor(
         model, normalization: try checkpoint.normalization(), device: device,
         precision: precision,
         memoryBudget: memoryBudget ?? MemoryBudget.standard, oversize: tiles ? .tile : .refuse,
-        mode: mode, graphs: graphs), imageSize: configuration.evaluate.imageSize,
-      labelSize: labelSize)
+        mode: configuration.evaluate.mode, graphs: graphs),
+      imageSize: configuration.evaluate.imageSize, labelSize: labelSize)
     evaluator.boundaryRatio = boundaryRatio
+    evaluator.computesCurves = true
+    evaluator.subset = scored.subset
   }
 
   /// The scores beside those of `other`, the same checkpoint in another precision; `progress` is told
@@ -87,11 +86,11 @@ public struct CheckpointScoring {
   /// - Throws: What making the scoring and running it throw.
   public static func results(
     of path: String, in folder: String, overrides: [String], split: String?, device: Device,
-    mode: InferenceMode, progress: (_ done: Int, _ count: Int) -> Void
+    progress: (_ done: Int, _ count: Int) -> Void
   ) throws -> String {
     if ResultFolder.isOne(path) { return path }
     _ = try CheckpointScoring(
-      path, overrides: overrides, split: split, device: device, mode: mode
+      path, overrides: overrides, split: split, device: device
     ).run(output: folder, progress: progress)
     return folder
   }
@@ -115,10 +114,11 @@ public struct CheckpointScoring {
     defer { folder?.discard() }
     var images: [ImageCounts] = []
     let map = dataset.labelMap
+    let palette = map.palette
     let result = try evaluator.evaluate(
       dataset, model: model
     ) { sample, prediction, done in
-      try folder?.keep(prediction, name: sample.name, colors: map.colors)
+      try folder?.keep(prediction, name: sample.name, colors: palette)
       if let submission {
         try CityscapesSubmission.write(prediction, name: sample.name, map: map, to: submission)
       }
@@ -127,7 +127,9 @@ public struct CheckpointScoring {
       if output != nil { images.append($0) }
     }
     if let folder {
-      try folder.write(result, images: images, map: map) { index in
+      try folder.write(
+        result, images: images, map: map, labelColors: dataset.labelColors
+      ) { index in
         try folder.shown(dataset.load(index), labelSize: evaluator.labelSize)
       }
     }

@@ -154,8 +154,7 @@ public final class Trainer {
     evaluator = Evaluator(
       Predictor(
         model, normalization: configuration.data.normalization, device: device,
-        precision: settings.precision,
-        mode: InferenceMode(padding: configuration.evaluate.padding)),
+        precision: settings.precision, mode: configuration.evaluate.mode),
       imageSize: configuration.evaluate.imageSize)
 
     try processes.together { [folder] in

@@ -1,0 +1,85 @@
+import Configuration
+import Datasets
+import Evaluation
+import Foundation
+import Imaging
+
+/// The section `evaluate`: how the network is scored, by `train`, `evaluate` and `compare` alike.
+///
+/// ```yaml
+/// evaluate:
+///   split: val
+///   limit: 50                   # images, evenly spread; 0 for all
+///   imageSize: 1024x512
+///   window: 512x512             # none for whole images
+///   overlap: 0.33
+///   windowWeights: gaussian
+///   scales: [0.75, 1, 1.25]
+///   flip: true
+///   average: probabilities
+///   pad: zero
+/// ```
+public struct EvaluationSettings: Sendable {
+  /// The part of the data that is scored.
+  public let split: String
+  /// Whether the configuration names that part itself.
+  let isSplitGiven: Bool
+  /// The most images that are scored; nil for all.
+  public let limit: Int?
+  /// The size to which images are resized for the network; nil for their own.
+  public let imageSize: Size?
+  /// How images go through the network.
+  public let mode: InferenceMode
+  /// What images are extended by at the right and at the bottom.
+  public var padding: Padding { mode.padding ?? .unchanged }
+
+  init(_ section: Section) throws {
+    split = try section.string("split", default: "val")
+    isSplitGiven = section.has("split")
+    let limit = try section.optionalInt("limit", in: 0...Int.max)
+    self.limit = limit == 0 ? nil : limit
+    imageSize = try Self.size(section, "imageSize")
+    mode = try Self.mode(section)
+  }
+
+  /// The images of `dataset` that are scored, and what a protocol says of those that are not.
+  func part(of dataset: any Dataset) -> (dataset: any Dataset, subset: String?) {
+    guard let limit, limit < dataset.count else { return (dataset, nil) }
+    return (
+      dataset.spread(to: limit),
+      "\(limit) of \(dataset.count) images, evenly spread, as evaluate.limit says"
+    )
+  }
+
+  private static func size(_ section: Section, _ key: String) throws -> Size? {
+    guard section.has(key) else { return nil }
+    let size = try section.size(key)
+    return Size(width: size.width, height: size.height)
+  }
+
+  private static func mode(_ section: Section) throws -> InferenceMode {
+    var mode = InferenceMode(padding: try section.choice("pad", default: .unchanged))
+    mode.scales = try section.doubles("scales", default: [1])
+    mode.flip = try section.bool("flip", default: false)
+    mode.averaging = try section.choice(
+      "average", InferenceMode.Averaging.self, default: .probabilities)
+    var window = InferenceMode.Window(Size(width: 8, height: 8))
+    window.overlap = try section.double("overlap", default: window.overlap)
+    window.weights = try section.choice(
+      "windowWeights", InferenceMode.Window.Weights.self, default: window.weights)
+    section.declare("window", as: .size, default: "none")
+    section.declare("window", as: .word(["none"]), default: "none")
+    if (try? section.string("window")) != "none", let size = try size(section, "window") {
+      window.size = size
+      mode.window = window
+    }
+    do {
+      try mode.check()
+    } catch let error as ScoringError {
+      guard case .setting(let name, let value, let expected) = error else { throw error }
+      throw section.invalid(
+        name.replacingOccurrences(of: "the ", with: ""), value, expected: expected)
+    }
+    return mode
+  }
+}
