@@ -231,7 +231,9 @@ public struct TrainingSettings {
 
   private static func length(_ section: Section) throws -> Length {
     let given: [(key: String, length: Length)] = [
-      try section.optionalInt("iterations", in: 1...longest).map { ("iterations", .iterations($0)) },
+      try section.optionalInt("iterations", in: 1...longest).map {
+        ("iterations", .iterations($0))
+      },
       try section.optionalInt("epochs", in: 1...longest).map { ("epochs", .epochs($0)) },
       try section.optionalDouble("minutes", in: 0.01...1e6).map { ("minutes", .minutes($0)) },
     ].compactMap { $0 }

@@ -15,11 +15,12 @@ struct HintTests {
     let file: String, content: String
   }
 
-  /// The source files by name, without that of the page that browsers run.
+  /// The source files by name, without those of pages that browsers run.
   private static let files: [(name: String, content: String)] = {
     let names = FileManager.default.enumerator(atPath: sources)?.compactMap { $0 as? String } ?? []
     return names.filter {
-      $0.hasSuffix(".swift") && !$0.contains("Generated") && !$0.contains("HTMLPage")
+      $0.hasSuffix(".swift") && !$0.contains("Generated") && !$0.hasSuffix("Page+Script.swift")
+        && !$0.hasSuffix("ComparisonPage.swift")
     }.sorted().map {
       let data = FileManager.default.contents(atPath: "\(sources)/\($0)") ?? Data()
       return ($0, String(decoding: data, as: UTF8.self))
@@ -86,7 +87,7 @@ struct HintTests {
   private func known(_ yaml: String, _ read: (Section) throws -> Void) throws -> Set<String> {
     let section = try Section(yaml: yaml + "\nnoSuchKey: 1\n", named: "known")
     try read(section)
-    do { try section.finish() } catch ConfigurationError.unknownKey(_, _, let known) {
+    do { try section.finish() } catch ConfigurationError.unknownKey(_, _, let known, _) {
       return Set(known)
     }
     return []
@@ -155,7 +156,7 @@ struct HintTests {
       let root = try Section(yaml: "data: {layout: \(layout), noSuchKey: 1}", named: "known")
       let data = try root.section("data")
       _ = try DataConfiguration(data)
-      do { try data.finish() } catch ConfigurationError.unknownKey(_, _, let known) {
+      do { try data.finish() } catch ConfigurationError.unknownKey(_, _, let known, _) {
         sections["data", default: []].formUnion(known)
       }
     }

@@ -31,7 +31,8 @@ struct TimeTests {
     await #expect(processExitsWith: .success) {
       let folder = try TemporaryFolder()
       try writePairs(folder.path, count: 6)
-      func trainer(_ output: String, _ more: [String] = [], resume: Bool = false) throws -> Trainer {
+      func trainer(_ output: String, _ more: [String] = [], resume: Bool = false) throws -> Trainer
+      {
         try tinyTrainer(
           folder, output,
           ["train.minutes=0.05", "train.iterations=null", "train.evaluateEvery=0"] + more,
@@ -88,10 +89,14 @@ struct RunPageTests {
       let interrupted = try page()
       #expect(interrupted.contains("Iteration 5 of 7: interrupted"))
       #expect(!interrupted.contains("http-equiv"))
-      #expect(try tinyTrainer(folder, "run", ["train.tensorBoard=false"], resume: true).fit() == .finished)
+      #expect(
+        try tinyTrainer(folder, "run", ["train.tensorBoard=false"], resume: true).fit() == .finished
+      )
       let done = try page()
       #expect(done.contains("Iteration 7 of 7: finished"))
-      for text in ["ground", "thing", "Loss: training", "Scores in %", "last, iteration 7", "evaluateEvery"] {
+      for text in [
+        "ground", "thing", "Loss: training", "Scores in %", "last, iteration 7", "evaluateEvery",
+      ] {
         #expect(done.contains(text), "\(text)")
       }
       #expect(done.components(separatedBy: "data:image/jpeg").count == 5, "four images are shown")
@@ -113,8 +118,10 @@ struct RunPageTests {
       .training(secondsLeft: 75), step: 10, of: 40,
       best: .init(metric: "mean IoU", value: 0.25, step: 10), "train: {epochs: 4}")
     for part in [
-      "http-equiv=\"refresh\"", "Iteration 10 of 40: about 1 min 15 s left", "run &amp; more", "b&lt;c",
-      "25.00<small> %</small>", "best mean IoU, iteration 10", "0.5000", "<td>50.00</td><td>50.00</td>",
+      "http-equiv=\"refresh\"", "Iteration 10 of 40: about 1 min 15 s left", "run &amp; more",
+      "b&lt;c",
+      "25.00<small> %</small>", "best mean IoU, iteration 10", "0.5000",
+      "<td>50.00</td><td>50.00</td>",
     ] { #expect(text.contains(part), "\(part)") }
   }
 

@@ -130,8 +130,8 @@ extension RunPage {
     let rows = map.classes.map { entry in
       let cells = [now[entry.name], then?.classes?[entry.name]].map { "<td>\(percent($0))</td>" }
       let color = Page.hex(entry.color)
-      return "<tr><td><i class=\"dot\" style=\"background:\(color)\"></i>\(escaped(entry.name))</td>"
-        + cells.joined() + "</tr>"
+      return "<tr><td><i class=\"dot\" style=\"background:\(color)\"></i>"
+        + "\(escaped(entry.name))</td>" + cells.joined() + "</tr>"
     }
     let bestTitle = then.map { "best, iteration \($0.step)" } ?? "best"
     return """

@@ -4,8 +4,9 @@ import Evaluation
 import Foundation
 import Imaging
 
-/// The page of a run, `index.html` in its folder: curves, the scores of each class and a few predictions,
-/// written anew while it trains. It needs no other file and no network.
+/// The page of a run, `index.html` in its folder, written anew while it trains.
+///
+/// It has curves, the scores of each class and a few predictions, and needs no other file and no network.
 final class RunPage {
   /// How far the run is.
   enum Status: Equatable {
@@ -46,7 +47,9 @@ final class RunPage {
   /// Writes the page if it is due: at once when the run does not go on, else now and then.
   ///
   /// - Throws: `WriteError`.
-  func write(_ status: Status, step: Int, of steps: Int, best: Standing.Best?, _ yaml: String) throws {
+  func write(
+    _ status: Status, step: Int, of steps: Int, best: Standing.Best?, _ yaml: String
+  ) throws {
     if case .training = status, let written, ContinuousClock.now - written < .seconds(Self.pause) {
       return
     }

@@ -36,7 +36,8 @@ struct TimeBudget {
       return Double(more) * secondsPerStep + Double(scorings) * scoring
     }
     // The cost grows with the iterations, so the most that fit are found by halving.
-    var (fits, above) = (1, max(2, Int(min(left / max(secondsPerStep, 1e-9), Double(longest - done))) + 1))
+    let atMost = min(left / max(secondsPerStep, 1e-9), Double(longest - done))
+    var (fits, above) = (1, max(2, Int(atMost) + 1))
     while above - fits > 1 {
       let middle = (fits + above) / 2
       if cost(middle) <= left { fits = middle } else { above = middle }
@@ -46,8 +47,9 @@ struct TimeBudget {
 }
 
 extension Trainer {
-  /// Takes in the time of the last iteration where the run has minutes, and sets the run's length once
-  /// enough of them are known. The first process decides for all.
+  /// Takes in the time of the last iteration of a run of given minutes, and sets its length once it can.
+  ///
+  /// The first process decides for all.
   func fitIntoTime() throws {
     guard var budget else { return }
     budget.add(meter.lastSeconds)

@@ -25,8 +25,9 @@ extension Trainer {
 
   func progress(_ rate: Double) -> TrainingProgress {
     TrainingProgress(
-      step: step, steps: steps == longest ? nil : steps, epoch: Double(step) / Double(stepsPerEpoch), loss: meter.recentLoss,
-      learningRate: rate, imagesPerSecond: meter.imagesPerSecond,
+      step: step, steps: steps == longest ? nil : steps,
+      epoch: Double(step) / Double(stepsPerEpoch),
+      loss: meter.recentLoss, learningRate: rate, imagesPerSecond: meter.imagesPerSecond,
       waiting: meter.waitingShare, secondsLeft: secondsLeft,
       isLogged: step % settings.logEvery == 0 || step == steps)
   }

@@ -20,7 +20,7 @@ extension EvaluationSettings {
   static let notes = KeyNotes([
     "split": .init(
       "The part of the data that is scored: `train`, `val`, `test` or a split's own name.", "test"),
-    "limit": .init("The most images that are scored while training; all without the key.", "50"),
+    "limit": .init("The most images that are scored, evenly spread; 0 for all.", "50"),
     "imageSize": .init(
       "The size to which images are resized for the network; their own without the key.", "1024x512"
     ),
@@ -28,15 +28,18 @@ extension EvaluationSettings {
       "The factors by which images are resized; what the network says of each is averaged.",
       "[0.75, 1, 1.25]"),
     "flip": .init("Whether each image is seen mirrored, too.", "true"),
-    "average": .init("What is averaged over scales, mirror images and windows.", "logProbabilities"),
+    "average": .init(
+      "What is averaged over scales, mirror images and windows.", "logProbabilities"),
     "window": .init(
       "The window that slides over images, or `none`; whole images without the key.", "512x512",
       "none"),
     "overlap": .init("The share of a side that windows have in common.", "0.5"),
     "windowWeights": .init("How pixels of a window count.", "gaussian"),
     "pad": .init(
-      "What images are extended by, at the right and at the bottom, to multiples of the network's stride.",
-      "zero"),
+      """
+      What images are extended by, at the right and at the bottom, to multiples of the network's \
+      stride.
+      """, "zero"),
   ])
 }
 
