@@ -39,7 +39,7 @@ extension LabelMap {
       return square(a.red, b.red) + square(a.green, b.green) + square(a.blue, b.blue)
     }
     func gap(_ color: Color) -> Int { colors.map { distance($0, color) }.min() ?? .max }
-    let near = 80 * 80
+    let near = 64 * 64
     if let clear = Self.ignoredColors.first(where: { gap($0) >= near }) { return clear }
     // Maps of very many classes: whatever is farthest from all of them.
     let levels = stride(from: 0, through: 255, by: 51).map { UInt8($0) }
