@@ -86,7 +86,7 @@ struct HintTests {
   private func known(_ yaml: String, _ read: (Section) throws -> Void) throws -> Set<String> {
     let section = try Section(yaml: yaml + "\nnoSuchKey: 1\n", named: "known")
     try read(section)
-    do { try section.finish() } catch ConfigurationError.unknownKey(_, _, let known) {
+    do { try section.finish() } catch ConfigurationError.unknownKey(_, _, let known, _) {
       return Set(known)
     }
     return []
@@ -155,7 +155,7 @@ struct HintTests {
       let root = try Section(yaml: "data: {layout: \(layout), noSuchKey: 1}", named: "known")
       let data = try root.section("data")
       _ = try DataConfiguration(data)
-      do { try data.finish() } catch ConfigurationError.unknownKey(_, _, let known) {
+      do { try data.finish() } catch ConfigurationError.unknownKey(_, _, let known, _) {
         sections["data", default: []].formUnion(known)
       }
     }

@@ -21,6 +21,11 @@ extension EvaluationSettings {
     "split": .init(
       "The part of the data that is scored: `train`, `val`, `test` or a split's own name.", "test"),
     "limit": .init("The most images that are scored while training; all without the key.", "50"),
+    "pad": .init(
+      """
+      What happens to sides that are no multiple of the network's stride: nothing, or they are \
+      extended at right and bottom.
+      """, "zero"),
     "imageSize": .init(
       "The size to which images are resized for the network; their own without the key.", "1024x512"
     ),
