@@ -41,6 +41,47 @@ public struct AblationError: Error, CustomStringConvertible {
   }
 }
 
+/// Which parts of a head are removed, step by step.
+struct AblationPlan {
+  private let head: any AblatableModule
+  /// The parts that each step removes, of which the first removes nothing.
+  let steps: [Set<Int>]
+  /// Whether parts build on those before.
+  var isCascade: Bool { head.isCascade }
+
+  /// Without the top 1, 2, … levels of a cascade, and with `singly` without each; without each branch of
+  /// a pyramid.
+  ///
+  /// - Throws: ``AblationError``.
+  init(_ model: SegmentationModel, singly: Bool) throws {
+    guard let head = model.modules.lazy.compactMap({ $0.module as? any AblatableModule }).first
+    else { throw AblationError(head: "\(type(of: model.classifier))") }
+    let count = head.partNames.count
+    var steps: [Set<Int>] = [[]]
+    if head.isCascade { steps += (1...count).map { Set((count - $0)..<count) } }
+    if singly || !head.isCascade {
+      // The top alone is the first of a cascade's steps already.
+      steps += (0..<count - (head.isCascade ? 1 : 0)).map { [$0] }
+    }
+    (self.head, self.steps) = (head, steps)
+  }
+
+  /// Calls `body` with the network without the parts of each step; it is whole again afterwards.
+  func run(_ body: (_ step: Int, _ removed: [String]) throws -> Void) rethrows {
+    let before = head.removed
+    defer { head.removed = before }
+    for (number, parts) in steps.enumerated() {
+      head.removed = before.union(parts)
+      try body(number, parts.sorted().map { head.partNames[$0] })
+    }
+  }
+
+  /// What a step is called: `whole`, or what is missing.
+  static func name(_ removed: [String]) -> String {
+    removed.isEmpty ? "whole" : "without \(removed.joined(separator: ", "))"
+  }
+}
+
 /// What parts of a head are worth: the network is scored without them, not trained again (paper 000,
 /// Figure 4).
 public struct Ablation: JSONReport {
@@ -56,9 +97,7 @@ public struct Ablation: JSONReport {
     public let sizes: SizeScores
 
     /// What was removed, in words.
-    public var name: String {
-      removed.isEmpty ? "whole" : "without \(removed.joined(separator: ", "))"
-    }
+    public var name: String { AblationPlan.name(removed) }
   }
 
   /// The data set and how many images of it were scored.
@@ -70,6 +109,7 @@ public struct Ablation: JSONReport {
   /// For some images the photograph, the truth and the prediction of each step.
   private var panels: [(name: String, parts: [(caption: String, image: Image)])] = []
   private let labelMap: LabelMap
+  private let isCascade: Bool
 
   private enum CodingKeys: String, CodingKey { case dataset, images, classes, steps }
 
@@ -84,27 +124,13 @@ public struct Ablation: JSONReport {
     _ predictor: Predictor, on dataset: any Dataset, singly: Bool = false, pictures: Int = 2,
     progress: (_ step: Int, _ steps: Int) -> Void = { _, _ in }
   ) throws {
-    let model = predictor.model
-    guard let head = model.modules.lazy.compactMap({ $0.module as? any AblatableModule }).first
-    else { throw AblationError(head: "\(type(of: model.classifier))") }
-    let names = head.partNames
-    var plans: [Set<Int>] = [[]]
-    if head.isCascade {
-      plans += (1...names.count).map { Set((names.count - $0)..<names.count) }
-    }
-    if singly || !head.isCascade {
-      // The top alone is the first of a cascade's steps already.
-      plans += (0..<names.count - (head.isCascade ? 1 : 0)).map { [$0] }
-    }
+    let plan = try AblationPlan(predictor.model, singly: singly)
     self.dataset = dataset.name
     images = dataset.count
     labelMap = dataset.labelMap
     classes = labelMap.classes.map(\.name)
-    let before = head.removed
-    defer { head.removed = before }
-    for (number, plan) in plans.enumerated() {
-      head.removed = before.union(plan)
-      let removed = plan.sorted().map { names[$0] }
+    isCascade = plan.isCascade
+    try plan.run { number, removed in
       var sizes = SizeScores(classes: labelMap.count)
       let caption = removed.isEmpty ? "whole" : "- " + removed.joined(separator: ", ")
       let result = try Evaluator(predictor).evaluate(dataset) { sample, prediction, done in
@@ -116,7 +142,7 @@ public struct Ablation: JSONReport {
           removed: removed, meanIoU: result.scores.meanIoU,
           pixelAccuracy: result.scores.pixelAccuracy, iou: result.scores.classes.map(\.iou),
           sizes: sizes))
-      progress(number + 1, plans.count)
+      progress(number + 1, plan.steps.count)
     }
   }
 
@@ -153,7 +179,18 @@ public struct Ablation: JSONReport {
         [name] + steps.map { percent($0.iou[index]) }
       })
     lines += steps.enumerated().dropFirst().map { "(\($0)) \($1.name)" }
-    return lines.joined(separator: "\n")
+    return (lines + ["", reading]).joined(separator: "\n")
+  }
+
+  /// What to read from the scores, in a sentence.
+  var reading: String {
+    let bars = bars.bars
+    guard let most = bars.max(by: { $0.value < $1.value }),
+      let least = bars.min(by: { $0.value < $1.value }), bars.count > 1
+    else { return "Each level that is missing costs what the table says; none is trained again." }
+    return
+      "Most is lost without \(most.name) (\(fixed(most.value)) points of mean IoU), least without"
+      + " \(least.name) (\(fixed(least.value))); nothing is trained again."
   }
 
   /// The scores over the number of removed levels, for cascades.
@@ -175,6 +212,18 @@ public struct Ablation: JSONReport {
     return chart
   }
 
+  /// What each part adds to the scores: the mean IoU of the whole network less that without the part.
+  public var bars: BarChart {
+    var chart = BarChart()
+    chart.title = "What each part adds, \(images) images of \(dataset)"
+    chart.quantity = "mean IoU of the whole network less that without the part, in points"
+    guard let whole = steps.first?.meanIoU else { return chart }
+    chart.bars = steps.filter { $0.removed.count == 1 }.compactMap { step in
+      step.meanIoU.map { (step.removed[0], (whole - $0) * 100) }
+    }
+    return chart
+  }
+
   /// Writes a panel for each kept image, the chart and the numbers as JSON into a folder.
   ///
   /// - Throws: `ImageError`, `WriteError`.
@@ -185,7 +234,7 @@ public struct Ablation: JSONReport {
     let legend = labelMap.classes.map { LegendEntry($0.name, $0.color) }
     var files = ["\(folder)/ablation.json", "\(folder)/ablation.png"]
     try writeAtomically(Array(json()), to: files[0])
-    try chart.image().write(to: files[1], isOutput: true)
+    try (isCascade ? chart.image() : bars.image()).write(to: files[1], isOutput: true)
     for panel in panels {
       let file = "\(folder)/\(panel.name.fileName)_ablation.png"
       try Image.panel(panel.parts, columns: 4, legend: legend).write(to: file, isOutput: true)

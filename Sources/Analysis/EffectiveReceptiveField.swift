@@ -12,8 +12,8 @@ public enum FieldTarget: Sendable, Equatable {
 
 /// How much each pixel of the image contributes to one pixel of the scores (paper 003, equation 1).
 ///
-/// For each image the gradient of the scores' sum over classes at the target is summed over the
-/// image's channels; what is positive of that is added up over the images.
+/// For each image the gradient of the scores' sum over classes at the target, or of one class's score, is
+/// summed over the image's channels; what is positive of that is added up over the images.
 public struct EffectiveReceptiveField {
   /// The field so far (H, W).
   public private(set) var map: Tensor
@@ -21,11 +21,14 @@ public struct EffectiveReceptiveField {
   public private(set) var images = 0
   /// The part of the scores that the field belongs to.
   public let target: FieldTarget
+  /// The place of the class whose score counts; nil for the sum over all.
+  public let label: Int?
 
   /// An empty field for images of this size.
-  public init(height: Int, width: Int, target: FieldTarget = .center) {
+  public init(height: Int, width: Int, target: FieldTarget = .center, label: Int? = nil) {
     map = Tensor(filledWith: 0, [height, width])
     self.target = target
+    self.label = label
   }
 
   /// Adds the gradient of `scores`, which gives (N, K, H, W) for `image` (N, C, H, W).
@@ -35,7 +38,8 @@ public struct EffectiveReceptiveField {
     let input = withoutGradients { image.detached().cloned() }
     input.requiresGrad = true
     withGradients {
-      let y = scores(input)
+      let all = scores(input)
+      let y = label.map { all.selected(1, $0).unsqueezed(1) } ?? all
       let picked: Tensor
       switch target {
       case .center: picked = y.selected(3, y.width / 2).selected(2, y.height / 2).sum()

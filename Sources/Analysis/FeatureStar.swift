@@ -11,6 +11,16 @@ public struct FeatureStar: Sendable, Codable, Equatable {
   public let points: Int
   /// The features between the outermost positions, 6 r for the rates r, 2r, 3r.
   public let width: Int
+  /// The positions that count, in features right of and below the output's own.
+  public private(set) var offsets: [Offset] = []
+
+  /// A step on the feature map.
+  public struct Offset: Sendable, Equatable {
+    /// To the right and down, in features.
+    public let x, y: Int
+  }
+
+  private enum CodingKeys: String, CodingKey { case rates, points, width }
 
   /// Runs `module`, without means of the whole map, on noise and looks at the gradient.
   public init(_ module: any AtrousModule) {
@@ -36,5 +46,6 @@ public struct FeatureStar: Sendable, Codable, Equatable {
     points = hits.count
     let columns = hits.map { $0 % side }
     width = (columns.max() ?? 0) - (columns.min() ?? 0)
+    offsets = hits.map { Offset(x: $0 % side - reach - 1, y: $0 / side - reach - 1) }
   }
 }

@@ -1,7 +1,4 @@
 import Evaluation
-import Checkpoints
-import Files
-import Foundation
 import Imaging
 import Segmentation
 import Torch
@@ -27,14 +24,23 @@ public struct FieldReport: JSONReport {
   public let featureStar: FeatureStar?
   /// A Gaussian fitted to the field.
   public let gaussian: GaussianFit?
-  /// The share of the field within each Chebyshev distance from the middle: half of it, nine tenths.
+  /// The Chebyshev distances from the pixel that is looked from, the middle if the mean of all scores was
+  /// the target, within which half and nine tenths of the field lie.
   public let halfWithin, ninetyWithin: Int
+  /// The pixel that is looked from; nil for the mean of all scores.
+  public let x, y: Int?
+  /// The class whose score counts; nil for all.
+  public let label: String?
+  /// The columns and rows that nine tenths of the field lie within, less a twentieth at each end.
+  public let extentWidth, extentHeight: Int
   /// The field, row-major.
   public let values: [Float]
+  /// The first of the images, where they are photographs.
+  let photograph: Image?
 
   private enum CodingKeys: String, CodingKey {
     case width, height, images, source, sum, stride, rate, expectedLength, arms, square, featureStar
-    case gaussian, halfWithin, ninetyWithin
+    case gaussian, halfWithin, ninetyWithin, x, y, label, extentWidth, extentHeight
   }
 
   /// Adds the field up, one image at a time.
@@ -45,15 +51,19 @@ public struct FieldReport: JSONReport {
   ///   - source: The images.
   ///   - size: The size that the images have for the network.
   ///   - target: The part of the scores.
+  ///   - label: The place of the class whose score counts; all do if nil.
+  ///   - names: The names of the classes.
   ///   - progress: Is told how many images are done.
   /// - Throws: What reading an image throws, and `TorchError` for what the network cannot take.
   public init(
     _ model: SegmentationModel, _ source: ImageSource, size: Size, target: FieldTarget = .center,
+    label: Int? = nil, names: [String] = [],
     progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
   ) throws {
     model.train(false)
     for (_, parameter) in model.parameters { parameter.requiresGrad = false }
-    var field = EffectiveReceptiveField(height: size.height, width: size.width, target: target)
+    var field = EffectiveReceptiveField(
+      height: size.height, width: size.width, target: target, label: label)
     for index in 0..<source.count {
       let image = try source.input(index, size: size)
       try attempt { field.add(image) { model($0) } }
@@ -62,6 +72,13 @@ public struct FieldReport: JSONReport {
     values = field.values
     (width, height, images) = (size.width, size.height, field.images)
     self.source = source.name
+    photograph = source.count > 0 ? try source.picture(0, size: size) : nil
+    self.label = label.map { names.indices.contains($0) ? names[$0] : "class \($0)" }
+    switch target {
+    case .center: (x, y) = (size.width / 2, size.height / 2)
+    case .position(let row, let column): (x, y) = (column, row)
+    case .mean: (x, y) = (nil, nil)
+    }
     sum = values.reduce(0) { $0 + Double($1) }
     stride = model.headStride
     let stride = self.stride
@@ -79,7 +96,9 @@ public struct FieldReport: JSONReport {
     square = target == .center ? Self.square(values, height, width) : nil
     featureStar = try atrous.map { module in try attempt { FeatureStar(module) } }
     gaussian = GaussianFit(values, height: height, width: width)
-    (halfWithin, ninetyWithin) = Self.reach(values, height, width)
+    (halfWithin, ninetyWithin) = Self.reach(
+      values, height, width, row: y ?? height / 2, column: x ?? width / 2)
+    (extentWidth, extentHeight) = Self.extent(values, height, width)
   }
 
   /// The width of a plateau around the core, centre to centre: the means of the field over rings of
@@ -112,11 +131,38 @@ public struct FieldReport: JSONReport {
     return 2 * (outer - inner)
   }
 
-  /// The distances within which half and nine tenths of the field lie.
-  private static func reach(_ values: [Float], _ height: Int, _ width: Int) -> (Int, Int) {
+  /// The columns and rows between the first and the last twentieth of the field.
+  static func extent(_ values: [Float], _ height: Int, _ width: Int) -> (width: Int, height: Int) {
+    var (columns, rows) = (
+      [Double](repeating: 0, count: width), [Double](repeating: 0, count: height)
+    )
+    for (index, value) in values.enumerated() {
+      columns[index % width] += Double(value)
+      rows[index / width] += Double(value)
+    }
+    func length(_ line: [Double]) -> Int {
+      let total = line.reduce(0, +)
+      guard total > 0 else { return 0 }
+      func place(_ share: Double, _ order: some Sequence<Int>) -> Int {
+        var sum = 0.0
+        for index in order {
+          sum += line[index]
+          if sum > share * total { return index }
+        }
+        return 0
+      }
+      return place(0.05, line.indices.reversed()) - place(0.05, line.indices) + 1
+    }
+    return (length(columns), length(rows))
+  }
+
+  /// The distances from a pixel within which half and nine tenths of the field lie.
+  private static func reach(
+    _ values: [Float], _ height: Int, _ width: Int, row: Int, column: Int
+  ) -> (Int, Int) {
     var byDistance = [Double](repeating: 0, count: max(height, width))
     for (index, value) in values.enumerated() {
-      let distance = max(abs(index / width - height / 2), abs(index % width - width / 2))
+      let distance = max(abs(index / width - row), abs(index % width - column))
       byDistance[distance] += Double(value)
     }
     let total = byDistance.reduce(0, +)
@@ -129,101 +175,5 @@ public struct FieldReport: JSONReport {
       return byDistance.count - 1
     }
     return (within(0.5), within(0.9))
-  }
-
-  /// The report as text.
-  public var text: String {
-    var lines = [
-      "images           \(source), \(width)x\(height), output stride \(stride)",
-      "extent           half of the field lies within \(halfWithin) pixels of the middle,"
-        + " nine tenths within \(ninetyWithin)",
-    ]
-    if let featureStar {
-      lines.append(
-        "feature level    \(featureStar.points) positions, \(featureStar.width) features wide, for"
-          + " the rates \(featureStar.rates.map(String.init).joined(separator: ", "))")
-    }
-    let expected = expectedLength.map { length in
-      "; expected are \(length)"
-        + (length > min(width, height) ? ", which the image cuts off" : "")
-    }
-    if let square, !(arms?.isStar ?? false) {
-      lines.append("square           \(square) pixels wide\(expected ?? "")")
-    } else if let arms {
-      let share = "contrast \(fixed(arms.contrast))"
-      lines.append(
-        arms.isStar
-          ? "star             \(arms.length) pixels from end to end of its arms, \(share)\(expected ?? "")"
-          : "star             none: on the rays is no more than between them, \(share)")
-    }
-    if let gaussian {
-      func number(_ name: String, _ number: FittedNumber) -> String {
-        "\(name) \(fixed(number.value)) ± \(fixed(number.deviation))"
-      }
-      lines += [
-        "Gaussian         "
-          + [
-            number("x", gaussian.x), number("y", gaussian.y), number("σx", gaussian.sigmaX),
-            number("σy", gaussian.sigmaY), number("angle", gaussian.angle),
-          ].joined(separator: ", "),
-        "                 explains \(fixed(gaussian.explained * 100, 1)) % of the variance;"
-          + " the middle is (\(fixed(Double(width - 1) / 2, 1)), \(fixed(Double(height - 1) / 2, 1)))",
-      ]
-    }
-    return lines.joined(separator: "\n")
-  }
-
-  /// The field as a picture; the bar of colours is in parts of the largest mean over 5×5 pixels, and
-  /// small numbers are raised by a square root.
-  public var heatMap: HeatMap {
-    let smooth = StarArms.means(values, height, width, 2)
-    let top = max(smooth.max() ?? 1, .leastNormalMagnitude)
-    var map = HeatMap(smooth.map { $0 / top }, width: width, height: height)
-    map.title = "Effective receptive field, \(source)"
-    map.quantity = "gradient / largest"
-    map.colors = .inferno
-    map.range = 0...1
-    map.power = 0.35
-    return map
-  }
-
-  /// The profile along the star's rays less that between them.
-  public var profileChart: LineChart? {
-    guard let arms else { return nil }
-    var chart = LineChart()
-    chart.title = "On the rays less between them"
-    chart.xLabel = "Chebyshev distance from the middle in pixels"
-    chart.yLabel = "gradient"
-    chart.hasDots = false
-    let from = min(width, height) / 16
-    chart.curves = [
-      (
-        "profile",
-        arms.profile.enumerated().dropFirst(from).map { .init(Double($0), Double($1)) }
-      )
-    ]
-    chart.marks = [("measured \(arms.length / 2)", Double(arms.length) / 2)]
-    if let expectedLength, expectedLength / 2 < arms.profile.count {
-      chart.marks.append(("expected \(expectedLength / 2)", Double(expectedLength) / 2))
-    }
-    return chart
-  }
-
-  /// Writes the picture, the profile, the field as safetensors and the numbers as JSON into a folder.
-  ///
-  /// - Throws: `ImageError`, `WriteError`.
-  /// - Returns: The files.
-  public func write(to folder: String) throws -> [String] {
-    let files = ["erf.png", "erf.safetensors", "erf.json", "erf-profile.png"].map {
-      "\(folder)/\($0)"
-    }
-    let code = FileSystem.makeFolder(folder)
-    guard code == 0 else { throw WriteError(folder, code) }
-    try heatMap.image().write(to: files[0], isOutput: true)
-    try WeightFile.write([("erf", Tensor(values, [height, width]))], to: files[1])
-    try AtomicFile.write(files[2], json())
-    guard let profileChart else { return Array(files.dropLast()) }
-    try profileChart.image().write(to: files[3], isOutput: true)
-    return files
   }
 }

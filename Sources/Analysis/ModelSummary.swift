@@ -106,7 +106,8 @@ public struct ModelSummary: JSONReport, Sendable {
     lines += rows.map(line)
     lines += [
       "",
-      "image            \(input[3])x\(input[2]), scores \(logits.map(String.init).joined(separator: "x")) (N x classes x H x W)",
+      "image            \(input[3])x\(input[2]), scores of \(logits[1]) classes on"
+        + " \(logits[3])x\(logits[2]) positions",
       "backbone maps    "
         + zip(channels, strides).map { "\($0) channels at stride \($1)" }.joined(separator: ", "),
     ]

@@ -1,4 +1,5 @@
 import Configuration
+import Evaluation
 import Foundation
 import Segmentation
 import Torch
@@ -17,13 +18,15 @@ public struct ModelTable: Sendable {
     public var classes = 19
     /// The size of the image.
     public var height = 512, width = 1024
+    /// Whether networks are counted; otherwise only what does not go together is found.
+    public var counts = true
 
     /// Everything, for 19 classes and images of 1024x512.
     public init() {}
   }
 
   /// One network, with its parts' own defaults.
-  public struct Row: Sendable {
+  public struct Row: Sendable, Encodable {
     /// The parts.
     public let backbone: String, outputStride: Int, head: String
     /// All parameters of backbone and head.
@@ -33,11 +36,18 @@ public struct ModelTable: Sendable {
   }
 
   /// A pair that does not go together.
-  public struct Refusal: Sendable {
+  public struct Refusal: Sendable, Encodable {
     /// The parts.
     public let backbone: String, outputStride: Int, head: String
     /// Why not, and what does.
     public let reason: String
+  }
+
+  /// The backbones that lists have, by name.
+  static var backbones: [String] {
+    Catalogue.backbones.filter(\.value.isComplete).keys.sorted {
+      $0.localizedStandardCompare($1) == .orderedAscending
+    }
   }
 
   /// The networks.
@@ -50,9 +60,7 @@ public struct ModelTable: Sendable {
   /// - Throws: `ConfigurationError` for names that the catalogue does not have, and for a stride that
   ///   a backbone of the selection does not reach.
   public init(_ selection: Selection = .init()) throws {
-    let all = Catalogue.backbones.filter(\.value.isComplete).keys.sorted {
-      $0.localizedStandardCompare($1) == .orderedAscending
-    }
+    let all = Self.backbones
     let heads = selection.heads.isEmpty ? Catalogue.heads.keys.sorted() : selection.heads
     for backbone in selection.backbones.isEmpty ? all : selection.backbones {
       let reached = Catalogue.backbones[backbone]?.outputStrides.sorted() ?? [32]
@@ -69,7 +77,7 @@ public struct ModelTable: Sendable {
               Refusal(
                 backbone: backbone, outputStride: stride, head: head,
                 reason: "needs \(entry.needs ?? "other maps")"))
-          } else {
+          } else if selection.counts {
             rows.append(try shapesOnly { try network.row(head) })
           }
         }
@@ -86,17 +94,7 @@ public struct ModelTable: Sendable {
         ModelSummary.rounded(Double($0.flops) / 1e9),
       ]
     }
-    let widths = header.indices.map { column in
-      ([header] + cells).map { $0[column].count }.max() ?? 0
-    }
-    func line(_ row: [String]) -> String {
-      row.enumerated().map { index, cell in
-        let space = String(repeating: " ", count: widths[index] - cell.count)
-        return index == 0 || index == 2 ? cell + space : space + cell
-      }.joined(separator: "  ")
-    }
-    let rule = widths.map { String(repeating: "-", count: $0) }.joined(separator: "  ")
-    return ([line(header), rule] + cells.map(line)).joined(separator: "\n")
+    return TextTable.lines(header, cells, left: 3).joined(separator: "\n")
   }
 
   /// The table as comma-separated values.
@@ -108,7 +106,7 @@ public struct ModelTable: Sendable {
 }
 
 /// A backbone and its maps, counted once for all heads on them.
-private struct CountedBackbone {
+struct CountedBackbone {
   let name: String, stride: Int
   let network: any Backbone
   let image: Tensor, maps: [Tensor]

@@ -1,5 +1,7 @@
 import Datasets
 import Evaluation
+import Files
+import Foundation
 import Imaging
 import Torch
 
@@ -39,6 +41,7 @@ public struct ImageSource {
   /// How many there are.
   public let count: Int
   private let make: (_ index: Int, _ size: Size) throws -> Tensor
+  private var show: (_ index: Int, _ size: Size) throws -> Image? = { _, _ in nil }
 
   /// Images of a data set, from its middle parts of the size asked for.
   public init(
@@ -49,15 +52,18 @@ public struct ImageSource {
     make = { index, size in
       .input(try dataset.load(index).image.middle(size), normalization, on: device)
     }
+    show = { try dataset.load($0).image.middle($1) }
   }
 
   /// Image files.
   public init(_ files: [String], normalization: Normalization, device: Device = .cpu) {
-    name = "\(files.count) image\(files.count == 1 ? "" : "s")"
+    name =
+      files.count == 1 ? files[0].fileName : "\(files.count) images"
     count = files.count
     make = { index, size in
       .input(try Image(contentsOf: files[index]).rgb.middle(size), normalization, on: device)
     }
+    show = { try Image(contentsOf: files[$0]).rgb.middle($1) }
   }
 
   /// Normal noise, drawn from libtorch's random numbers.
@@ -75,4 +81,9 @@ public struct ImageSource {
   ///
   /// - Throws: What reading it throws.
   public func input(_ index: Int, size: Size) throws -> Tensor { try make(index, size) }
+
+  /// The image at a place as a person sees it, of exactly `size`; nil for noise.
+  ///
+  /// - Throws: What reading it throws.
+  public func picture(_ index: Int, size: Size) throws -> Image? { try show(index, size) }
 }

@@ -93,7 +93,7 @@ extension PlanTuning.Layer {
     let plan = measured.plan
     layer =
       "\(plan.inputs) → \(plan.outputs) channels on \(plan.images > 1 ? "\(plan.images) × " : "")"
-      + "\(plan.height)×\(plan.width), rate \(plan.rate)\(plan.normalizes ? ", normalized" : "")"
+      + "\(plan.width)×\(plan.height), rate \(plan.rate)\(plan.normalizes ? ", normalized" : "")"
     way =
       measured.isPlanned
       ? "\(plan.together) \(plan.order == .tiles ? "tiles" : "products") at once by \(plan.order), "

@@ -34,13 +34,18 @@ public struct RateReport: JSONReport, Sendable {
   /// The report as text.
   public var text: String {
     let side = width == height ? "" : " (the rule is for squares: the shorter side is taken)"
-    var lines = [
+    let lines = [
       "crop             \(width)x\(height), output stride \(stride): a map of \(mapWidth)x\(mapHeight)\(side)",
       "r*               \(fixed(optimal)) = (N - 32) / (6 s), nearest rates \(rates.map(String.init).joined(separator: ", "))",
       "field of view    \(fieldOfView) pixels centre to centre, \(fieldOfViewWithEnds) end to end",
       "",
     ]
-    lines += TextTable.lines(
+    return (lines + Self.table(taps)).joined(separator: "\n")
+  }
+
+  /// The valid taps as a table.
+  static func table(_ taps: [TapShares]) -> [String] {
+    TextTable.lines(
       ["rate", "all nine %", "some %", "one %", ""],
       taps.map {
         [
@@ -48,7 +53,6 @@ public struct RateReport: JSONReport, Sendable {
           $0.isDegenerate ? "degenerated to 1x1" : "",
         ]
       }, left: 0)
-    return lines.joined(separator: "\n")
   }
 
   /// The sizes and strides of Table 1 of paper 003.

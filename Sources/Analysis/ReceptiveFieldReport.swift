@@ -75,17 +75,45 @@ public struct ReceptiveFieldReport: JSONReport {
     let rows = layers.map { layer in
       [
         layer.name.isEmpty ? "-" : layer.name, layer.kind,
-        layer.shape.suffix(2).map(String.init).joined(separator: "x"),
+        layer.shape.suffix(2).reversed().map(String.init).joined(separator: "x"),
         layer.seesAll ? "image" : pair(layer, \.size), pair(layer, \.jump), pair(layer, \.center),
       ]
     }
     var lines = TextTable.lines(
-      ["layer", "operator", "rows x columns", "size", "step", "centre of the first"], rows, left: 2)
+      ["layer", "operator", "map", "size", "step", "centre of the first"], rows, left: 2)
     lines += [
       "",
-      "Sizes, steps and centres in pixels of the image of \(width)x\(height); `image`: everything is"
-        + " seen through a mean or attention.",
+      "Maps are width x height; sizes, steps and centres are in pixels of the image of"
+        + " \(width)x\(height); `image`: everything is seen through a mean or attention.",
     ]
-    return (lines + cascades.map { "\n\($0.text)" }).joined(separator: "\n")
+    lines += cascades.map { "\n\($0.text)" }
+    return (lines + ["", reading]).joined(separator: "\n")
+  }
+
+  /// What to read from the layers, in a sentence or two.
+  public var reading: String {
+    func widest(_ layers: some Sequence<TracedLayer>) -> (width: Int, height: Int)? {
+      layers.filter { !$0.seesAll }.compactMap { layer in
+        layer.rows.flatMap { rows in
+          layer.columns.map { (width: Int($0.size.rounded()), height: Int(rows.size.rounded())) }
+        }
+      }.max { $0.width < $1.width }
+    }
+    guard let largest = widest(layers) else {
+      return "Every layer sees the whole image."
+    }
+    let backbone = widest(layers.filter { $0.name.hasPrefix("backbone.") })
+    let isAll = largest.width >= 2 * width - 1 && largest.height >= 2 * height - 1
+    let than =
+      largest.width > width && largest.height > height
+      ? "more than the image of \(width)x\(height) has"
+        + (isAll ? ": each of them can see all of it" : "")
+      : "of the image's \(width)x\(height)"
+    let own = backbone.map { ", of which the backbone alone sees \($0.width)x\($0.height)" } ?? ""
+    let mean =
+      layers.contains(where: \.seesAll)
+      ? " Through a mean or attention it depends on the whole image besides." : ""
+    return "A pixel of the scores depends on at most \(largest.width)x\(largest.height) pixels"
+      + " around it, \(than)\(own).\(mean) How much of that counts is what `atrous erf` shows."
   }
 }

@@ -83,6 +83,8 @@ public struct DataConfiguration: Sendable {
 
   /// The roles that a part of the data can have.
   static let roles = ["train", "val", "test"]
+  /// The roles that there are, in their order.
+  var roles: [String] { Self.roles.filter { parts[$0] != nil } }
 
   /// What the section says; paths are taken from the working directory.
   ///

@@ -14,8 +14,8 @@ public struct DataSource: Sendable {
   public let seed: UInt64
   /// The parts that are looked at if nobody asks for others.
   public let parts: [String]
-  /// Whether parts that are not there are passed over.
-  private let isLenient: Bool
+  /// Those of ``parts`` that are passed over where they are not there.
+  private let extra: Set<String>
   private let listing: @Sendable (String) throws -> FileDataset
 
   /// The data of a configuration's file; nothing is built.
@@ -33,9 +33,13 @@ public struct DataSource: Sendable {
     normalization = data.normalization
     seed = UInt64(try train.int("seed", default: 0, in: 0...Int.max))
     let scored = try EvaluationSettings(root.section("evaluate"))
+    try Self.refuseUnknownKeys(root, file, overrides: overrides)
     let isScored = scored.split != "train" && (scored.isSplitGiven || data.has(scored.split))
-    parts = ["train"] + (isScored ? [scored.split] : [])
-    isLenient = false
+    let needed = ["train"] + (isScored ? [scored.split] : [])
+    let others = data.roles.filter { !needed.contains($0) }
+    parts = needed + others
+    // A known data set has its splits without being told so, but not all of them on every disk.
+    extra = data.layout.isFolders ? [] : Set(others)
     listing = { try data.listing($0) }
   }
 
@@ -52,9 +56,9 @@ public struct DataSource: Sendable {
         name: "the layout", value: "'\(layout)'",
         expected: "one of \(names.joined(separator: ", "))")
     }
+    let parts = ["train", "val", "test"].filter { known?.splits.contains($0) ?? true }
     self.init(
-      parts: ["train", "val", "test"].filter { known?.splits.contains($0) ?? true },
-      isLenient: true,
+      parts: parts, extra: Set(parts),
       listing: {
         try (known?.listing(root, split: $0) ?? .cityscapesListing(root, split: $0))
           .read(orientation: orientation)
@@ -91,7 +95,7 @@ public struct DataSource: Sendable {
     }
     let read = (map: map, palette: palette)
     self.init(
-      parts: ["all"], isLenient: false,
+      parts: ["all"],
       listing: { _ in
         try .listing(
           name: images, images: FileSelection(images),
@@ -101,14 +105,15 @@ public struct DataSource: Sendable {
       })
   }
 
-  private init(
-    parts: [String], isLenient: Bool, listing: @escaping @Sendable (String) throws -> FileDataset
+  init(
+    parts: [String], extra: Set<String> = [],
+    listing: @escaping @Sendable (String) throws -> FileDataset
   ) {
     augmentation = .none
     normalization = .imageNet
     seed = 0
     self.parts = parts
-    self.isLenient = isLenient
+    self.extra = extra
     self.listing = listing
   }
 
@@ -116,11 +121,11 @@ public struct DataSource: Sendable {
   ///
   /// - Throws: `DatasetError` and `ConfigurationError` for a part that is not there.
   public func datasets(_ asked: [String] = []) throws -> [(name: String, dataset: FileDataset)] {
-    guard asked.isEmpty, isLenient else {
-      return try (asked.isEmpty ? parts : asked).map { ($0, try listing($0)) }
+    guard asked.isEmpty else { return try asked.map { ($0, try listing($0)) } }
+    let found = parts.map { part in (name: part, result: Result { try listing(part) }) }
+    let there = try found.compactMap { part, result in
+      extra.contains(part) ? (try? result.get()).map { (part, $0) } : (part, try result.get())
     }
-    let found = parts.map { part in (part, Result { try listing(part) }) }
-    let there = found.compactMap { part, result in (try? result.get()).map { (part, $0) } }
     if there.isEmpty, let (_, first) = found.first { _ = try first.get() }
     return there
   }

@@ -1,4 +1,7 @@
+import Configuration
 import Datasets
+import Files
+import Foundation
 import Imaging
 import Segmentation
 
@@ -19,5 +22,24 @@ extension TrainingConfiguration {
   /// What of the network's atrous rates does not fit the crops, a line each.
   public func rateWarnings(for model: SegmentationModel) -> [String] {
     cropSize.map { RateCheck.warnings(model, width: $0.width, height: $0.height) } ?? []
+  }
+}
+
+extension ModelSource {
+  /// The size of the images that the network of a configuration, a run or a checkpoint is trained on; nil
+  /// where that is not said.
+  ///
+  /// - Throws: `ConfigurationError`, ``CheckpointError``, `WeightFileError`, `DatasetError`.
+  public static func trainedSize(_ path: String, overrides: [String] = []) throws -> Size? {
+    guard isConfiguration(path) else {
+      return try? Checkpoint(path).configuration(overrides: overrides).cropSize
+    }
+    let section = try Section(contentsOf: path, overrides: overrides)
+    return section.has("data")
+      ? try TrainingConfiguration(contentsOf: path, overrides: overrides).cropSize : nil
+  }
+
+  private static func isConfiguration(_ path: String) -> Bool {
+    ["yaml", "yml"].contains(path.fileSuffix)
   }
 }

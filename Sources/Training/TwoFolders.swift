@@ -1,5 +1,6 @@
 import Datasets
 import Evaluation
+import Files
 import Foundation
 import Imaging
 
@@ -70,9 +71,8 @@ public struct TwoFolders {
       return "\(row.value): \(LabelMap.yaml(label))"
     }
     let side = try Self.cropSide(set)
-    let name = (images as NSString).standardizingPath as NSString
     yaml = """
-      output: \(quoted("runs/\(name.lastPathComponent)"))
+      output: \(quoted("runs/\(images.fileName)"))
       data:
         layout: folders
         train: \(folders)
@@ -111,7 +111,7 @@ public struct TwoFolders {
   ///
   /// Values that count the classes are those; else as many values as names are paired in ascending order,
   /// 255 among them if that makes the numbers equal.
-  private static func assign(
+  static func assign(
     _ histogram: ValueHistogram, to table: inout LabelTable, labels: String
   ) throws {
     let found = histogram.values

@@ -1,9 +1,9 @@
 import Analysis
 import ArgumentParser
-import Configuration
 import Datasets
 import Evaluation
-import Foundation
+import Imaging
+import Segmentation
 import Training
 
 /// `atrous ablate`: what the levels of a head are worth.
@@ -11,9 +11,18 @@ struct AblateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ablate",
     abstract: "Score a network without the top levels of its cascade, or without single branches.",
-    discussion: "Nothing is trained again (paper 000, Figure 4).")
+    discussion: """
+      Nothing is trained again (paper 000, Figure 4). With a photograph it is told which of its pixels \
+      change their class, and with --truth what that costs; else the configuration's data are scored.
+      """)
 
   @OptionGroup var network: NetworkOptions
+
+  @Argument(help: "A photograph to look at instead of the configuration's data.")
+  var photograph: String?
+
+  @Option(help: "The label file of the photograph.")
+  var truth: String?
 
   @Option(help: "The part of the data: train, val, test or a split of the data set.")
   var split: String?
@@ -24,8 +33,8 @@ struct AblateCommand: ParsableCommand {
   @Flag(help: "Remove the levels of a cascade one at a time, too.")
   var singly = false
 
-  @Option(help: "For how many images panels are drawn.")
-  var pictures = 2
+  @Option(help: "For how many images panels are drawn. (default: 2)")
+  var pictures: Int?
 
   @Option(help: "Where ablation.png, ablation.json and the panels go.")
   var output: String?
@@ -37,27 +46,51 @@ struct AblateCommand: ParsableCommand {
     if let limit, limit < 1 {
       throw ValidationError("--limit is \(limit), expected at least 1.")
     }
-    guard pictures >= 0 else {
+    if let pictures, pictures < 0 {
       throw ValidationError("--pictures is \(pictures), expected at least 0.")
+    }
+    if photograph == nil && truth != nil {
+      throw ValidationError("--truth expects a photograph after the network.")
+    }
+    if photograph != nil && (split != nil || limit != nil || pictures != nil) {
+      throw ValidationError(
+        "--split, --limit and --pictures are for a data set, expected none beside a photograph.")
     }
   }
 
   func run() throws {
     try reportingErrors {
       let source = try network.load()
-      let dataset = try source.dataset(split, limit: limit)
       let predictor = Predictor(
         source.model, normalization: source.normalization, device: try network.place.prepared(),
         precision: source.configuration?.train.precision,
         mode: InferenceMode(padding: source.configuration?.evaluate.padding))
       let monitor = ConsoleMonitor()
-      let report = try Ablation(
-        predictor, on: dataset, singly: singly, pictures: pictures, progress: monitor.evaluating)
-      monitor.finish()
-      if let output {
-        for file in try report.write(to: output) { monitor.message("wrote \(file)") }
+      if let photograph {
+        let image = try Image(contentsOf: photograph).rgb
+        let report = try PhotographAblation(
+          predictor, image, named: photograph,
+          truth: truth.map { try source.mask($0, for: image, photograph) },
+          labelMap: source.labelMap ?? LabelMap(named: "\(source.model.classes)"),
+          singly: singly, progress: monitor.evaluating)
+        try finish(report, text: report.text, write: report.write, monitor)
+      } else {
+        let report = try Ablation(
+          predictor, on: source.dataset(split, limit: limit), singly: singly,
+          pictures: pictures ?? 2, progress: monitor.evaluating)
+        try finish(report, text: report.text, write: report.write, monitor)
       }
-      try show(report, text: report.text, asJSON: json)
     }
+  }
+
+  private func finish(
+    _ report: some JSONReport, text: String, write: (String) throws -> [String],
+    _ monitor: ConsoleMonitor
+  ) throws {
+    monitor.finish()
+    if let output {
+      for file in try write(output) { monitor.message("wrote \(file)") }
+    }
+    try show(report, text: text, asJSON: json)
   }
 }

@@ -45,6 +45,6 @@ struct Atrous: ParsableCommand {
     ImageNotes.receive { notes.add($0) }
     // However a command ends, what was found in further files is said last.
     atexit { Atrous.notes.finish() }
-    main(Arguments.own)
+    start()
   }
 }

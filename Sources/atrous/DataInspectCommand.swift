@@ -9,7 +9,10 @@ import Training
 /// Which data a command looks at.
 struct DataOptions: ParsableArguments {
   @Argument(
-    help: "A configuration, a data set's folder (with --layout), or images (with --labels).")
+    help: """
+      A configuration, a data set's folder (whose layout is guessed, or --layout), or images (with \
+      --labels).
+      """)
   var source: String
 
   @Option(help: "The data set that lies in the folder, such as camvid or chase-db1.")
@@ -59,6 +62,11 @@ struct DataOptions: ParsableArguments {
     }
     if let layout {
       return try DataSource(source, layout: layout, orientation: orientation)
+    }
+    if FileSystem.isFolder(source) {
+      return try DataSource(guessing: source, orientation: orientation) {
+        ConsoleMonitor().message("note: \($0)")
+      }
     }
     return try DataSource(configuration: source, overrides: configuration.overrides)
   }

@@ -18,6 +18,12 @@ struct ImageSize {
     else { return nil }
     self.init(width: width, height: height)
   }
+
+  /// A size, or a side of a square: `480x360` or `769`.
+  init?(sideOrSize text: String) {
+    guard let size = ImageSize(text) ?? ImageSize("\(text)x\(text)") else { return nil }
+    self = size
+  }
 }
 
 /// The size of the image that a network is looked at with.

@@ -1,20 +1,32 @@
 import Evaluation
 import Analysis
 import ArgumentParser
-import Foundation
+import Imaging
+import Torch
+import Training
 
 /// `atrous rates`: which atrous rates fit a size of crop.
 struct RatesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rates",
     abstract: "Print the atrous rates that fit a crop, and which taps of their kernels are inside.",
-    discussion: "The rule is r* = (N - 32) / (6 s) for side N and output stride s (paper 003).")
+    discussion: """
+      The rule is r* = (N - 32) / (6 s) for side N and output stride s (paper 003). With a network its \
+      own rates, output stride and crop are looked at.
+      """)
 
-  @Option(help: "The crop's side N, or WIDTHxHEIGHT.")
+  @Argument(
+    help:
+      "A configuration (YAML), the folder of a run, or a checkpoint file; else --size is needed.")
+  var network: String?
+
+  @OptionGroup var settings: ConfigurationOptions
+
+  @Option(help: "The crop's side N, or WIDTHxHEIGHT; a network's own if not given.")
   var size: String?
 
-  @Option(help: "The output stride s.")
-  var stride = 8
+  @Option(help: "The output stride s. (default: 8, or the network's own)")
+  var stride: Int?
 
   @Option(help: "Rates to look at instead of the rule's; may be given repeatedly.")
   var rate: [Int] = []
@@ -25,14 +37,20 @@ struct RatesCommand: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
-  private var crop: ImageSize? { size.flatMap { ImageSize($0) ?? ImageSize("\($0)x\($0)") } }
+  private var crop: ImageSize? { size.flatMap(ImageSize.init(sideOrSize:)) }
 
   func validate() throws {
     if let size, crop == nil {
       throw ValidationError("--size is '\(size)', expected a side such as 769, or WIDTHxHEIGHT.")
     }
-    guard size != nil || table else { throw ValidationError("expected --size or --table.") }
-    guard (1...4096).contains(stride) else {
+    guard network != nil || size != nil || table else {
+      throw ValidationError("expected a network, --size or --table.")
+    }
+    if network != nil && (stride != nil || !rate.isEmpty) {
+      throw ValidationError(
+        "--stride and --rate are the network's own, expected none beside a network.")
+    }
+    if let stride, !(1...4096).contains(stride) {
       throw ValidationError("--stride is \(stride), expected a number from 1 to 4096.")
     }
     for rate in rate where !(1...65_535).contains(rate) {
@@ -43,9 +61,35 @@ struct RatesCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if table { print(RateReport.paperTable) }
+      if let network {
+        let report = try rates(of: network)
+        return try show(report, text: report.text, asJSON: json)
+      }
       guard let crop else { return }
-      let report = RateReport(width: crop.width, height: crop.height, stride: stride, rates: rate)
-      print(json ? String(decoding: try report.json(), as: UTF8.self) : report.text)
+      let report = RateReport(
+        width: crop.width, height: crop.height, stride: stride ?? 8, rates: rate)
+      try show(report, text: report.text, asJSON: json)
     }
+  }
+  private func rates(of network: String) throws -> NetworkRates {
+    try shapesOnly {
+      let model = try ModelSource.shapes(network, overrides: settings.overrides)
+      let asked = crop.map { Size(width: $0.width, height: $0.height) }
+      guard
+        let size = try asked
+          ?? ModelSource.trainedSize(network, overrides: settings.overrides)
+      else { throw UnknownCrop(network: network) }
+      return NetworkRates(
+        model, named: network, width: size.width, height: size.height,
+        sizeFrom: asked == nil ? "the crop of its training" : "--size")
+    }
+  }
+}
+
+/// A network that does not say which crops it is trained on.
+struct UnknownCrop: Error, CustomStringConvertible {
+  let network: String
+  var description: String {
+    "\(network): says nothing of the crops that it is trained on, expected --size beside it"
   }
 }

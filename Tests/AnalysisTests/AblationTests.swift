@@ -61,6 +61,46 @@ struct AblationTests {
     let report = try Ablation(Predictor(tinyModel(tinyPyramid)), on: tinyData(1), pictures: 0)
     #expect(
       report.steps.map(\.removed) == [[], ["1x1"], ["rate 2"], ["rate 4"], ["image mean"]])
+    // A bar for each branch: what the whole network has beyond the one without it.
+    #expect(report.bars.bars.map(\.name) == ["1x1", "rate 2", "rate 4", "image mean"])
+    let (whole, first) = (try #require(report.steps[0].meanIoU), report.steps[1].meanIoU)
+    #expect(report.bars.bars[0].value == (whole - (try #require(first))) * 100)
+  }
+
+  @Test("on a photograph pixels that change are counted against the whole network's labels")
+  func photograph() throws {
+    let model = try tinyModel(tinyPyramid)
+    let sample = try tinyData(1).load(0)
+    let predictor = Predictor(model)
+    func ablation(_ truth: ClassMask?) throws -> PhotographAblation {
+      try PhotographAblation(
+        predictor, sample.image, named: "folder/photo.jpg", truth: truth,
+        labelMap: tinyData().labelMap)
+    }
+    let plain = try ablation(nil)
+    #expect(plain.steps.map(\.removed) == [[], ["1x1"], ["rate 2"], ["rate 4"], ["image mean"]])
+    #expect(plain.steps[0].changed == 0 && plain.steps[0].from == nil)
+    #expect(plain.steps.allSatisfy { $0.meanIoU == nil && $0.agreement == 1 - $0.changed })
+    let head = try #require(model.modules.lazy.compactMap { $0.module as? ASPP }.first)
+    #expect(head.removed.isEmpty)
+    let whole = try predictor.classes(of: sample.image)
+    for (index, step) in plain.steps.enumerated().dropFirst() {
+      head.removed = [index - 1]
+      let mask = try predictor.classes(of: sample.image)
+      let changed = zip(mask.classes, whole.classes).count { $0 != $1 }
+      #expect(abs(step.changed - Double(changed) / Double(whole.classes.count)) < 1e-12)
+    }
+    head.removed = []
+    #expect(plain.bars.bars.map(\.value) == plain.steps.dropFirst().map { $0.changed * 100 })
+    #expect(plain.text.contains("folder/photo.jpg, 48x32"))
+
+    // Against its own labels the whole network is right everywhere.
+    let scored = try ablation(whole)
+    #expect(scored.steps[0].pixelAccuracy == 1)
+    #expect(scored.steps.map(\.changed) == plain.steps.map(\.changed))
+    #expect(scored.steps.allSatisfy { abs(($0.pixelAccuracy ?? 0) - $0.agreement) < 1e-12 })
+    #expect(scored.text.contains("mean IoU"))
+    #expect(scored.panel.width > plain.panel.width / 2)
   }
 
   @Test("a head without parts is refused")

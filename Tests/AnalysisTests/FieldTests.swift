@@ -1,4 +1,5 @@
 import Configuration
+import Datasets
 import Evaluation
 import Foundation
 import Imaging
@@ -194,6 +195,56 @@ struct FieldTests {
     }
     let json = try JSONSerialization.jsonObject(with: report.json()) as? [String: Any]
     #expect(json?["width"] as? Int == 96)
+  }
+
+  @Test("one class's field is its score's gradient alone")
+  func label() {
+    let image = Tensor([Float](repeating: 1, count: 9), [1, 1, 3, 3])
+    // The first score sees the left neighbour, the second three times the right one.
+    func scores(_ x: Tensor) -> Tensor {
+      let left: [Float] = [0, 0, 0, 1, 0, 0, 0, 0, 0], right: [Float] = [0, 0, 0, 0, 0, 3, 0, 0, 0]
+      return x.conv2d(
+        Tensor(left + right, [2, 1, 3, 3]), bias: nil, stride: [1, 1], padding: [1, 1],
+        dilation: [1, 1], groups: 1)
+    }
+    var fields = [nil, 0, 1].map { EffectiveReceptiveField(height: 3, width: 3, label: $0) }
+    for index in fields.indices { fields[index].add(image, scores: scores) }
+    #expect(
+      fields.map(\.values) == [
+        [0, 0, 0, 1, 0, 3, 0, 0, 0], [0, 0, 0, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 3, 0, 0, 0],
+      ])
+  }
+
+  @Test("the extent leaves out a twentieth at each end of both axes")
+  func extent() {
+    // Twenty-one columns of equal weight, and all of it in rows 4 to 6 of nine.
+    let map = (0..<9 * 21).map { Float((4...6).contains($0 / 21) ? 1 : 0) }
+    let extent = FieldReport.extent(map, 9, 21)
+    #expect((extent.width, extent.height) == (19, 3))
+    #expect(FieldReport.extent([0, 0], 1, 2) == (0, 0))
+  }
+
+  @Test("the picture has the photograph below, the pixel, and the taps that the rates give")
+  func marked() throws {
+    Engine.seed(2)
+    let report = try FieldReport(
+      tinyModel(tinyPyramid),
+      ImageSource(tinyData(1), normalization: .imageNet), size: Size(width: 48, height: 32),
+      target: .position(row: 8, column: 20), label: 1, names: ["a", "b", "c"])
+    #expect((report.x, report.y, report.label) == (20, 8, "b"))
+    let map = report.heatMap
+    #expect(map.photograph?.size == Size(width: 48, height: 32))
+    #expect(map.marks.map { [$0.x, $0.y] } == [[20, 8]])
+    // Rates 2 and 4 at stride 8: of ±16 and ±32 pixels those inside of the image.
+    let points = Set(map.points.map { [$0.x, $0.y] })
+    #expect(points == [[20, 8], [4, 8], [36, 8], [20, 24], [4, 24], [36, 24]])
+    #expect(map.title.contains("pixel 20,8") && map.title.contains("'b'"))
+    #expect(report.text.hasSuffix(report.reading) && report.reading.hasSuffix("."))
+    let bare = try FieldReport(
+      tinyModel(tinyPyramid), ImageSource(noise: 1), size: Size(width: 48, height: 32),
+      target: .mean)
+    #expect(bare.heatMap.photograph == nil && bare.heatMap.points.isEmpty && bare.x == nil)
+    #expect(bare.reading.hasPrefix("On average a pixel looks at"))
   }
 
   @Test("images are cut in the middle, and enlarged only if they are too small")

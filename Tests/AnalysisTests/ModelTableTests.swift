@@ -53,6 +53,35 @@ struct ModelTableTests {
     #expect(table.refusals.contains { $0.backbone == "unet" && $0.head == "lraspp" })
   }
 
+  @Test("has a row for each backbone and each head, which agree with the pairs")
+  func parts() throws {
+    let parts = try ModelParts()
+    #expect(
+      Set(parts.backbones.map(\.name))
+        == Set(Catalogue.backbones.filter(\.value.isComplete).keys))
+    #expect(parts.heads.map(\.name) == Catalogue.heads.keys.sorted())
+    let pair = try #require(try table("resnet50", 8, "deeplabv3").rows.first)
+    let (backbone, head) = (
+      try #require(parts.backbones.first { $0.name == "resnet50" }),
+      try #require(parts.heads.first { $0.name == "deeplabv3" })
+    )
+    #expect(backbone.parameters + head.parameters == pair.parameters)
+    #expect(backbone.strides == [4, 8, 16, 32] && backbone.mapChannels == [256, 512, 1024, 2048])
+    #expect(parts.heads.first { $0.name == "lraspp" }?.needs?.contains("stride 8") == true)
+  }
+
+  @Test("what does not go together is told by head, without counting anything")
+  func exclusions() throws {
+    var selection = ModelTable.Selection()
+    (selection.backbones, selection.counts) = (["unet", "convnext_tiny"], false)
+    let table = try ModelTable(selection)
+    #expect(table.rows.isEmpty)
+    let text = table.exclusions
+    #expect(text.contains("lraspp needs an earlier map of output stride 8; it does not go with"))
+    #expect(text.contains("unet (stride 1)"))
+    #expect(text.split(separator: "\n").allSatisfy { $0.count <= 120 })
+  }
+
   @Test("refuses by name what was asked for and does not exist or does not go together")
   func refusals() {
     let cases = [

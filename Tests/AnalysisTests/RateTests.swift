@@ -89,4 +89,24 @@ struct RateTests {
     #expect(try lines("{name: denseaspp, growth: 8, bottleneck: 8}", 512).isEmpty)
     #expect(try lines("{name: denseaspp, growth: 8, bottleneck: 8}", 224).joined().contains("24"))
   }
+
+  @Test("a network's own rates stand beside the rule's")
+  func network() throws {
+    let report = try shapesOnly {
+      NetworkRates(
+        try tinyModel("{name: deeplabv3, rates: [1, 6, 12], channels: 8}"), named: "tiny",
+        width: 769, height: 769, sizeFrom: "test")
+    }
+    #expect(report.parts.map(\.rates) == [[6, 12]] && report.parts.map(\.span) == [192])
+    #expect(report.parts[0].branches == ["1x1", "rate 6", "rate 12", "image mean"])
+    #expect(report.parts[0].taps == [6, 12].map { TapShares(rate: $0, height: 97, width: 97) })
+    #expect(report.rule.rates == [15, 30, 45] && report.warnings.count == 1)
+    #expect(report.advice.contains("warning: ") && report.advice.contains("rates 15, 30, 45"))
+    // The backbone keeps stride 8 by a dilation.
+    #expect(report.text.contains("output stride 8"))
+    let plain = try NetworkRates(
+      tinyModel("{name: fcn}"), named: "tiny", width: 200, height: 100, sizeFrom: "test")
+    #expect(plain.parts.isEmpty && plain.text.contains("200x100 (test): a map of 25x13"))
+    #expect(plain.advice.contains("no atrous kernels"))
+  }
 }

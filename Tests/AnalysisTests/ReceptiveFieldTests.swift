@@ -66,6 +66,20 @@ struct ReceptiveFieldTests {
     #expect(layers.contains { $0.name == "classifier.0.convs.2.0" && !$0.seesAll })
   }
 
+  @Test("the report ends with what a pixel depends on")
+  func reading() throws {
+    let all = try ReceptiveFieldReport(tinyModel(tinyPyramid), height: 64, width: 96)
+    #expect(all.text.hasSuffix(all.reading))
+    #expect(all.reading.contains("Through a mean or attention it depends on the whole image"))
+    let rows = try #require(
+      all.layers.filter { !$0.seesAll }.compactMap(\.rows).max { $0.size < $1.size })
+    #expect(all.reading.contains("at most \(Int(rows.size))x\(Int(rows.size)) pixels"))
+    #expect(all.text.contains(" 12x8 ") && !all.text.contains(" 8x12 "))
+    let part = try ReceptiveFieldReport(tinyModel("{name: fcn}"), height: 512, width: 1024)
+    #expect(part.reading.contains("of the image's 1024x512, of which the backbone alone sees"))
+    #expect(!part.reading.contains("Through a mean"))
+  }
+
   @Test("traced layers add up to what is counted")
   func trace() throws {
     let model = try tinyModel(tinyPyramid)

@@ -79,6 +79,7 @@ public struct Inspection: Sendable, Encodable {
     let known = InspectionCache(contentsOf: path)
     var kept = known
     var pictures: [[UInt64]: [String]] = [:]
+    var seen: [Seen] = []
     for (name, dataset) in datasets {
       let found = try Findings(dataset, known, threads)
       filesRead += found.filesRead
@@ -91,7 +92,13 @@ public struct Inspection: Sendable, Encodable {
       for (item, image) in zip(dataset.items, found.images) where image.failure == nil {
         pictures[image.digest, default: []].append(item.imagePath)
       }
+      seen.append(
+        Seen(
+          name,
+          zip(dataset.items, found.images).filter { $1.failure == nil }
+            .map { ($0.imagePath, $1.digest) }))
     }
+    warnings += Self.overlaps(seen)
     duplicates = pictures.values.map { Array(Set($0)).sorted() }.filter { $0.count > 1 }
       .sorted { $0.lexicographicallyPrecedes($1) }
     if let path { kept.write(to: path) }

@@ -21,12 +21,16 @@ public struct HeatMap: Sendable {
   public var photograph: Image?
   /// How much the colours cover the photograph, 0 to 1.
   public var opacity = 0.6
+  /// Whether colours cover the photograph the less the lower their numbers are.
+  public var fades = false
   /// The size that the plane has in pixels of the image, which the axes count.
   public var extent: Size
   /// Points of the plane, in pixels of the image, that a cross marks.
   public var marks: [(x: Double, y: Double)] = []
   /// Closed lines over the plane, in pixels of the image.
   public var outlines: [[(x: Double, y: Double)]] = []
+  /// Points of the plane, in pixels of the image, with a ring around each.
+  public var points: [(x: Double, y: Double)] = []
 
   /// A heat map of `values`, which must be `width * height`, at least one.
   public init(_ values: [Float], width: Int, height: Int) {
@@ -58,6 +62,7 @@ public struct HeatMap: Sendable {
         let value = values[row * width + x * width / size.width]
         let part = value.isFinite ? Double((value - low) / (high - low)) : 0
         let level = pow(max(0, min(1, part)), power)
+        let share = fades && under != nil ? share * (0.1 + 0.9 * level) : share
         let color = table[Int((level * 255).rounded())]
         let at = 3 * (y * size.width + x)
         for (channel, tint) in [color.red, color.green, color.blue].enumerated() {
@@ -92,6 +97,7 @@ public struct HeatMap: Sendable {
       guard let first = outline.first else { continue }
       canvas.line((outline + [first]).map(point), Color(255, 255, 255), width: 1.5)
     }
+    drawPoints(canvas, point)
     for mark in marks {
       let (x, y) = point(mark)
       for (tint, wide) in [(Color(0, 0, 0), 4.0), (Color(255, 255, 255), 2.0)] {
