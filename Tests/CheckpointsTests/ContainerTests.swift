@@ -81,7 +81,7 @@ struct ContainerTests {
   @Test("deflated archives are unpacked, whatever their folder is called")
   func deflated() throws {
     let file = try WeightFile.open(fixture("deflated.pth"))
-    #expect(file.entries.map(\.name) == network.dropLast().map { "0.\($0.dropFirst(5))" })
+    #expect(file.entries.map(\.name) == network.dropLast().map { String($0.dropFirst(5)) })
     #expect(try file.values("0.weight") == counting(54))
     // What is changed is not the file's memory, nor that of the next reader.
     try file.tensor("0.weight").fill(9)
