@@ -8,7 +8,8 @@ extension ModelBuilder {
     "backbone": .init(
       "The network that makes maps of an image.", "{name: mobilenet_v2, outputStride: 16}"),
     "neck": .init(
-      "What makes other maps of the backbone's; none unless it is given.", "{name: multilevel}"),
+      "What makes other maps of the backbone's; none unless it is given.", "{name: multilevel}",
+      with: ["backbone={name: vit_t_16}"]),
     "head": .init("What makes scores of the maps.", "{name: denseaspp}"),
     "auxiliary": .init(
       "Further heads on earlier maps, for training only; without the key there are none.",

@@ -64,15 +64,18 @@ public struct TorchvisionNetwork: Sendable, Equatable {
       guard let classes = scores.lazy.compactMap({ shapes[prefix + $0]?.first }).first else {
         continue
       }
-      let found = all.first { network in
-        shapesOnly {
-          network.model(classes: classes)?.state.allSatisfy { name, tensor in
-            // Old files have no counters of batches.
-            name.hasSuffix("num_batches_tracked") || shapes[prefix + name] == tensor.shape
-          } ?? false
+      // All of ResNet-50 is in ResNet-101, too: the largest network that is there whole is the one.
+      let found = all.compactMap { network -> (network: TorchvisionNetwork, tensors: Int)? in
+        let state = shapesOnly { network.model(classes: classes)?.state ?? [] }
+        let isThere = state.allSatisfy { name, tensor in
+          // Old files have no counters of batches.
+          name.hasSuffix("num_batches_tracked") || shapes[prefix + name] == tensor.shape
         }
+        return isThere && !state.isEmpty ? (network, state.count) : nil
       }
-      if let found { return (found, classes) }
+      if let largest = found.max(by: { $0.tensors < $1.tensors }) {
+        return (largest.network, classes)
+      }
     }
     return nil
   }

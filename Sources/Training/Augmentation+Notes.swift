@@ -26,8 +26,8 @@ extension Transform {
       "[-10, 10]"),
     "probability": .init("How often it turns.", "0.5"),
     "photometricDistortion": .init(
-      "Changes brightness, contrast, saturation and hue, each half of the time (SSD).", "true",
-      "{hue: 9}"),
+      "Changes brightness, contrast, saturation and hue, each half of the time (SSD).",
+      "{hue: 9}", "true"),
     "photometricDistortion.brightness": .init("The largest offset, in levels of 255.", "32"),
     "photometricDistortion.contrast": .init("The bounds of the factor.", "[0.5, 1.5]"),
     "photometricDistortion.saturation": .init("The bounds of the factor.", "[0.5, 1.5]"),

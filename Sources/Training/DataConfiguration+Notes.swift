@@ -62,7 +62,8 @@ extension DataConfiguration {
     "orientation": .init(
       "Whether photographs are turned as their EXIF says, or read as they are stored.", "stored"),
     "holdOut": .init(
-      "The share of the training images that is scored instead, where there is no `val`.", "0.2"),
+      "The share of the training images that is scored instead, where there is no `val`.", "0.2",
+      with: ["train={images: photos, labels: masks}"]),
   ]
 
   /// The folders of each part.

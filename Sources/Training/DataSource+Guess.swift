@@ -57,8 +57,10 @@ extension DataSource {
     return map
   }
 
-  /// Refuses keys of a configuration that nothing reads, in all of its sections.
-  static func refuseUnknownKeys(_ root: Section, _ file: String, overrides: [String]) throws {
+  /// Refuses keys of a configuration that nothing reads, at its root and in the sections `read`.
+  static func refuseUnknownKeys(
+    _ root: Section, _ read: [Section], _ file: String, overrides: [String]
+  ) throws {
     if root.has("model"), root.has("train") {
       // What the network's builder reads is known when it has built one.
       _ = try shapesOnly { try TrainingConfiguration(contentsOf: file, overrides: overrides) }
@@ -66,8 +68,8 @@ extension DataSource {
     }
     let known = ["output", "data", "model", "train", "evaluate"]
     for key in root.keys where !known.contains(key) {
-      throw ConfigurationError.unknownKey(place: root.place, key: key, known: known, help: nil)
+      throw root.unknown(key, known: known, help: Section.helpCommand)
     }
-    for name in ["data", "evaluate"] { try root.section(name).finish() }
+    for section in read { try section.finish(help: Section.helpCommand) }
   }
 }

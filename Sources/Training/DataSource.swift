@@ -27,13 +27,15 @@ public struct DataSource: Sendable {
     }
     let measured = try DataConfiguration.measuredNormalization(read([]))
     let root = try read(measured.map { [$0] } ?? [])
-    let data = try DataConfiguration(root.section("data"))
+    let dataSection = try root.section("data")
+    let data = try DataConfiguration(dataSection)
     let train = try root.section("train")
     augmentation = try TrainingSettings.augmentation(train)
     normalization = data.normalization
     seed = UInt64(try train.int("seed", default: 0, in: 0...Int.max))
-    let scored = try EvaluationSettings(root.section("evaluate"))
-    try Self.refuseUnknownKeys(root, file, overrides: overrides)
+    let evaluation = try root.section("evaluate")
+    let scored = try EvaluationSettings(evaluation)
+    try Self.refuseUnknownKeys(root, [dataSection, evaluation], file, overrides: overrides)
     let isScored = scored.split != "train" && (scored.isSplitGiven || data.has(scored.split))
     let needed = ["train"] + (isScored ? [scored.split] : [])
     let others = data.roles.filter { !needed.contains($0) }

@@ -230,20 +230,20 @@ public struct TrainingSettings {
   }
 
   private static func length(_ section: Section) throws -> Length {
-    let given: [(key: String, length: Length)] = [
-      try section.optionalInt("iterations", in: 1...longest).map {
-        ("iterations", .iterations($0))
-      },
-      try section.optionalInt("epochs", in: 1...longest).map { ("epochs", .epochs($0)) },
-      try section.optionalDouble("minutes", in: 0.01...1e6).map { ("minutes", .minutes($0)) },
+    let given: [(key: String, value: String, length: Length)] = [
+      try section.optionalInt("iterations", in: 1...longest)
+        .map { ("iterations", "\($0)", .iterations($0)) },
+      try section.optionalInt("epochs", in: 1...longest).map { ("epochs", "\($0)", .epochs($0)) },
+      try section.optionalDouble("minutes", in: 0.01...1e6)
+        .map { ("minutes", "\($0)", .minutes($0)) },
     ].compactMap { $0 }
     guard let first = given.first else {
       throw ConfigurationError.missing(
-        place: section.place, key: "iterations", expected: "iterations, epochs or minutes")
+        place: section.place, key: "iterations", expected: "iterations or epochs, or minutes")
     }
     guard given.count == 1 else {
       throw section.invalid(
-        given[1].key, "given", expected: "nothing, as \(first.key) are given too")
+        given[1].key, given[1].value, expected: "nothing, as \(first.key) are given too")
     }
     return first.length
   }

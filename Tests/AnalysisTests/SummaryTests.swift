@@ -112,7 +112,7 @@ struct SummaryTests {
     let text = try ModelSummary(model, height: 32, width: 64).table
     for part in [
       "backbone", "DenseNet", "classifier", "DenseASPP", "9,206,676", "2,252,820", "image",
-      "64x32", "scores 1x20x4x8", "at stride 8", "GFLOP", "MiB", "7, 13, 19",
+      "64x32", "scores of 20 classes on 8x4 positions", "at stride 8", "GFLOP", "MiB", "7, 13, 19",
       "largest scale    127",
     ] { #expect(text.contains(part), "\(part)\n\(text)") }
     #expect(model.isTraining, "the network's mode is what it was")

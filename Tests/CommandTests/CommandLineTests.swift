@@ -83,7 +83,7 @@ struct CommandLineTests {
   func others() throws {
     for (arguments, message) in [
       (["predict", "a", "b", "c"], "There are 3 paths"),
-      (["train"], "Missing expected argument"),
+      (["train"], "expected a configuration, or --images and --labels"),
       (["summary", "a", "b"], "Unexpected argument 'b'"),
       (["evaluate", "a", "--output"], "Missing value for '--output"),
       (["models", "--stride", "-5"], "Missing value for '--stride"),

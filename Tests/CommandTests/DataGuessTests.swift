@@ -110,7 +110,7 @@ struct DataGuessTests {
       "data:\n  layout: folders\n\(parts)  classes: [a, b]\n  values: {0: a, 255: b}\n  ignored: []\n"
     let model = """
       model: {backbone: {name: densenet, blocks: [1], growth: 4, stem: 8}, head: {name: linear}}
-      train: {iterations: 1, batchSize: 1}
+      train: {iterations: 1, batchSize: 1, optimizer: {name: sgd, learningRate: 0.01}}
 
       """
     func look(_ yaml: String) throws -> Command.Outcome {

@@ -17,7 +17,11 @@ struct ExplanationTests {
       model:
         backbone: {name: densenet, blocks: [1, 1], growth: 8, stem: 8, outputStride: 8}
         head: {name: deeplabv3, rates: [1, 2, 4], channels: 8}
-      train: {iterations: 1, batchSize: 1, augmentation: [{\(crop)}]}
+      train:
+        iterations: 1
+        batchSize: 1
+        optimizer: {name: sgd, learningRate: 0.01}
+        augmentation: [{\(crop)}]
       """
     try writePairs(path, count: 2)
     try yaml.write(toFile: "\(path)/pyramid.yaml", atomically: true, encoding: .utf8)

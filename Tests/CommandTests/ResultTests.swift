@@ -94,7 +94,8 @@ struct ResultTests {
     #expect(!events.isEmpty)
     #expect(
       Set(names).subtracting(events) == [
-        "best.safetensors", "config.yaml", "last.safetensors", "log.jsonl", "record.json",
+        "best.safetensors", "config.yaml", "index.html", "last.safetensors", "log.jsonl",
+        "record.json",
       ])
     #expect(Run.loggedStep(run.path) == Run.steps)
     #expect(Run.savedStep(run.path) == Run.steps)

@@ -154,8 +154,8 @@ struct StartTests {
       try WeightFile.write(
         tensors + [("mean", Tensor(1)), ("criterion.weight", Tensor(2))],
         to: "\(weights)/model.safetensors")
-      for path in [weights, "\(weights)/model.safetensors"] {
-        let model = try tinyTrainer(folder, "started", ["train.seed=9"]).model
+      for (run, path) in [("first", weights), ("second", "\(weights)/model.safetensors")] {
+        let model = try tinyTrainer(folder, run, ["train.seed=9"]).model
         let message = try Checkpoint.start(model, from: path, classes: []) { _ in model }
         #expect(message.contains("note: left aside") && message.contains("mean, criterion"))
         for (own, theirs) in zip(model.state, given.state) {

@@ -71,7 +71,8 @@ package struct ReferenceTopic {
   /// Where the reader wants a key, or looks inside of a value, it is given the examples of the notes.
   func record(_ run: Run, of title: String) throws -> [KeyRecorder.Key] {
     var (keys, overrides) = try record(run, of: title, [])
-    for key in keys where key.kinds.isEmpty || notes.goInside(key.path) {
+    for key in keys
+    where key.kinds.isEmpty || key.kinds.contains(where: \.hasKeys) || notes.goInside(key.path) {
       guard let note = notes[key.path, in: title] else { continue }
       for example in note.examples {
         let beside = ["\(key.path)=\(example)"] + note.companions

@@ -9,6 +9,9 @@ package enum ValueKind: Hashable, Sendable {
   /// What no other case says. Keys below it are the user's own.
   case other(String)
 
+  /// Whether keys are inside of such a value.
+  var hasKeys: Bool { self == .mapping || self == .mappings }
+
   /// The kind in words, those that a value can be written with as `word` shows them.
   package func text(_ word: (String) -> String = { $0 }) -> String {
     switch self {

@@ -81,7 +81,7 @@ extension ModelBuilder {
     "interpolation": .init("How maps are brought to one size.", "nearest"),
     "depth": .init("The number of blocks.", "2"),
     "width": .init("The features of a token; as many as the map has channels by default.", "192"),
-    "heads": .init("The heads of their attention; one for 64 features by default.", "3"),
+    "heads": .init("The heads of their attention; one for 64 features by default.", "4"),
     "expansion": .init(
       "The features between the two matrices of a block, as a multiple of its width.", "4"),
     "attentionBias": .init("Whether queries, keys and values have a bias.", "true"),

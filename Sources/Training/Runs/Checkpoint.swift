@@ -233,7 +233,9 @@ public struct Checkpoint {
   /// - Throws: `ConfigurationError` naming what is wrong.
   public func configuration(overrides: [String] = []) throws -> TrainingConfiguration {
     let section = try Section(yaml: record.configuration, named: file, overrides: overrides)
-    let run = section.has("train") ? [] : ["train.iterations=1"]
+    let run =
+      section.has("train")
+      ? [] : ["train={iterations: 1, optimizer: {name: sgd, learningRate: 0.01}}"]
     return try TrainingConfiguration(
       yaml: record.configuration, named: file, overrides: overrides + run)
   }

@@ -63,11 +63,15 @@ extension Trainer {
       """
   }
 
-  /// Writes the run's page if it is due.
-  func writePage(_ status: RunPage.Status) throws {
-    guard steps < longest else { return }
-    try page?.write(
-      status, step: step, of: steps, best: standing.best, configuration.yaml)
+  /// Writes the run's page if it is due; a page that cannot be written does not end the run.
+  func writePage(_ status: RunPage.Status) {
+    guard steps < longest, let page else { return }
+    do {
+      try page.write(status, step: step, of: steps, best: standing.best, configuration.yaml)
+    } catch {
+      monitor.message("warning: \(error); the run goes on without its page")
+      self.page = nil
+    }
   }
 }
 

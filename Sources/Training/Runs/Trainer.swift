@@ -61,7 +61,7 @@ public final class Trainer {
   let monitor: any TrainingMonitor
   let log: RunLog?
   let events: RunEvents?
-  let page: RunPage?
+  var page: RunPage?
   let processes: Processes
   let averaging: GradientAveraging?
   var meter = Meter()
@@ -229,11 +229,11 @@ public final class Trainer {
     }
     while step < steps && !standing.hasStopped {
       if try runEpoch(shouldStop) == .interrupted {
-        try writePage(.interrupted)
+        writePage(.interrupted)
         return .interrupted
       }
     }
-    if !isDone { try writePage(standing.hasStopped ? .stoppedEarly : .finished) }
+    if !isDone { writePage(standing.hasStopped ? .stoppedEarly : .finished) }
     return .finished
   }
 
@@ -262,7 +262,7 @@ public final class Trainer {
       if step % settings.logEvery == 0 || step == steps { try report(rate) }
       monitor.step(progress(rate))
       try scoreAndSave()
-      try writePage(.training(secondsLeft: secondsLeft))
+      writePage(.training(secondsLeft: secondsLeft))
       if step < steps, !standing.hasStopped, try attempt({ processes.any(shouldStop()) }) {
         try save()
         monitor.message("stopped after iteration \(step) of \(steps); --resume goes on from here")

@@ -37,8 +37,8 @@ extension EvaluationSettings {
     "windowWeights": .init("How pixels of a window count.", "gaussian"),
     "pad": .init(
       """
-      What images are extended by, at the right and at the bottom, to multiples of the network's \
-      stride.
+      What happens to sides that are no multiple of the network's stride: nothing, or they are \
+      extended at right and bottom.
       """, "zero"),
   ])
 }
