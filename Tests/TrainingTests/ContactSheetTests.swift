@@ -11,11 +11,11 @@ struct ContactSheetTests {
   @Test("a sheet shows samples as the loader makes them, and the classes that they hold")
   func sheet() throws {
     let folder = try TemporaryFolder()
-    try writeMiniature("camvid", in: folder.path, size: Size(width: 48, height: 40))
+    try writeMiniature("camvid", in: folder.path, size: Size(width: 480, height: 400))
     let file = "\(folder.path)/camvid.yaml"
     try """
     data: {layout: camvid, root: \(folder.path)}
-    train: {seed: 3, augmentation: [{randomCrop: 20x20}, {photometricDistortion: true}]}
+    train: {seed: 3, augmentation: [{randomCrop: 200x200}, {photometricDistortion: true}]}
     """.write(toFile: file, atomically: true, encoding: .utf8)
     let source = try DataSource(configuration: file)
     let parts = try source.datasets()
@@ -28,13 +28,13 @@ struct ContactSheetTests {
       seed: source.seed)
     let expected = try Loader(set, pipeline: source.augmentation, seed: source.seed)
       .sample(1, epoch: 0)
-    // Captions of 22, pictures of 20 and gaps of 8; the second sample is in the second row.
-    let (left, top) = (8, 50 + 22)
-    for y in 0..<20 {
+    // Captions of 22, pictures of 200 and gaps of 8; the second sample is in the second row.
+    let (left, top) = (8, 230 + 22)
+    for y in 0..<200 {
       let from = ((top + y) * image.width + left) * 3
       #expect(
-        Array(image.pixels[from..<from + 60])
-          == Array(expected.image.pixels[y * 60..<(y + 1) * 60]))
+        Array(image.pixels[from..<from + 600])
+          == Array(expected.image.pixels[y * 600..<(y + 1) * 600]))
     }
     #expect(throws: DatasetError.self) { try DataSource(folder.path, layout: "camvids") }
     let found = try DataSource(folder.path, layout: "camvid").datasets()
