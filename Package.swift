@@ -117,7 +117,7 @@ let package = Package(
     // What fuzz.py feeds with files.
     .executableTarget(
       name: "image-digest", dependencies: ["Imaging", "CDeflate"], path: "Benchmarks/fuzz",
-      exclude: ["README.md", "fuzz.py", "files.py"]),
+      exclude: ["README.md", "fuzz.py", "files.py", "checkpoints.sh"]),
 
     // What several tests need: folders, tiny pictures, a tiny run.
     .target(name: "TestSupport", dependencies: ["Datasets"], path: "Tests/TestSupport"),

@@ -30,10 +30,16 @@ public struct ForegroundScores: Sendable, Codable, Equatable {
   }
 
   /// Takes in one more image.
-  mutating func add(_ image: ImageCounts) {
-    let (truth, predicted, hits) = (
-      image.truth[index], image.predicted[index], image.correct[index]
-    )
+  mutating func add(_ image: ImageCounts) { add(counts(of: image)) }
+
+  /// The pixels of the class in an image: those of the truth, those predicted, and those of both.
+  package func counts(of image: ImageCounts) -> [Int64] {
+    [image.truth[index], image.predicted[index], image.correct[index]]
+  }
+
+  /// Takes in one more image by its ``counts(of:)``.
+  package mutating func add(_ counts: [Int64]) {
+    let (truth, predicted, hits) = (counts[0], counts[1], counts[2])
     dice.add(ratioOf(2 * hits, truth + predicted))
     precision.add(ratioOf(hits, predicted))
     recall.add(ratioOf(hits, truth))

@@ -19,10 +19,23 @@ extension Evaluator {
     }
     let indices = Array(stride(from: group.rank, to: dataset.count, by: group.size))
     var images: [ImageMeans.Scores] = []
+    var foreground = ForegroundScores(dataset.labelMap)
+    // A row for every image of every process, as below.
+    var found = [Int64](repeating: 0, count: foreground == nil ? 0 : dataset.count * 3)
     let own = try processes.together {
       try evaluate(
         dataset.subset(indices), model: model, visit: visit,
-        counted: { images.append(ImageMeans.Scores($0)) })
+        counted: { counts in
+          if let foreground {
+            let start = indices[images.count] * 3
+            found.replaceSubrange(start..<start + 3, with: foreground.counts(of: counts))
+          }
+          images.append(ImageMeans.Scores(counts))
+        })
+    }
+    found = group.allReduce(found)
+    for start in stride(from: 0, to: found.count, by: 3) {
+      foreground?.add(Array(found[start..<start + 3]))
     }
 
     // The table has a row for every image of every process, so that means are taken in the order of
@@ -40,12 +53,14 @@ extension Evaluator {
     for start in stride(from: 0, to: table.count, by: ImageMeans.Scores.width) {
       means.add(ImageMeans.Scores(row: table[start..<start + ImageMeans.Scores.width]))
     }
-    return EvaluationResult(
+    var result = EvaluationResult(
       dataset: dataset.name, model: model, images: dataset.count, seconds: seconds[0],
       scoring: scoring(for: dataset.labelMap),
       matrix: ConfusionMatrix(
         classes: dataset.labelMap.count, counts: Array(counts.dropLast()),
         ignored: counts.last ?? 0),
       names: dataset.labelMap.classes.map(\.name), perImage: means)
+    result.foreground = foreground
+    return result
   }
 }
