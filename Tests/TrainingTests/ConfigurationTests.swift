@@ -79,6 +79,7 @@ struct TrainingConfigurationTests {
     #expect(text.contains("48x40"))
     #expect(throws: DatasetError.self) { try trainer("[{randomResize: [0.5, 2]}]") }
     _ = try trainer("[{randomCrop: 400x300}, {pad: 400x300}]")
+    _ = try trainer("[{pad: 400x300}, {randomCrop: 400x300}]")
   }
 
   @Test("how many class weights there must be")
