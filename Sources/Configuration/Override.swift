@@ -42,14 +42,18 @@ struct Override {
   /// list or mapping; otherwise the text as it is.
   ///
   /// In YAML ` #` begins a comment, `: ` makes a mapping and some signs at the beginning mean
-  /// something else. In a path they are letters like others.
+  /// something else. In a path they are letters like others, and ` #` is so inside of brackets, too.
   static func value(_ raw: String) -> Node {
     let isBlank = { (letter: Character) in letter == " " || letter.isNewline || letter == "\t" }
     let trimmed = String(
       raw.drop(while: isBlank).reversed().drop(while: isBlank).reversed())
     if trimmed.isEmpty { return Node("null", Tag(.null), .plain) }
     let whole = Node(trimmed, Tag(.str), .doubleQuoted)
-    guard let node = try? Yams.compose(yaml: raw) else { return whole }
+    // Text of several lines is YAML as a file has it, with comments.
+    let hidesHash = !trimmed.contains { $0.isNewline || $0 == hiddenHash }
+    let yaml = hidesHash ? raw.replacing("#", with: String(hiddenHash)) : raw
+    guard let read = try? Yams.compose(yaml: yaml) else { return whole }
+    let node = hidesHash ? withHashes(read) : read
     switch node {
     case .scalar(let scalar):
       switch scalar.style {
@@ -64,6 +68,25 @@ struct Override {
       // In lines of its own a list or mapping is one without brackets, too.
       return isFlow || trimmed.contains(where: \.isNewline) ? node : whole
     case .alias: return whole
+    }
+  }
+
+  /// What stands for `#` where it is no comment's: a sign for private use.
+  private static let hiddenHash: Character = "\u{F8D4}"
+
+  /// The node with `#` in its place again.
+  private static func withHashes(_ node: Node) -> Node {
+    switch node {
+    case .scalar(let scalar):
+      guard scalar.string.contains(hiddenHash) else { return node }
+      let text = scalar.string.replacing(String(hiddenHash), with: "#")
+      let isQuoted = scalar.style == .singleQuoted || scalar.style == .doubleQuoted
+      return Node(text, Tag(.str), isQuoted ? scalar.style : .doubleQuoted)
+    case .sequence(let list): return .sequence(Node.Sequence(list.map(withHashes)))
+    case .mapping(let mapping):
+      return .mapping(
+        Node.Mapping(mapping.map { (withHashes($0.key), withHashes($0.value)) }))
+    case .alias: return node
     }
   }
 

@@ -21,7 +21,7 @@ public enum ConfigurationError: Error, CustomStringConvertible, LocalizedError {
     case .syntax(let file, let message): "\(file): \(message)"
     case .unknownKey(let place, let key, let known, let help):
       "\(place): unknown key '\(key)'"
-        + (Self.nearest(key, known).map { ", did you mean '\($0)'?" } ?? "")
+        + (Self.nearest(key, known).map { ", did you mean '\($0)'?" } ?? ".")
         + " Known here: \(known.sorted().joined(separator: ", "))"
         + (help.map { " ('\($0)' explains them)" } ?? "")
     case .wrongType(let place, let key, let found, let expected):

@@ -10,11 +10,20 @@ struct ClassOrder {
 
   /// The order by names; nil where the numbers of classes differ, or the file names none.
   ///
-  /// A class of the same name takes its own weights. What has another name takes, in order, what is left.
+  /// A class of the same name takes its own weights, also where only letter case, spaces, `_` or `-`
+  /// differ. What has another name takes, in order, what is left.
   init?(ours: [String], theirs: [String]) {
     guard ours.count == theirs.count, !theirs.isEmpty else { return nil }
     (self.ours, self.theirs) = (ours, theirs)
-    let own = ours.map { theirs.firstIndex(of: $0) }
+    let same = ours.map { theirs.firstIndex(of: $0) }
+    let (plainOurs, plainTheirs) = (ours.map(Self.plain), theirs.map(Self.plain))
+    let own = same.enumerated().map { index, place -> Int? in
+      let name = plainOurs[index]
+      guard place == nil, !name.isEmpty, plainOurs.filter({ $0 == name }).count == 1,
+        plainTheirs.filter({ $0 == name }).count == 1
+      else { return place }
+      return plainTheirs.firstIndex(of: name)
+    }
     let taken = Set(own.compactMap { $0 })
     // A name that both have nowhere keeps its place, if that is free.
     var free = theirs.indices.filter { !taken.contains($0) }
@@ -23,6 +32,11 @@ struct ClassOrder {
       if let same = free.firstIndex(of: index) { return free.remove(at: same) }
       return free.isEmpty ? index : free.removeFirst()
     }
+  }
+
+  /// A name without what people write differently.
+  private static func plain(_ name: String) -> String {
+    name.lowercased().filter { !" _-".contains($0) }
   }
 
   /// Whether weights change their places.

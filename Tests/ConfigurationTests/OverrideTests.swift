@@ -44,6 +44,21 @@ struct OverrideTests {
     }
   }
 
+  @Test("begins no comment with # inside of brackets, either")
+  func hashes() throws {
+    let folders = try section("a.b={images: photos #2/train, labels: 'x #3', n: #4}")
+    let found = try folders.section("a").section("b")
+    #expect(try found.string("images") == "photos #2/train" && found.string("labels") == "x #3")
+    #expect(try found.string("n") == "#4")
+    #expect(try section("a.b=[road #1, b]").section("a").strings("b") == ["road #1", "b"])
+    // As they stand in a run's configuration.
+    let again = try Section(yaml: folders.yaml, named: "again").section("a").section("b")
+    #expect(try again.string("images") == "photos #2/train" && again.string("n") == "#4")
+    // Lines have comments.
+    let lines = try section("a.b=c: 1 # one\nd: 2").section("a").section("b")
+    #expect(try lines.int("c") == 1 && lines.int("d") == 2)
+  }
+
   @Test("reaches a place in a list, and no place that is not there")
   func places() throws {
     let yaml = "list: [{flip: 0.5}, {crop: 3}]\nm: [[1, 2], [3, 4]]"

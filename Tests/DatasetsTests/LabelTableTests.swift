@@ -58,12 +58,25 @@ struct LabelTableTests {
       (.configuration, [0, 1, 7], "`data.ignored: [7, 255]` lets 7 count nowhere"),
       (.commandLine, [0, 1, 7], "`7=ignored`"),
       (.configuration, [1, 2, 255], "`data.values: {1: background, 2: vessel}` says so"),
+      (.configuration, [0, 1, 7], "`data.values: {0: background, 1: vessel, 7: background}`"),
+      (.commandLine, [0, 1, 7], "`--classes 0=background,1=vessel,7=ignored`"),
+      (.configuration, [0, 65_535], "`data.values: {0: background, 65535: vessel}` says so"),
+      (.commandLine, [0, 1, 65_535], "`--classes 0=background,1=vessel,65535=ignored`"),
     ])
   func mend(origin: LabelMap.Origin, values: [UInt16], expected: String) throws {
     let map = try LabelTable(origin, classes: ["background", "vessel"]).resolved("c").map
     let label = LabelImage(width: values.count, height: 1, values: values)
     let error = #expect(throws: DatasetError.self) { try map.classes(of: label, file: "f.png") }
     #expect(error?.description.contains(expected) == true, "\(error?.description ?? "")")
+  }
+
+  @Test("pixels without data are no class, even where that would make as many values as classes")
+  func withoutData() throws {
+    let map = try LabelTable(.commandLine, classes: ["a road", "b", "c"]).resolved("c").map
+    let label = LabelImage(width: 3, height: 1, values: [0, 1, 65_535])
+    let error = #expect(throws: DatasetError.self) { try map.classes(of: label, file: "f.png") }
+    let text = error?.description ?? ""
+    #expect(text.contains("`--classes '0=a road,1=b,2=c,65535=ignored'`"), "\(text)")
   }
 
   private func warnings(_ classes: [String], _ values: [UInt16]) throws -> [String] {
@@ -91,6 +104,10 @@ struct LabelTableTests {
 
     let nothing = try warnings(["a", "b"], [255, 255])
     #expect(nothing.count == 1 && nothing[0].contains("ignores every pixel"))
+
+    // A line that says what holds already is no help.
+    let empty = try warnings(["a", "b"], [0, 0])
+    #expect(empty.count == 1 && !empty[0].contains("data.values"), "\(empty)")
     #expect(try warnings(["a", "b"], [0, 1, 255]).isEmpty)
   }
 

@@ -38,6 +38,7 @@ struct TrainingConfigurationTests {
       ("train.augmentation=[{pad: 4611686018427387904x4}]", "at most 65535×65535"),
       ("train.augmentation=[{photometricDistortion: {contrast: [0.5, .inf]}}]", "finite"),
       ("train.optimizer.momentum=0.9", "unknown key 'momentum'"),
+      ("train.zzzzzzzz=1", "unknown key 'zzzzzzzz'. Known here: "),
       ("train.batchSize=many", "'batchSize' is 'many', expected a whole number"),
       ("train.batchSize=0", "expected a whole number from 1"),
       ("train.epochs=3", "'epochs' is 3, expected nothing, as iterations are given too"),
@@ -78,6 +79,7 @@ struct TrainingConfigurationTests {
     #expect(text.contains("48x40"))
     #expect(throws: DatasetError.self) { try trainer("[{randomResize: [0.5, 2]}]") }
     _ = try trainer("[{randomCrop: 400x300}, {pad: 400x300}]")
+    _ = try trainer("[{pad: 400x300}, {randomCrop: 400x300}]")
   }
 
   @Test("how many class weights there must be")

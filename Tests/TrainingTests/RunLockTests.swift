@@ -148,6 +148,7 @@ struct UnscoredRunTests {
       #expect(trainer.description.contains("Nothing is scored"))
       #expect(try trainer.fit() == .finished)
       #expect(trainer.lastResult == nil)
+      #expect(trainer.nextSteps.contains(" --split train --output "))
       let run = "\(folder.path)/run"
       #expect(!FileManager.default.fileExists(atPath: "\(run)/\(Checkpoint.Name.best)"))
       #expect(try Checkpoint(run).record.step == 7)

@@ -108,6 +108,13 @@ struct StartTests {
     #expect(try !order("ab", "xy").isChange)
     #expect(try order("ab", "xy").description.contains("a with those of x, b with those of y"))
     #expect(try order("axb", "bya").places == [2, 1, 0])
+    // Names that differ by case or separators are the same, unless that leaves a choice.
+    let written = try #require(
+      ClassOrder(ours: ["Traffic light", "Road"], theirs: ["road", "traffic_light"]))
+    #expect(written.places == [1, 0] && written.isChange)
+    #expect(written.description.contains("Road with those of road"))
+    #expect(try order("Aa", "ab").places == [1, 0])
+    #expect(try order("AaX", "xya").places == [1, 2, 0])
     #expect(ClassOrder(ours: ["a"], theirs: ["a", "b"]) == nil)
     #expect(ClassOrder(ours: ["a"], theirs: []) == nil)
   }

@@ -26,11 +26,12 @@ extension LabelMap {
   /// What a person can write to read files that hold the values `found`, in a sentence; nil for a map
   /// that nobody has written.
   ///
-  /// As many values as classes are paired in ascending order, 255 as a class only where that fits.
+  /// As many values as classes are paired in ascending order, 255 as a class only where that fits, and
+  /// what stands for pixels without data beside values that are all classes never.
   func mend(for found: [Int]) -> String? {
     guard origin != .library, !found.isEmpty else { return nil }
     let unlisted = found.filter { index(of: UInt16($0)) == nil }
-    if let pairs = pairs(with: found) {
+    if unlisted != [Self.withoutData] || found.count < 3, let pairs = pairs(with: found) {
       return "If \(Self.reading(pairs)), \(written(pairs)) says so"
     }
     guard !unlisted.isEmpty else { return nil }
@@ -38,18 +39,38 @@ extension LabelMap {
     case .library: return nil
     case .configuration, .knownSet:
       let ignored = rows.filter { $0.index == nil }.map { Int($0.value) } + unlisted
+      // A known data set's values are added to; in a configuration of folders those given are all.
+      let given = unlisted.prefix(1).map { (value: $0, name: classes[0].name) }
+      let example = written((origin == .knownSet ? [] : whole(32)) + given)
       return "`data.ignored: [\(list(ignored.sorted()))]` lets \(list(unlisted)) count nowhere;"
-        + " `data.values` gives values to classes, such as `{\(unlisted[0]): \(Self.yaml(classes[0].name))}`"
+        + " `data.values` gives values to classes, such as \(example)"
     case .commandLine:
+      let example = unlisted.prefix(32).map { (value: $0, name: Self.ignoredWord) }
+      let listed = whole(32)
       return "`--classes` takes a class for each value, or `\(Self.ignoredWord)`, such as"
         + " `\(unlisted[0])=\(Self.ignoredWord)`"
+        + (listed.isEmpty ? "" : ": \(written(listed + example))")
     }
+  }
+
+  /// The value that readers give to pixels without data.
+  private static let withoutData = 65_535
+
+  /// Every value that is a class's, with its class; none where there are more than `most`.
+  private func whole(_ most: Int) -> [(value: Int, name: String)] {
+    let counted = rows.compactMap { row in
+      row.index.map { (value: Int(row.value), name: classes[$0].name) }
+    }
+    return counted.count > most ? [] : counted
   }
 
   /// As ``mend(for:)``, or where that knows nothing, an example of what gives values to classes.
   func mendOrExample(for found: [Int]) -> String? {
     if let mend = mend(for: found) { return mend }
     let pairs = Array(zip(found, classes.map(\.name))).map { ($0, $1) }
+    // What the map says already would change nothing.
+    let isNew = zip(found, classes.indices).contains { index(of: UInt16($0)) != UInt8($1) }
+    guard isNew else { return nil }
     switch origin {
     case .library: return nil
     case .configuration, .knownSet:
@@ -83,12 +104,21 @@ extension LabelMap {
     switch origin {
     case .library, .configuration, .knownSet:
       let values = "{\(pairs.map { "\($0.value): \(Self.yaml($0.name))" }.joined(separator: ", "))}"
-      guard pairs.count != count else { return "`data.values: \(values)`" }
+      let isKnown = pairs.allSatisfy { pair in classes.contains { $0.name == pair.name } }
+      guard !isKnown else { return "`data.values: \(values)`" }
       let names = pairs.map { Self.yaml($0.name) }.joined(separator: ", ")
       return "`data: {classes: [\(names)], values: \(values)}`"
     case .commandLine:
-      return "`--classes \(pairs.map { "\($0.value)=\($0.name)" }.joined(separator: ","))`"
+      return "`\(Self.option(pairs))`"
     }
+  }
+
+  /// The option with these classes, in quotes where a shell would part or read it otherwise.
+  private static func option(_ pairs: [(value: Int, name: String)]) -> String {
+    let text = pairs.map { "\($0.value)=\($0.name)" }.joined(separator: ",")
+    let isPlain = text.allSatisfy { $0.isLetter || $0.isNumber || "=,._-/:+@%".contains($0) }
+    guard !isPlain else { return "--classes \(text)" }
+    return "--classes '\(text.replacing("'", with: "'\\''"))'"
   }
 
   /// What a person can write to leave out classes that no file holds; nil where that changes nothing.
@@ -104,7 +134,7 @@ extension LabelMap {
       return "`data: {classes: [\(names.map(Self.yaml).joined(separator: ", "))],"
         + " values: {\(values)}}` leaves it out"
     case .commandLine:
-      return "`--classes \(pairs.map { "\($0)=\($1)" }.joined(separator: ","))` leaves it out"
+      return "`\(Self.option(pairs.map { (value: $0, name: $1) }))` leaves it out"
     }
   }
 

@@ -106,6 +106,8 @@ extension Trainer {
         if size.width > largest.width || size.height > largest.height { open = size }
       case .pad(let size, _):
         if let crop = open, size.width >= crop.width, size.height >= crop.height { open = nil }
+        largest = Size(
+          width: max(largest.width, size.width), height: max(largest.height, size.height))
       default: break
       }
     }

@@ -55,9 +55,11 @@ extension Trainer {
   /// What can be done with a run that is finished, as commands.
   public var nextSteps: String {
     let run = folder.path.inShell
+    // Where there is nothing else to score, the images that trained the network are there.
+    let split = configuration.isScored ? "" : " --split train"
     return """
       next:
-        atrous evaluate \(run) --output \("\(folder.path)/scores".inShell)   # tables, and a page of what fails where
+        atrous evaluate \(run)\(split) --output \("\(folder.path)/scores".inShell)   # tables, and a page of what fails where
         atrous predict \(run) photo.jpg   # labels and overlay of your own images
       curves, scores and predictions: \(folder.file(RunPage.name))
       """
