@@ -73,6 +73,6 @@ extension EvaluationResult {
 
   /// The protocol in one line, with the roles of two classes.
   var protocolLine: String {
-    scoring.summary + (foreground.map { "; \($0.roles)" } ?? "")
+    (foreground.map { "\($0.roles); " } ?? "") + scoring.summary
   }
 }
