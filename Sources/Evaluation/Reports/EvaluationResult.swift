@@ -47,8 +47,12 @@ public struct ScoringProtocol: Sendable, Codable, Equatable {
   /// The protocol in one line.
   public var summary: String {
     let factors = scales.map { number($0) }.joined(separator: ", ")
-    return (subset.map { "\($0); " } ?? "") + "\(classes) classes, ignored: \(ignored); scored at the \(scoredAt); images at their"
-      + " \(imageSize), \(sides.map { "\($0), " } ?? "")\(mode), scales \(factors), flip \(flip ? "on" : "off"), \(precision)"
+    let parts = [
+      "\(classes) classes, ignored: \(ignored)", "scored at the \(scoredAt)",
+      "images at their \(imageSize), \(sides.map { "\($0), " } ?? "")\(mode), scales \(factors),"
+        + " flip \(flip ? "on" : "off"), \(precision)",
+    ]
+    return ((subset.map { [$0] } ?? []) + parts).joined(separator: "; ")
   }
 }
 
