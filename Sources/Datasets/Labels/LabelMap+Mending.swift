@@ -1,3 +1,4 @@
+import Files
 import Imaging
 
 extension LabelMap {
@@ -116,9 +117,7 @@ extension LabelMap {
   /// The option with these classes, in quotes where a shell would part or read it otherwise.
   private static func option(_ pairs: [(value: Int, name: String)]) -> String {
     let text = pairs.map { "\($0.value)=\($0.name)" }.joined(separator: ",")
-    let isPlain = text.allSatisfy { $0.isLetter || $0.isNumber || "=,._-/:+@%".contains($0) }
-    guard !isPlain else { return "--classes \(text)" }
-    return "--classes '\(text.replacing("'", with: "'\\''"))'"
+    return "--classes \(text.inShell)"
   }
 
   /// What a person can write to leave out classes that no file holds; nil where that changes nothing.

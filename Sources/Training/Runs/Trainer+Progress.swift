@@ -1,4 +1,5 @@
 import Datasets
+import Files
 import Foundation
 import Torch
 
@@ -74,14 +75,5 @@ extension Trainer {
       monitor.message("warning: \(error); the run goes on without its page")
       self.page = nil
     }
-  }
-}
-
-extension String {
-  /// The text as one word of a shell's command.
-  fileprivate var inShell: String {
-    let plain = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "/._-+=:,@%"))
-    let isPlain = !isEmpty && unicodeScalars.allSatisfy { $0.isASCII && plain.contains($0) }
-    return isPlain ? self : "'" + replacingOccurrences(of: "'", with: "'\\''") + "'"
   }
 }

@@ -113,6 +113,6 @@ extension Trainer {
       scores: isScored ? lastResult?.scores : nil, scoring: isScored ? lastResult?.scoring : nil,
       standing: standing, gradientScale: scaler?.state, libtorch: Engine.version,
       threads: Engine.threads, processes: processes.count > 1 ? processes.count : nil,
-      trainingImages: TrainingImages(loader.dataset))
+      trainingImages: trainingImages)
   }
 }

@@ -66,6 +66,8 @@ public final class Trainer {
   let averaging: GradientAveraging?
   var meter = Meter()
   var lastEvaluatedStep = -1
+  /// What records say of the training images, found once: a set may have very many.
+  lazy var trainingImages = TrainingImages(loader.dataset)
   /// Keeps other processes out of the folder, until training ends.
   private var lock: FolderLock?
   private var isLockDue = false
