@@ -26,8 +26,8 @@ let package = Package(
     .library(
       name: "Atrous",
       targets: [
-        "Torch", "Imaging", "Checkpoints", "Segmentation", "Datasets", "Evaluation", "Training",
-        "Analysis", "Weights",
+        "Torch", "Imaging", "Configuration", "Checkpoints", "Segmentation", "Datasets",
+        "Evaluation", "Inference", "Training", "Analysis", "Weights",
       ]),
   ],
   dependencies: [
@@ -89,15 +89,16 @@ let package = Package(
       providers: [.apt(["libcminpack-dev"]), .brew(["cminpack"])]),
 
     .target(name: "Configuration", dependencies: ["Files", "Yams"]),
-    .target(name: "Checkpoints", dependencies: ["Torch", "Configuration", "CDeflate"]),
+    .target(name: "Checkpoints", dependencies: ["Torch", "Files", "Configuration", "CDeflate"]),
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
-    .target(name: "Datasets", dependencies: ["Imaging", "Torch", "Configuration"]),
+    .target(name: "Datasets", dependencies: ["Imaging", "Configuration"]),
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
     .target(
       name: "TensorBoard",
       dependencies: ["Files", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["Protos"]),
-    .target(name: "Training", dependencies: ["Evaluation", "Checkpoints", "TensorBoard"]),
+    .target(name: "Inference", dependencies: ["Evaluation", "Checkpoints"]),
+    .target(name: "Training", dependencies: ["Inference", "TensorBoard"]),
     .target(name: "Analysis", dependencies: ["Evaluation", "CMinpack"]),
     .target(
       name: "Weights", path: "Weights", exclude: ["README.md"],
@@ -106,7 +107,7 @@ let package = Package(
     .executableTarget(
       name: "atrous",
       dependencies: [
-        "Training", "Analysis", "Parity", "Weights",
+        "Inference", "Training", "Analysis", "Parity", "Weights",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

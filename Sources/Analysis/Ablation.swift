@@ -150,7 +150,7 @@ public struct Ablation: JSONReport {
     _ sample: Sample, _ prediction: ClassMask, _ done: Int, _ caption: String
   ) {
     func picture(_ mask: ClassMask) -> Image {
-      Image(classes: mask.classes, size: mask.size, palette: labelMap.palette)
+      mask.picture(labelMap.palette)
     }
     if panels.count < done {
       panels.append(
@@ -226,14 +226,13 @@ public struct Ablation: JSONReport {
 
   /// Writes a panel for each kept image, the chart and the numbers as JSON into a folder.
   ///
-  /// - Throws: `ImageError`, `WriteError`.
+  /// - Throws: `FolderError`, `ImageError`, `WriteError`.
   /// - Returns: The files.
   public func write(to folder: String) throws -> [String] {
-    let code = FileSystem.makeFolder(folder)
-    guard code == 0 else { throw WriteError(folder, code) }
+    try FileSystem.makeOutputFolder(folder)
     let legend = labelMap.legend
     var files = ["\(folder)/ablation.json", "\(folder)/ablation.png"]
-    try writeAtomically(Array(json()), to: files[0])
+    try AtomicFile.write(files[0], json())
     try (isCascade ? chart.image() : bars.image()).write(to: files[1], isOutput: true)
     for panel in panels {
       let file = "\(folder)/\(panel.name.fileName)_ablation.png"

@@ -142,14 +142,13 @@ extension FieldReport {
 
   /// Writes the picture, the profile, the field as safetensors and the numbers as JSON into a folder.
   ///
-  /// - Throws: `ImageError`, `WriteError`.
+  /// - Throws: `FolderError`, `ImageError`, `WriteError`.
   /// - Returns: The files.
   public func write(to folder: String) throws -> [String] {
     let files = ["erf.png", "erf.safetensors", "erf.json", "erf-profile.png"].map {
       "\(folder)/\($0)"
     }
-    let code = FileSystem.makeFolder(folder)
-    guard code == 0 else { throw WriteError(folder, code) }
+    try FileSystem.makeOutputFolder(folder)
     try picture.write(to: files[0], isOutput: true)
     try WeightFile.write([("erf", Tensor(values, [height, width]))], to: files[1])
     try AtomicFile.write(files[2], json())

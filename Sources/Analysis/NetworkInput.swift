@@ -5,19 +5,6 @@ import Foundation
 import Imaging
 import Torch
 
-extension Tensor {
-  /// An RGB picture as a network takes it: (1, 3, H, W), normalised.
-  static func input(_ image: Image, _ normalization: Normalization, on device: Device) -> Tensor {
-    func row(_ values: [Double]) -> Tensor { Tensor(values.map(Float.init), [1, 1, 1, 3]) }
-    let image = image.rgb
-    let levels = image.pixels.withUnsafeBytes {
-      Tensor(bytes: $0, [1, image.height, image.width, 3], .uint8)
-    }
-    let x = (levels.to(.float32) * (1.0 / 255) - row(normalization.mean))
-    return (x / row(normalization.deviation)).permuted(0, 3, 1, 2).to(device)
-  }
-}
-
 extension Image {
   /// The middle of the picture at exactly this size; a picture that is too small is enlarged first.
   func middle(_ target: Size) -> Image {
@@ -45,23 +32,23 @@ public struct ImageSource {
 
   /// Images of a data set, from its middle parts of the size asked for.
   public init(
-    _ dataset: any Dataset, normalization: Normalization, device: Device = .cpu
+    _ dataset: any Dataset, encoding: InputEncoding, device: Device = .cpu
   ) {
     name = "\(dataset.count) images of \(dataset.name)"
     count = dataset.count
     make = { index, size in
-      .input(try dataset.load(index).image.middle(size), normalization, on: device)
+      .input(try dataset.load(index).image.middle(size).raster, encoding).to(device)
     }
     show = { try dataset.load($0).image.middle($1) }
   }
 
   /// Image files.
-  public init(_ files: [String], normalization: Normalization, device: Device = .cpu) {
+  public init(_ files: [String], encoding: InputEncoding, device: Device = .cpu) {
     name =
       files.count == 1 ? files[0].fileName : "\(files.count) images"
     count = files.count
     make = { index, size in
-      .input(try Image(contentsOf: files[index]).rgb.middle(size), normalization, on: device)
+      .input(try Image(contentsOf: files[index]).rgb.middle(size).raster, encoding).to(device)
     }
     show = { try Image(contentsOf: files[$0]).rgb.middle($1) }
   }

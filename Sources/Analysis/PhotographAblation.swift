@@ -138,7 +138,7 @@ public struct PhotographAblation: JSONReport {
   /// pixels that change, in the colours of what they become on the photograph in grey.
   public var panel: Image {
     func picture(_ mask: ClassMask) -> Image {
-      Image(classes: mask.classes, size: mask.size, palette: labelMap.colors)
+      mask.picture(labelMap.colors)
     }
     let rgb = photograph.rgb
     var grey = rgb
@@ -168,11 +168,10 @@ public struct PhotographAblation: JSONReport {
 
   /// Writes the bars, the panel and the numbers as JSON into a folder.
   ///
-  /// - Throws: `ImageError`, `WriteError`.
+  /// - Throws: `FolderError`, `ImageError`, `WriteError`.
   /// - Returns: The files.
   public func write(to folder: String) throws -> [String] {
-    let code = FileSystem.makeFolder(folder)
-    guard code == 0 else { throw WriteError(folder, code) }
+    try FileSystem.makeOutputFolder(folder)
     let name = image.fileStem
     let files = ["ablation.json", "ablation.png", "\(name)_ablation.png"].map { "\(folder)/\($0)" }
     try AtomicFile.write(files[0], json())

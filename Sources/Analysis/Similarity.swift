@@ -61,7 +61,7 @@ public struct Similarity: JSONReport {
   /// - Throws: ``SimilarityError``, ``LayerError``, `TorchError`.
   public init(
     _ model: SegmentationModel, _ photograph: Image, named file: String,
-    normalization: Normalization, reference: SimilarityReference,
+    encoding: InputEncoding, reference: SimilarityReference,
     layer: String = "features", truth: ClassMask? = nil, names: [String] = [],
     device: Device = .cpu
   ) throws {
@@ -71,7 +71,7 @@ public struct Similarity: JSONReport {
     {
       throw SimilarityError.outside(x: x, y: y, size: size)
     }
-    let (map, logits) = try model.tapped(layer, .input(photograph, normalization, on: device))
+    let (map, logits) = try model.tapped(layer, .input(photograph.rgb.raster, encoding).to(device))
     let found: (cosines: Tensor, fine: Tensor, mask: Tensor?)? = try attempt {
       withoutGradients {
         let features = map.to(.cpu).to(.float32).contiguous()
@@ -80,10 +80,8 @@ public struct Similarity: JSONReport {
         // The classes at the features' positions, by the nearest pixel or the resized scores.
         let classes: Tensor
         if let truth {
-          let labels = LabelImage(
-            width: truth.width, height: truth.height, values: truth.classes.map(UInt16.init)
-          ).resized(to: Size(width: columns, height: rows))
-          classes = Tensor(labels.values.map(Int64.init), [1, 1, rows, columns])
+          let labels = truth.resized(to: Size(width: columns, height: rows))
+          classes = Tensor(labels.classes.map(Int64.init), [1, 1, rows, columns])
         } else {
           classes = logits.to(.cpu).to(.float32).resized(height: rows, width: columns).argmax(1)
             .unsqueezed(1)

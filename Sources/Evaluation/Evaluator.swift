@@ -108,10 +108,7 @@ public struct Evaluator {
   {
     var sample = try dataset.load(index)
     var image = sample.image
-    if let imageSize, imageSize != image.size {
-      var random = SampleRandom(seed: 0, epoch: 0, index: index)
-      image = try Pipeline([.resize(imageSize)])(image, sample.mask, random: &random).image
-    }
+    if let imageSize { image = image.resampled(to: imageSize) }
     if let labelSize, labelSize != sample.mask.size {
       sample = Sample(
         index: sample.index, name: sample.name, imagePath: sample.imagePath,
@@ -157,15 +154,4 @@ public struct Evaluator {
 extension Sample {
   /// What messages call it.
   var file: String { imagePath.isEmpty ? name : imagePath }
-}
-
-extension ClassMask {
-  /// The mask at another size: each pixel takes the class whose centre is nearest.
-  func resized(to size: Size) -> ClassMask {
-    let labels = LabelImage(width: width, height: height, values: classes.map(UInt16.init))
-      .resized(to: size)
-    return ClassMask(
-      width: size.width, height: size.height,
-      classes: labels.values.map { UInt8(truncatingIfNeeded: $0) })
-  }
 }

@@ -95,4 +95,49 @@ package enum FileSystem {
     for name in names(in: path) ?? [] { removeAll("\(path)/\(name)") }
     return path.withPath { rmdir($0) } == 0
   }
+
+  /// Makes a folder for results if need be, and sees that files can be written there.
+  ///
+  /// - Throws: ``FolderError``.
+  package static func makeOutputFolder(_ path: String) throws {
+    let code = makeFolder(path)
+    guard code == 0 else { throw FolderError(path, reason: reason(code)) }
+    let file = "\(path)/.writable"
+    do {
+      try AtomicFile.write(file, Data())
+      remove(file)
+    } catch let error as WriteError {
+      throw FolderError(path, reason: error.reason)
+    }
+  }
+
+  /// What the system's number of an error means, for a person.
+  package static func reason(_ code: Int32) -> String {
+    switch code {
+    case ENOENT: "there is no such file or folder"
+    case EACCES, EPERM: "permission is denied"
+    case ENOSPC, EDQUOT: "the disk is full"
+    case EISDIR: "it is a folder"
+    case ENOTDIR: "a part of the path is no folder"
+    case EROFS: "the file system is read-only"
+    default: String(cString: strerror(code))
+    }
+  }
+}
+
+/// A folder that cannot be made, or that nothing can be written to.
+public struct FolderError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The folder.
+  public let folder: String
+  /// Why, in the system's words.
+  public let reason: String
+
+  /// The message for a person.
+  public var description: String { "\(folder): cannot be written to: \(reason)" }
+
+  /// The failure to write into `folder` for `reason`.
+  package init(_ folder: String, reason: String) {
+    self.folder = folder
+    self.reason = reason
+  }
 }

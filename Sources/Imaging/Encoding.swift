@@ -10,10 +10,10 @@ extension Image {
   public func write(to path: String, quality: Int = 92, isOutput: Bool = false) throws {
     let suffix = path.fileSuffix
     switch suffix {
-    case "png": try writeAtomically(png(isOutput: isOutput, named: path), to: path)
+    case "png": try writePicture(png(isOutput: isOutput, named: path), to: path)
     case "jpg", "jpeg":
       let bytes = try JPEG.encoded(self, quality: quality, file: path)
-      try writeAtomically(isOutput ? OutputMark.added(to: bytes) : bytes, to: path)
+      try writePicture(isOutput ? OutputMark.added(to: bytes) : bytes, to: path)
     default: throw ImageError.unknownFormat(file: path, suffix: ".\(suffix)")
     }
   }
@@ -48,7 +48,7 @@ extension LabelImage {
   public func writePNG(
     to path: String, palette: [Color]? = nil, isOutput: Bool = false
   ) throws {
-    try writeAtomically(png(palette: palette, isOutput: isOutput, named: path), to: path)
+    try writePicture(png(palette: palette, isOutput: isOutput, named: path), to: path)
   }
 
   /// The values as the bytes of a PNG file.
@@ -64,14 +64,27 @@ extension LabelImage {
       }
     }
     let narrow = values.map { UInt8(truncatingIfNeeded: $0) }
-    guard var palette else {
+    guard let palette else {
       return try narrow.withUnsafeBytes {
         try PNG.encoded($0, size, colorType: 0, depth: 8, isOutput: isOutput, file: file)
       }
     }
-    palette = Array(palette.prefix(256))
-    while palette.count <= Int(largest) { palette.append(Color(0, 0, 0)) }
-    return try narrow.withUnsafeBytes {
+    return try Image.indexedPNG(narrow, size, palette: palette, isOutput: isOutput, file: file)
+  }
+}
+
+extension Image {
+  /// Indices as the bytes of an indexed PNG file; a palette that is too short is continued in black.
+  ///
+  /// - Throws: ``ImageError`` if they cannot be encoded.
+  package static func indexedPNG(
+    _ indices: [UInt8], _ size: Size, palette: [Color], isOutput: Bool = false,
+    file: String = "labels"
+  ) throws -> [UInt8] {
+    var palette = Array(palette.prefix(256))
+    let largest = Int(indices.max() ?? 0)
+    while palette.count <= largest { palette.append(Color(0, 0, 0)) }
+    return try indices.withUnsafeBytes {
       try PNG.encoded(
         $0, size, colorType: 3, depth: 8, palette: palette, isOutput: isOutput, file: file)
     }

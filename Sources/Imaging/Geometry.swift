@@ -124,14 +124,20 @@ extension Image {
 extension LabelImage {
   /// The labels at another size: each pixel takes the value whose centre is nearest.
   public func resized(to target: Size) -> LabelImage {
-    guard target != size else { return self }
-    let columns = nearestPositions(width, target.width)
-    let rows = nearestPositions(height, target.height)
-    var out = [UInt16]()
-    out.reserveCapacity(target.width * target.height)
-    for row in rows { for column in columns { out.append(values[row * width + column]) } }
-    return LabelImage(width: target.width, height: target.height, values: out)
+    LabelImage(
+      width: target.width, height: target.height, values: nearest(values, size, to: target))
   }
+}
+
+/// The values of pixels at another size: each takes that whose centre is nearest.
+package func nearest<Value>(_ values: [Value], _ size: Size, to target: Size) -> [Value] {
+  guard target != size else { return values }
+  let columns = nearestPositions(size.width, target.width)
+  let rows = nearestPositions(size.height, target.height)
+  var out = [Value]()
+  out.reserveCapacity(target.width * target.height)
+  for row in rows { for column in columns { out.append(values[row * size.width + column]) } }
+  return out
 }
 
 /// For each of `target` positions the nearest of `source` ones, by centres.

@@ -1,3 +1,4 @@
+import Evaluation
 import Configuration
 import Datasets
 import Segmentation

@@ -22,9 +22,9 @@ public struct ContactSheet {
   /// The legend names the classes that the sheet shows. The background is clear.
   /// - Throws: What reading a sample throws.
   public func image(
-    of dataset: some Dataset, pipeline: Pipeline, normalization: Normalization, seed: UInt64
+    of dataset: some Dataset, pipeline: Pipeline, encoding: InputEncoding, seed: UInt64
   ) throws -> Image {
-    let loader = try Loader(dataset, pipeline: pipeline, normalization: normalization, seed: seed)
+    let loader = try Loader(dataset, pipeline: pipeline, encoding: encoding, seed: seed)
     let total = dataset.count
     let count = min(max(count, 1), total)
     var shown: Set<UInt8> = []

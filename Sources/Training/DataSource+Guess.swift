@@ -44,7 +44,7 @@ extension DataSource {
     of part: FolderGuess.Part, note: (String) -> Void
   ) throws -> LabelMap {
     let set = try listing(part, LabelMap.identity(255).from(.commandLine))
-    let survey = try LabelSurvey(set, cache: cacheFile, refuses: false)
+    let survey = try LabelSurvey(set, cache: Inspection.cacheFile, refuses: false)
     var table = LabelTable(.commandLine)
     try TwoFolders.assign(survey.histogram, to: &table, labels: part.labels)
     let map = try table.resolved("the values of the labels in \(part.labels)").map

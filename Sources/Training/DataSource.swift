@@ -9,7 +9,7 @@ public struct DataSource: Sendable {
   /// What is done to images in training.
   public let augmentation: Pipeline
   /// How levels become numbers.
-  public let normalization: Normalization
+  public let encoding: InputEncoding
   /// The seed of the run.
   public let seed: UInt64
   /// The parts that are looked at if nobody asks for others.
@@ -31,7 +31,7 @@ public struct DataSource: Sendable {
     let data = try DataConfiguration(dataSection)
     let train = try root.section("train")
     augmentation = try TrainingSettings.augmentation(train)
-    normalization = data.normalization
+    encoding = data.encoding
     seed = UInt64(try train.int("seed", default: 0, in: 0...Int.max))
     let evaluation = try root.section("evaluate")
     let scored = try EvaluationSettings(evaluation)
@@ -112,7 +112,7 @@ public struct DataSource: Sendable {
     listing: @escaping @Sendable (String) throws -> FileDataset
   ) {
     augmentation = .none
-    normalization = .imageNet
+    encoding = .imageNet
     seed = 0
     self.parts = parts
     self.extra = extra
@@ -130,12 +130,5 @@ public struct DataSource: Sendable {
     }
     if there.isEmpty, let (_, first) = found.first { _ = try first.get() }
     return there
-  }
-
-  /// Where an inspection of this machine's files is kept, if nobody says otherwise.
-  public static var cacheFile: String {
-    let environment = ProcessInfo.processInfo.environment
-    let folder = environment["XDG_CACHE_HOME"] ?? "\(NSHomeDirectory())/.cache"
-    return "\(folder)/atrous/inspection.json"
   }
 }

@@ -18,7 +18,7 @@ public struct LoaderSpeed: Sendable, Encodable {
     cacheBytes: Int = 0
   ) throws {
     let loader = try Loader(
-      dataset, pipeline: source.augmentation, normalization: source.normalization,
+      dataset, pipeline: source.augmentation, encoding: source.encoding,
       batchSize: batchSize, shuffle: true, dropLast: true, seed: source.seed, threads: threads,
       cacheBytes: cacheBytes)
     for epoch in 0..<epochs {

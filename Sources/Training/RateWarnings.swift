@@ -3,7 +3,9 @@ import Datasets
 import Files
 import Foundation
 import Imaging
+import Inference
 import Segmentation
+import Torch
 
 extension TrainingConfiguration {
   /// The size of the images that training shows the network; nil where they keep their own.
@@ -25,13 +27,13 @@ extension TrainingConfiguration {
   }
 }
 
-extension ModelSource {
+extension TrainingConfiguration {
   /// The size of the images that the network of a configuration, a run or a checkpoint is trained on; nil
   /// where that is not said.
   ///
-  /// - Throws: `ConfigurationError`, ``CheckpointError``, `WeightFileError`, `DatasetError`.
+  /// - Throws: `ConfigurationError`, `CheckpointError`, `WeightFileError`, `DatasetError`.
   public static func trainedSize(_ path: String, overrides: [String] = []) throws -> Size? {
-    guard isConfiguration(path) else {
+    guard TrainedNetwork.isConfiguration(path) else {
       return try? Checkpoint(path).configuration(overrides: overrides).cropSize
     }
     let section = try Section(contentsOf: path, overrides: overrides)
@@ -39,7 +41,18 @@ extension ModelSource {
       ? try TrainingConfiguration(contentsOf: path, overrides: overrides).cropSize : nil
   }
 
-  private static func isConfiguration(_ path: String) -> Bool {
-    ["yaml", "yml"].contains(path.fileSuffix)
+  /// Refuses what nothing reads in the section `train` of a configuration, or in what `overrides` make of a
+  /// checkpoint's: the network that is run asks for little of it.
+  ///
+  /// - Throws: `ConfigurationError`, `CheckpointError`, `WeightFileError`, `DatasetError`.
+  public static func check(_ path: String, overrides: [String]) throws {
+    try shapesOnly {
+      if TrainedNetwork.isConfiguration(path) {
+        guard try Section(contentsOf: path, overrides: overrides).has("train") else { return }
+        _ = try TrainingConfiguration(contentsOf: path, overrides: overrides)
+      } else if !overrides.isEmpty {
+        _ = try Checkpoint(path).configuration(overrides: overrides)
+      }
+    }
   }
 }

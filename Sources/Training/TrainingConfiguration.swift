@@ -3,6 +3,7 @@ import Datasets
 import Evaluation
 import Foundation
 import Imaging
+import Inference
 import Segmentation
 import Torch
 
@@ -181,8 +182,6 @@ public struct TrainingSettings {
   /// The run, checkpoint or file of weights that training starts from; nil for the network as built.
   public let startFrom: String?
 
-  private enum Precision: String, CaseIterable { case float32, bfloat16, float16 }
-
   init(_ section: Section, classes: [String]) throws {
     place = section.place
     length = try Self.length(section)
@@ -216,12 +215,7 @@ public struct TrainingSettings {
     threads = try section.int("threads", default: 0, in: 0...4096)
     workers = try section.int("workers", default: 0, in: 0...4096)
     cacheBytes = try section.int("cacheMegabytes", default: 0, in: 0...1 << 40) << 20
-    precision =
-      switch try section.choice("precision", Precision.self, default: .float32) {
-      case .float32: nil
-      case .bfloat16: .bfloat16
-      case .float16: .float16
-      }
+    precision = try NetworkConfiguration.precision(section)
     recomputesActivations = try section.bool("recomputeActivations", default: false)
     synchronizesBatchNorm = try section.bool("synchronizeBatchNorm", default: false)
     freeze = try FreezeSettings(section)
@@ -289,11 +283,4 @@ public struct TrainingSettings {
       throw section.invalid("augmentation", "\(value) for \(name)", expected: expected)
     }
   }
-}
-
-/// Runs `body` and puts the state of the random numbers back.
-func withPreservedRandomState<R>(_ body: () throws -> R) rethrows -> R {
-  let state = Engine.randomState
-  defer { Engine.randomState = state }
-  return try body()
 }

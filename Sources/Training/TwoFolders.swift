@@ -40,7 +40,7 @@ public struct TwoFolders {
       images: FileSelection(images), labels: FileSelection(labels, suffix: labelSuffix), map: map,
       labelColors: palette
     ).paired()
-    let survey = try LabelSurvey(set, cache: DataSource.cacheFile, refuses: false)
+    let survey = try LabelSurvey(set, cache: Inspection.cacheFile, refuses: false)
     if colors == nil { try Self.assign(survey.histogram, to: &table, labels: labels) }
     let (chosen, _) = try table.resolved("the classes given")
 

@@ -2,38 +2,9 @@ import Checkpoints
 import Datasets
 import Files
 import Foundation
-import Imaging
+import Inference
 import Segmentation
 import Torch
-
-extension CheckpointRecord {
-  /// The classes of a label map.
-  static func classes(of map: LabelMap) -> [Class] {
-    map.classes.enumerated().map { index, entry in
-      Class(
-        name: entry.name, color: [entry.color.red, entry.color.green, entry.color.blue],
-        values: map.rows.filter { $0.index == index }.map { Int($0.value) })
-    }
-  }
-
-  /// The file values that a label map ignores.
-  static func ignored(by map: LabelMap) -> [Int] {
-    map.rows.filter { $0.index == nil }.map { Int($0.value) }
-  }
-
-  /// The record of weights that come from elsewhere: no step of a run is done.
-  ///
-  /// Classes that the configuration does not name are called by their numbers.
-  init(importedFor network: NetworkConfiguration, classes: Int) throws {
-    let map =
-      try network.labelMap ?? .identity(classes, names: (0..<classes).map { "\($0)" })
-    self.init(
-      configuration: network.yaml, step: 0, steps: 0, epoch: 0, position: 0, images: 0,
-      labelMap: map.name, classes: Self.classes(of: map), ignored: Self.ignored(by: map),
-      mean: network.normalization.mean, deviation: network.normalization.deviation,
-      libtorch: Engine.version, threads: Engine.threads)
-  }
-}
 
 extension Checkpoint {
   /// Writes weights from elsewhere as a checkpoint that can be scored and used, not resumed from.
@@ -42,9 +13,13 @@ extension Checkpoint {
   public static func write(
     _ path: String, imported model: SegmentationModel, for network: NetworkConfiguration
   ) throws {
-    try write(
-      path, model.state,
-      record: CheckpointRecord(importedFor: network, classes: model.classes))
+    let (named, encoding) = try network.described()
+    // Classes that the configuration does not name are called by their numbers.
+    let map =
+      try named ?? .identity(model.classes, names: (0..<model.classes).map { "\($0)" })
+    // No step of a run is done.
+    let record = CheckpointRecord(configuration: network.yaml, step: 0, map, encoding)
+    try RunRecord(record).write(path, model.state)
   }
 
   /// Writes what is needed to score and use this checkpoint's network, not to resume its run.
@@ -56,21 +31,14 @@ extension Checkpoint {
   ///     data that mean nothing elsewhere.
   /// - Throws: `WriteError`, `ConfigurationError`.
   public func writeForUse(_ path: String, half: Bool, overrides: [String] = []) throws {
-    var record = record
-    record.configuration = try configuration(overrides: overrides).yaml
+    var record = RunRecord(record, try run())
+    record.network.configuration = try configuration(overrides: overrides).yaml
     let tensors = try averaged.entries.map { entry in
       let tensor = try averaged.tensor(entry.name)
       let isLarge = tensor.shape.count > 1 && tensor.dtype == .float32
       return (entry.name, half && isLarge ? tensor.to(.float16) : tensor)
     }
-    try Self.write(path, tensors, record: record)
-  }
-
-  private static func write(
-    _ path: String, _ tensors: [(name: String, tensor: Tensor)], record: CheckpointRecord
-  ) throws {
-    let text = String(decoding: try record.json(), as: UTF8.self)
-    try WeightFile.write(tensors, metadata: [metadataKey: text, "format": "pt"], to: path)
+    try record.write(path, tensors)
   }
 
   /// Puts the weights of a run, a checkpoint or any file of weights into a network before training.
@@ -143,7 +111,7 @@ extension Checkpoint {
       let weights = checkpoint.averaged
       return try weights.entries.map { ($0.name, try weights.tensor($0.name)) }
     }
-    let model = try checkpoint.model()
+    let model = try TrainedNetwork(checkpoint: path).model
     let known = NamingConvention.conventions(of: model)
     guard let names = known.first(where: { $0.name == convention }) else {
       throw CheckpointError.unknownConvention(name: convention, known: known.map(\.name))

@@ -4,6 +4,7 @@ import Datasets
 import Evaluation
 import Imaging
 import Segmentation
+import Inference
 import Training
 
 /// `atrous ablate`: what the levels of a head are worth.
@@ -61,10 +62,7 @@ struct AblateCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let source = try network.load()
-      let predictor = Predictor(
-        source.model, normalization: source.normalization, device: try network.place.prepared(),
-        precision: source.configuration?.train.precision,
-        mode: InferenceMode(padding: source.configuration?.evaluate.padding))
+      let predictor = try source.unpreparedPredictor()
       let monitor = ConsoleMonitor()
       if let photograph {
         let image = try Image(contentsOf: photograph).rgb

@@ -2,6 +2,7 @@ import Evaluation
 import Analysis
 import ArgumentParser
 import Foundation
+import Inference
 import Segmentation
 import Training
 
@@ -18,13 +19,16 @@ struct NetworkOptions: ParsableArguments {
 
   @OptionGroup var place: DeviceOptions
 
-  func load() throws -> ModelSource {
-    try ModelSource(network, overrides: settings.overrides, seed: seed, device: place.prepared())
+  func load() throws -> TrainedNetwork {
+    try TrainingConfiguration.check(network, overrides: settings.overrides)
+    return try TrainedNetwork(
+      network, overrides: settings.overrides, seed: seed, device: place.prepared())
   }
 
   /// The network without memory for its weights, for use inside of `shapesOnly`.
   func shapes() throws -> SegmentationModel {
-    try ModelSource.shapes(network, overrides: settings.overrides)
+    try TrainingConfiguration.check(network, overrides: settings.overrides)
+    return try TrainedNetwork.shapes(network, overrides: settings.overrides)
   }
 }
 

@@ -1,6 +1,8 @@
 import Analysis
 import ArgumentParser
+import Imaging
 import Torch
+import Inference
 import Training
 
 /// `atrous benchmark`: how long a network takes for an image.

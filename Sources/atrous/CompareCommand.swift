@@ -1,6 +1,7 @@
 import ArgumentParser
 import Evaluation
 import Foundation
+import Inference
 import Training
 
 /// `atrous compare`: results side by side.
@@ -42,10 +43,14 @@ struct CompareCommand: ParsableCommand {
     try reportingErrors {
       let monitor = ConsoleMonitor()
       let device = try place.prepared()
+      let overrides = try settings.overrides + inference.overrides()
+      for path in results where !ResultFolder.isOne(path) {
+        try TrainingConfiguration.check(path, overrides: overrides)
+      }
       let folders = try results.enumerated().map { index, path in
-        try CheckpointScoring.results(
+        try NetworkScoring.results(
           of: path, in: "\(output)/\(index + 1)",
-          overrides: settings.overrides + inference.overrides(), split: split, device: device
+          overrides: overrides, split: split, device: device
         ) { monitor.evaluating($0, $1) }
       }
       let comparison = try Comparison(

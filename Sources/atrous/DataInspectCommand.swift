@@ -98,7 +98,7 @@ struct DataInspect: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let cache = cache ?? DataSource.cacheFile
+      let cache = cache ?? Inspection.cacheFile
       if fresh { FileSystem.remove(cache) }
       let found = try Inspection(data.resolved().datasets(data.part), cache: cache)
       print(json ? try jsonText(found) : found.text())

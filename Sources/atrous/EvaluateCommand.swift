@@ -2,6 +2,7 @@ import ArgumentParser
 import Evaluation
 import Foundation
 import Imaging
+import Inference
 import Torch
 import Training
 
@@ -56,7 +57,7 @@ struct EvaluateCommand: ParsableCommand {
   @OptionGroup var work: GraphOptions
 
   func validate() throws {
-    guard labelSize == nil || labelSize.flatMap({ ImageSize($0) }) != nil else {
+    guard labelSize == nil || labelSize.flatMap({ Size(text: $0) }) != nil else {
       throw ValidationError(
         "--label-size is '\(labelSize ?? "")', expected WIDTHxHEIGHT such as 1024x512.")
     }
@@ -74,15 +75,21 @@ struct EvaluateCommand: ParsableCommand {
     try reportingErrors {
       let monitor = ConsoleMonitor()
       let device = try place.prepared()
-      func prepared(_ form: InferenceForm) throws -> CheckpointScoring {
-        try CheckpointScoring(
-          checkpoint, overrides: settings.overrides + inference.overrides(), split: split,
-          device: device, memoryBudget: memoryBudget?.value, tiles: tiles,
-          labelSize: labelSize.flatMap { ImageSize($0) }.map {
-            Size(width: $0.width, height: $0.height)
-          },
-          boundaryRatio: boundary ? 0.02 : nil, form: form,
-          calibration: preparation.calibrating, graphs: work.isUsed(on: device))
+      let overrides = try settings.overrides + inference.overrides()
+      try TrainingConfiguration.check(checkpoint, overrides: overrides)
+      var options = InferenceSession.Options()
+      options.calibration = preparation.calibrating
+      options.tiles = tiles
+      options.graphs = try work.isUsed(on: device)
+      if let memoryBudget { options.memoryBudget = memoryBudget.value }
+      func prepared(_ form: InferenceForm) throws -> NetworkScoring {
+        options.form = form
+        return try NetworkScoring(
+          checkpoint, overrides: overrides,
+          .init(
+            split: split, labelSize: labelSize.flatMap { Size(text: $0) },
+            boundaryRatio: boundary ? 0.02 : nil),
+          inference: options, device: device)
       }
       let scoring = try prepared(preparation.form)
       if let against {

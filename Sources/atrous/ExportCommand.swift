@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Files
 import Foundation
+import Inference
 import Training
 
 /// `atrous export`: weights for other programs.

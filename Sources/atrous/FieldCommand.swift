@@ -2,6 +2,7 @@ import Analysis
 import ArgumentParser
 import Datasets
 import Imaging
+import Inference
 import Torch
 import Training
 
@@ -50,7 +51,7 @@ struct FieldCommand: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
-  private var area: ImageSize? { size.flatMap(ImageSize.init(sideOrSize:)) }
+  private var area: Size? { size.flatMap(Size.init(sideOrSize:)) }
 
   func validate() throws {
     if let size, area == nil {
@@ -89,7 +90,7 @@ struct FieldCommand: ParsableCommand {
 
   /// The size that is asked for, or that of a single photograph, or that of the paper's figures.
   private func inputSize() throws -> Size {
-    if let area { return Size(width: area.width, height: area.height) }
+    if let area { return area }
     if let images, case let files = try imageFiles(images), files.count == 1 {
       let own = try ImageInfo(contentsOf: files[0]).size
       if max(own.width, own.height) <= 1024 { return own }
@@ -97,19 +98,19 @@ struct FieldCommand: ParsableCommand {
     return Size(width: 769, height: 769)
   }
 
-  private func pictures(of source: ModelSource) throws -> ImageSource {
+  private func pictures(of source: TrainedNetwork) throws -> ImageSource {
     let device = try network.place.prepared()
     if let images {
       return ImageSource(
         Array(try imageFiles(images, note: note).prefix(count)),
-        normalization: source.normalization, device: device)
+        encoding: source.encoding, device: device)
     }
-    guard !noise, let configuration = source.configuration else {
+    guard !noise, source.configuration.trains else {
       Engine.seed(network.seed)
       return ImageSource(noise: count, device: device)
     }
     return ImageSource(
-      try configuration.data.dataset(configuration.evaluate.split).spread(to: count),
-      normalization: source.normalization, device: device)
+      try source.dataset(limit: count),
+      encoding: source.encoding, device: device)
   }
 }

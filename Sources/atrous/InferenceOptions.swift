@@ -58,7 +58,7 @@ struct InferenceOptions: ParsableArguments {
     }
   }
 
-  private var size: ImageSize? { window.flatMap { ImageSize($0) } }
+  private var size: Size? { window.flatMap { Size(text: $0) } }
 
   /// What the options change in the section `evaluate`.
   ///

@@ -1,3 +1,4 @@
+import Imaging
 import Analysis
 import ArgumentParser
 import Evaluation

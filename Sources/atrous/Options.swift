@@ -2,7 +2,7 @@ import ArgumentParser
 import Evaluation
 import Imaging
 import Torch
-import Training
+import Inference
 
 /// What commands that read a configuration share.
 struct ConfigurationOptions: ParsableArguments {
@@ -87,8 +87,9 @@ struct PreparationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The type of products: float32, bfloat16 or int8; by default that of training.",
+      "The type of products: float32, bfloat16 or int8.",
       discussion: """
+        By default that of training, or float32 where the processor has no instructions for it. \
         On the processor it is for 1×1 convolutions and matrices of a prepared network; elsewhere \
         bfloat16 is libtorch's autocast, and there is no int8.
         """))

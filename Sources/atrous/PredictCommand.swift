@@ -1,9 +1,9 @@
-import Files
-import Imaging
 import ArgumentParser
+import Evaluation
+import Files
 import Foundation
 import Imaging
-import Training
+import Inference
 import Weights
 
 /// `atrous predict`: segments photographs.
@@ -64,25 +64,25 @@ struct PredictCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      var options = Segmenter.Options()
-      options.opacity = opacity
-      options.panel = panel
-      options.truth = truth
+      var options = InferenceSession.Options()
       options.tiles = tiles
-      options.padding = padding.pad
+      options.mode = padding.pad.map { InferenceMode(padding: $0) }
       options.form = preparation.form
       options.calibration = preparation.calibrating
       if let memoryBudget { options.memoryBudget = memoryBudget.value }
       let device = try place.prepared()
       options.graphs = try work.isUsed(on: device)
-      let segmenter = try Segmenter(
-        paths.count == 2 ? paths[0] : PackagedWeights.file(), output: output, options: options,
-        overrides: settings.overrides,
-        device: device)
+      let session = try InferenceSession(
+        paths.count == 2 ? paths[0] : PackagedWeights.file(), overrides: settings.overrides,
+        options: options, device: device)
+      var files = try PredictionFiles(in: output, session.labelMap)
+      files.opacity = opacity
+      files.panel = panel
       var failures = 0
-      try segmenter.run(paths[paths.count - 1], note: note) { finding in
+      let run = PredictionRun(session, files, truth: truth)
+      try run.run(paths[paths.count - 1], note: note) { finding in
         print("\(finding.file.shownInLine): \(finding.size.width)×\(finding.size.height)")
-        for (name, share) in finding.shares {
+        for (name, share) in finding.prediction.shares {
           print(String(format: "%8.2f %%  ", share * 100) + name)
         }
       } failed: { _, error in

@@ -2,6 +2,7 @@ import Evaluation
 import Analysis
 import ArgumentParser
 import Imaging
+import Inference
 import Torch
 import Training
 
@@ -37,7 +38,7 @@ struct RatesCommand: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
-  private var crop: ImageSize? { size.flatMap(ImageSize.init(sideOrSize:)) }
+  private var crop: Size? { size.flatMap(Size.init(sideOrSize:)) }
 
   func validate() throws {
     if let size, crop == nil {
@@ -72,16 +73,16 @@ struct RatesCommand: ParsableCommand {
     }
   }
   private func rates(of network: String) throws -> NetworkRates {
-    try shapesOnly {
-      let model = try ModelSource.shapes(network, overrides: settings.overrides)
-      let asked = crop.map { Size(width: $0.width, height: $0.height) }
+    try TrainingConfiguration.check(network, overrides: settings.overrides)
+    return try shapesOnly {
+      let model = try TrainedNetwork.shapes(network, overrides: settings.overrides)
       guard
-        let size = try asked
-          ?? ModelSource.trainedSize(network, overrides: settings.overrides)
+        let size = try crop
+          ?? TrainingConfiguration.trainedSize(network, overrides: settings.overrides)
       else { throw UnknownCrop(network: network) }
       return NetworkRates(
         model, named: network, width: size.width, height: size.height,
-        sizeFrom: asked == nil ? "the crop of its training" : "--size")
+        sizeFrom: crop == nil ? "the crop of its training" : "--size")
     }
   }
 }

@@ -1,8 +1,9 @@
 import Analysis
 import ArgumentParser
+import Imaging
 import Segmentation
 import Torch
-import Training
+import Inference
 
 /// `atrous receptive-field`: what each layer can see at most.
 struct ReceptiveFieldCommand: ParsableCommand {

@@ -29,7 +29,7 @@ struct ScenesCommand: ParsableCommand {
   var seed: UInt64 = 1
 
   func validate() throws {
-    guard ImageSize(size) != nil else {
+    guard Size(text: size) != nil else {
       throw ValidationError("--size is '\(size)', expected WIDTHxHEIGHT such as 512x256.")
     }
     guard train >= 0, val >= 0, train + val > 0, train + val <= 1_000_000 else {
@@ -40,7 +40,7 @@ struct ScenesCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let size = ImageSize(size) ?? ImageSize(width: 512, height: 256)
+      let size = Size(text: size) ?? Size(width: 512, height: 256)
       let start = Date()
       try SceneWriter(seed: seed, size: Size(width: size.width, height: size.height)).write(
         to: output, train: train, val: val)

@@ -2,7 +2,7 @@ import Analysis
 import ArgumentParser
 import Datasets
 import Imaging
-import Training
+import Inference
 
 /// `atrous similarity`: where an image looks alike to a network.
 struct SimilarityCommand: ParsableCommand {
@@ -56,7 +56,7 @@ struct SimilarityCommand: ParsableCommand {
       let photograph = try Image(contentsOf: image, orientation: source.orientation).rgb
       let mask = try truth.map { try source.mask($0, for: photograph, image) }
       let report = try Similarity(
-        source.model, photograph, named: image, normalization: source.normalization,
+        source.model, photograph, named: image, encoding: source.encoding,
         reference: reference, layer: layer, truth: mask, names: source.classNames,
         device: network.place.prepared())
       if let output { try report.heatMap.image().write(to: output, isOutput: true) }

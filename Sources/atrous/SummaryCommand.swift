@@ -1,8 +1,9 @@
 import Analysis
 import ArgumentParser
+import Imaging
 import Segmentation
 import Torch
-import Training
+import Inference
 
 /// `atrous summary`: what a network consists of and costs.
 struct SummaryCommand: ParsableCommand {

@@ -229,7 +229,7 @@ struct FieldTests {
     Engine.seed(2)
     let report = try FieldReport(
       tinyModel(tinyPyramid),
-      ImageSource(tinyData(1), normalization: .imageNet), size: Size(width: 48, height: 32),
+      ImageSource(tinyData(1), encoding: .imageNet), size: Size(width: 48, height: 32),
       target: .position(row: 8, column: 20), label: 1, names: ["a", "b", "c"])
     #expect((report.x, report.y, report.label) == (20, 8, "b"))
     let map = report.heatMap

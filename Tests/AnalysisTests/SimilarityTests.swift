@@ -15,7 +15,7 @@ struct SimilarityTests {
     _ reference: SimilarityReference, layer: String = "features", truth: ClassMask? = nil
   ) throws -> Similarity {
     try Similarity(
-      tinyModel(tinyCascade), picture, named: "noise", normalization: .imageNet,
+      tinyModel(tinyCascade), picture, named: "noise", encoding: .imageNet,
       reference: reference, layer: layer, truth: truth, names: ["a", "b", "c"])
   }
 

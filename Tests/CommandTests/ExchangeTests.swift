@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import Imaging
+import Inference
 import Segmentation
 import TestSupport
 import Testing

@@ -1,4 +1,6 @@
 import Configuration
+import Datasets
+import Evaluation
 import Foundation
 import Testing
 

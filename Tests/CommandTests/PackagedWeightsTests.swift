@@ -2,6 +2,7 @@ import Datasets
 import Evaluation
 import Foundation
 import Imaging
+import Inference
 import TestSupport
 import Testing
 import Training

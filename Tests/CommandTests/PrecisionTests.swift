@@ -1,4 +1,5 @@
 import Foundation
+import Imaging
 import TestSupport
 import Testing
 import Torch
@@ -98,10 +99,33 @@ struct PrecisionTests {
     }
     let reduced = ["--set", "train.precision=bfloat16"]
     #expect(try evaluated("--no-prepare", "--precision", "bfloat16").hasSuffix("bfloat16\n"))
-    #expect(try evaluated(reduced[0], reduced[1]).hasSuffix(", bfloat16\n"))
+    let trained = Engine.hasInstructions(for: .bfloat16, on: .cpu) ? "bfloat16" : "float32"
+    #expect(try evaluated(reduced[0], reduced[1]).hasSuffix(", \(trained)\n"))
     #expect(
       try evaluated(reduced[0], reduced[1], "--precision", "float32").hasSuffix(", float32\n"))
     #expect(try evaluated().hasSuffix(", float32\n"))
+  }
+
+  @Test(
+    "predict and evaluate run a network in the same precision", arguments: ["bfloat16", "float32"])
+  func agree(trained: String) throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let scores = "\(folder.path)/scores"
+    let settings = ["--set", "train.precision=\(trained)", "--output"]
+    let evaluated = try Command(["evaluate", run.path] + settings + [scores]).wait()
+    #expect(evaluated.status == 0, "\(evaluated)")
+    let images = "\(run.folder)/images"
+    let predicted = try Command(["predict", run.path, images] + settings + [folder.path]).wait()
+    #expect(predicted.status == 0, "\(predicted)")
+    let kept = try FileManager.default.contentsOfDirectory(atPath: "\(scores)/predictions")
+    #expect(!kept.isEmpty)
+    for name in kept {
+      let stem = name.replacingOccurrences(of: ".png", with: "")
+      #expect(
+        try LabelImage(contentsOf: "\(scores)/predictions/\(name)")
+          == LabelImage(contentsOf: "\(folder.path)/\(stem)_labels.png"), "\(name)")
+    }
   }
 
   @Test("predict and benchmark take it, too")

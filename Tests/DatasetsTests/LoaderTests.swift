@@ -141,7 +141,7 @@ struct LoaderTests {
       let sample = try set.load(n)
       #expect(Array(batch.masks[n * 20..<(n + 1) * 20]) == sample.mask.classes)
       for i in 0..<60 {
-        let norm = Normalization.imageNet
+        let norm = InputEncoding.imageNet
         let expected =
           (Double(sample.image.pixels[i]) / 255 - norm.mean[i % 3]) / norm.deviation[i % 3]
         #expect(abs(Double(batch.images[n * 60 + i]) - expected) < 1e-6)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -101,7 +102,7 @@ struct SceneTests {
   @Test("a folder with other files is left alone")
   func occupied() throws {
     try withTemporaryFolder { folder in
-      try writeAtomically(Array("mine".utf8), to: folder + "/notes.txt")
+      try AtomicFile.write(folder + "/notes.txt", Array("mine".utf8))
       let writer = try SceneWriter(seed: 5, size: Size(width: 64, height: 32))
       #expect(throws: DatasetError.self) { try writer.write(to: folder, train: 1, val: 0) }
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["notes.txt"])

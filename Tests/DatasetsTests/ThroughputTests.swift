@@ -59,7 +59,7 @@ struct ThroughputTests {
     let output = UnsafeMutablePointer<Float>.allocate(capacity: 480 * 360 * 3)
     defer { output.deallocate() }
     let time = ContinuousClock().measure {
-      for _ in 0..<60 { Normalization.imageNet.apply(to: source.0, into: output) }
+      for _ in 0..<60 { InputEncoding.imageNet.encode(source.0.raster, into: output) }
     }
     print("normalisation", "\(time / .milliseconds(1) / 60) ms")
   }

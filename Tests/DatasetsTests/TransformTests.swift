@@ -285,12 +285,12 @@ struct TransformTests {
   }
 
   @Test("normalisation subtracts the mean and divides by the deviation")
-  func normalization() throws {
+  func encoding() throws {
     let image = Image(width: 2, height: 1, pixels: [0, 128, 255, 10, 20, 30])
     var output = [Float](repeating: 0, count: 6)
-    let imageNet = Normalization.imageNet
+    let imageNet = InputEncoding.imageNet
     output.withUnsafeMutableBufferPointer { buffer in
-      if let base = buffer.baseAddress { imageNet.apply(to: image, into: base) }
+      if let base = buffer.baseAddress { imageNet.encode(image.raster, into: base) }
     }
     for i in 0..<6 {
       let expected =
@@ -299,14 +299,37 @@ struct TransformTests {
     }
     #expect(imageNet.meanColor == Color(124, 116, 104))
     #expect(throws: DatasetError.self) {
-      try Normalization(mean: [0, 0, 0], deviation: [1, 0, 1])
+      try InputEncoding(mean: [0, 0, 0], deviation: [1, 0, 1])
+    }
+    #expect(throws: DatasetError.self) { try InputEncoding(mean: [0, 0], deviation: [1, 1]) }
+  }
+
+  @Test("samples of any type and number of bands are encoded alike; missing ones become 0")
+  func bands() throws {
+    let encoding = try InputEncoding(
+      mean: [0.5, 0.25], deviation: [0.5, 2], scale: [100, 200], missing: [nil, 7])
+    let (levels, expected): ([UInt8], [Float]) = ([100, 200, 0, 7], [1, 0.375, -1, 0])
+    let kinds: [Raster.Samples] = [
+      .uint8(levels), .uint16(levels.map(UInt16.init)), .float(levels.map(Float.init)),
+    ]
+    for samples in kinds {
+      let raster = Raster(size: Size(width: 2, height: 1), bands: 2, samples)
+      var output = [Float](repeating: .nan, count: 12)
+      // The second row shows the first, and each is continued by its first column.
+      output.withUnsafeMutableBufferPointer { buffer in
+        if let base = buffer.baseAddress {
+          encoding.encode(raster, into: base, rows: [0, 0], columns: [0])
+        }
+      }
+      let row = expected + expected.prefix(2)
+      #expect(output == row + row, "\(samples)")
     }
   }
 
   @Test("measured statistics are those of all pixels")
   func measured() throws {
     let set = try scenery(count: 3, width: 8, height: 6)
-    let found = try Normalization.measured(from: set, threads: 3)
+    let found = try InputEncoding.measured(from: set, threads: 3)
     let all = try (0..<3).flatMap { try set.load($0).image.pixels }
     for channel in 0..<3 {
       let values = stride(from: channel, to: all.count, by: 3).map { Double(all[$0]) / 255 }

@@ -80,7 +80,7 @@ struct PredictorTests {
   @Test("the network's input is the normalised image, with zeros beyond it")
   func input() throws {
     let predictor = Predictor(
-      tinyModel(), normalization: .denseASPP, mode: InferenceMode(padding: .zero))
+      tinyModel(), encoding: .denseASPP, mode: InferenceMode(padding: .zero))
     let image = noise(5, 3)
     let x = predictor.input(image)
     #expect(x.shape == [1, 3, 8, 8])
@@ -88,8 +88,8 @@ struct PredictorTests {
     let values = x.contiguous().floats
     for channel in 0..<3 {
       let level = Double(image.pixels[(2 * 5 + 4) * 3 + channel]) / 255
-      let mean = Normalization.denseASPP.mean[channel]
-      let expected = Float((level - mean) / Normalization.denseASPP.deviation[channel])
+      let mean = InputEncoding.denseASPP.mean[channel]
+      let expected = Float((level - mean) / InputEncoding.denseASPP.deviation[channel])
       #expect(values[channel * 64 + 2 * 8 + 4] == expected)
       #expect(values[channel * 64 + 2 * 8 + 5] == 0)
       #expect(values[channel * 64 + 3 * 8 + 4] == 0)

@@ -1,3 +1,4 @@
+import Files
 import TestSupport
 import Testing
 
@@ -95,7 +96,7 @@ struct FilterTests {
     #expect(try ByteLabels(contentsOf: file) == nil)
     var damaged = try labels.png()
     damaged[damaged.count - 20] ^= 1
-    try writeAtomically(damaged, to: file)
+    try AtomicFile.write(file, damaged)
     #expect(try ByteLabels(contentsOf: file) == nil)
     #expect(throws: ImageError.self) { try LabelImage(contentsOf: file) }
   }

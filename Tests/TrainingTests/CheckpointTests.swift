@@ -1,6 +1,8 @@
 import Checkpoints
 import Datasets
+import Files
 import Foundation
+@testable import Inference
 import TestSupport
 import Testing
 import Torch
@@ -109,13 +111,15 @@ struct CheckpointTests {
       _ = try trainer.fit()
       let checkpoint = try Checkpoint(folder.path + "/run")
       let error = #expect(throws: CheckpointError.self) {
-        try checkpoint.model(overrides: ["model.head.dilations=[1, 2, 3]", "model.head.growth=4"])
+        try TrainedNetwork(
+          checkpoint: checkpoint.file,
+          overrides: ["model.head.dilations=[1, 2, 3]", "model.head.growth=4"])
       }
       let text = error.map { "\($0)" } ?? ""
       #expect(text.contains("classifier.levels.2"))
       #expect(text.contains("missing in the file"))
       #expect(text.contains("of another shape"))
-      let map = try checkpoint.labelMap()
+      let map = try checkpoint.record.map(background: nil)
       #expect(map.classes.map(\.name) == ["ground", "thing"])
       #expect(map.index(of: 255) == 255)
       #expect(checkpoint.record.step == 1)

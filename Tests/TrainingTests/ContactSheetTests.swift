@@ -24,7 +24,7 @@ struct ContactSheetTests {
     var settings = ContactSheet()
     settings.columns = 1
     let image = try settings.image(
-      of: set, pipeline: source.augmentation, normalization: source.normalization,
+      of: set, pipeline: source.augmentation, encoding: source.encoding,
       seed: source.seed)
     let expected = try Loader(set, pipeline: source.augmentation, seed: source.seed)
       .sample(1, epoch: 0)
@@ -54,8 +54,8 @@ struct ContactSheetTests {
       train: {iterations: 1, optimizer: {name: sgd, learningRate: 0.1}}
       """
     let configuration = try TrainingConfiguration(yaml: yaml, named: "camvid.yaml")
-    let expected = try Normalization.measured(from: configuration.data.dataset("train"))
-    let found = configuration.data.normalization
+    let expected = try InputEncoding.measured(from: configuration.data.dataset("train"))
+    let found = configuration.data.encoding
     for (a, b) in zip(found.mean + found.deviation, expected.mean + expected.deviation) {
       #expect(abs(a - b) < 1e-12)
     }
@@ -63,6 +63,6 @@ struct ContactSheetTests {
     let again = try TrainingConfiguration(
       yaml: configuration.yaml.replacingOccurrences(of: folder.path, with: "/nowhere"),
       named: "camvid.yaml")
-    #expect(again.data.normalization == found)
+    #expect(again.data.encoding == found)
   }
 }

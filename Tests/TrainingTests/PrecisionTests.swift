@@ -1,4 +1,5 @@
 import Foundation
+import Inference
 import TestSupport
 import Testing
 import Torch
@@ -50,7 +51,7 @@ struct PrecisionTests {
       }
       let whole = try trainer("whole")
       #expect(try whole.fit() == .finished)
-      let scale = try Checkpoint(folder.path + "/whole").record.gradientScale
+      let scale = try Checkpoint(folder.path + "/whole").run().gradientScale
       #expect(scale == whole.scaler?.state)
       let log = try String(contentsOfFile: folder.path + "/whole/log.jsonl", encoding: .utf8)
       let losses = try log.split(separator: "\n").map {

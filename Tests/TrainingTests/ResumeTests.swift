@@ -1,6 +1,8 @@
 import Checkpoints
 import Evaluation
+import Files
 import Foundation
+import Inference
 import TestSupport
 import Testing
 import Torch
@@ -27,7 +29,7 @@ struct ResumeTests {
         #expect(second.step == stop)
         #expect(try second.fit() == .finished)
         #expect(try lastCheckpoint(folder.path + "/part\(stop)") == whole, "stopped at \(stop)")
-        let names = [Checkpoint.Name.best, Checkpoint.Name.record]
+        let names = [Checkpoint.Name.best, RunFolder.Name.record]
         for name in names {
           #expect(
             FileManager.default.contents(atPath: "\(folder.path)/part\(stop)/\(name)")
@@ -52,7 +54,7 @@ struct ResumeTests {
       }
       #expect(try trainer("whole").fit() == .finished)
       let whole = try lastCheckpoint(folder.path + "/whole")
-      let fallen = try Checkpoint(folder.path + "/whole/last.safetensors").record.standing.plateau
+      let fallen = try Checkpoint(folder.path + "/whole/last.safetensors").run().standing.plateau
       #expect(fallen.factor < 0.1)
       let first = try trainer("part")
       #expect(try first.fit { first.step == 5 } == .interrupted)
@@ -152,7 +154,7 @@ struct ResumeTests {
           overrides: ["train.ema=0.5", "train.evaluateEvery=30", "model.backbone.dropRate=0"]))
       _ = try trainer.fit()
       #expect((trainer.lastResult?.scores.meanIoU ?? 0) > 0.6)
-      let scoring = try CheckpointScoring(folder.path + "/run")
+      let scoring = try NetworkScoring(folder.path + "/run")
       #expect(try scoring.run().scores == trainer.lastResult?.scores)
     }
   }

@@ -2,6 +2,7 @@ import Checkpoints
 import Configuration
 import Evaluation
 import Foundation
+import Inference
 import TestSupport
 import Testing
 import Torch
@@ -118,7 +119,7 @@ struct RunLockTests {
         older[start - 1].removeLast()
       }
       try write(older.joined(separator: "\n"))
-      #expect(try Checkpoint(path).record.trainingImages == nil)
+      #expect(try Checkpoint(path).run().trainingImages == nil)
       #expect(try tinyTrainer(folder, "run", resume: true).step == 2)
 
       try write("{\"version\": 2, \"other\": true}")
@@ -152,8 +153,8 @@ struct UnscoredRunTests {
       let run = "\(folder.path)/run"
       #expect(!FileManager.default.fileExists(atPath: "\(run)/\(Checkpoint.Name.best)"))
       #expect(try Checkpoint(run).record.step == 7)
-      #expect(try CheckpointScoring(run, split: "train").run().images == 6)
-      let error = #expect(throws: ConfigurationError.self) { try CheckpointScoring(run) }
+      #expect(try NetworkScoring(run, .init(split: "train")).run().images == 6)
+      let error = #expect(throws: ConfigurationError.self) { try NetworkScoring(run) }
       #expect("\(error.map { "\($0)" } ?? "")".contains("'val' is missing"))
       let file = "\(folder.path)/unscored.yaml"
       try Data(Self.yaml(folder.path).utf8).write(to: URL(fileURLWithPath: file))

@@ -2,6 +2,7 @@ import Checkpoints
 import Configuration
 import Evaluation
 import Foundation
+@testable import Inference
 import Segmentation
 import TestSupport
 import Testing
@@ -18,7 +19,7 @@ struct StartTests {
       try writePairs(folder.path, count: 6)
       _ = try tinyTrainer(folder, "first").fit()
       let from = "train.startFrom=\(folder.path)/first"
-      let old = try Checkpoint("\(folder.path)/first").model().state
+      let old = try TrainedNetwork(checkpoint: "\(folder.path)/first").model.state
       func shared(_ trainer: Trainer) -> Int {
         zip(old, trainer.model.state).count { old, new in
           old.tensor.shape == new.tensor.shape
@@ -53,7 +54,7 @@ struct StartTests {
       let folder = try TemporaryFolder()
       try writePairs(folder.path, count: 6)
       _ = try tinyTrainer(folder, "first").fit()
-      let old = try Checkpoint("\(folder.path)/first").model().state
+      let old = try TrainedNetwork(checkpoint: "\(folder.path)/first").model.state
       let listener = Listener()
       let turned = try Trainer(
         TrainingConfiguration(
@@ -86,7 +87,7 @@ struct StartTests {
       try writePairs(folder.path, count: 3)
       _ = try tinyTrainer(folder, "first").fit()
       func score(_ overrides: String...) throws {
-        _ = try CheckpointScoring("\(folder.path)/first", overrides: overrides)
+        _ = try NetworkScoring("\(folder.path)/first", overrides: overrides)
       }
       try score()
       #expect(throws: CheckpointError.self) {

@@ -1,3 +1,4 @@
+import Files
 import Torch
 
 /// What `torch.save` writes since PyTorch 1.6: an archive with `data.pkl`, which says what there is,

@@ -1,4 +1,5 @@
 import CDeflate
+import Files
 
 /// Writes a zip archive of stored files from front to back.
 ///

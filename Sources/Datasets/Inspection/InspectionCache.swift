@@ -36,7 +36,7 @@ struct InspectionCache: Codable, Sendable {
     var whole = InspectionCache(contentsOf: path)
     whole.merge(self)
     guard let data = try? JSONEncoder().encode(whole) else { return }
-    try? writeAtomically(Array(data), to: path)
+    try? AtomicFile.write(path, Array(data))
   }
 
   /// When a file was changed last, and its size.
@@ -144,5 +144,14 @@ extension Dataset {
         return (LabelFacts(failure: error), error is DatasetError)
       }
     }
+  }
+}
+
+extension Inspection {
+  /// Where an inspection of this machine's files is kept, if nobody says otherwise.
+  public static var cacheFile: String {
+    let environment = ProcessInfo.processInfo.environment
+    let folder = environment["XDG_CACHE_HOME"] ?? "\(NSHomeDirectory())/.cache"
+    return "\(folder)/atrous/inspection.json"
   }
 }

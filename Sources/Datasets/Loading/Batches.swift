@@ -139,8 +139,8 @@ private final class AssemblyLine: @unchecked Sendable {
         let sample = try loader.sample(bench.indices[place], epoch: epoch)
         if let storage = reserve(bench, place, sample) {
           let pixels = sample.mask.classes.count
-          loader.normalization.apply(
-            to: sample.image, into: storage.images + place * pixels * 3)
+          loader.encoding.encode(
+            sample.image.raster, into: storage.images + place * pixels * 3)
           sample.mask.classes.withUnsafeBufferPointer { classes in
             guard let classes = classes.baseAddress else { return }
             (storage.masks + place * pixels).update(from: classes, count: pixels)

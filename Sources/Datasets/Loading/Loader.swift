@@ -27,7 +27,7 @@ public struct Loader: Sendable {
   /// What is done to every sample.
   public let pipeline: Pipeline
   /// What turns levels into numbers.
-  public let normalization: Normalization
+  public let encoding: InputEncoding
   /// The samples of a batch; with several processes, of each process.
   public let batchSize: Int
   /// Whether each epoch has an order of its own.
@@ -66,7 +66,7 @@ public struct Loader: Sendable {
   /// - Throws: `DatasetError.invalidSetting`, and `.tooFewSamples` if no batch can be made.
   public init(
     _ dataset: any Dataset, pipeline: Pipeline = .none,
-    normalization: Normalization = .imageNet, batchSize: Int = 1, shuffle: Bool = false,
+    encoding: InputEncoding = .imageNet, batchSize: Int = 1, shuffle: Bool = false,
     dropLast: Bool = false, seed: UInt64 = 0, shard: Shard = .whole, threads: Int = 0,
     prefetch: Int = 2, cacheBytes: Int = 0
   ) throws {
@@ -86,7 +86,7 @@ public struct Loader: Sendable {
       dataset.count > 0, "the number of samples of \(dataset.name)", dataset.count, "at least 1")
     self.dataset = dataset
     self.pipeline = pipeline
-    self.normalization = normalization
+    self.encoding = encoding
     self.batchSize = batchSize
     self.shuffle = shuffle
     self.dropLast = dropLast
@@ -142,7 +142,7 @@ public struct Loader: Sendable {
     guard !pipeline.transforms.isEmpty else { return sample }
     var random = SampleRandom(seed: seed, epoch: epoch, index: index)
     let (image, mask) = pipeline(
-      sample.image, sample.mask, random: &random, mean: normalization.meanColor)
+      sample.image, sample.mask, random: &random, mean: encoding.meanColor)
     return Sample(
       index: index, name: sample.name, imagePath: sample.imagePath, labelPath: sample.labelPath,
       image: image, mask: mask)

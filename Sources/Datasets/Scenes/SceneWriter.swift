@@ -53,7 +53,7 @@ public struct SceneWriter: Sendable {
     let record = "Atrous street scenes, seed \(renderer.seed), \(renderer.size.text)\n"
     try makeFolder(folder)
     if FileSystem.names(in: folder)?.isEmpty == true {
-      try writeAtomically(Array(record.utf8), to: path)
+      try AtomicFile.write(path, Array(record.utf8))
     } else if FileSystem.contents(path).map({ Array($0) }) != Array(record.utf8) {
       throw DatasetError.invalidSetting(
         name: "the folder for the scenes", value: "\(folder), which holds other files",

@@ -87,3 +87,30 @@ package struct PassedOver: Sendable, Equatable {
     return (read, unread)
   }
 }
+
+/// The image files that a path names: itself, or those in the folder, by name.
+///
+/// In a folder, pictures that Atrous wrote and kinds that are not read are passed over, and told to
+/// `note`.
+/// - Throws: `DatasetError` for a folder without images, or what is not there.
+package func imageFiles(_ path: String, note: (String) -> Void = { _ in }) throws -> [String] {
+  guard FileSystem.exists(path) else {
+    throw DatasetError.missingFolder(path: path, expected: "an image or a folder of images")
+  }
+  guard FileSystem.isFolder(path) else { return [path] }
+  guard let names = FileSystem.names(in: path) else {
+    throw DatasetError.missingFolder(path: path, expected: "a folder that can be read")
+  }
+  let (read, unread) = PassedOver.pictures(in: names)
+  var passedOver = PassedOver()
+  passedOver.unread = unread
+  passedOver.outputs = read.filter { OutputMark.isOn("\(path)/\($0)") }
+  for text in passedOver.notes(in: path) { note(text) }
+  let outputs = Set(passedOver.outputs)
+  let files = read.filter { !outputs.contains($0) }
+  guard !files.isEmpty else {
+    throw DatasetError.emptyFolder(
+      path: path, expected: "images (\(FileSelection.pictures.joined(separator: ", ")))")
+  }
+  return files.map { "\(path)/\($0)" }
+}

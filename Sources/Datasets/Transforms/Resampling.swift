@@ -317,3 +317,13 @@ private func gather(
     }
   }
 }
+
+extension Image {
+  /// The picture at another size, as the transform `resize` makes it.
+  package func resampled(to target: Size) -> Image {
+    guard target != size else { return self }
+    return Datasets.resampled(
+      self, x: Axis(width, scaledTo: target.width), y: Axis(height, scaledTo: target.height),
+      antialias: true, fill: Color(0, 0, 0))
+  }
+}

@@ -176,11 +176,11 @@ public struct Pipeline: Sendable, Equatable {
   ///   - image: An RGB image, (H, W, 3).
   ///   - mask: Its mask, of the same size.
   ///   - random: The stream; see ``SampleRandom``.
-  ///   - mean: The colour that `Fill.mean` stands for; see ``Normalization/meanColor``.
+  ///   - mean: The colour that `Fill.mean` stands for; see ``InputEncoding/meanColor``.
   /// - Returns: Image and mask, of equal size.
   public func callAsFunction(
     _ image: Image, _ mask: ClassMask, random: inout SampleRandom,
-    mean: Color = Normalization.imageNet.meanColor
+    mean: Color = InputEncoding.imageNet.meanColor
   ) -> (image: Image, mask: ClassMask) {
     precondition(image.channels == 3, "transforms take RGB images")
     precondition(image.size == mask.size, "image and mask differ in size")

@@ -47,7 +47,7 @@ extension Comparison {
         width: min(size.width, 480), height: max(1, size.height * min(size.width, 480) / size.width)
       )
       func colored(_ mask: ClassMask) -> Image {
-        Image(classes: mask.classes, size: mask.size, palette: colors)
+        mask.picture(colors)
           .resized(to: small, filter: .nearest)
       }
       let hasImage = chosen.allSatisfy { !first.images[$0].image.isEmpty }

@@ -230,7 +230,7 @@ public struct Comparison: Sendable {
     for (name, text) in [
       ("comparison.txt", text + "\n"), ("comparison.md", markdown),
       ("comparison.json", try jsonText(record) + "\n"), ("index.html", page),
-    ] { try writeAtomically(Array(text.utf8), to: "\(folder)/\(name)") }
+    ] { try AtomicFile.write("\(folder)/\(name)", Array(text.utf8)) }
     if let picture {
       try picture.write(to: "\(folder)/comparison.jpg", quality: 88, isOutput: true)
     }

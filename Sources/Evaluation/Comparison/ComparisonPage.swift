@@ -184,7 +184,7 @@ struct ComparisonPage {
     if let photograph { views.append(("image", try Page.jpeg(photograph, small))) }
     let masks = [("truth", truth), (first.name, a), (other.name, b)]
     for (name, mask) in masks {
-      let colored = Image(classes: mask.classes, size: size, palette: comparison.map.palette)
+      let colored = mask.picture(comparison.map.palette)
       views.append((name, try Page.jpeg(colored, small)))
     }
     let contrasts = Comparison.contrasts(photograph, truth, a, b, comparison.map.ignoredColor)

@@ -21,7 +21,7 @@ public final class Predictor {
   /// The network.
   public let model: SegmentationModel
   /// What turns levels into the network's input.
-  public let normalization: Normalization
+  public let encoding: InputEncoding
   /// Where the network runs; its weights must be there already.
   public let device: Device
   /// The type that convolutions are computed in; nil for that of the weights.
@@ -52,13 +52,13 @@ public final class Predictor {
   /// A predictor with the weights that `model` has; with `graphs` a GPU gets the work for images of a
   /// size that came before as a whole, see `RecordedFunction`.
   public init(
-    _ model: SegmentationModel, normalization: Normalization = .imageNet, device: Device = .cpu,
+    _ model: SegmentationModel, encoding: InputEncoding = .imageNet, device: Device = .cpu,
     precision: DType? = nil, memoryBudget: Int = MemoryBudget.standard,
     oversize: Oversize = .refuse, mode: InferenceMode = InferenceMode(), graphs: Bool = false
   ) {
     self.graphs = graphs
     self.model = model
-    self.normalization = normalization
+    self.encoding = encoding
     self.device = device
     self.precision = precision
     self.memoryBudget = memoryBudget
@@ -228,9 +228,9 @@ public final class Predictor {
   // MARK: Parts
 
   /// The image as the network takes it: (1, 3, H, W) in channels-last memory, extended as the mode says.
-  public func input(_ image: Image) -> Tensor {
+  package func input(_ image: Image) -> Tensor {
     .input(
-      image, normalization, extendedTo: padding.extended(image.size, toMultipleOf: stride),
+      image.raster, encoding, extendedTo: padding.extended(image.size, toMultipleOf: stride),
       by: padding
     ).to(device)
   }

@@ -55,10 +55,8 @@ struct HTMLPage {
   mutating func add(_ index: Int, _ parts: ResultFolder.Shown, _ errors: Image) throws {
     let small = Page.size(parts.truth.size)
     func png(_ mask: ClassMask) throws -> String {
-      let bytes = try LabelImage(
-        width: mask.width, height: mask.height, values: mask.classes.map(UInt16.init)
-      ).resized(to: small).png(palette: style.palette)
-      return "data:image/png;base64," + Data(bytes).base64EncodedString()
+      "data:image/png;base64,"
+        + Data(try mask.resized(to: small).png(style.palette)).base64EncodedString()
     }
     var pictures: [Picture] = []
     if let image = parts.image {

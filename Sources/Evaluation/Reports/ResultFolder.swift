@@ -86,10 +86,7 @@ public struct ResultFolder: Sendable {
     if !FileSystem.exists(begun("predictions")) {
       try make(".predictions.begun")
     }
-    try LabelImage(
-      width: prediction.width, height: prediction.height,
-      values: prediction.classes.map(UInt16.init)
-    ).writePNG(to: "\(begun("predictions"))/\(name).png", palette: colors, isOutput: true)
+    try prediction.writePNG(to: "\(begun("predictions"))/\(name).png", palette: colors)
   }
 
   /// A sample with the prediction that was kept for it.
@@ -110,11 +107,7 @@ public struct ResultFolder: Sendable {
   }
 
   private static func mask(_ file: String) throws -> ClassMask? {
-    guard FileSystem.exists(file) else { return nil }
-    let labels = try LabelImage(contentsOf: file)
-    return ClassMask(
-      width: labels.width, height: labels.height,
-      classes: labels.values.map { UInt8(truncatingIfNeeded: $0) })
+    FileSystem.exists(file) ? try ClassMask(contentsOf: file) : nil
   }
 
   /// An image with its truth and its prediction, of one size.
@@ -164,7 +157,7 @@ public struct ResultFolder: Sendable {
       if let image = shown.image { parts.append(("image \(images[index].name)", image)) }
       for (caption, mask) in [("truth", shown.truth), ("prediction", shown.prediction)] {
         parts.append(
-          (caption, Image(classes: mask.classes, size: mask.size, palette: style.palette)))
+          (caption, mask.picture(style.palette)))
       }
       let name = result.mainScore.name
       parts.append(
@@ -187,7 +180,7 @@ public struct ResultFolder: Sendable {
   }
 
   private func write(_ text: String, _ name: String) throws {
-    try writeAtomically(Array(text.utf8), to: "\(path)/\(name)")
+    try AtomicFile.write("\(path)/\(name)", Array(text.utf8))
   }
 }
 

@@ -91,29 +91,31 @@ extension Image {
   /// RGB, opacity is dropped, 16 bits become 8. What is odd about a file goes to ``ImageNotes``.
   /// - Parameter orientation: whether the picture is turned as its file notes.
   /// - Parameter budget: what the decoded pixels may take in bytes.
-  /// - Throws: ``ImageError`` if the file is no whole image or passes the budget; nothing is
-  ///   allocated for the pixels then.
+  /// - Parameter admit: is given the size that the picture will have, and may refuse it.
+  /// - Throws: ``ImageError`` if the file is no whole image or passes the budget, and what `admit`
+  ///   throws; nothing is allocated for the pixels then.
   public init(
     contentsOf path: String, budget: Int = defaultImageBudget,
-    orientation: ImageOrientation = .applied
+    orientation: ImageOrientation = .applied, admit: (Size) throws -> Void = { _ in }
   ) throws {
     try self.init(
-      decoding: readImageFile(path, budget), named: path, budget: budget, orientation: orientation)
+      decoding: readImageFile(path, budget), named: path, budget: budget,
+      orientation: orientation, admit: admit)
   }
 
   /// Decodes the bytes of a file; `named` stands for the file in messages.
   ///
-  /// - Throws: ``ImageError`` if the bytes are no whole image or pass the budget.
+  /// - Throws: ``ImageError`` if the bytes are no whole image or pass the budget; what `admit` throws.
   public init(
     decoding bytes: [UInt8], named file: String, budget: Int = defaultImageBudget,
-    orientation: ImageOrientation = .applied
+    orientation choice: ImageOrientation = .applied, admit: (Size) throws -> Void = { _ in }
   ) throws {
     let format = try Self.format(of: bytes, file)
     let header = try format.codec.header(bytes, file)
+    let orientation = Orientation(choice == .applied ? header.orientation : 1)
+    try admit(orientation.upright(header.size))
     try header.size.check(3, budget, file)
-    let stored = try format.codec.image(bytes, header.size, file)
-    self =
-      orientation == .applied ? Orientation(header.orientation).upright(stored) : stored
+    self = orientation.upright(try format.codec.image(bytes, header.size, file))
   }
 }
 

@@ -52,11 +52,7 @@ extension LabelMap {
     func side(_ length: Int) -> Int { max(1, Int((Double(length) * scale).rounded())) }
     let size = Size(width: side(sample.mask.width), height: side(sample.mask.height))
     func colored(_ mask: ClassMask) -> Image {
-      let labels = LabelImage(
-        width: mask.width, height: mask.height, values: mask.classes.map(UInt16.init)
-      ).resized(to: size)
-      return Image(
-        classes: labels.values.map { UInt8(truncatingIfNeeded: $0) }, size: size, palette: palette)
+      mask.resized(to: size).picture(palette)
     }
     return Image.panel([
       ("image", sample.image.rgb.resized(to: size)), ("truth", colored(sample.mask)),

@@ -1,6 +1,7 @@
 import Checkpoints
 import Datasets
 import Evaluation
+import Files
 import Foundation
 import Imaging
 

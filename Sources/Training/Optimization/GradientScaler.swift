@@ -42,6 +42,14 @@ final class GradientScaler {
 
 /// Whether a device computes in a type, found out before a run begins.
 enum PrecisionCheck {
+  /// What a person should know before a run begins; nil for nothing.
+  static func warning(_ precision: DType?, on device: Device) -> String? {
+    guard let precision, !Engine.hasInstructions(for: precision, on: device) else { return nil }
+    return
+      "train.precision: this processor has no instructions for \(precision), so that training takes"
+      + " very much longer than in float32; expected float32"
+  }
+
   /// Runs a convolution forwards and backwards.
   ///
   /// - Throws: ``RunError/unsupportedPrecision(precision:device:reason:)``.

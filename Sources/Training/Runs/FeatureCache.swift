@@ -28,7 +28,7 @@ final class FeatureCache {
   /// A cache below `folder`, if there is one, for the maps that `compute` makes of images
   /// (1, 3, H, W).
   ///
-  /// - Throws: ``RunError/notWritable(folder:reason:)``.
+  /// - Throws: `FolderError`.
   init(
     in folder: String?, limit: Int, of model: SegmentationModel, for loader: Loader,
     precision: DType?, compute: @escaping (Tensor) -> [Tensor]
@@ -40,7 +40,7 @@ final class FeatureCache {
       return
     }
     let path = "\(folder)/\(Self.key(model, loader, precision))"
-    try RunFolder(path: path).make()
+    try FileSystem.makeOutputFolder(path)
     let names = FileSystem.names(in: path) ?? []
     bytes = names.reduce(0) { $0 + Self.size(of: "\(path)/\($1)") }
     self.folder = path
@@ -57,7 +57,7 @@ final class FeatureCache {
     }
     key.add("\(loader.pipeline.transforms)")
     key.add("orientation \(loader.dataset.orientation)")
-    key.add("\(loader.normalization.mean) \(loader.normalization.deviation)")
+    key.add("\(loader.encoding.mean) \(loader.encoding.deviation)")
     key.add("\(precision.map { "\($0)" } ?? "float32") \(Engine.version) \(Engine.cpuCapability)")
     return key.text
   }

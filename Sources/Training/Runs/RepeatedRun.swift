@@ -2,6 +2,7 @@ import Checkpoints
 import Evaluation
 import Files
 import Foundation
+import Inference
 import Torch
 
 /// One of several trainings: what is finished is not trained again, what was interrupted goes on.

@@ -1,6 +1,7 @@
 import Checkpoints
 import Configuration
 import Evaluation
+import Files
 import Foundation
 import Torch
 
@@ -93,7 +94,7 @@ public struct Repeats {
   ) throws -> (result: Result, isFinished: Bool) {
     let lock = try folder.lock(monitor)
     defer { withExtendedLifetime(lock) {} }
-    try folder.make()
+    try FileSystem.makeOutputFolder(folder.path)
     var scores: [Scores] = []
     func result() -> Result {
       Result(scores, seeds: runs.prefix(scores.count).map { Int($0.configuration.train.seed) })

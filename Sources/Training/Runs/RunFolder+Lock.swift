@@ -7,7 +7,7 @@ extension RunFolder {
   /// as the value lives and the process does.
   ///
   /// - Throws: ``RunError/locked(folder:holder:)`` if another trains there,
-  ///   ``RunError/notWritable(folder:reason:)``; nothing in the folder has changed then.
+  ///   `FolderError`; nothing in the folder has changed then.
   func lock(_ monitor: any TrainingMonitor) throws -> FolderLock {
     let lock: FolderLock
     do {
@@ -15,7 +15,7 @@ extension RunFolder {
     } catch FolderLockError.held(let holder) {
       throw RunError.locked(folder: path, holder: holder ?? "another process")
     } catch FolderLockError.unusable(let code) {
-      throw RunError.notWritable(folder: path, reason: String(cString: strerror(code)))
+      throw FolderError(path, reason: FileSystem.reason(code))
     }
     if let obstacle = lock.obstacle {
       monitor.message(
@@ -29,7 +29,7 @@ extension RunFolder {
   /// the length of an epoch, would be others.
   ///
   /// - Throws: ``RunError/otherImages(folder:before:now:)``.
-  func check(_ images: any Dataset, steps: Int, against record: CheckpointRecord) throws {
+  func check(_ images: any Dataset, steps: Int, against record: RunState) throws {
     func words(_ count: Int) -> String { "\(count) training image\(count == 1 ? "" : "s")" }
     let now = TrainingImages(images)
     guard let before = record.trainingImages else {

@@ -3,6 +3,7 @@ import Configuration
 import Evaluation
 import Files
 import Foundation
+import Inference
 import TensorBoard
 
 /// What stands in the way of beginning or going on with a run.
@@ -10,7 +11,6 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   case noOutput
   case exists(folder: String)
   case locked(folder: String, holder: String)
-  case notWritable(folder: String, reason: String)
   case otherConfiguration(folder: String, key: String, before: String, now: String)
   case otherImages(folder: String, before: String, now: String)
   case lossNotFinite(step: Int, value: String, learningRate: Double)
@@ -27,7 +27,6 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
         + " --overwrite to begin anew"
     case .locked(let folder, let holder):
       "\(folder): \(holder) trains there; expected another folder, or that it has ended"
-    case .notWritable(let folder, let reason): "\(folder): cannot be written to: \(reason)"
     case .otherConfiguration(let folder, let key, let before, let now):
       "\(folder): the run began with \(key) = \(before) and the configuration now says \(now);"
         + " expected the same to resume, or --overwrite to begin anew"
@@ -50,17 +49,19 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
 
 /// The folder of a run and what may happen to it.
 struct RunFolder {
-  /// How a run treats what is in its folder.
-  enum Policy: Sendable {
-    case refuse, resume, overwrite
+  /// The names of a run's files beside its checkpoints.
+  enum Name {
+    static let record = "record.json"
+    static let log = "log.jsonl"
+    static let configuration = "config.yaml"
   }
 
   let path: String
 
   /// What a run writes.
   private static let files = [
-    Checkpoint.Name.last, Checkpoint.Name.best, Checkpoint.Name.record, Checkpoint.Name.log,
-    Checkpoint.Name.configuration, RunPage.name,
+    Checkpoint.Name.last, Checkpoint.Name.best, Name.record, Name.log,
+    Name.configuration, RunPage.name,
   ]
 
   func file(_ name: String) -> String { "\(path)/\(name)" }
@@ -82,7 +83,7 @@ struct RunFolder {
   }
 
   private var holdsRun: Bool {
-    [Checkpoint.Name.last, Checkpoint.Name.log, Checkpoint.Name.configuration].contains {
+    [Checkpoint.Name.last, Name.log, Name.configuration].contains {
       FileSystem.exists(file($0))
     }
   }
@@ -95,9 +96,9 @@ struct RunFolder {
   /// Makes the folder and sees that it can be written to.
   ///
   /// - Throws: ``RunError``.
-  func prepare(_ policy: Policy) throws {
+  func prepare(_ policy: Trainer.ExistingRun) throws {
     if policy == .refuse && holdsRun { throw RunError.exists(folder: path) }
-    try make()
+    try FileSystem.makeOutputFolder(path)
     // A run that was killed while it wrote leaves a part of a file under another name.
     let names = FileSystem.names(in: path) ?? []
     for name in names
@@ -110,22 +111,6 @@ struct RunFolder {
       for name in Self.files + snapshots + EventFile.files(in: path) {
         FileSystem.remove(file(name))
       }
-    }
-  }
-
-  /// Makes the folder if need be, and sees that it can be written to.
-  ///
-  /// - Throws: ``RunError/notWritable(folder:reason:)``.
-  func make() throws {
-    let code = FileSystem.makeFolder(path)
-    guard code == 0 else {
-      throw RunError.notWritable(folder: path, reason: String(cString: strerror(code)))
-    }
-    do {
-      try AtomicFile.write(file(".writable"), Data())
-      FileSystem.remove(file(".writable"))
-    } catch let error as WriteError {
-      throw RunError.notWritable(folder: path, reason: error.reason)
     }
   }
 

@@ -1,5 +1,6 @@
 import Configuration
 import Evaluation
+import Files
 import Foundation
 import Imaging
 import Segmentation
@@ -223,8 +224,8 @@ public struct Sweep {
 
   private func write(_ scores: [[Double]]) throws {
     let result = result(scores)
-    try writeAtomically(Array(result.json()), to: "\(folder)/sweep.json")
-    try writeAtomically(Array((result.text + "\n").utf8), to: "\(folder)/sweep.txt")
+    try AtomicFile.write("\(folder)/sweep.json", result.json())
+    try AtomicFile.write("\(folder)/sweep.txt", Array((result.text + "\n").utf8))
     try result.chart.image().write(to: "\(folder)/sweep.png", isOutput: true)
   }
 

@@ -21,12 +21,12 @@ extension Trainer {
   }
 
   /// Sets threads, random numbers and what else is the process's.
-  static func prepareEngine(_ settings: TrainingSettings, goingOnFrom record: CheckpointRecord?) {
+  static func prepareEngine(_ settings: TrainingSettings, goingOnFrom run: RunState?) {
     if settings.threads > 0 {
       Engine.threads = settings.threads
-    } else if settings.deterministic, let record {
+    } else if settings.deterministic, let run {
       // Sums over another number of threads have other last bits.
-      Engine.threads = record.threads
+      Engine.threads = run.threads
     }
     Engine.setFlushDenormal(true)
     Engine.setDeterministic(settings.deterministic)

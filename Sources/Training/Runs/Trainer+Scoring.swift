@@ -1,7 +1,9 @@
 import Checkpoints
 import Datasets
 import Evaluation
+import Files
 import Foundation
+import Inference
 import Torch
 
 extension Trainer {
@@ -71,7 +73,7 @@ extension Trainer {
     let size = evaluator.imageSize
     let images = try Loader(
       dataset, pipeline: Pipeline(size.map { [.resize($0)] } ?? []),
-      normalization: loader.normalization,
+      encoding: loader.encoding,
       shard: processes.shard, threads: processes.loaderThreads(settings.workers))
     model.train(false)
     defer { model.train() }
@@ -91,28 +93,26 @@ extension Trainer {
   func save() throws {
     guard processes.isFirst else { return }
     try write(Checkpoint.Name.last)
-    try AtomicFile.write(folder.file(Checkpoint.Name.record), record.json())
+    try AtomicFile.write(folder.file(RunFolder.Name.record), record.json())
   }
 
   private func write(_ name: String) throws {
     guard processes.isFirst else { return }
     try attempt {
-      try Checkpoint.write(
-        folder.file(name), model: model, optimizer: optimizer, average: average, record: record)
+      try record.write(
+        folder.file(name), model: model, optimizer: optimizer, average: average)
     }
   }
 
-  private var record: CheckpointRecord {
-    let map = loader.dataset.labelMap
+  private var record: RunRecord {
     let isScored = lastResult != nil && lastEvaluatedStep == step
-    return CheckpointRecord(
-      configuration: configuration.yaml, step: step, steps: steps, epoch: step / stepsPerEpoch,
-      position: step % stepsPerEpoch, images: step * imagesPerStep, labelMap: map.name,
-      classes: CheckpointRecord.classes(of: map), ignored: CheckpointRecord.ignored(by: map),
-      mean: loader.normalization.mean, deviation: loader.normalization.deviation,
-      scores: isScored ? lastResult?.scores : nil, scoring: isScored ? lastResult?.scoring : nil,
-      standing: standing, gradientScale: scaler?.state, libtorch: Engine.version,
-      threads: Engine.threads, processes: processes.count > 1 ? processes.count : nil,
-      trainingImages: trainingImages)
+    return RunRecord(
+      CheckpointRecord(
+        configuration: configuration.yaml, step: step, loader.dataset.labelMap, loader.encoding,
+        result: isScored ? lastResult : nil),
+      RunState(
+        steps: steps, epoch: step / stepsPerEpoch, position: step % stepsPerEpoch,
+        images: step * imagesPerStep, standing: standing, gradientScale: scaler?.state,
+        processes: processes.count > 1 ? processes.count : nil, trainingImages: trainingImages))
   }
 }

@@ -4,6 +4,7 @@ import Datasets
 import Evaluation
 import Files
 import Foundation
+import Inference
 import Segmentation
 import Torch
 
@@ -111,7 +112,7 @@ public final class Trainer {
     validation = configuration.evaluate.limit.flatMap { scored?.spread(to: $0) } ?? scored
     for note in Set(training.notes + (scored?.notes ?? [])).sorted() { monitor.message(note) }
     loader = try Loader(
-      training, pipeline: settings.augmentation, normalization: configuration.data.normalization,
+      training, pipeline: settings.augmentation, encoding: configuration.data.encoding,
       batchSize: try processes.share(of: settings.batchSize), shuffle: true, dropLast: true,
       seed: settings.seed, shard: processes.shard,
       threads: processes.loaderThreads(settings.workers),
@@ -121,16 +122,20 @@ public final class Trainer {
     let checkpoint =
       existing == .resume && folder.hasCheckpoint
       ? try Checkpoint(folder.file(Checkpoint.Name.last)) : nil
+    let before = try checkpoint?.run()
     if checkpoint == nil, processes.isFirst {
       let survey = try LabelSurvey(
         training, limit: settings.classWeights.areCounted ? nil : LabelSurvey.usualLimit,
-        cache: DataSource.cacheFile)
+        cache: Inspection.cacheFile)
       for line in survey.warnings { monitor.message("warning: \(line)") }
     }
     loss = try Self.loss(settings, training)
     if processes.threads > 0 { Engine.threads = processes.threads }
-    Self.prepareEngine(settings, goingOnFrom: checkpoint?.record)
+    Self.prepareEngine(settings, goingOnFrom: before)
     try PrecisionCheck.run(settings.precision, on: device)
+    if let warning = PrecisionCheck.warning(settings.precision, on: device) {
+      monitor.message("warning: \(warning)")
+    }
     let remarks = WeightRemarks()
     model = try WeightRemarks.$current.withValue(remarks) {
       try configuration.buildModel(pretrained: checkpoint == nil)
@@ -155,31 +160,27 @@ public final class Trainer {
     scaler = settings.precision == .float16 ? GradientScaler() : nil
     evaluator = Evaluator(
       Predictor(
-        model, normalization: configuration.data.normalization, device: device,
+        model, encoding: configuration.data.encoding, device: device,
         precision: settings.precision, mode: configuration.evaluate.mode),
       imageSize: configuration.evaluate.imageSize)
 
     try processes.together { [folder] in
       guard processes.isFirst else { return }
-      switch existing {
-      case .refuse: try folder.prepare(.refuse)
-      case .resume: try folder.prepare(.resume)
-      case .overwrite: try folder.prepare(.overwrite)
-      }
+      try folder.prepare(existing)
     }
-    if let checkpoint {
+    if let checkpoint, let before {
       try folder.check(configuration.yaml, against: checkpoint.record.configuration)
-      if case .minutes = settings.length { steps = checkpoint.record.steps }
-      try folder.check(training, steps: steps, against: checkpoint.record)
+      if case .minutes = settings.length { steps = before.steps }
+      try folder.check(training, steps: steps, against: before)
       try checkpoint.restore(model, optimizer, average)
-      if checkpoint.record.libtorch != Engine.version {
+      if before.libtorch != Engine.version {
         monitor.message(
-          "the run began with libtorch \(checkpoint.record.libtorch) and goes on with"
+          "the run began with libtorch \(before.libtorch) and goes on with"
             + " \(Engine.version): the last bits of its weights may differ")
       }
       step = checkpoint.record.step
-      standing = checkpoint.record.standing
-      if let state = checkpoint.record.gradientScale { scaler?.state = state }
+      standing = before.standing
+      if let state = before.gradientScale { scaler?.state = state }
     } else if existing == .resume {
       monitor.message("\(output): holds no checkpoint; the run begins anew")
     }
@@ -192,7 +193,7 @@ public final class Trainer {
       page = nil
       return
     }
-    let log = try RunLog(folder.file(Checkpoint.Name.log), keepingUpTo: step)
+    let log = try RunLog(folder.file(RunFolder.Name.log), keepingUpTo: step)
     self.log = log
     let path = output
     page = RunPage(
@@ -202,7 +203,7 @@ public final class Trainer {
       try RunEvents(in: path, after: step, training.labelMap)
     }
     try AtomicFile.write(
-      folder.file(Checkpoint.Name.configuration), Data(configuration.yaml.utf8))
+      folder.file(RunFolder.Name.configuration), Data(configuration.yaml.utf8))
   }
 
   /// The first process's lock on the folder; the others learn of a failure.

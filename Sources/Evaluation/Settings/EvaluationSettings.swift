@@ -1,6 +1,5 @@
 import Configuration
 import Datasets
-import Evaluation
 import Foundation
 import Imaging
 
@@ -23,7 +22,7 @@ public struct EvaluationSettings: Sendable {
   /// The part of the data that is scored.
   public let split: String
   /// Whether the configuration names that part itself.
-  let isSplitGiven: Bool
+  package let isSplitGiven: Bool
   /// The most images that are scored; nil for all.
   public let limit: Int?
   /// The size to which images are resized for the network; nil for their own.
@@ -33,7 +32,7 @@ public struct EvaluationSettings: Sendable {
   /// What images are extended by at the right and at the bottom.
   public var padding: Padding { mode.padding ?? .unchanged }
 
-  init(_ section: Section) throws {
+  package init(_ section: Section) throws {
     split = try section.string("split", default: "val")
     isSplitGiven = section.has("split")
     let limit = try section.optionalInt("limit", in: 0...Int.max)
@@ -43,7 +42,7 @@ public struct EvaluationSettings: Sendable {
   }
 
   /// The images of `dataset` that are scored, and what a protocol says of those that are not.
-  func part(of dataset: any Dataset) -> (dataset: any Dataset, subset: String?) {
+  package func part(of dataset: any Dataset) -> (dataset: any Dataset, subset: String?) {
     guard let limit, limit < dataset.count else { return (dataset, nil) }
     return (
       dataset.spread(to: limit),

@@ -2,7 +2,7 @@ import Configuration
 
 extension DataConfiguration {
   /// What the keys of `data` mean.
-  static let notes = KeyNotes(general.merging(folders) { first, _ in first })
+  package static let notes = KeyNotes(general.merging(folders) { first, _ in first })
 
   private static let backgroundText = """
     The class that overlays leave clear and that is not to be found where there are two; the class called \
@@ -82,7 +82,7 @@ extension DataConfiguration {
   }
 
   /// What each layout is, beside the known data sets.
-  static let sentences = [
+  package static let sentences = [
     "folders":
       """
     Images in one folder, labels of the same names in another; a value that no class has is \

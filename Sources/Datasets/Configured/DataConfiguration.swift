@@ -1,5 +1,4 @@
 import Configuration
-import Datasets
 import Foundation
 import Imaging
 
@@ -52,7 +51,7 @@ public struct DataConfiguration: Sendable {
     /// The words for layouts.
     static let names = (["cityscapes", "folders"] + DatasetDescription.all.map(\.name)).sorted()
 
-    var isFolders: Bool { if case .folders = self { true } else { false } }
+    package var isFolders: Bool { if case .folders = self { true } else { false } }
   }
 
   /// A part of the data set by its role in the configuration.
@@ -70,7 +69,7 @@ public struct DataConfiguration: Sendable {
   /// For folders with coloured labels the value of each colour.
   public let labelColors: [Color: UInt16]?
   /// How levels become numbers.
-  public let normalization: Normalization
+  public let encoding: InputEncoding
   /// Whether photographs are turned as EXIF says.
   public let orientation: ImageOrientation
   /// The share of the training images that is scored instead, where folders have no `val`.
@@ -78,7 +77,7 @@ public struct DataConfiguration: Sendable {
   private let classes: LabelTable
   private let root: String
   private let parts: [String: Part]
-  let place: String
+  package let place: String
   private let background: String?
   /// The roles that the configuration names itself.
   private let given: Set<String>
@@ -86,7 +85,7 @@ public struct DataConfiguration: Sendable {
   /// The roles that a part of the data can have.
   static let roles = ["train", "val", "test"]
   /// The roles that there are, in their order.
-  var roles: [String] { Self.roles.filter { parts[$0] != nil } }
+  package var roles: [String] { Self.roles.filter { parts[$0] != nil } }
 
   /// What the section says; paths are taken from the working directory.
   ///
@@ -101,7 +100,7 @@ public struct DataConfiguration: Sendable {
     labelColors = colors
     background = try section.optionalString("background")
     labelMap = try background.map { try map.withBackground($0) } ?? map
-    normalization = try Self.normalization(section)
+    encoding = try Self.encoding(section)
     orientation = try Self.orientation(section)
     var parts: [String: Part] = [:]
     for role in Self.roles {
@@ -190,7 +189,7 @@ public struct DataConfiguration: Sendable {
 
   /// The names of a share of the images, taken at equal distances in the order of names; of two images
   /// or more at least one, and not all.
-  static func heldOut(_ share: Double, of names: [String]) -> Set<String> {
+  package static func heldOut(_ share: Double, of names: [String]) -> Set<String> {
     let count = min(max(Int((share * Double(names.count)).rounded()), 1), names.count - 1)
     guard count > 0 else { return [] }
     let sorted = names.sorted()
@@ -198,7 +197,7 @@ public struct DataConfiguration: Sendable {
   }
 
   /// Whether photographs are turned as EXIF says, which single ones are read by, too.
-  static func orientation(_ section: Section) throws -> ImageOrientation {
+  package static func orientation(_ section: Section) throws -> ImageOrientation {
     try section.choice("orientation", ImageOrientation.self, default: .applied)
   }
 
@@ -207,35 +206,35 @@ public struct DataConfiguration: Sendable {
   ///
   /// - Parameter root: The configuration, which is not looked at any further: only some keys are read.
   /// - Throws: As ``dataset(_:)``; `DatasetError.invalidSetting` for images all of one colour.
-  static func measuredNormalization(_ root: Section) throws -> String? {
+  package static func measuredNormalization(_ root: Section) throws -> String? {
     let section = try root.section("data")
     guard (try? section.string("normalization")) == "measured" else { return nil }
     let training = try DataConfiguration(section).listing("train").paired()
-    let found = try Inspection([("train", training)], cache: DataSource.cacheFile)
+    let found = try Inspection([("train", training)], cache: Inspection.cacheFile)
     let part = found.parts[0]
     // Refuses statistics that nothing can be divided by.
-    _ = try Normalization(mean: part.mean, deviation: part.deviation)
+    _ = try InputEncoding(mean: part.mean, deviation: part.deviation)
     return "data.normalization={mean: \(part.mean), deviation: \(part.deviation)}"
   }
 
   /// How levels become numbers by the section; statistics that were measured are given by then.
-  static func normalization(_ section: Section) throws -> Normalization {
+  package static func encoding(_ section: Section) throws -> InputEncoding {
     // A configuration that says "measured" is read again with what was measured.
     let known = [
-      "imagenet": Normalization.imageNet, "denseaspp": .denseASPP, "unit": .unit, "measured": .unit,
+      "imagenet": InputEncoding.imageNet, "denseaspp": .denseASPP, "unit": .unit, "measured": .unit,
     ]
     section.declare("normalization", as: .word(known.keys.sorted()))
     section.declare("normalization", as: .mapping)
     if let inner = try? section.section("normalization"), !inner.keys.isEmpty {
-      return try Normalization(
+      return try InputEncoding(
         mean: inner.doubles("mean"), deviation: inner.doubles("deviation"))
     }
     let name = try section.string("normalization", default: "imagenet")
-    guard let normalization = known[name] else {
+    guard let encoding = known[name] else {
       throw section.invalid(
         "normalization", "'\(name)'",
         expected: "one of \(known.keys.sorted().joined(separator: ", ")), or {mean, deviation}")
     }
-    return normalization
+    return encoding
   }
 }

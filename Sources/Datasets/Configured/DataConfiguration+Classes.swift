@@ -1,5 +1,4 @@
 import Configuration
-import Datasets
 import Imaging
 
 // The keys `classes`, `merge`, `values`, `ignored` and `colors` of the section `data`.

@@ -1,4 +1,3 @@
-import Checkpoints
 import Datasets
 import Evaluation
 import Files
@@ -22,26 +21,23 @@ public struct Calibration: Sendable, Equatable {
   /// `form` with the ranges that it needs and does not have.
   ///
   /// - Throws: What reading the file or the images throws; ``CalibrationError``.
-  func completed(
-    _ form: InferenceForm, for model: SegmentationModel, of checkpoint: Checkpoint,
-    overrides: [String], device: Device
-  ) throws -> InferenceForm {
+  func completed(_ form: InferenceForm, for network: TrainedNetwork) throws -> InferenceForm {
     guard form.precision == .int8, form.ranges == nil else { return form }
     // Before anything takes long.
-    try form.check(on: device)
+    try form.check(on: network.device)
     var form = form
     if let file, FileSystem.exists(file) {
-      form.ranges = try Self.read(file, for: model)
+      form.ranges = try Self.read(file, for: network.model)
       return form
     }
-    let configuration = try checkpoint.configuration(overrides: overrides)
-    let dataset = try configuration.data.dataset("train").spread(to: images)
+    let settings = try network.configuration.evaluation()
+    let dataset = try network.configuration.data().dataset("train").spread(to: images)
     let evaluator = Evaluator(
       Predictor(
-        model, normalization: try checkpoint.normalization(), device: device,
-        mode: InferenceMode(padding: configuration.evaluate.padding)),
-      imageSize: configuration.evaluate.imageSize)
-    let ranges = try model.calibrated { try evaluator.run(on: dataset) }
+        network.model, encoding: network.encoding, device: network.device,
+        mode: InferenceMode(padding: settings.padding)),
+      imageSize: settings.imageSize)
+    let ranges = try network.model.calibrated { try evaluator.run(on: dataset) }
     if let file {
       do {
         try AtomicFile.write(file, Data(jsonText(ranges).utf8))

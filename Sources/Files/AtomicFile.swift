@@ -1,4 +1,3 @@
-import Files
 import Foundation
 
 /// A file that could not be written; what stood there before is whole.
@@ -19,7 +18,7 @@ public struct WriteError: Error, Sendable, Equatable, CustomStringConvertible {
 
   /// The failure to write `file` with the system's error number.
   package init(_ file: String, _ code: Int32 = errno) {
-    self.init(file, reason: String(cString: strerror(code)))
+    self.init(file, reason: FileSystem.reason(code))
   }
 }
 
@@ -58,11 +57,11 @@ package enum AtomicFile {
     }
   }
 
-  /// Writes `data`.
+  /// Writes bytes.
   ///
   /// - Throws: ``WriteError``.
-  package static func write(_ path: String, _ data: Data) throws {
-    try write(path) { file in try data.withUnsafeBytes { try file.append($0) } }
+  package static func write(_ path: String, _ bytes: some ContiguousBytes) throws {
+    try write(path) { file in try bytes.withUnsafeBytes { try file.append($0) } }
   }
 
   /// Appends bytes to the neighbour.

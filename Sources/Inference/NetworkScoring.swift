@@ -1,13 +1,27 @@
-import Checkpoints
 import Datasets
 import Evaluation
-import Foundation
+import Files
 import Imaging
 import Torch
 
-/// Scores a checkpoint on a part of the data that its configuration names.
-public struct CheckpointScoring {
-  private let checkpoint: Checkpoint
+/// Scores a trained network on a part of the data that its configuration names.
+public struct NetworkScoring {
+  /// What is scored, and beside what.
+  public struct Options: Sendable {
+    /// The part of the data; nil for the configuration's.
+    public var split: String?
+    /// The size at which is scored; nil for that of the truth.
+    public var labelSize: Size?
+    /// The width of strips for the boundary IoU; nil leaves it out.
+    public var boundaryRatio: Double?
+
+    /// The usual options.
+    public init(split: String? = nil, labelSize: Size? = nil, boundaryRatio: Double? = nil) {
+      (self.split, self.labelSize, self.boundaryRatio) = (split, labelSize, boundaryRatio)
+    }
+  }
+
+  private let name: String
   private var evaluator: Evaluator
   private let dataset: any Dataset
 
@@ -16,51 +30,33 @@ public struct CheckpointScoring {
   /// - Parameters:
   ///   - path: A checkpoint file, or the folder of a run.
   ///   - overrides: Changes of the configuration, of the form `key.path=value`.
-  ///   - split: The part of the data; nil for the configuration's.
+  ///   - options: What is scored.
+  ///   - inference: How the network is run; how images go through it says the configuration.
   ///   - device: Where the network runs.
-  ///   - memoryBudget: The memory that an image may take, in bytes; nil for what is free.
-  ///   - tiles: Whether an image that needs more is cut into tiles.
-  ///   - labelSize: The size at which is scored; nil for that of the truth.
-  ///   - boundaryRatio: The width of strips for the boundary IoU; nil leaves it out.
-  ///   - form: The form in which the network runs.
-  ///   - calibration: How ranges for int8 are found where the form has none.
-  ///   - graphs: Whether a GPU gets the work for sizes that come again as a whole; see `RecordedFunction`.
-  /// - Throws: ``CheckpointError``, `ConfigurationError`, `DatasetError`, `UnsupportedPrecision`, ``CalibrationError``.
+  /// - Throws: As ``TrainedNetwork``; `DatasetError`, `UnsupportedPrecision`, ``CalibrationError``.
   public init(
-    _ path: String, overrides: [String] = [], split: String? = nil, device: Device = .cpu,
-    memoryBudget: Int? = nil, tiles: Bool = false, labelSize: Size? = nil,
-    boundaryRatio: Double? = nil, form: InferenceForm = InferenceForm(),
-    calibration: Calibration = Calibration(), graphs: Bool = false
+    _ path: String, overrides: [String] = [], _ options: Options = Options(),
+    inference: InferenceSession.Options = .init(), device: Device = .cpu
   ) throws {
-    checkpoint = try Checkpoint(path)
-    let configuration = try checkpoint.configuration(overrides: overrides)
-    if configuration.train.threads > 0 { Engine.threads = configuration.train.threads }
-    Engine.setFlushDenormal(true)
-    let model = try checkpoint.model(overrides: overrides)
-    model.move(to: device)
-    let form = try calibration.completed(
-      form, for: model, of: checkpoint, overrides: overrides, device: device)
-    let precision = try form.apply(
-      to: model, on: device, trained: configuration.train.precision)
-    let (own, named) = (
-      checkpoint.record.classes.map(\.name), configuration.data.labelMap.classes.map(\.name)
-    )
+    let network = try TrainedNetwork(checkpoint: path, overrides: overrides, device: device)
+    let data = try network.configuration.data()
+    let settings = try network.configuration.evaluation()
+    let (own, named) = (network.classNames, data.labelMap.classes.map(\.name))
     guard own.count == named.count, own == named || Set(own) != Set(named) else {
       throw CheckpointError.otherClassOrder(
-        file: checkpoint.file, ours: named, theirs: own,
+        file: network.file, ours: named, theirs: own,
         reason: "expected the network's classes in the network's order")
     }
-    let scored: (dataset: any Dataset, subset: String?) = try configuration.evaluate.part(
-      of: configuration.data.dataset(split ?? configuration.evaluate.split))
+    let scored: (dataset: any Dataset, subset: String?) = try settings.part(
+      of: data.dataset(options.split ?? settings.split))
+    name = "\(network.file), iteration \(network.record?.step ?? 0)"
     dataset = scored.dataset
+    var inference = inference
+    inference.mode = settings.mode
     evaluator = Evaluator(
-      Predictor(
-        model, normalization: try checkpoint.normalization(), device: device,
-        precision: precision,
-        memoryBudget: memoryBudget ?? MemoryBudget.standard, oversize: tiles ? .tile : .refuse,
-        mode: configuration.evaluate.mode, graphs: graphs),
-      imageSize: configuration.evaluate.imageSize, labelSize: labelSize)
-    evaluator.boundaryRatio = boundaryRatio
+      try network.predictor(inference), imageSize: settings.imageSize,
+      labelSize: options.labelSize)
+    evaluator.boundaryRatio = options.boundaryRatio
     evaluator.computesCurves = true
     evaluator.subset = scored.subset
   }
@@ -70,15 +66,12 @@ public struct CheckpointScoring {
   ///
   /// - Throws: What reading an image throws, `PredictionError`.
   public func compared(
-    with other: CheckpointScoring, progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
+    with other: NetworkScoring, progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
   ) throws -> PrecisionComparison {
-    try PrecisionComparison(evaluator, against: other.evaluator, on: dataset, model: model) {
+    try PrecisionComparison(evaluator, against: other.evaluator, on: dataset, model: name) {
       progress($0, dataset.count)
     }
   }
-
-  /// What results call the network.
-  private var model: String { "\(checkpoint.file), iteration \(checkpoint.record.step)" }
 
   /// A folder with results: `path` itself if it is one, or the scores of the checkpoint there, written
   /// into `folder`.
@@ -89,8 +82,8 @@ public struct CheckpointScoring {
     progress: (_ done: Int, _ count: Int) -> Void
   ) throws -> String {
     if ResultFolder.isOne(path) { return path }
-    _ = try CheckpointScoring(
-      path, overrides: overrides, split: split, device: device
+    _ = try NetworkScoring(
+      path, overrides: overrides, Options(split: split), device: device
     ).run(output: folder, progress: progress)
     return folder
   }
@@ -108,7 +101,7 @@ public struct CheckpointScoring {
   ) throws -> EvaluationResult {
     // Before anything is computed that could not be kept.
     for path in [output, submission] {
-      if let path { try RunFolder(path: path).make() }
+      if let path { try FileSystem.makeOutputFolder(path) }
     }
     let folder = try output.map { try ResultFolder($0) }
     defer { folder?.discard() }
@@ -116,7 +109,7 @@ public struct CheckpointScoring {
     let map = dataset.labelMap
     let palette = map.palette
     let result = try evaluator.evaluate(
-      dataset, model: model
+      dataset, model: name
     ) { sample, prediction, done in
       try folder?.keep(prediction, name: sample.name, colors: palette)
       if let submission {

@@ -1,0 +1,127 @@
+import Datasets
+import Dispatch
+import Evaluation
+import Imaging
+import Torch
+
+extension InferenceSession {
+  /// How a trained network is run on images.
+  public struct Options: Sendable {
+    /// The form in which the network runs.
+    public var form = InferenceForm()
+    /// How ranges for int8 are found where the form has none.
+    public var calibration = Calibration()
+    /// The memory that an image may take, in bytes.
+    public var memoryBudget = MemoryBudget.standard
+    /// Whether an image that needs more is cut into tiles.
+    public var tiles = false
+    /// How images go through the network; nil for whole images, extended as the configuration says.
+    public var mode: InferenceMode?
+    /// Whether a GPU gets the work for sizes that come again as a whole; see `RecordedFunction`.
+    public var graphs = false
+
+    /// The usual options.
+    public init() {}
+  }
+}
+
+extension TrainedNetwork {
+  /// What predicts with the network, whose weights are given back where it is prepared.
+  ///
+  /// - Throws: `UnsupportedPrecision`, ``CalibrationError``, `ConfigurationError`.
+  func predictor(_ options: InferenceSession.Options) throws -> Predictor {
+    let form = try options.calibration.completed(options.form, for: self)
+    let cast = try form.apply(to: model, on: device, trained: precision)
+    return Predictor(
+      model, encoding: encoding, device: device, precision: cast,
+      memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse,
+      mode: try options.mode ?? InferenceMode(padding: configuration.evaluation().padding),
+      graphs: options.graphs)
+  }
+
+  /// What predicts with the network as it was trained, for analyses that change the network.
+  ///
+  /// - Throws: `ConfigurationError`.
+  public func unpreparedPredictor() throws -> Predictor {
+    var options = InferenceSession.Options()
+    options.form.prepares = false
+    return try predictor(options)
+  }
+}
+
+/// What a network found in an image.
+public struct Prediction: Sendable {
+  /// The class of each pixel, at the image's size.
+  public let mask: ClassMask
+  /// The share of each class that occurs, the largest first.
+  public let shares: [(name: String, share: Double)]
+
+  init(_ mask: ClassMask, _ map: LabelMap) {
+    self.mask = mask
+    var histogram = ClassHistogram(classes: map.count)
+    histogram.add(mask)
+    shares = zip(map.classes, histogram.shares)
+      .filter { $0.1 > 0 }.sorted { $0.1 > $1.1 }.map { ($0.0.name, $0.1) }
+  }
+}
+
+/// A frozen network that any thread may ask for predictions; one image at a time goes through it.
+public final class InferenceSession: Sendable {
+  /// The classes.
+  public let labelMap: LabelMap
+  /// How label files of photographs are read.
+  public let labels: LabelReader
+  /// Whether photographs are turned as EXIF says.
+  public let orientation: ImageOrientation
+  /// The memory that an image may take, in bytes.
+  public let memoryBudget: Int
+
+  // Only the queue uses it, but for what never changes once it is made.
+  private nonisolated(unsafe) let predictor: Predictor
+  private let queue = DispatchQueue(label: "atrous.inference")
+
+  /// A session with a checkpoint's network, which the session alone uses from here on.
+  ///
+  /// - Throws: As `TrainedNetwork`; `UnsupportedPrecision`, ``CalibrationError``.
+  public convenience init(
+    _ checkpoint: String, overrides: [String] = [], options: Options = Options(),
+    device: Device = .cpu
+  ) throws {
+    try self.init(
+      TrainedNetwork(checkpoint: checkpoint, overrides: overrides, device: device), options)
+  }
+
+  private init(_ network: TrainedNetwork, _ options: Options) throws {
+    guard let map = network.labelMap, let labels = network.labels else {
+      throw CheckpointError.noRecord(file: network.file)
+    }
+    (labelMap, self.labels, orientation) = (map, labels, network.orientation)
+    memoryBudget = options.memoryBudget
+    predictor = try network.predictor(options)
+    // From here on what an image would need is only read, by any thread.
+    try attempt { _ = predictor.memoryNeed(Size(width: 1, height: 1)) }
+  }
+
+  /// Refuses an image by its size, before it is decoded.
+  ///
+  /// - Throws: `PredictionError.tooLarge`.
+  public func admit(_ size: Size, file: String) throws { try predictor.check(size, file: file) }
+
+  /// The image in a file, refused by its header if the network would need more memory for it than there
+  /// is.
+  ///
+  /// - Throws: `ImageError`, `PredictionError.tooLarge`.
+  public func image(_ file: String) throws -> Image {
+    try Image(contentsOf: file, budget: memoryBudget, orientation: orientation) {
+      try admit($0, file: file)
+    }
+  }
+
+  /// What the network finds in an RGB image; `file` is what messages call it.
+  ///
+  /// - Throws: `PredictionError`; `TorchError` for an image that the network cannot take.
+  public func predict(_ image: Image, file: String = "image") throws -> Prediction {
+    let mask = try queue.sync { try predictor.classes(of: image, file: file) }
+    return Prediction(mask, labelMap)
+  }
+}

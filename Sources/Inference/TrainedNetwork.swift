@@ -1,0 +1,182 @@
+import Configuration
+import Datasets
+import Evaluation
+import Files
+import Imaging
+import Segmentation
+import Torch
+
+/// A network that can be run, with what belongs to it: the one way from any kind of file to it.
+public struct TrainedNetwork {
+  /// The file that it comes from.
+  public let file: String
+  /// The network, in evaluation mode.
+  public let model: SegmentationModel
+  /// What turns levels into the network's input.
+  public let encoding: InputEncoding
+  /// The classes; nil for a configuration that does not name them.
+  public let labelMap: LabelMap?
+  /// How label files of photographs are read; nil where there is no ``labelMap``.
+  public let labels: LabelReader?
+  /// Whether photographs are turned as EXIF says.
+  public let orientation: ImageOrientation
+  /// The type that convolutions were computed in while training; nil for float32.
+  public let precision: DType?
+  /// Where the network runs.
+  public let device: Device
+  /// The checkpoint's record; nil for a configuration, whose weights are drawn at random.
+  public let record: CheckpointRecord?
+  /// The configuration.
+  public let configuration: NetworkConfiguration
+
+  /// Reads a checkpoint file or the best checkpoint of a run's folder.
+  ///
+  /// Data need not be there: classes and normalization are part of the record.
+  /// - Parameters:
+  ///   - path: The checkpoint file, or the run's folder.
+  ///   - overrides: Changes of the configuration, of the form `key.path=value`.
+  ///   - device: Where the network is to run.
+  /// - Throws: ``CheckpointError``, `WeightFileError`, `ConfigurationError`, `DatasetError`.
+  public init(checkpoint path: String, overrides: [String] = [], device: Device = .cpu) throws {
+    let checkpoint = try Checkpoint(path)
+    let record = checkpoint.record
+    try self.init(
+      checkpoint.file, NetworkConfiguration(of: checkpoint, overrides: overrides), record,
+      map: { try record.map(background: $0.background()) },
+      encoding: record.encoding(), device
+    ) { configuration in
+      let model = try Initialization.skipped {
+        try configuration.buildModel(classes: record.classes.count, pretrained: false)
+      }
+      try checkpoint.load(into: model)
+      return model
+    }
+  }
+
+  /// Builds the network of a file ending in .yaml or .yml with weights drawn from `seed`, or reads a
+  /// checkpoint file or the best checkpoint of a run's folder.
+  ///
+  /// - Throws: As ``init(checkpoint:overrides:device:)``.
+  public init(
+    _ path: String, overrides: [String] = [], seed: UInt64 = 0, device: Device = .cpu
+  ) throws {
+    guard Self.isConfiguration(path) else {
+      try self.init(checkpoint: path, overrides: overrides, device: device)
+      return
+    }
+    let configuration = try NetworkConfiguration(contentsOf: path, overrides: overrides)
+    let (map, encoding) = try configuration.described()
+    try self.init(
+      path, configuration, nil, map: { _ in map }, encoding: encoding, device
+    ) {
+      Engine.seed(seed)
+      return try $0.buildModel(classes: map?.count, pretrained: true)
+    }
+  }
+
+  private init(
+    _ file: String, _ configuration: NetworkConfiguration, _ record: CheckpointRecord?,
+    map: (NetworkConfiguration) throws -> LabelMap?, encoding: InputEncoding,
+    _ device: Device, build: (NetworkConfiguration) throws -> SegmentationModel
+  ) throws {
+    let threads = try configuration.threads()
+    if threads > 0 { Engine.threads = threads }
+    Engine.setFlushDenormal(true)
+    (self.file, self.configuration, self.record) = (file, configuration, record)
+    (self.encoding, self.device) = (encoding, device)
+    labelMap = try map(configuration)
+    orientation = try configuration.orientation()
+    precision = try configuration.precision()
+    let orientation = orientation
+    labels = labelMap.map {
+      // The file that names the colours may be gone.
+      LabelReader(
+        map: $0, colors: (try? configuration.data())?.labelColors, orientation: orientation)
+    }
+    model = try build(configuration)
+    model.train(false)
+    model.useChannelsLast()
+    model.move(to: device)
+  }
+
+  /// Whether a path names a configuration, whose weights are drawn, and no trained network.
+  package static func isConfiguration(_ path: String) -> Bool {
+    ["yaml", "yml"].contains(path.fileSuffix)
+  }
+}
+
+extension TrainedNetwork {
+  /// The network alone without memory for its weights, for use inside of `shapesOnly`.
+  ///
+  /// - Throws: As ``init(_:overrides:seed:device:)``.
+  public static func shapes(_ path: String, overrides: [String] = []) throws -> SegmentationModel {
+    guard isConfiguration(path) else {
+      let checkpoint = try Checkpoint(path)
+      return try NetworkConfiguration(of: checkpoint, overrides: overrides)
+        .buildModel(classes: checkpoint.record.classes.count, pretrained: false)
+    }
+    // The number of classes is the label map's where the configuration names data.
+    return try NetworkConfiguration(contentsOf: path, overrides: overrides)
+      .buildModel(pretrained: false)
+  }
+
+  /// The names of the classes, where they have any.
+  public var classNames: [String] { labelMap?.classes.map(\.name) ?? [] }
+
+  /// The place of a class given by its name or number.
+  ///
+  /// - Throws: `ConfigurationError` for a class that the network does not have.
+  public func classIndex(_ label: String) throws -> Int {
+    let names = classNames
+    if let index = names.firstIndex(where: { $0.lowercased() == label.lowercased() }) {
+      return index
+    }
+    if let index = Int(label), (0..<model.classes).contains(index) { return index }
+    let known = names.isEmpty ? "a number below \(model.classes)" : names.joined(separator: ", ")
+    throw ConfigurationError.invalid(
+      place: "--class", key: "class", value: "'\(label)'", expected: known)
+  }
+
+  /// The data that the configuration names: a split, or the one that it is scored on.
+  ///
+  /// - Throws: `DatasetError`; `ConfigurationError` for a network without data.
+  public func dataset(_ split: String? = nil, limit: Int? = nil) throws -> any Dataset {
+    guard configuration.trains else {
+      throw ConfigurationError.missing(
+        place: "the network", key: "data", expected: "a configuration with sections data and train")
+    }
+    let all = try configuration.data().dataset(split ?? configuration.evaluation().split)
+    return limit.map { all.spread(to: $0) } ?? all
+  }
+
+  /// The classes of a label file that belongs to a photograph.
+  ///
+  /// - Throws: What reading it throws, `DatasetError` for another size than the photograph's, and
+  ///   `ConfigurationError` for a network whose classes are not known.
+  public func mask(_ label: String, for image: Image, _ file: String) throws -> ClassMask {
+    guard let labels else {
+      throw ConfigurationError.missing(
+        place: "the network", key: "data", expected: "a configuration that names the classes")
+    }
+    return try labels.mask(label, image: file, image.size)
+  }
+}
+
+/// Reads label files of photographs.
+public struct LabelReader: Sendable {
+  /// What their values mean.
+  let map: LabelMap
+  /// For coloured labels the value of each colour.
+  let colors: [Color: UInt16]?
+  /// Whether the photographs are turned as EXIF says.
+  let orientation: ImageOrientation
+
+  /// The classes in a label file that belongs to the photograph `image` of `size`.
+  ///
+  /// - Throws: What reading it throws, `DatasetError` for another size than the photograph's.
+  func mask(_ label: String, image: String, _ size: Size) throws -> ClassMask {
+    let mask = try map.classes(of: LabelImage(contentsOf: label, colors: colors), file: label)
+    try checkSizes(image: image, size, label: label, mask.size, orientation: orientation)
+    return mask
+  }
+}
