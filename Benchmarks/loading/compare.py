@@ -4,7 +4,7 @@ usage: compare.py ATROUS CAMVID [ROUNDS]
 
 Both decode the 367 training images and labels of CamVid from the files in every epoch, resize by 0.5
 to 2 without antialiasing, crop 360x360 with at most 75 % of one class (ten tries), flip, distort the
-colours, normalise by ImageNet and pad: MMSegmentation's recipe as paper 003 uses it. Batches of 8.
+colours, normalise by ImageNet and pad: MMSegmentation's recipe as Kim et al., 2023, use it. Batches of 8.
 PyTorch runs with every sensible number of workers, kept alive between epochs, and counts with its best.
 """
 import glob

@@ -82,7 +82,7 @@ struct AblationPlan {
   }
 }
 
-/// What parts of a head are worth: the network is scored without them, not trained again (paper 000,
+/// What parts of a head are worth: the network is scored without them, not trained again (Tepliashin et al.,
 /// Figure 4).
 public struct Ablation: JSONReport {
   /// The network without some parts.

@@ -10,7 +10,7 @@ public enum FieldTarget: Sendable, Equatable {
   case mean
 }
 
-/// How much each pixel of the image contributes to one pixel of the scores (paper 003, equation 1).
+/// How much each pixel of the image contributes to one pixel of the scores (Kim et al., 2023, equation 1).
 ///
 /// For each image the gradient of the scores' sum over classes at the target, or of one class's score, is
 /// summed over the image's channels; what is positive of that is added up over the images.

@@ -8,7 +8,7 @@ public struct FittedNumber: Sendable, Codable, Equatable {
 }
 
 /// A two-dimensional Gaussian with any orientation on a constant floor, fitted to a map by least
-/// squares (paper 003, Table 7).
+/// squares (Kim et al., 2023, Table 7).
 ///
 /// The fit is MINPACK's Levenberg–Marquardt method by the library cminpack, with exact derivatives;
 /// deviations are the square roots of the diagonal of its covariance, scaled by the residuals.

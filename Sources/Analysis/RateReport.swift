@@ -55,10 +55,10 @@ public struct RateReport: JSONReport, Sendable {
       }, left: 0)
   }
 
-  /// The sizes and strides of Table 1 of paper 003.
+  /// The sizes and strides of Table 1 of Kim et al., 2023.
   public static let paperSizes = [128, 256, 320, 512, 640, 768, 769, 832, 896, 1024]
 
-  /// Table 1 of paper 003: r* for ten sizes at output strides 16 and 8.
+  /// Table 1 of Kim et al., 2023: r* for ten sizes at output strides 16 and 8.
   public static var paperTable: String {
     TextTable.lines(
       ["N"] + paperSizes.map(String.init),

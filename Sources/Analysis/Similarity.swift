@@ -32,7 +32,7 @@ public enum SimilarityError: Error, CustomStringConvertible {
 }
 
 /// The cosine similarity in feature space between every position of an image and one pixel or the
-/// mean of a class (paper 000, Figure 3).
+/// mean of a class (Yang et al., 2018).
 public struct Similarity: JSONReport {
   /// The image, the layer, and what its features are compared with.
   public let image: String, layer: String, reference: String

@@ -1,4 +1,4 @@
-/// The rule of paper 003 for the base rate r of an ASPP with the rates r, 2r and 3r.
+/// The rule of Kim et al., 2023, for the base rate r of an ASPP with the rates r, 2r and 3r.
 ///
 /// The pyramid sees 6 r s pixels from the centre of its outermost tap to that of the opposite one,
 /// and 6 r s + 32 from end to end, s being the output stride. That should be the crop's side N.

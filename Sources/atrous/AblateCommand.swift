@@ -13,7 +13,7 @@ struct AblateCommand: ParsableCommand {
     commandName: "ablate",
     abstract: "Score a network without the top levels of its cascade, or without single branches.",
     discussion: """
-      Nothing is trained again (paper 000, Figure 4). With a photograph it is told which of its pixels \
+      Nothing is trained again (Tepliashin et al., Figure 4). With a photograph it is told which of its pixels \
       change their class, and with --truth what that costs; else the configuration's data are scored.
       """)
 

@@ -12,7 +12,7 @@ struct FieldCommand: ParsableCommand {
     commandName: "erf",
     abstract: "Draw the effective receptive field of a network over images.",
     discussion: """
-      Adds up what is positive of the gradient of one pixel's scores (paper 003, equation 1), one \
+      Adds up what is positive of the gradient of one pixel's scores (Kim et al., 2023, equation 1), one \
       image at a time, and draws it over the first. Images are those given, those of the \
       configuration's data, or noise; each is cut in the middle to --size, and enlarged first if it is \
       too small.

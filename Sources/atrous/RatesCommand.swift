@@ -12,7 +12,7 @@ struct RatesCommand: ParsableCommand {
     commandName: "rates",
     abstract: "Print the atrous rates that fit a crop, and which taps of their kernels are inside.",
     discussion: """
-      The rule is r* = (N - 32) / (6 s) for side N and output stride s (paper 003). With a network its \
+      The rule is r* = (N - 32) / (6 s) for side N and output stride s (Kim et al., 2023). With a network its \
       own rates, output stride and crop are looked at.
       """)
 

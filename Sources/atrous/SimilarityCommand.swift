@@ -10,7 +10,7 @@ struct SimilarityCommand: ParsableCommand {
     commandName: "similarity",
     abstract: "Draw the similarity of features to those of a pixel or a class over a photograph.",
     discussion: """
-      The cosine in feature space (paper 000, Figure 3). A class's features are the mean over the \
+      The cosine in feature space (Yang et al., 2018). A class's features are the mean over the \
       positions that have it, by the network's own finding or by --truth.
       """)
 

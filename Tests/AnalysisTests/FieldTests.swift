@@ -48,7 +48,7 @@ struct FieldTests {
     #expect(pattern.rates == [6, 6])
   }
 
-  /// The positions of paper 000's cascade: sums of -d, 0 or d of each dilation.
+  /// The positions of the cascade: sums of -d, 0 or d of each dilation.
   @Test("a cascade depends on the sums of its kernels' taps")
   func cascade() {
     var configuration = DenseASPP.Configuration()
@@ -83,7 +83,7 @@ struct FieldTests {
     }
   }
 
-  /// Observation 1 of paper 003 on real sizes: the arms are within a tenth of 6 r s, and grow with r.
+  /// Observation 1 of Kim et al., 2023, on real sizes: the arms are within a tenth of 6 r s, and grow with r.
   @Test("an untrained DeepLabV3-ResNet-50 at 769 pixels leaves a star of the expected length")
   func untrained() throws {
     let lengths = try [5, 6, 7].map { rate in

@@ -8,7 +8,7 @@ import Torch
 
 @Suite("Atrous rates")
 struct RateTests {
-  /// Table 1 of paper 003.
+  /// Table 1 of Kim et al., 2023.
   @Test(
     "r* is that of the paper's table",
     arguments: [
@@ -33,7 +33,7 @@ struct RateTests {
     #expect(RateRule(size: 16, stride: 16).nearest == 1)
   }
 
-  /// FACTS C4.4.
+  /// The taps that Kim et al., 2023, count as valid.
   @Test(
     "the shares of positions with all nine taps",
     arguments: [
@@ -49,7 +49,7 @@ struct RateTests {
     }
   }
 
-  @Test("paper 002's crop leaves kernels of one tap")
+  @Test("rates too large for a crop of 14 cells leave kernels of one tap")
   func degenerate() {
     let report = RateReport(width: 224, height: 224, stride: 16, rates: [6, 12, 18])
     #expect(report.taps[2].isDegenerate && !report.taps[1].isDegenerate)

@@ -8,7 +8,7 @@ import Torch
 
 @Suite("Summaries")
 struct SummaryTests {
-  /// The folder with the configurations of paper 000.
+  /// The folder with the configurations after Tepliashin et al.
   private let configurations = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("Experiments/000-denseaspp").path
@@ -21,7 +21,7 @@ struct SummaryTests {
     }
   }
 
-  /// Table 1 of paper 000: trainable parameters with a frozen backbone, all of them, and the largest
+  /// Table 1 of Tepliashin et al.: trainable parameters with a frozen backbone, all of them, and the largest
   /// scale of the cascade.
   @Test(
     "parameters and scales are those of the paper's five models",

@@ -39,7 +39,7 @@ struct CountTests {
   }
 
   @Test(
-    "of the five models of paper 000 are its Table 1's",
+    "of the five models of Tepliashin et al. are their Table 1's",
     arguments: [
       ("cut: 2", "dilations: [3, 6, 9, 12], growth: 32, block: plain", 20, 662_420),
       ("cut: 3", "dilations: [3, 6, 9, 12], growth: 32, block: plain", 20, 1_266_580),
@@ -61,7 +61,7 @@ struct CountTests {
   }
 
   @Test(
-    "of model #4's head on the backbones of paper 000, Table 2",
+    "of model 4's head on the backbones of Tepliashin et al., Table 2",
     arguments: [
       ("densenet201", 3_426_580), ("mobilenet_v3_large", 2_168_980), ("convnext_tiny", 1_917_460),
       ("resnet50", 3_594_260), ("resnet101", 3_594_260),

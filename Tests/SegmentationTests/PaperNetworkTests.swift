@@ -4,8 +4,8 @@ import Segmentation
 import Testing
 import Torch
 
-/// The configurations of the networks that paper 003 examines, and of torchvision's.
-@Suite("Networks of paper 003 and torchvision")
+/// The configurations of the networks that Kim et al., 2023, examine, and of torchvision's.
+@Suite("Networks of Kim et al., 2023, and torchvision")
 struct PaperNetworkTests {
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appending(path: "../../Configurations/networks").standardizedFileURL

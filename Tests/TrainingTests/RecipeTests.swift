@@ -113,7 +113,7 @@ struct RecipeTests {
   }
 
   @Test(
-    "paper 003's base rate is a variable",
+    "the base rate of Kim et al., 2023, is a variable",
     arguments: ["stare", "chase-db1", "hrf", "cityscapes", "isaid"])
   func rates(name: String) throws {
     for rate in [1, 12, 18] {
@@ -125,7 +125,7 @@ struct RecipeTests {
   }
 
   @Test(
-    "paper 002's batches and rules, with jitter and without",
+    "batches and rules for COCO-Stuff, with jitter and without",
     arguments: [8, 16, 32], ["sgd", "adam", "rmsProp"])
   func tables(batch: Int, rule: String) throws {
     let folder = try TemporaryFolder()

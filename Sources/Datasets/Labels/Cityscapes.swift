@@ -120,7 +120,7 @@ public enum Cityscapes {
       LabelMap.Row(value: label.fileValue, index: index, label: label.name)
     })
 
-  /// Classes that merge labels, such as the ten of paper 001; labels not listed are ignored.
+  /// Classes that merge labels, such as the ten of Sanguin et al.; labels not listed are ignored.
   ///
   /// A class takes the colour of its first label, and is exported as that label's id.
   ///

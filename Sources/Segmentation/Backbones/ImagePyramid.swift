@@ -1,6 +1,6 @@
 import Torch
 
-/// One backbone on several sizes of the image, with shared weights (paper 002 §2; Farabet et al.,
+/// One backbone on several sizes of the image, with shared weights (Farabet et al.,
 /// 2013).
 ///
 /// The last maps are resized to that of the whole image, joined, and merged by a 1×1 convolution,

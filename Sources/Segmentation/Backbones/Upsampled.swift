@@ -1,6 +1,6 @@
 import Torch
 
-/// A backbone whose last map is enlarged bilinearly, as paper 000 does for models #2 and others whose
+/// A backbone whose last map is enlarged bilinearly, as Tepliashin et al. do for their model 2 and others whose
 /// features were coarser than what its classifier enlarges (§5).
 public final class Upsampled: Layer, Backbone {
   private let base: any Backbone

@@ -12,7 +12,7 @@ public final class ASPP: Layer {
     public var rates = [1, 12, 24, 36]
     /// The channels of each branch and of the result.
     public var channels = 256
-    /// The kernel of a branch of rate 1: 1, or 3 as paper 002 prints it.
+    /// The kernel of a branch of rate 1: 1, or 3 as some print it.
     public var unitKernel = 1
     /// Whether a branch sees the mean of the whole map.
     public var poolsImage = true

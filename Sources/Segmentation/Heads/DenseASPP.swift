@@ -1,12 +1,12 @@
 import Configuration
 import Torch
 
-/// The head of DenseASPP (Yang et al., 2018; paper 000 §3): a cascade of atrous convolutions of
+/// The head of DenseASPP (Yang et al., 2018, §3): a cascade of atrous convolutions of
 /// which each sees the features and the output of all levels before it.
 public final class DenseASPP: Layer {
   /// How a level is built.
   public enum Block: String, Sendable, CaseIterable {
-    /// Normalization, ReLU, atrous 3×3 (paper 000, models #1 to #3).
+    /// Normalization, ReLU, atrous 3×3 (Tepliashin et al., models 1 to 3).
     case plain
     /// Normalization, ReLU, 1×1, normalization, ReLU, atrous 3×3 (models #4 and #5; the 2018 head).
     case bottleneck
@@ -27,7 +27,7 @@ public final class DenseASPP: Layer {
     /// Whether the first level begins with a normalization; without one its ReLU rectifies the
     /// features in place, for the later levels too.
     public var normalizesFirst = true
-    /// Whether a normalization follows each 3×3 convolution (model #5, FACTS C1).
+    /// Whether a normalization follows each 3×3 convolution (their model 5).
     public var normalizesLevels = false
     /// Whether a normalization precedes the classifier (the other reading of model #5).
     public var normalizesLast = false
@@ -55,7 +55,7 @@ public final class DenseASPP: Layer {
     }
 
     /// The sizes in feature pixels that the cascade sees at once: one for each subset of levels that
-    /// a path takes, 2 · Σ dilations + 1 (FACTS C2).
+    /// a path takes, 2 · Σ dilations + 1.
     public var scales: [Int] {
       var sums: Set<Int> = [0]
       for dilation in dilations { sums.formUnion(sums.map { $0 + dilation }) }

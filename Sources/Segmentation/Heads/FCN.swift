@@ -14,7 +14,7 @@ public final class FCN: Layer {
     public var kernel = 3
     /// Their channels; a quarter of the features' if nil.
     public var channels: Int?
-    /// Their atrous rate: 6 with two of them is the FCN-D6 of paper 003.
+    /// Their atrous rate: 6 with two of them is the FCN-D6 of Kim et al., 2023.
     public var dilation = 1
     /// Whether a further convolution joins their result and the features.
     public var joinsInput = false

@@ -47,7 +47,7 @@ public struct SweepPlan: Sendable, Equatable {
   }
 }
 
-/// What trainings with different values of a key came to (paper 003, Tables 2 to 6).
+/// What trainings with different values of a key came to (Kim et al., 2023, Tables 2 to 6).
 public struct SweepResult: JSONReport {
   /// The runs of one value.
   public struct Entry: Sendable, Encodable {
