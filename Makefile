@@ -39,6 +39,7 @@ docs:
 
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Weights Package.swift
+	@Scripts/lint-tests
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive Sources Tests Weights Package.swift

@@ -43,7 +43,8 @@ func counting(_ count: Int) -> [Double] { (0..<count).map(Double.init) }
 
 /// The most memory that the process has had so far, as Linux says it.
 var peakMemory: String? {
-  (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8))?
+  // Only Linux has the file.
+  (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8))?  // may fail: so
     .split(separator: "\n").first { $0.hasPrefix("VmHWM") }
     .map { $0.dropFirst("VmHWM:".count).trimmingCharacters(in: .whitespaces) }
 }

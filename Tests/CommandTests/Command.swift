@@ -81,7 +81,7 @@ final class Command {
       kill(process, SIGKILL)
       _ = wait()
     }
-    try? FileManager.default.removeItem(atPath: folder)
+    try? FileManager.default.removeItem(atPath: folder)  // may fail: in a deinit
   }
 
   /// Runs the command to its end.
@@ -92,7 +92,9 @@ final class Command {
 
   /// The processes that the command has started, in the order of their numbers.
   var children: [pid_t] {
-    guard let list = try? Command("/usr/bin/env", ["ps", "-A", "-o", "pid=,ppid="]).wait() else {
+    let ps = ["ps", "-A", "-o", "pid=,ppid="]
+    // The tests that ask for children fail where there are none.
+    guard let list = try? Command("/usr/bin/env", ps).wait() else {  // may fail: so
       return []
     }
     return list.output.split(separator: "\n").compactMap { line in
@@ -120,10 +122,10 @@ final class Command {
   }
 
   private func poll() {
-    guard status == nil else { return }
+    guard status == nil else { return }  // may return: it has ended
     var word: Int32 = 0
     let answer = waitpid(process, &word, WNOHANG)
-    guard answer != 0 else { return }
+    guard answer != 0 else { return }  // may return: it runs
     // The word holds the signal in its low bits and the exit status above them.
     status = answer < 0 ? -1 : word & 0x7F == 0 ? word >> 8 & 0xFF : -(word & 0x7F)
   }

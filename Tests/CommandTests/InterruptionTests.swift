@@ -10,7 +10,7 @@ struct InterruptionTests {
   ) throws -> Command.Outcome {
     // Where the machine is busy a run may be at its end before the signal comes.
     for _ in 0..<5 {
-      try? FileManager.default.removeItem(atPath: output)
+      try? FileManager.default.removeItem(atPath: output)  // may fail: it need not be there
       let command = try Command(whole.training(output))
       while Run.loggedStep(output) < step && command.isRunning { usleep(1000) }
       command.send(signal)

@@ -40,7 +40,7 @@ struct Run {
     struct Line: Decodable { let step: Int }
     // The last line may be written just now.
     return log.split(separator: 10).suffix(2).compactMap {
-      try? JSONDecoder().decode(Line.self, from: $0).step
+      try? JSONDecoder().decode(Line.self, from: $0).step  // may fail: half a line
     }.last ?? 0
   }
 
@@ -48,7 +48,7 @@ struct Run {
   static func savedStep(_ run: String) -> Int? {
     struct Record: Decodable { let step: Int }
     return FileManager.default.contents(atPath: "\(run)/record.json").flatMap {
-      try? JSONDecoder().decode(Record.self, from: $0).step
+      try? JSONDecoder().decode(Record.self, from: $0).step  // may fail: nil says so
     }
   }
 
@@ -59,7 +59,10 @@ struct Run {
     let folder =
       NSTemporaryDirectory() + "atrous-commands-\(ProcessInfo.processInfo.processIdentifier)"
     sharedFolder.withLock { $0 = folder }
-    atexit { sharedFolder.withLock { try? FileManager.default.removeItem(atPath: $0) } }
+    atexit {
+      // Nothing is left to tell a failure to.
+      sharedFolder.withLock { try? FileManager.default.removeItem(atPath: $0) }  // may fail: so
+    }
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let run = try Run(in: folder)
     let outcome = try Command(run.training()).wait()

@@ -59,7 +59,7 @@ struct PredictorTests {
     final class Convolutions: OperatorObserver {
       var seen: [[Bool]] = []
       func observe(_ call: OperatorCall) {
-        guard call.name == "conv2d" else { return }
+        guard call.name == "conv2d" else { return }  // may return: counts convolutions
         seen.append(
           call.arguments.prefix(2).map {
             if case .tensor(let x) = $0 { x.isContiguous(.channelsLast) } else { false }

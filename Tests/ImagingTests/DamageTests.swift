@@ -13,11 +13,17 @@ struct DamageTests {
       width: 24, height: 18, values: image.pixels.prefix(432).map { UInt16($0) })
     let wide = LabelImage(width: 24, height: 18, values: labels.values.map { $0 * 200 })
     let header = "24 18 255\n"
+    /// An encoder that fails leaves its file out, which a test counts.
+    func encoded(_ body: () throws -> [UInt8]) -> [UInt8]? { try? body() }  // may fail: counted
     let good: [(String, [UInt8]?)] = [
-      ("RGB.png", try? image.png()), ("RGBA.png", try? noise(24, 18, channels: 4).png()),
-      ("indexed.png", try? labels.png(palette: (0..<256).map { Color(UInt8($0), 0, 9) })),
-      ("grey16.png", try? wide.png()), ("bits.png", Written.indexed[2]),
-      ("photo.jpg", try? image.jpeg()), ("small.jpg", try? image.jpeg(quality: 60)),
+      ("RGB.png", encoded { try image.png() }),
+      ("RGBA.png", encoded { try noise(24, 18, channels: 4).png() }),
+      (
+        "indexed.png", encoded { try labels.png(palette: (0..<256).map { Color(UInt8($0), 0, 9) }) }
+      ),
+      ("grey16.png", encoded { try wide.png() }), ("bits.png", Written.indexed[2]),
+      ("photo.jpg", encoded { try image.jpeg() }),
+      ("small.jpg", encoded { try image.jpeg(quality: 60) }),
       ("lossless.webp", Written.webP), ("lossy.webp", Written.webPLossy),
       ("RGB.tif", Written.tiff), ("grey.tif", Written.tiffGrey),
       ("grey16.tif", Written.tiffGrey16),
@@ -26,6 +32,9 @@ struct DamageTests {
     ]
     return good.compactMap { name, bytes in bytes.map { (name, $0) } }
   }()
+
+  @Test("there is a file of every kind")
+  func complete() { #expect(Self.files.count == 14) }
 
   /// Reads a file in all ways; false if it is refused by name, and an issue for any other error.
   private func isRead(_ bytes: [UInt8], _ name: String) -> Bool {

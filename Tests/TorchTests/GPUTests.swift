@@ -113,7 +113,7 @@ private final class Rerunning: WorkRecorder {
     init(_ owner: Rerunning) { self.owner = owner }
     func end() throws { (input, output) = (owner.input, owner.output) }
     func replay() throws {
-      guard let input, let output else { return }
+      guard let input, let output else { return }  // may return: before the first recording
       output.assign(input * 2)
     }
   }

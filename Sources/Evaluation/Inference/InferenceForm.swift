@@ -5,9 +5,10 @@ import Torch
 public struct InferenceForm: Sendable, Equatable {
   /// Whether it is prepared on the processor; see `Module.prepared(keepingWeights:precision:ranges:)`.
   public var prepares: Bool
-  /// The type of the products; nil for that of training where the processor has instructions for it, else
-  /// for float32. A network that runs in another type of training than float32 is not prepared.
+  /// The type of the products; nil for that of training, or float32 where the processor has no
+  /// instructions for it.
   ///
+  /// A network that runs in another type of training than float32 is not prepared.
   /// A prepared network reduces what gains from it. One that is not prepared, as on a GPU, casts
   /// convolutions and matrix products to the type; see `autocast(to:on:_:)`.
   public var precision: InferencePrecision?

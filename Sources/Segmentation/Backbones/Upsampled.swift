@@ -1,7 +1,7 @@
 import Torch
 
-/// A backbone whose last map is enlarged bilinearly, as Tepliashin et al. do for their model 2 and others whose
-/// features were coarser than what its classifier enlarges (§5).
+/// A backbone whose last map is enlarged bilinearly, as in model 2 of Tepliashin, Paltov and Smirnov (§5), whose
+/// features were coarser than what its classifier enlarges.
 public final class Upsampled: Layer, Backbone {
   private let base: any Backbone
   private let factor: Int

@@ -90,8 +90,10 @@ package func withPreservedRandomState<R>(_ body: () throws -> R) rethrows -> R {
 }
 
 extension Engine {
-  /// Whether a device has instructions for products of a type. Without them libtorch's convolutions in
-  /// bfloat16 take some hundred times as long as in float32 (2.11.0, AVX2: loops that are not vectorized).
+  /// Whether a device has instructions for products of a type.
+  ///
+  /// Without them libtorch's convolutions in bfloat16 take some hundred times as long as in float32
+  /// (2.11.0 with AVX2: loops that are not vectorized).
   package static func hasInstructions(for type: DType, on device: Device) -> Bool {
     guard device.isCPU, let name = [DType.bfloat16: "bf16", .float16: "fp16"][type] else {
       return true
