@@ -2,7 +2,7 @@
 TEST_CONFIGURATION ?= debug
 SWIFT ?= swift
 
-.PHONY: help setup build demo test benchmarks docs lint format clean
+.PHONY: help setup build demo test benchmarks docs api lint format clean
 
 help:
 	@echo "make demo    set up, build, and go from generated street scenes to a score"
@@ -11,6 +11,7 @@ help:
 	@echo "make setup   fetch libtorch and install missing system libraries"
 	@echo "make benchmarks  time everything beside its peers; BENCHMARKS= takes options"
 	@echo "make docs    build the documentation into out/docs"
+	@echo "make api     write the listing of the public API, docs/api, after make test"
 	@echo "make lint    check the format of all sources"
 	@echo "make format  format all sources"
 	@echo "make clean   remove what was built; keeps libtorch"
@@ -36,6 +37,9 @@ docs:
 	docc convert docs/Atrous.docc --output-path out/docs --warnings-as-errors \
 	  --fallback-display-name Atrous --fallback-bundle-identifier atrous
 	@echo "serve out/docs, for instance by python3 -m http.server --directory out/docs"
+
+api:
+	@Scripts/api
 
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Weights Package.swift

@@ -4,37 +4,37 @@ import Segmentation
 import Torch
 
 /// The parts that networks are built of: a row for each backbone and for each head.
-public struct ModelParts: JSONReport {
+package struct ModelParts: JSONReport {
   /// A backbone with its own defaults.
-  public struct BackboneRow: Sendable, Encodable {
+  package struct BackboneRow: Sendable, Encodable {
     /// Its name, and the output strides that it reaches.
-    public let name: String, strides: [Int]
+    package let name: String, strides: [Int]
     /// Its parameters.
-    public let parameters: Int
+    package let parameters: Int
     /// The floating-point operations of a forward pass at the largest of its strides.
-    public let flops: Int
+    package let flops: Int
     /// The channels and output strides of its maps at the largest of its strides, finest first.
-    public let mapChannels, mapStrides: [Int]
+    package let mapChannels, mapStrides: [Int]
   }
 
   /// A head with its own defaults.
-  public struct HeadRow: Sendable, Encodable {
+  package struct HeadRow: Sendable, Encodable {
     /// Its name, and what it needs of a backbone's maps; nil if any will do.
-    public let name: String, needs: String?
+    package let name: String, needs: String?
     /// The backbone and the output stride that it was counted on.
-    public let backbone: String, outputStride: Int
+    package let backbone: String, outputStride: Int
     /// Its parameters there.
-    public let parameters: Int
+    package let parameters: Int
   }
 
   /// The backbones and the heads, by name.
-  public let backbones: [BackboneRow], heads: [HeadRow]
+  package let backbones: [BackboneRow], heads: [HeadRow]
 
   /// Builds every backbone once, and every head on the first of ResNet-50 at stride 8 and the other
   /// backbones that it goes with, without memory for them.
   ///
   /// - Throws: `ConfigurationError` for a setting that the catalogue's own names do not have.
-  public init(_ selection: ModelTable.Selection = .init()) throws {
+  package init(_ selection: ModelTable.Selection = .init()) throws {
     let places = ModelTable.backbones.map {
       ($0, Catalogue.backbones[$0]?.outputStrides.sorted() ?? [32])
     }
@@ -59,7 +59,7 @@ public struct ModelParts: JSONReport {
   }
 
   /// The lists as text.
-  public var text: String {
+  package var text: String {
     func list(_ numbers: [Int]) -> String { numbers.map(String.init).joined(separator: ", ") }
     var lines = TextTable.lines(
       ["backbone", "strides", "channels of its maps", "parameters", "GFLOP"],
@@ -83,14 +83,14 @@ public struct ModelParts: JSONReport {
 }
 
 /// The lists of parts and of pairs together, for other programs.
-public struct ModelListing: JSONReport {
+package struct ModelListing: JSONReport {
   /// The backbones and the heads; nothing where pairs were asked for by name.
-  public let backbones: [ModelParts.BackboneRow]?, heads: [ModelParts.HeadRow]?
+  package let backbones: [ModelParts.BackboneRow]?, heads: [ModelParts.HeadRow]?
   /// The networks, and what does not go together.
-  public let pairs: [ModelTable.Row], exclusions: [ModelTable.Refusal]
+  package let pairs: [ModelTable.Row], exclusions: [ModelTable.Refusal]
 
   /// A listing of these.
-  public init(_ parts: ModelParts?, _ table: ModelTable) {
+  package init(_ parts: ModelParts?, _ table: ModelTable) {
     (backbones, heads) = (parts?.backbones, parts?.heads)
     (pairs, exclusions) = (table.rows, table.refusals)
   }
@@ -98,7 +98,7 @@ public struct ModelListing: JSONReport {
 
 extension ModelTable {
   /// What does not go together as text: for each head what it needs, and the backbones without that.
-  public var exclusions: String {
+  package var exclusions: String {
     let groups = Dictionary(grouping: refusals) { "\($0.head) \($0.reason)" }
     return groups.sorted { $0.key < $1.key }.map { note, refusals in
       var places: [(name: String, strides: [String])] = []

@@ -5,42 +5,42 @@ import Segmentation
 import Torch
 
 /// What networks of the catalogue's parts cost: one row for each backbone, output stride and head.
-public struct ModelTable: Sendable {
+package struct ModelTable: Sendable {
   /// What is listed; an empty list stands for everything in the catalogue.
-  public struct Selection: Sendable {
+  package struct Selection: Sendable {
     /// The backbones, by name.
-    public var backbones: [String] = []
+    package var backbones: [String] = []
     /// The output strides.
-    public var outputStrides: [Int] = []
+    package var outputStrides: [Int] = []
     /// The heads, by name.
-    public var heads: [String] = []
+    package var heads: [String] = []
     /// The number of classes.
-    public var classes = 19
+    package var classes = 19
     /// The size of the image.
-    public var height = 512, width = 1024
+    package var height = 512, width = 1024
     /// Whether networks are counted; otherwise only what does not go together is found.
-    public var counts = true
+    package var counts = true
 
     /// Everything, for 19 classes and images of 1024x512.
-    public init() {}
+    package init() {}
   }
 
   /// One network, with its parts' own defaults.
-  public struct Row: Sendable, Encodable {
+  package struct Row: Sendable, Encodable {
     /// The parts.
-    public let backbone: String, outputStride: Int, head: String
+    package let backbone: String, outputStride: Int, head: String
     /// All parameters of backbone and head.
-    public let parameters: Int
+    package let parameters: Int
     /// Floating-point operations of one forward pass, two for each multiplication and addition.
-    public let flops: Int
+    package let flops: Int
   }
 
   /// A pair that does not go together.
-  public struct Refusal: Sendable, Encodable {
+  package struct Refusal: Sendable, Encodable {
     /// The parts.
-    public let backbone: String, outputStride: Int, head: String
+    package let backbone: String, outputStride: Int, head: String
     /// Why not, and what does.
-    public let reason: String
+    package let reason: String
   }
 
   /// The backbones that lists have, by name.
@@ -51,15 +51,15 @@ public struct ModelTable: Sendable {
   }
 
   /// The networks.
-  public private(set) var rows: [Row] = []
+  package private(set) var rows: [Row] = []
   /// The pairs that were left out.
-  public private(set) var refusals: [Refusal] = []
+  package private(set) var refusals: [Refusal] = []
 
   /// Builds every network of the selection without memory for it and counts.
   ///
   /// - Throws: `ConfigurationError` for names that the catalogue does not have, and for a stride that
   ///   a backbone of the selection does not reach.
-  public init(_ selection: Selection = .init()) throws {
+  package init(_ selection: Selection = .init()) throws {
     let all = Self.backbones
     let heads = selection.heads.isEmpty ? Catalogue.heads.keys.sorted() : selection.heads
     for backbone in selection.backbones.isEmpty ? all : selection.backbones {
@@ -86,7 +86,7 @@ public struct ModelTable: Sendable {
   }
 
   /// The table as text.
-  public var text: String {
+  package var text: String {
     let header = ["backbone", "stride", "head", "parameters", "GFLOP"]
     let cells = rows.map {
       [
@@ -98,7 +98,7 @@ public struct ModelTable: Sendable {
   }
 
   /// The table as comma-separated values.
-  public var csv: String {
+  package var csv: String {
     (["backbone,output_stride,head,parameters,flops"]
       + rows.map { "\($0.backbone),\($0.outputStride),\($0.head),\($0.parameters),\($0.flops)" })
       .joined(separator: "\n")

@@ -4,21 +4,21 @@ import Segmentation
 import Torch
 
 /// How long a network takes for an image, as it is and prepared for inference.
-public struct NetworkTiming: JSONReport {
+package struct NetworkTiming: JSONReport {
   /// The threads of an operator.
-  public let threads: Int
+  package let threads: Int
   /// The type in which the prepared network multiplies.
-  public let precision: String
+  package let precision: String
   /// The median seconds of an image, in the forms that were timed.
-  public private(set) var plainSeconds: Double?, preparedSeconds: Double?
+  package private(set) var plainSeconds: Double?, preparedSeconds: Double?
   /// The most memory that the process has held, in megabytes.
-  public private(set) var peakMegabytes: Double?
+  package private(set) var peakMegabytes: Double?
   /// The root of the mean squared difference of scores, in their standard deviations.
-  public private(set) var relativeError: Double?
+  package private(set) var relativeError: Double?
   /// The share of positions with the same best class.
-  public private(set) var agreement: Double?
+  package private(set) var agreement: Double?
   /// What one more image costs by operator, the slowest first.
-  public private(set) var operators: [OperatorTime]?
+  package private(set) var operators: [OperatorTime]?
 
   /// Times `model` on noise, each form `repeats` times after one that does not count.
   ///
@@ -30,7 +30,7 @@ public struct NetworkTiming: JSONReport {
   ///   - precision: The type in which the prepared network multiplies.
   ///   - profile: Whether the operators of the last form are timed, too.
   /// - Throws: `TorchError` if the network cannot run at this size.
-  public init(
+  package init(
     _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
     prepared: Bool, precision: InferencePrecision = .float32, profile: Bool
   ) throws {
@@ -89,7 +89,7 @@ public struct NetworkTiming: JSONReport {
   private static func square(_ x: Tensor) -> Double { (x * x).mean().item }
 
   /// The report as text.
-  public var text: String {
+  package var text: String {
     var lines = ["threads        \(threads)", "precision      \(precision)"]
     func add(_ name: String, _ value: Double?, _ format: String) {
       guard let value else { return }
@@ -112,13 +112,13 @@ public struct NetworkTiming: JSONReport {
 }
 
 /// The calls of one operator with the same shapes.
-public struct OperatorTime: Sendable, Encodable {
+package struct OperatorTime: Sendable, Encodable {
   /// The operator's name and the shapes of what goes in and comes out.
-  public let operation: String
+  package let operation: String
   /// The number of calls.
-  public internal(set) var calls = 0
+  package internal(set) var calls = 0
   /// The time of them all.
-  public internal(set) var milliseconds = 0.0
+  package internal(set) var milliseconds = 0.0
 }
 
 /// The time between calls through the door, by operator and shapes.

@@ -4,34 +4,34 @@ import Segmentation
 import Torch
 
 /// Measures which ways the 3×3 convolutions of a network take fastest, and keeps them for this machine.
-public struct PlanTuning: JSONReport {
+package struct PlanTuning: JSONReport {
   /// A layer that was measured.
-  public struct Layer: Encodable, Sendable {
+  package struct Layer: Encodable, Sendable {
     /// The channels, the map, the rate.
-    public let layer: String
+    package let layer: String
     /// The way that was chosen; nil for the rules'.
-    public let way: String?
+    package let way: String?
     /// The time of the way, and of the rules'.
-    public let milliseconds: Double, ruleMilliseconds: Double
+    package let milliseconds: Double, ruleMilliseconds: Double
   }
 
   /// The processor and its instructions, and the threads of an operator.
-  public let machine: String, threads: Int
+  package let machine: String, threads: Int
   /// The layers that were measured.
-  public private(set) var layers: [Layer] = []
+  package private(set) var layers: [Layer] = []
   /// The median seconds of an image by rules and by the plans.
-  public private(set) var ruleSeconds = 0.0, planSeconds = 0.0
+  package private(set) var ruleSeconds = 0.0, planSeconds = 0.0
   /// Whether an image is faster by the plans; they are kept only then.
-  public private(set) var isFaster = false
+  package private(set) var isFaster = false
   /// Where plans are kept, and how many there are.
-  public private(set) var file = "", plans = 0
+  package private(set) var file = "", plans = 0
 
   /// Measures `model`, which is prepared for it, on noise, and writes the plans.
   ///
   /// - Parameter repeats: How often each way of a layer, and each image, is timed.
   /// - Throws: `TorchError` if the network cannot run at this size; `Plans.Unusable` if the plans cannot be
   ///   written.
-  public init(_ model: SegmentationModel, height: Int, width: Int, repeats: Int) throws {
+  package init(_ model: SegmentationModel, height: Int, width: Int, repeats: Int) throws {
     (machine, threads) = (Plans.machine, Engine.threads)
     guard Plans.file != nil else { throw Plans.Unusable.turnedOff }
     let image = model.noiseImage(height: height, width: width)
@@ -70,7 +70,7 @@ public struct PlanTuning: JSONReport {
   }
 
   /// The report as text.
-  public var text: String {
+  package var text: String {
     var lines = ["machine        \(machine), \(threads) threads"]
     for layer in layers {
       let times = String(format: "%9.3f → %9.3f ms  ", layer.ruleMilliseconds, layer.milliseconds)

@@ -4,21 +4,21 @@ import Segmentation
 import Torch
 
 /// The theoretical receptive field of every layer of a network.
-public struct ReceptiveFieldReport: JSONReport {
+package struct ReceptiveFieldReport: JSONReport {
   /// A cascade of DenseASPP levels.
-  public struct Cascade: Sendable, Codable, Equatable {
+  package struct Cascade: Sendable, Codable, Equatable {
     /// The dilations.
-    public let dilations: [Int]
+    package let dilations: [Int]
     /// The subsets of levels that paths take, and the sizes in feature pixels that they see, each
     /// once, smallest first.
-    public let subsets: Int, scales: [Int]
+    package let subsets: Int, scales: [Int]
     /// The features of the largest square that take part in an output.
-    public let positions: Int
+    package let positions: Int
     /// The pixels from the middle of the largest scale's first feature to that of its last.
-    public let pixels: Int
+    package let pixels: Int
 
     /// The cascade of a head on features of this output stride.
-    public init(_ configuration: DenseASPP.Configuration, stride: Int) {
+    package init(_ configuration: DenseASPP.Configuration, stride: Int) {
       dilations = configuration.dilations
       subsets = (1 << min(dilations.count, 62)) - 1
       scales = configuration.scales
@@ -27,7 +27,7 @@ public struct ReceptiveFieldReport: JSONReport {
     }
 
     /// The cascade in a few lines.
-    public var text: String {
+    package var text: String {
       let largest = scales.last ?? 1
       return """
         cascade          dilations \(dilations.map(String.init).joined(separator: ", "))
@@ -38,16 +38,16 @@ public struct ReceptiveFieldReport: JSONReport {
   }
 
   /// The size of the image.
-  public let width, height: Int
+  package let width, height: Int
   /// The layers that change the window, and those with parameters.
-  public let layers: [TracedLayer]
+  package let layers: [TracedLayer]
   /// The DenseASPP cascades.
-  public let cascades: [Cascade]
+  package let cascades: [Cascade]
 
   /// Follows a network on an image of this size.
   ///
   /// - Throws: `TorchError` if the network cannot take the size.
-  public init(_ model: SegmentationModel, height: Int, width: Int, channels: Int = 3) throws {
+  package init(_ model: SegmentationModel, height: Int, width: Int, channels: Int = 3) throws {
     let kinds: Set<String> = [
       "conv2d", "conv_transpose2d", "max_pool2d", "avg_pool2d", "mean", "cat",
       "scaled_dot_product_attention", "adaptive_avg_pool2d",
@@ -62,7 +62,7 @@ public struct ReceptiveFieldReport: JSONReport {
   }
 
   /// The report as text.
-  public var text: String {
+  package var text: String {
     func number(_ value: Double) -> String {
       value == value.rounded() ? String(format: "%.0f", value) : fixed(value)
     }
@@ -91,7 +91,7 @@ public struct ReceptiveFieldReport: JSONReport {
   }
 
   /// What to read from the layers, in a sentence or two.
-  public var reading: String {
+  package var reading: String {
     func widest(_ layers: some Sequence<TracedLayer>) -> (width: Int, height: Int)? {
       layers.filter { !$0.seesAll }.compactMap { layer in
         layer.rows.flatMap { rows in

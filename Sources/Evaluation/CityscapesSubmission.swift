@@ -5,27 +5,27 @@ import Imaging
 
 /// Predictions as the Cityscapes server takes them: label ids in 8-bit PNG files, one an image, whose
 /// names begin with `<city>_<sequence>_<frame>`.
-public enum CityscapesSubmission {
+package enum CityscapesSubmission {
   /// The name of an image's prediction.
-  public static func fileName(_ name: String) -> String { "\(name)_pred_labelIds.png" }
+  package static func fileName(_ name: String) -> String { "\(name)_pred_labelIds.png" }
 
   /// Writes a prediction into a folder; ignored pixels become 0, unlabeled.
   ///
   /// - Throws: `ImageError` if it cannot be written, `DatasetError` for classes without an id.
-  public static func write(_ prediction: ClassMask, name: String, map: LabelMap, to folder: String)
+  package static func write(_ prediction: ClassMask, name: String, map: LabelMap, to folder: String)
     throws
   {
     try map.labels(of: prediction).writePNG(to: "\(folder)/\(fileName(name))")
   }
 
   /// What is wrong with a submission, and how many files were looked at.
-  public struct Report: Sendable {
+  package struct Report: Sendable {
     /// The images of the split.
-    public var images = 0
+    package var images = 0
     /// What would be refused or scored as wrong, one line each.
-    public var errors: [String] = []
+    package var errors: [String] = []
     /// What may be meant otherwise.
-    public var warnings: [String] = []
+    package var warnings: [String] = []
   }
 
   /// Looks at every image of a split and at every prediction.
@@ -35,7 +35,7 @@ public enum CityscapesSubmission {
   ///   - root: The folder that holds `leftImg8bit`.
   ///   - split: The split's folder.
   /// - Throws: `DatasetError` if a folder is missing or empty.
-  public static func verify(_ folder: String, root: String, split: String = "test") throws
+  package static func verify(_ folder: String, root: String, split: String = "test") throws
     -> Report
   {
     let found = try predictions(in: folder)

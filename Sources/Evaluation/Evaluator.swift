@@ -39,7 +39,7 @@ public struct Evaluator {
         ?? "size of the ground truth",
       imageSize: imageSize.map { "size resized to \($0.width)×\($0.height)" } ?? "own size",
       scales: predictor.mode.scales, flip: predictor.mode.flip, mode: predictor.mode.summary,
-      precision: predictor.products, sides: predictor.sides, subset: subset)
+      precision: predictor.precisionText, sides: predictor.sides, subset: subset)
   }
 
   /// The scores over all samples of `dataset`.
@@ -57,7 +57,7 @@ public struct Evaluator {
   ) throws -> EvaluationResult {
     let start = ContinuousClock.now
     let stages = Stages(self, dataset)
-    let predictions = Ahead(count: dataset.count, depth: 1) { _ in try stages.next() }
+    let predictions = Prefetch(count: dataset.count, depth: 1) { _ in try stages.next() }
     // The network must not run on when the caller goes on after an error.
     defer { predictions.finish() }
     var matrix = ConfusionMatrix(classes: dataset.labelMap.count)
@@ -124,7 +124,7 @@ public struct Evaluator {
   /// while it does.
   private final class Stages: @unchecked Sendable {
     private let predictor: Predictor
-    private let samples: Ahead<(Sample, Image)>
+    private let samples: Prefetch<(Sample, Image)>
     /// The class whose probabilities are asked for.
     private let foreground: Int?
 
@@ -132,7 +132,7 @@ public struct Evaluator {
       predictor = evaluator.predictor
       foreground = evaluator.computesCurves ? dataset.labelMap.foreground : nil
       let (size, labelSize) = (evaluator.imageSize, evaluator.labelSize)
-      samples = Ahead(count: dataset.count, depth: 1) {
+      samples = Prefetch(count: dataset.count, depth: 1) {
         try Evaluator.load(dataset, $0, imageSize: size, labelSize: labelSize)
       }
     }

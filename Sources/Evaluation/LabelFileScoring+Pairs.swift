@@ -137,6 +137,6 @@ extension LabelFileScoring {
     let path = URL(fileURLWithPath: folder).standardizedFileURL
     return file.fileStem.hasSuffix("_labels")
       || path.lastPathComponent == "predictions"
-        && ResultFolder.isOne(path.deletingLastPathComponent().path)
+        && ResultFolder.holdsResults(path.deletingLastPathComponent().path)
   }
 }

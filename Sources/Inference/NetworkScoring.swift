@@ -81,7 +81,7 @@ public struct NetworkScoring {
     of path: String, in folder: String, overrides: [String], split: String?, device: Device,
     progress: (_ done: Int, _ count: Int) -> Void
   ) throws -> String {
-    if ResultFolder.isOne(path) { return path }
+    if ResultFolder.holdsResults(path) { return path }
     _ = try NetworkScoring(
       path, overrides: overrides, Options(split: split), device: device
     ).run(output: folder, progress: progress)

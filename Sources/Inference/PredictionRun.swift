@@ -52,8 +52,8 @@ public struct PredictionRun: Sendable {
       return found(try write(input, predict(input)))
     }
     let names = try images(in: path, note)
-    let inputs = Ahead(count: names.count, depth: 1) { try decode(names[$0]) }
-    let predictions = Ahead(count: names.count, depth: 1) { _ in
+    let inputs = Prefetch(count: names.count, depth: 1) { try decode(names[$0]) }
+    let predictions = Prefetch(count: names.count, depth: 1) { _ in
       try inputs.next().map { next in
         let input = try next.get()
         return (input, try predict(input))

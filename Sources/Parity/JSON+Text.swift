@@ -2,20 +2,20 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
   ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral
 {
   /// A text.
-  public init(stringLiteral value: String) { self = .string(value) }
+  package init(stringLiteral value: String) { self = .string(value) }
   /// A whole number.
-  public init(integerLiteral value: Int) { self = .number(Double(value)) }
+  package init(integerLiteral value: Int) { self = .number(Double(value)) }
   /// True or false.
-  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  package init(booleanLiteral value: Bool) { self = .bool(value) }
 
   /// A list.
-  public init(arrayLiteral elements: JSON...) { self = .list(elements) }
+  package init(arrayLiteral elements: JSON...) { self = .list(elements) }
 
   /// A list of whole numbers.
   static func ints(_ values: [Int]) -> JSON { .list(values.map { .number(Double($0)) }) }
 
   /// The value as JSON, which is YAML too, with its keys in order.
-  public var text: String {
+  package var text: String {
     switch self {
     case .null: "null"
     case .bool(let value): "\(value)"

@@ -3,29 +3,29 @@ import Foundation
 import Torch
 
 /// What came of comparing a model with one file of the kit.
-public struct ParityResult: Sendable {
+package struct ParityResult: Sendable {
   /// The file.
-  public let file: String
+  package let file: String
   /// The model's name.
-  public let model: String
+  package let model: String
   /// What was compared, in short: `32 values, 727 names`.
-  public let checked: String
+  package let checked: String
   /// What disagrees; nothing if all is well.
-  public let disagreements: [String]
+  package let disagreements: [String]
   /// The largest difference in units of what the kit tolerates.
-  public let worst: Double
+  package let worst: Double
 
   /// Whether everything agrees.
-  public var agrees: Bool { disagreements.isEmpty }
+  package var agrees: Bool { disagreements.isEmpty }
 }
 
 /// Compares models built here with reference results.
-public enum Parity {
+package enum Parity {
   /// Builds the model that `file` names, applies the kit's rule and compares every probe and count.
   ///
   /// - Throws: ``ParityError`` if the file or its model cannot be used, `TorchError` if the network
   ///   cannot run.
-  public static func check(_ path: String) throws -> ParityResult {
+  package static func check(_ path: String) throws -> ParityResult {
     let file = try ParityFile(contentsOf: path)
     let model = try Initialization.skipped { try ReferenceModel.build(file) }
     var comparison = Comparison()
@@ -49,7 +49,7 @@ public enum Parity {
   ///
   /// They decide which of the rectified features near 0 pass a gradient. Such files agree where
   /// convolutions use the kit's instruction set, AVX2.
-  public static func dependsOnLastBits(_ path: String) -> Bool {
+  package static func dependsOnLastBits(_ path: String) -> Bool {
     (try? ParityFile(contentsOf: path))?.json["inputs"]?.list != nil
   }
 

@@ -2,14 +2,14 @@ import Files
 import Foundation
 
 /// Why a file of the parity kit cannot be checked.
-public enum ParityError: Error, CustomStringConvertible, LocalizedError {
+package enum ParityError: Error, CustomStringConvertible, LocalizedError {
   case unreadable(file: String, reason: String)
   case malformed(file: String, key: String, expected: String)
   case unknownModel(file: String, model: String, known: [String])
   case unsupportedSetting(model: String, setting: String, value: String)
 
   /// The message for a person.
-  public var description: String {
+  package var description: String {
     switch self {
     case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
     case .malformed(let file, let key, let expected): "\(file): '\(key)' is not \(expected)"
@@ -21,11 +21,11 @@ public enum ParityError: Error, CustomStringConvertible, LocalizedError {
   }
 
   /// The message for a person.
-  public var errorDescription: String? { description }
+  package var errorDescription: String? { description }
 }
 
 /// A value of a JSON file.
-public indirect enum JSON: Sendable {
+package indirect enum JSON: Sendable {
   case null, bool(Bool), number(Double), string(String), list([JSON]), object([String: JSON])
 
   init(_ value: Any) {
@@ -41,29 +41,29 @@ public indirect enum JSON: Sendable {
   }
 
   /// The value at `key` of an object.
-  public subscript(key: String) -> JSON? {
+  package subscript(key: String) -> JSON? {
     if case .object(let object) = self { object[key] } else { nil }
   }
   /// The value as a whole number.
-  public var int: Int? { number.flatMap { Int(exactly: $0) } }
+  package var int: Int? { number.flatMap { Int(exactly: $0) } }
   /// The value as a number.
-  public var number: Double? { if case .number(let value) = self { value } else { nil } }
+  package var number: Double? { if case .number(let value) = self { value } else { nil } }
   /// The value as yes or no.
-  public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+  package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
   /// The value as text.
-  public var string: String? { if case .string(let value) = self { value } else { nil } }
+  package var string: String? { if case .string(let value) = self { value } else { nil } }
   /// The value as a list.
-  public var list: [JSON]? { if case .list(let value) = self { value } else { nil } }
+  package var list: [JSON]? { if case .list(let value) = self { value } else { nil } }
   /// The value as an object.
-  public var object: [String: JSON]? { if case .object(let value) = self { value } else { nil } }
+  package var object: [String: JSON]? { if case .object(let value) = self { value } else { nil } }
   /// The value as a list of whole numbers.
-  public var ints: [Int]? {
+  package var ints: [Int]? {
     guard let list else { return nil }
     let numbers = list.compactMap(\.int)
     return numbers.count == list.count ? numbers : nil
   }
   /// The value as a list of numbers.
-  public var numbers: [Double]? {
+  package var numbers: [Double]? {
     guard let list else { return nil }
     let numbers = list.compactMap(\.number)
     return numbers.count == list.count ? numbers : nil
@@ -71,7 +71,7 @@ public indirect enum JSON: Sendable {
 }
 
 /// Some values of a tensor: its shape, its moments, and elements at flat indices.
-public struct Probe: Sendable {
+package struct Probe: Sendable {
   let shape: [Int]
   let mean: Double?
   let std: Double
@@ -92,18 +92,18 @@ public struct Probe: Sendable {
 }
 
 /// One file of the parity kit: what a reference implementation gave.
-public struct ParityFile: Sendable {
+package struct ParityFile: Sendable {
   /// Where the file is.
-  public let path: String
+  package let path: String
   /// The model's name, such as `torchvision/densenet121`.
-  public let model: String
+  package let model: String
   /// Everything in the file.
-  public let json: JSON
+  package let json: JSON
 
   /// Reads the file at `path`.
   ///
   /// - Throws: ``ParityError`` if it is no file of the kit.
-  public init(contentsOf path: String) throws {
+  package init(contentsOf path: String) throws {
     guard let data = FileSystem.contents(path) else {
       let exists = FileSystem.exists(path)
       throw ParityError.unreadable(
@@ -121,13 +121,13 @@ public struct ParityFile: Sendable {
   }
 
   /// The reference's setting at `key`, if the file carries settings.
-  public func setting(_ key: String) -> JSON? { json["settings"]?[key] }
+  package func setting(_ key: String) -> JSON? { json["settings"]?[key] }
 
   /// The shape of the state entry called `name`, in the reference's state dictionary.
-  public func stateShape(_ name: String) -> [Int]? { json["state"]?[name]?.ints }
+  package func stateShape(_ name: String) -> [Int]? { json["state"]?[name]?.ints }
 
   /// Whether the reference has state entries, or gradients, whose names begin so.
-  public func hasEntries(_ prefix: String) -> Bool {
+  package func hasEntries(_ prefix: String) -> Bool {
     ["state", "gradients"].contains { key in
       json[key]?.object?.keys.contains { $0.hasPrefix(prefix) } ?? false
     }

@@ -2,20 +2,20 @@ import Segmentation
 import Torch
 
 /// A network built as a reference implementation has it, with the reference's names.
-public struct ReferenceModel {
+package struct ReferenceModel {
   /// The network.
-  public var module: Layer
+  package var module: Layer
   /// The reference's name of the state entry that the module calls so.
-  public var name: (String) -> String = { $0 }
+  package var name: (String) -> String = { $0 }
   /// The outputs by the kit's names for an image (N, C, H, W), in evaluation mode.
-  public var outputs: (Tensor) -> [String: Tensor]
+  package var outputs: (Tensor) -> [String: Tensor]
   /// The backbone's maps that the kit probes.
-  public var stages: ((Tensor) -> [Tensor])?
+  package var stages: ((Tensor) -> [Tensor])?
   /// The loss for an image and labels (N, H, W), in training mode.
-  public var loss: ((_ image: Tensor, _ labels: Tensor, _ ignored: Int) -> Tensor)?
+  package var loss: ((_ image: Tensor, _ labels: Tensor, _ ignored: Int) -> Tensor)?
 
   /// A network whose only output, `out`, is what its layer gives.
-  public init(_ module: Layer, name: @escaping (String) -> String = { $0 }) {
+  package init(_ module: Layer, name: @escaping (String) -> String = { $0 }) {
     self.module = module
     self.name = name
     outputs = { ["out": module($0)] }
@@ -26,7 +26,7 @@ public struct ReferenceModel {
 
   /// A segmentation network whose output is `out`; its auxiliary heads' go by the name `auxiliary`
   /// and count with their weights in the loss.
-  public init(
+  package init(
     _ model: SegmentationModel, auxiliary name: String,
     name own: @escaping (String) -> String = { $0 }
   ) {
@@ -57,7 +57,7 @@ public struct ReferenceModel {
   /// Builds the model that a file names; nothing if no family knows it.
   ///
   /// - Throws: ``ParityError`` if a family knows the model and not its settings.
-  public static func build(_ file: ParityFile) throws -> ReferenceModel {
+  package static func build(_ file: ParityFile) throws -> ReferenceModel {
     let parts = file.model.split(separator: "/", maxSplits: 1).map(String.init)
     guard parts.count == 2, let family = families[parts[0]],
       let model = try family(parts[1], file)

@@ -3,14 +3,14 @@ import Foundation
 import SwiftProtobuf
 
 /// An event file that could not be written.
-public struct EventFileError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct EventFileError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The file.
-  public let file: String
+  package let file: String
   /// Why, in the system's words.
-  public let reason: String
+  package let reason: String
 
   /// The message for a person.
-  public var description: String { "\(file): cannot be written: \(reason)" }
+  package var description: String { "\(file): cannot be written: \(reason)" }
 }
 
 /// A file of events that TensorBoard shows: numbers over steps, pictures and histograms.
@@ -18,15 +18,15 @@ public struct EventFileError: Error, Sendable, Equatable, CustomStringConvertibl
 /// A record is TensorFlow's TFRecord: length, its masked CRC-32C, the event, its masked CRC-32C
 /// (tensorflow/core/lib/io/record_writer.h). Each is written at once, so that a kill leaves at most one
 /// incomplete record at the end, which readers pass over.
-public final class EventFile {
+package final class EventFile {
   /// The file.
-  public let path: String
+  package let path: String
   private let handle: FileHandle
 
   /// Begins a new file in `folder`; events of earlier files there from `step` on are void.
   ///
   /// - Throws: ``EventFileError``.
-  public init(in folder: String, from step: Int) throws {
+  package init(in folder: String, from step: Int) throws {
     let now = Date().timeIntervalSince1970
     // In the order of their names files are read.
     let host = ProcessInfo.processInfo.hostName.filter { $0.isLetter || $0.isNumber || $0 == "-" }
@@ -43,7 +43,7 @@ public final class EventFile {
   deinit { try? handle.close() }
 
   /// The event files in `folder`, the oldest first.
-  public static func files(in folder: String) -> [String] {
+  package static func files(in folder: String) -> [String] {
     let names = FileSystem.names(in: folder) ?? []
     return names.filter { $0.hasPrefix("events.out.tfevents.") }.sorted()
   }
@@ -51,7 +51,7 @@ public final class EventFile {
   /// A number at a step.
   ///
   /// - Throws: ``EventFileError``.
-  public func scalars(_ values: [(tag: String, value: Double)], step: Int) throws {
+  package func scalars(_ values: [(tag: String, value: Double)], step: Int) throws {
     try write(step: step) { event in
       event.summary.value = values.map { tag, value in
         .with {
@@ -65,7 +65,7 @@ public final class EventFile {
   /// A picture at a step, as the bytes of a PNG file of an RGB picture.
   ///
   /// - Throws: ``EventFileError``.
-  public func image(_ tag: String, png: [UInt8], width: Int, height: Int, step: Int) throws {
+  package func image(_ tag: String, png: [UInt8], width: Int, height: Int, step: Int) throws {
     try write(step: step) { event in
       event.summary.value = [
         .with {
@@ -82,7 +82,7 @@ public final class EventFile {
   /// How often each of the numbers 0, 1, 2 and so on occurs at a step.
   ///
   /// - Throws: ``EventFileError``.
-  public func histogram(_ tag: String, counts: [Double], step: Int) throws {
+  package func histogram(_ tag: String, counts: [Double], step: Int) throws {
     let places = counts.indices.map(Double.init)
     try write(step: step) { event in
       event.summary.value = [

@@ -5,17 +5,17 @@ import Segmentation
 import Torch
 
 /// Every key of a configuration, as the readers ask for them.
-public enum ConfigurationReference {
+package enum ConfigurationReference {
   /// What `key` means, for a terminal: a section such as `train.optimizer`, a key by its path or its own
   /// name, or a word such as `ohem`; without one, the list of sections.
   ///
   /// - Throws: An error that names near keys where there is no such key.
-  public static func text(of key: String? = nil) throws -> String {
+  package static func text(of key: String? = nil) throws -> String {
     try reference().text(of: key)
   }
 
   /// All sections as a page of Markdown, which is `docs/configuration.md`.
-  public static func markdown() throws -> String { try reference().markdown }
+  package static func markdown() throws -> String { try reference().markdown }
 
   /// All sections with their keys.
   package static func reference() throws -> Reference {

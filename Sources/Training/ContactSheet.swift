@@ -2,26 +2,26 @@ import Datasets
 import Imaging
 
 /// Samples as training sees them: each image beside its label over it, with a legend.
-public struct ContactSheet {
+package struct ContactSheet {
   /// The samples of the sheet.
-  public var count = 12
+  package var count = 12
   /// The samples of a row.
-  public var columns = 3
+  package var columns = 3
   /// The longer side of a picture, in pixels; smaller pictures stay as they are.
-  public var side = 320
+  package var side = 320
   /// How much of the label is seen over the image, 0 to 1.
-  public var opacity = 0.55
+  package var opacity = 0.55
   /// The epoch whose random draws are shown.
-  public var epoch = 0
+  package var epoch = 0
 
   /// A sheet of these settings.
-  public init() {}
+  package init() {}
 
   /// The sheet of samples spread over a data set, after `pipeline`.
   ///
   /// The legend names the classes that the sheet shows. The background is clear.
   /// - Throws: What reading a sample throws.
-  public func image(
+  package func image(
     of dataset: some Dataset, pipeline: Pipeline, encoding: InputEncoding, seed: UInt64
   ) throws -> Image {
     let loader = try Loader(dataset, pipeline: pipeline, encoding: encoding, seed: seed)

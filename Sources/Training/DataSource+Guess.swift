@@ -11,7 +11,7 @@ extension DataSource {
   ///
   /// - Parameter note: Is told what was guessed, and how to say otherwise.
   /// - Throws: `DatasetError` where nothing is known; what reading labels throws.
-  public init(
+  package init(
     guessing folder: String, orientation: ImageOrientation = .applied, note: (String) -> Void
   ) throws {
     let guess = try FolderGuess(folder)

@@ -5,15 +5,15 @@ import Foundation
 import Imaging
 
 /// Data to look at: what a configuration names, a known data set in a folder, or two folders.
-public struct DataSource: Sendable {
+package struct DataSource: Sendable {
   /// What is done to images in training.
-  public let augmentation: Pipeline
+  package let augmentation: Pipeline
   /// How levels become numbers.
-  public let encoding: InputEncoding
+  package let encoding: InputEncoding
   /// The seed of the run.
-  public let seed: UInt64
+  package let seed: UInt64
   /// The parts that are looked at if nobody asks for others.
-  public let parts: [String]
+  package let parts: [String]
   /// Those of ``parts`` that are passed over where they are not there.
   private let extra: Set<String>
   private let listing: @Sendable (String) throws -> FileDataset
@@ -21,7 +21,7 @@ public struct DataSource: Sendable {
   /// The data of a configuration's file; nothing is built.
   ///
   /// - Throws: `ConfigurationError` and `DatasetError` naming what is wrong.
-  public init(configuration file: String, overrides: [String] = []) throws {
+  package init(configuration file: String, overrides: [String] = []) throws {
     func read(_ more: [String]) throws -> Section {
       try Section(contentsOf: file, overrides: overrides + more)
     }
@@ -48,7 +48,7 @@ public struct DataSource: Sendable {
   /// A known data set below a folder.
   ///
   /// - Throws: `DatasetError.invalidSetting` for a name that is not known.
-  public init(
+  package init(
     _ root: String, layout: String, orientation: ImageOrientation = .applied
   ) throws {
     let names = ["cityscapes"] + DatasetDescription.all.map(\.name)
@@ -74,7 +74,7 @@ public struct DataSource: Sendable {
   ///   - colors: A file of names and colours for coloured labels; see `ColorFile`.
   ///   - orientation: Whether photographs are turned as EXIF says.
   /// - Throws: `ScoringError`, `DatasetError.invalidLabelMap`, `.invalidColorFile`.
-  public init(
+  package init(
     images: String, labels: String, labelSuffix: String = "", classes: String?,
     colors: String? = nil, orientation: ImageOrientation = .applied
   ) throws {
@@ -122,7 +122,7 @@ public struct DataSource: Sendable {
   /// The files of the parts that are asked for, or of all that are there.
   ///
   /// - Throws: `DatasetError` and `ConfigurationError` for a part that is not there.
-  public func datasets(_ asked: [String] = []) throws -> [(name: String, dataset: FileDataset)] {
+  package func datasets(_ asked: [String] = []) throws -> [(name: String, dataset: FileDataset)] {
     guard asked.isEmpty else { return try asked.map { ($0, try listing($0)) } }
     let found = parts.map { part in (name: part, result: Result { try listing(part) }) }
     let there = try found.compactMap { part, result in

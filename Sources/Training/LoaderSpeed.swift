@@ -2,18 +2,18 @@ import Datasets
 import Foundation
 
 /// How fast a loader makes batches when nothing else is done.
-public struct LoaderSpeed: Sendable, Encodable {
+package struct LoaderSpeed: Sendable, Encodable {
   /// The images of an epoch, whole batches only.
-  public var images = 0
+  package var images = 0
   /// The images of each epoch in a second.
-  public var imagesPerSecond: [Double] = []
+  package var imagesPerSecond: [Double] = []
   /// The processor time of each epoch in milliseconds an image, over all threads.
-  public var processorMilliseconds: [Double] = []
+  package var processorMilliseconds: [Double] = []
 
   /// Runs through `epochs` epochs of a data set as training does.
   ///
   /// - Throws: What the loader throws.
-  public init(
+  package init(
     _ dataset: some Dataset, of source: DataSource, batchSize: Int, threads: Int = 0, epochs: Int,
     cacheBytes: Int = 0
   ) throws {

@@ -9,7 +9,7 @@ import Torch
 
 extension TrainingConfiguration {
   /// The size of the images that training shows the network; nil where they keep their own.
-  public var cropSize: Size? {
+  package var cropSize: Size? {
     var size: Size?
     for transform in train.augmentation.transforms {
       switch transform {
@@ -22,7 +22,7 @@ extension TrainingConfiguration {
   }
 
   /// What of the network's atrous rates does not fit the crops, a line each.
-  public func rateWarnings(for model: SegmentationModel) -> [String] {
+  package func rateWarnings(for model: SegmentationModel) -> [String] {
     cropSize.map { RateCheck.warnings(model, width: $0.width, height: $0.height) } ?? []
   }
 }
@@ -32,7 +32,7 @@ extension TrainingConfiguration {
   /// where that is not said.
   ///
   /// - Throws: `ConfigurationError`, `CheckpointError`, `WeightFileError`, `DatasetError`.
-  public static func trainedSize(_ path: String, overrides: [String] = []) throws -> Size? {
+  package static func trainedSize(_ path: String, overrides: [String] = []) throws -> Size? {
     guard TrainedNetwork.isConfiguration(path) else {
       return try? Checkpoint(path).configuration(overrides: overrides).cropSize
     }
@@ -45,7 +45,7 @@ extension TrainingConfiguration {
   /// checkpoint's: the network that is run asks for little of it.
   ///
   /// - Throws: `ConfigurationError`, `CheckpointError`, `WeightFileError`, `DatasetError`.
-  public static func check(_ path: String, overrides: [String]) throws {
+  package static func check(_ path: String, overrides: [String]) throws {
     try shapesOnly {
       if TrainedNetwork.isConfiguration(path) {
         guard try Section(contentsOf: path, overrides: overrides).has("train") else { return }

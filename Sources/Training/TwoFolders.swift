@@ -6,11 +6,11 @@ import Imaging
 
 /// The configuration that trains on images in one folder and labels of the same names in another: classes
 /// and values from a look at the labels, a small U-Net, and a recipe that a processor manages.
-public struct TwoFolders {
+package struct TwoFolders {
   /// The configuration.
-  public let yaml: String
+  package let yaml: String
   /// What was found and what was chosen for it, a sentence each.
-  public let notes: [String]
+  package let notes: [String]
 
   /// The share of the images that is scored and not trained on.
   static let holdOut = 0.2
@@ -27,7 +27,7 @@ public struct TwoFolders {
   ///     those that the labels' values suggest.
   ///   - colors: A file of names and colours for coloured labels; see `ColorFile`.
   /// - Throws: `DatasetError`, `ImageError` and `ScoringError` for files and classes that cannot be used.
-  public init(
+  package init(
     images: String, labels: String, labelSuffix: String = "", classes: String? = nil,
     colors: String? = nil
   ) throws {

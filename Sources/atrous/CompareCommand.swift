@@ -44,7 +44,7 @@ struct CompareCommand: ParsableCommand {
       let monitor = ConsoleMonitor()
       let device = try place.prepared()
       let overrides = try settings.overrides + inference.overrides()
-      for path in results where !ResultFolder.isOne(path) {
+      for path in results where !ResultFolder.holdsResults(path) {
         try TrainingConfiguration.check(path, overrides: overrides)
       }
       let folders = try results.enumerated().map { index, path in

@@ -272,7 +272,7 @@ struct EvaluatorTests {
     let alive = Alive()
     let data = Fake(labelMap: try .identity(2), alive: alive)
     // The evaluator's own loop, with a prediction that costs nothing.
-    let ahead = Ahead(count: data.count) { try data.load($0) }
+    let ahead = Prefetch(count: data.count) { try data.load($0) }
     var matrix = ConfusionMatrix(classes: 2)
     var taken = 0
     while let next = ahead.next() {
@@ -288,7 +288,7 @@ struct EvaluatorTests {
   @Test("an error stands in its value's turn and the rest goes on")
   func errors() throws {
     struct Odd: Error {}
-    let ahead = Ahead(count: 4) { index in
+    let ahead = Prefetch(count: 4) { index in
       if index == 1 { throw Odd() }
       return index
     }

@@ -43,7 +43,7 @@ public struct Loader: Sendable {
   /// The most batches that are made before they are asked for.
   public let prefetch: Int
   /// Where decoded samples are kept, if anywhere.
-  public let cache: SampleCache?
+  package let cache: SampleCache?
   /// The memory of batches that are done with; kept over epochs.
   let pool: BufferPool
 

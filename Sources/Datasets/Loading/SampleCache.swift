@@ -5,9 +5,9 @@ import Synchronization
 /// A small data set is decoded once and not once an epoch: CamVid's 367 training images take 254 MB.
 /// When the budget is spent, what is kept stays and the rest is read each time: every epoch visits
 /// every sample once, so that whatever were thrown out for a newcomer would be needed just as soon.
-public final class SampleCache: Sendable {
+package final class SampleCache: Sendable {
   /// The most bytes of pixels and classes that are kept.
-  public let budget: Int
+  package let budget: Int
   private let state = Mutex(State())
 
   private struct State {
@@ -16,14 +16,14 @@ public final class SampleCache: Sendable {
   }
 
   /// An empty cache of a budget in bytes.
-  public init(bytes budget: Int) {
+  package init(bytes budget: Int) {
     self.budget = budget
   }
 
   /// The bytes of pixels and classes kept now.
-  public var bytes: Int { state.withLock { $0.bytes } }
+  package var bytes: Int { state.withLock { $0.bytes } }
   /// The number of samples kept now.
-  public var count: Int { state.withLock { $0.samples.count } }
+  package var count: Int { state.withLock { $0.samples.count } }
 
   /// The sample kept under an index, or the one that `load` reads, which is kept if it fits.
   func sample(_ index: Int, load: (Int) throws -> Sample) rethrows -> Sample {

@@ -26,8 +26,8 @@ public final class Predictor {
   public let device: Device
   /// The type that convolutions are computed in; nil for that of the weights.
   public let precision: DType?
-  /// The type of the products, for the protocol.
-  var products: String {
+  /// The type of the products in words, for the protocol.
+  var precisionText: String {
     if let precision { return "\(precision)" }
     let isReduced = model.isPrepared && model.precision != .float32
     return isReduced ? "float32 with 1×1 products in \(model.precision)" : "float32"

@@ -107,7 +107,7 @@ public struct ConfusionMatrix: Sendable, Equatable {
   /// The matrix of classes that these are parts of: class `i` becomes `map[i]`.
   ///
   /// Truth that becomes nil is ignored; a prediction that becomes nil is no class.
-  public func regrouped(_ map: [Int?], classes count: Int) -> ConfusionMatrix {
+  package func regrouped(_ map: [Int?], classes count: Int) -> ConfusionMatrix {
     precondition(map.count == classes, "expected a group for each class")
     var result = ConfusionMatrix(classes: count)
     result.ignored = ignored

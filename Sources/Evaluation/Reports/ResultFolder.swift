@@ -74,7 +74,7 @@ public struct ResultFolder: Sendable {
   }
 
   /// Whether a folder holds results.
-  public static func isOne(_ path: String) -> Bool {
+  public static func holdsResults(_ path: String) -> Bool {
     FileSystem.exists("\(path)/evaluation.json")
       && FileSystem.exists("\(path)/images.json")
   }

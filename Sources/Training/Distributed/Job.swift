@@ -3,18 +3,18 @@ import Torch
 
 /// The processes that train together, and which of them this is, as a launcher tells in the
 /// environment.
-public struct Job: Sendable, Equatable {
+package struct Job: Sendable, Equatable {
   /// Which of the processes this is, from 0, and how many there are.
-  public var rank, size: Int
+  package var rank, size: Int
   /// Which of the processes of this machine it is, from 0, and how many there are where that is known.
-  public var localRank: Int
+  package var localRank: Int
   /// The processes of this machine, where that is known.
-  public var localSize: Int?
+  package var localSize: Int?
   /// Where the processes meet.
-  public var meeting: ProcessGroup.Meeting
+  package var meeting: ProcessGroup.Meeting
 
   /// A job.
-  public init(
+  package init(
     rank: Int, size: Int, localRank: Int = 0, localSize: Int? = nil, meeting: ProcessGroup.Meeting
   ) {
     self.rank = rank
@@ -31,7 +31,7 @@ public struct Job: Sendable, Equatable {
   }
 
   /// Whether `atrous train --processes` started this process.
-  public static var isLaunchedHere: Bool {
+  package static var isLaunchedHere: Bool {
     ProcessInfo.processInfo.environment[Own.launcher] != nil
   }
 
@@ -42,7 +42,7 @@ public struct Job: Sendable, Equatable {
   /// rank 0 is on the first node of the list, and the port follows from the job's number unless
   /// `MASTER_ADDR` and `MASTER_PORT` say otherwise. `GLOO_SOCKET_IFNAME` names network interfaces.
   /// - Throws: ``JobError`` for variables that are missing or make no sense.
-  public init?(environment: [String: String]) throws {
+  package init?(environment: [String: String]) throws {
     let variables = Variables(environment)
     if ["RANK", "WORLD_SIZE"].contains(where: variables.has) {
       try self.init(torchrun: variables)
@@ -115,12 +115,12 @@ public struct Job: Sendable, Equatable {
 }
 
 /// What a launcher left out of the environment, or put there wrongly.
-public enum JobError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum JobError: Error, Sendable, Equatable, CustomStringConvertible {
   case missing(name: String, because: String)
   case invalid(name: String, value: String, expected: String)
 
   /// The message for a person.
-  public var description: String {
+  package var description: String {
     switch self {
     case .missing(let name, let because):
       "the environment has \(because) but no \(name); expected both, as torchrun, Slurm and"

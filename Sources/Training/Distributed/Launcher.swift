@@ -6,12 +6,12 @@ import Torch
 ///
 /// The first process has this one's outputs; what the others write is kept for the case that they
 /// fail. When one ends before its time, all end.
-public final class Launcher {
+package final class Launcher {
   /// The exit status of a process that ended because of another.
-  public static let endedByPeer: Int32 = 86
+  package static let endedByPeer: Int32 = 86
 
   /// How a launched job ended.
-  public enum Outcome: Sendable, Equatable {
+  package enum Outcome: Sendable, Equatable {
     case finished
     /// All have stopped as asked to, with this exit status.
     case interrupted(status: Int32)
@@ -40,7 +40,7 @@ public final class Launcher {
   /// Starts `count` processes with these arguments.
   ///
   /// - Throws: ``LaunchError``.
-  public init(_ count: Int, _ arguments: [String]) throws {
+  package init(_ count: Int, _ arguments: [String]) throws {
     guard let program = Bundle.main.executablePath else {
       throw LaunchError(what: "this program", reason: "its file is not known")
     }
@@ -83,7 +83,7 @@ public final class Launcher {
   }
 
   /// Waits for all processes; passes on a request to stop as soon as `shouldStop` says so.
-  public func run(shouldStop: () -> Bool) -> Outcome {
+  package func run(shouldStop: () -> Bool) -> Outcome {
     var (isAsked, limit): (Bool, ContinuousClock.Instant?) = (false, nil)
     while collect() {
       if !isAsked && shouldStop() {
@@ -193,7 +193,7 @@ public final class Launcher {
 
   /// Ends this process as soon as the launcher that started it is gone; its standard input is the
   /// launcher's sign of life.
-  public static func endWithLauncher() {
+  package static func endWithLauncher() {
     let thread = Thread {
       var byte: UInt8 = 0
       while true {
@@ -207,11 +207,11 @@ public final class Launcher {
 }
 
 /// What kept processes from being started.
-public struct LaunchError: Error, Sendable, CustomStringConvertible {
+package struct LaunchError: Error, Sendable, CustomStringConvertible {
   let what, reason: String
 
   /// The message for a person.
-  public var description: String { "\(what): cannot be used to start processes: \(reason)" }
+  package var description: String { "\(what): cannot be used to start processes: \(reason)" }
 }
 
 /// Texts as a list of C strings that ends with nothing.

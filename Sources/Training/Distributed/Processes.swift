@@ -22,7 +22,7 @@ public struct Processes: Sendable {
   /// Meets the other processes of a job.
   ///
   /// - Throws: `TorchError` naming the place if they do not come.
-  public init(_ job: Job, backend: ProcessGroup.Backend = .gloo, timeout: Double = 600) throws {
+  package init(_ job: Job, backend: ProcessGroup.Backend = .gloo, timeout: Double = 600) throws {
     self.init(
       group: try ProcessGroup(
         rank: job.rank, size: job.size, at: job.meeting, backend: backend, timeout: timeout),

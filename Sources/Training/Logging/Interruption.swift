@@ -4,11 +4,11 @@ import Synchronization
 /// Requests from outside to stop: SIGINT (Ctrl-C) and SIGTERM.
 ///
 /// The first is noted, so that a run can finish its step and save; the second ends the process.
-public enum Interruption {
+package enum Interruption {
   private static let received = Atomic<Int32>(0)
 
   /// Begins to note the signals.
-  public static func watch() {
+  package static func watch() {
     // Touched here, as a signal handler must not be the first to.
     received.store(0, ordering: .relaxed)
     for number in [SIGINT, SIGTERM] {
@@ -20,7 +20,7 @@ public enum Interruption {
   }
 
   /// The number of the signal that came, if one did.
-  public static var signalNumber: Int32? {
+  package static var signalNumber: Int32? {
     let number = received.load(ordering: .relaxed)
     return number == 0 ? nil : number
   }

@@ -5,25 +5,25 @@ import Segmentation
 import Torch
 
 /// How long a training step of a network takes.
-public struct TrainingTiming: JSONReport {
+package struct TrainingTiming: JSONReport {
   /// The threads of an operator.
-  public let threads: Int
+  package let threads: Int
   /// The images of a step.
-  public let batch: Int
+  package let batch: Int
   /// The median seconds of a step.
-  public private(set) var trainingSeconds = 0.0
+  package private(set) var trainingSeconds = 0.0
   /// The median seconds of a step that the processor was at work, all cores together.
-  public private(set) var processorSeconds = 0.0
+  package private(set) var processorSeconds = 0.0
   /// The most memory that the process has held, in megabytes.
-  public private(set) var peakMegabytes: Double?
+  package private(set) var peakMegabytes: Double?
   /// The loss of the last step.
-  public private(set) var loss = 0.0
+  package private(set) var loss = 0.0
 
   /// Times steps of `model` on a batch of noise whose classes are drawn and in part ignored, `repeats`
   /// times after two that do not count: cross-entropy, and SGD with momentum.
   ///
   /// - Throws: `TorchError` if the network cannot run at this size.
-  public init(
+  package init(
     _ model: SegmentationModel, batch: Int, height: Int, width: Int, repeats: Int
   ) throws {
     threads = Engine.threads
@@ -66,7 +66,7 @@ public struct TrainingTiming: JSONReport {
   }
 
   /// The report as text.
-  public var text: String {
+  package var text: String {
     var lines = [
       "threads        \(threads)", "images         \(batch)",
       String(format: "step           %.3f s", trainingSeconds),

@@ -4,11 +4,11 @@ import Foundation
 ///
 /// What making a value throws is kept for the turn of that value, and the rest goes on. Letting go
 /// of the object ends the thread after the value that it is at.
-public final class Ahead<Value: Sendable>: Sendable {
+package final class Prefetch<Value: Sendable>: Sendable {
   private let line: Line
 
   /// The values that `make` gives for 0 ..< `count`, at most `depth` of them waiting.
-  public init(count: Int, depth: Int = 2, _ make: @escaping @Sendable (Int) throws -> Value) {
+  package init(count: Int, depth: Int = 2, _ make: @escaping @Sendable (Int) throws -> Value) {
     line = Line(count: count, depth: max(depth, 1))
     let line = line
     let thread = Thread { line.work(make) }
@@ -24,7 +24,7 @@ public final class Ahead<Value: Sendable>: Sendable {
   func finish() { line.finish() }
 
   /// The next value, or what making it threw; nil after the last.
-  public func next() -> Result<Value, any Error>? { line.next() }
+  package func next() -> Result<Value, any Error>? { line.next() }
 
   /// Unchecked: everything that changes is guarded by `condition`.
   private final class Line: @unchecked Sendable {
