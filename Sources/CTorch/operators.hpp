@@ -5,14 +5,18 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
+#include <cstdlib>
 
 namespace {
 
-inline const float *data(const at::Tensor &x) { return static_cast<const float *>(x.const_data_ptr()); }
+inline const float *data(const at::Tensor &x) {
+  return static_cast<const float *>(x.const_data_ptr());
+}
 inline float *written(at::Tensor &x) { return static_cast<float *>(x.mutable_data_ptr()); }
 
 /// Numbers that the kernels read as they lie.
-inline const float *numbers(const std::optional<at::Tensor> &tensor, int64_t count, const char *name) {
+inline const float *numbers(const std::optional<at::Tensor> &tensor, int64_t count,
+                            const char *name) {
   if (!tensor || !tensor->defined()) return nullptr;
   TORCH_CHECK(tensor->scalar_type() == at::kFloat && tensor->numel() == count &&
                   tensor->is_contiguous(),
@@ -32,8 +36,13 @@ inline at::Tensor channelsLast(const at::Tensor &like, at::IntArrayRef shape) {
 
 inline ca_map map(const at::Tensor &x) {
   return {const_cast<float *>(data(x)),
-          x.size(0), x.size(2), x.size(3), x.size(1),
-          x.stride(0), x.stride(2), x.stride(3)};
+          x.size(0),
+          x.size(2),
+          x.size(3),
+          x.size(1),
+          x.stride(0),
+          x.stride(2),
+          x.stride(3)};
 }
 
 /// The map of a tensor that was made with adjacent channels: one of a single pixel or channel may have
@@ -44,11 +53,13 @@ inline ca_map fresh(at::Tensor &x) {
 }
 
 inline ca_activation activation(std::string_view name) {
-  constexpr std::pair<std::string_view, ca_activation> known[] = {
-      {"none", CA_NONE},           {"relu", CA_RELU},
-      {"relu6", CA_RELU6},         {"hardswish", CA_HARDSWISH},
-      {"hardsigmoid", CA_HARDSIGMOID}, {"silu", CA_SILU},
-      {"gelu", CA_GELU}};
+  constexpr std::pair<std::string_view, ca_activation> known[] = {{"none", CA_NONE},
+                                                                  {"relu", CA_RELU},
+                                                                  {"relu6", CA_RELU6},
+                                                                  {"hardswish", CA_HARDSWISH},
+                                                                  {"hardsigmoid", CA_HARDSIGMOID},
+                                                                  {"silu", CA_SILU},
+                                                                  {"gelu", CA_GELU}};
   for (const auto &[text, value] : known)
     if (text == name) return value;
   TORCH_CHECK(false, "unknown activation '", std::string(name), "'");
@@ -87,11 +98,17 @@ inline void convolve(const at::Tensor &packed, int64_t outputs, int64_t inputs, 
               "not enough memory, or kernels for other channels");
 }
 
-/// The number of an instruction set, of the best one if none is named.
+/// The number of an instruction set, of the best one or that of ATROUS_ISA if none is named.
 inline int buildOf(std::string_view instructions) {
   const int build = ca_build(std::string(instructions).c_str());
-  TORCH_CHECK(build >= 0, "the processor has no instructions '", std::string(instructions), "'");
-  return build;
+  if (build >= 0) return build;
+  TORCH_CHECK(instructions.empty(), "the processor has no instructions '",
+              std::string(instructions), "'");
+  std::string known;
+  for (const char *name : {"avx512", "avx2", "portable"})
+    if (ca_build(name) >= 0) known += (known.empty() ? "" : ", ") + std::string(name);
+  TORCH_CHECK(false, "ATROUS_ISA is '", std::getenv("ATROUS_ISA"),
+              "', expected an instruction set that this processor has: ", known);
 }
 
 } // namespace

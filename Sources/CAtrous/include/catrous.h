@@ -18,7 +18,15 @@ typedef struct {
   int64_t image_stride, row_stride, pixel_stride;
 } ca_map;
 
-typedef enum { CA_NONE, CA_RELU, CA_RELU6, CA_HARDSWISH, CA_HARDSIGMOID, CA_SILU, CA_GELU } ca_activation;
+typedef enum {
+  CA_NONE,
+  CA_RELU,
+  CA_RELU6,
+  CA_HARDSWISH,
+  CA_HARDSIGMOID,
+  CA_SILU,
+  CA_GELU
+} ca_activation;
 
 /// What is done on the way in and out; a null pointer leaves a step out.
 typedef struct {
@@ -42,18 +50,20 @@ typedef struct {
 /// otherwise. Before the first convolution.
 void ca_set_memory(ca_memory memory);
 
-/// The number of the instruction set "avx512", "avx2" or "portable", of the best one if the name is
-/// empty; -1 if the processor lacks it. "avx512_bf16" is as "avx512", but kernels of size 1 and the maps
-/// that they meet are rounded to bfloat16; "avx512_vnni" is for ca_pack_whole.
+/// The number of the instruction set "avx512", "avx2" or "portable", -1 if the processor lacks it. If
+/// the name is empty, the best one, or the one that the environment's ATROUS_ISA names: better ones are
+/// as if the processor lacked them then, and the number is -1 if it names none that the processor has.
+/// "avx512_bf16" is as "avx512", but kernels of size 1 and the maps that they meet are rounded to
+/// bfloat16; "avx512_vnni" is for ca_pack_whole.
 int ca_build(const char *instructions);
-/// The name of a build.
+/// The name of a build; "none" of what is none.
 const char *ca_name(int build);
 
 /// Kernels (outputs, inputs, size, size) of size 1 or 3.
 typedef struct {
   int64_t outputs, inputs;
   int size;
-  /// In the order in which the products of a build read them, as ca_pack wrote them.
+  /// In the order in which the products of a build read them, as ca_pack wrote them in this process.
   const float *packed;
 } ca_kernels;
 
@@ -62,7 +72,7 @@ int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size);
 /// Packs kernels; `packed` is aligned to a line of the cache. Returns 0, or -1 for a build that multiplies
 /// whole numbers; see ca_pack_whole.
 int ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
-             float *packed);
+            float *packed);
 
 /// Packs kernels of size 1 as whole numbers of eight bits, each output's evenly between minus and plus its
 /// largest, for maps of numbers from `low` to `high`; others are cut off there. Returns 0, or -1 for a
@@ -83,10 +93,12 @@ double ca_products(int64_t height, int64_t width, int rate);
 /// The type of the numbers of maps.
 typedef enum { CA_FLOAT32, CA_BFLOAT16 } ca_type;
 
+enum { CA_MOST_TAPS = 32 };
+
 /// A convolution of each channel by itself.
 typedef struct {
   int64_t channels;
-  /// The side of the kernels, 32 at most; the zeros above and to the left of the map.
+  /// The side of the kernels, CA_MOST_TAPS at most; the zeros above and to the left of the map.
   int size, stride, rate, padding;
   /// One tap of all channels after the other, as ca_depthwise_pack wrote them.
   const float *taps;
@@ -125,14 +137,15 @@ typedef struct {
 /// softmax(q kᵀ · scale) v for each image and head, written to (images, tokens, heads, outputs) without
 /// gaps: queries and keys have `width` features, values `outputs`. The results do not depend on the
 /// number of threads. Returns 0, or -1 if memory is short.
-int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys, const ca_tokens *values,
-                 int64_t images, int64_t heads, int64_t tokens, int64_t others, int64_t width,
-                 int64_t outputs, float scale, float *out, int threads);
+int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys,
+                 const ca_tokens *values, int64_t images, int64_t heads, int64_t tokens,
+                 int64_t others, int64_t width, int64_t outputs, float scale, float *out,
+                 int threads);
 
 /// Normalizes each of `rows` rows of `width` numbers, `stride` apart, to mean 0 and variance 1, then
 /// times `weight` plus `bias`; a null pointer leaves a step out. `out` has no gaps.
-void ca_layer_norm(int build, const float *in, int64_t rows, int64_t width, int64_t stride, float eps,
-                   const float *weight, const float *bias, float *out, int threads);
+void ca_layer_norm(int build, const float *in, int64_t rows, int64_t width, int64_t stride,
+                   float eps, const float *weight, const float *bias, float *out, int threads);
 
 /// A 1×1 convolution as one of several: its kernels as ca_pack wrote them, the length of that, and what
 /// follows.
