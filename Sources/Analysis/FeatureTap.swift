@@ -35,11 +35,7 @@ final class FeatureTap: OperatorObserver {
   }
 
   func observe(_ call: OperatorCall) {
-    guard
-      let name = call.arguments.lazy.compactMap({ [names] argument -> String? in
-        guard case .tensor(let tensor) = argument else { return nil }
-        return names[ObjectIdentifier(tensor)]
-      }).first
+    guard let name = call.tensors.lazy.compactMap({ [names] in names[ObjectIdentifier($0)] }).first
     else { return }
     if layer == Self.features {
       // The last operator of the classifier wins: what comes in, not the scores.

@@ -13,19 +13,18 @@ public struct ReceptiveWindow: Sendable, Codable, Equatable {
   /// The middle of the first position's window.
   public var center: Double { (low + high) / 2 }
 
-  /// The window after a kernel of `kernel` taps.
-  func kernel(_ kernel: Int, stride: Int, padding: Int, dilation: Int) -> ReceptiveWindow {
-    let before = Double(padding), after = Double(dilation * (kernel - 1) - padding)
+  /// The window after an operator that looks at windows, along one axis.
+  func through(_ window: OperatorWindow, axis: Int) -> ReceptiveWindow {
+    let reach = window.dilation[axis] * (window.kernel[axis] - 1)
+    let (stride, padding) = (Double(window.stride[axis]), window.padding[axis])
+    if window.kind == .transposed {
+      let step = jump / stride
+      return ReceptiveWindow(
+        low: low + Double(padding - reach) * step, high: high + Double(padding) * step, jump: step)
+    }
     return ReceptiveWindow(
-      low: low - before * jump, high: high + after * jump, jump: jump * Double(stride))
-  }
-
-  /// The window after a transposed kernel of `kernel` taps.
-  func transposed(_ kernel: Int, stride: Int, padding: Int) -> ReceptiveWindow {
-    let step = jump / Double(stride)
-    return ReceptiveWindow(
-      low: low + Double(padding - kernel + 1) * step, high: high + Double(padding) * step,
-      jump: step)
+      low: low - Double(padding) * jump, high: high + Double(reach - padding) * jump,
+      jump: jump * stride)
   }
 
   /// The window after resizing from `source` to `target` positions, with both neighbours.
@@ -81,12 +80,6 @@ public final class LayerTrace: OperatorObserver {
     var seesAll = false
   }
 
-  /// What gives a tensor another shape and moves nothing.
-  private static let views: Set<String> = [
-    "view", "reshape", "permute", "transpose", "select", "slice", "expand", "flatten", "squeeze",
-    "unsqueeze", "split", "chunk", "detach", "t", "contiguous",
-  ]
-
   /// Runs `model` once in evaluation mode on an image of this size without memory for it, and
   /// follows.
   ///
@@ -111,13 +104,7 @@ public final class LayerTrace: OperatorObserver {
 
   /// Is told of each operator.
   public func observe(_ call: OperatorCall) {
-    let inputs = call.arguments.flatMap { argument -> [Tensor] in
-      switch argument {
-      case .tensor(let tensor): [tensor]
-      case .tensors(let list): list.compactMap { $0 }
-      default: []
-      }
-    }
+    let inputs = call.tensors
     kept += call.results
     kept += inputs
     guard let result = call.results.first else { return }
@@ -127,96 +114,51 @@ public final class LayerTrace: OperatorObserver {
     let parameters = used.compactMap(\.parameter).filter {
       counted.insert(ObjectIdentifier($0)).inserted
     }
-    let scan = Self.scan(call, inputs)
-    let isFresh = !call.name.hasSuffix("_") && !Self.views.contains(call.name)
+    var window: OperatorWindow?
+    if case .window(let own) = call.reach, own.kind != .margin { window = own }
     layers.append(
       TracedLayer(
         name: used.first.map { $0.name.split(separator: ".").dropLast().joined(separator: ".") }
           ?? "",
-        kind: call.name, shape: result.shape, kernel: scan?.kernel, stride: scan?.stride,
-        rate: scan?.rate, parameters: parameters.reduce(0) { $0 + $1.count },
+        kind: call.name, shape: result.shape, kernel: window?.kernel, stride: window?.stride,
+        rate: window?.kind == .convolution ? window?.dilation : nil,
+        parameters: parameters.reduce(0) { $0 + $1.count },
         trainable: parameters.reduce(0) { $0 + ($1.requiresGrad ? $1.count : 0) },
-        flops: FlopCounter.flops(call, result),
-        bytes: isFresh ? call.results.reduce(0) { $0 + $1.count * $1.dtype.byteCount } : 0,
+        flops: call.operations,
+        bytes: call.source() == nil
+          ? call.results.reduce(0) { $0 + $1.count * $1.dtype.byteCount } : 0,
         rows: result.rank == 4 ? field?.rows : nil,
         columns: result.rank == 4 ? field?.columns : nil,
         seesAll: field?.seesAll ?? false))
   }
 
-  /// How a convolution or a pooling scans its map.
-  private static func scan(
-    _ call: OperatorCall, _ inputs: [Tensor]
-  ) -> (kernel: [Int], stride: [Int], rate: [Int]?)? {
-    func pair(_ index: Int) -> [Int]? {
-      guard call.arguments.indices.contains(index), case .ints(let list) = call.arguments[index],
-        list.count == 2
-      else { return nil }
-      return list
-    }
-    switch call.name {
-    case "conv2d" where inputs.count > 1:
-      return (Array(inputs[1].shape.suffix(2)), pair(3) ?? [1, 1], pair(5) ?? [1, 1])
-    case "conv_transpose2d" where inputs.count > 1:
-      return (Array(inputs[1].shape.suffix(2)), pair(3) ?? [1, 1], nil)
-    case "max_pool2d", "avg_pool2d":
-      return pair(1).map { ($0, pair(2) ?? $0, nil) }
-    default: return nil
-    }
-  }
-
   private func field(_ call: OperatorCall, _ inputs: [Tensor], _ result: Tensor) -> Field? {
-    let known = inputs.compactMap { fields[ObjectIdentifier($0)] }
+    let reach = call.reach
+    let known = inputs.enumerated().compactMap { index, input -> Field? in
+      guard var field = fields[ObjectIdentifier(input)] else { return nil }
+      switch reach {
+      case .window(let window) where index == 0:
+        field.rows = field.rows.through(window, axis: 0)
+        field.columns = field.columns.through(window, axis: 1)
+      case .resized:
+        field.rows = field.rows.resized(input.height, result.height)
+        field.columns = field.columns.resized(input.width, result.width)
+      default: break
+      }
+      return field
+    }
     guard var field = known.first else { return nil }
     for other in known.dropFirst() {
       // What sees all, such as a pooled map, says nothing about windows.
-      if other.seesAll && !field.seesAll {
+      if field.seesAll == other.seesAll {
+        field.rows = field.rows.union(other.rows)
+        field.columns = field.columns.union(other.columns)
+      } else {
+        field = field.seesAll ? other : field
         field.seesAll = true
-        continue
       }
-      let rows = field.seesAll && !other.seesAll ? other.rows : field.rows.union(other.rows)
-      let columns =
-        field.seesAll && !other.seesAll ? other.columns : field.columns.union(other.columns)
-      field = Field(rows: rows, columns: columns, seesAll: field.seesAll || other.seesAll)
     }
-    func pair(_ index: Int, _ fallback: [Int]) -> [Int] {
-      guard call.arguments.indices.contains(index), case .ints(let list) = call.arguments[index],
-        list.count == 2
-      else { return fallback }
-      return list
-    }
-    func kernel(_ size: [Int], _ stride: [Int], _ padding: [Int], _ dilation: [Int]) {
-      field.rows = field.rows.kernel(
-        size[0], stride: stride[0], padding: padding[0], dilation: dilation[0])
-      field.columns = field.columns.kernel(
-        size[1], stride: stride[1], padding: padding[1], dilation: dilation[1])
-    }
-    let (one, none) = ([1, 1], [0, 0])
-    switch call.name {
-    case "conv2d" where inputs.count > 1:
-      kernel(Array(inputs[1].shape.suffix(2)), pair(3, one), pair(4, none), pair(5, one))
-    case "conv_transpose2d" where inputs.count > 1:
-      let (size, stride, padding) = (inputs[1].shape.suffix(2), pair(3, one), pair(4, none))
-      field.rows = field.rows.transposed(size.first ?? 1, stride: stride[0], padding: padding[0])
-      field.columns = field.columns.transposed(
-        size.last ?? 1, stride: stride[1], padding: padding[1])
-    case "max_pool2d":
-      kernel(pair(1, one), pair(2, pair(1, one)), pair(3, none), pair(4, one))
-    case "avg_pool2d": kernel(pair(1, one), pair(2, pair(1, one)), pair(3, none), one)
-    case "scaled_dot_product_attention", "adaptive_avg_pool2d", "_adaptive_avg_pool2d":
-      field.seesAll = true
-    case "mean" where inputs[0].rank == 4 && result.count < inputs[0].count:
-      field.seesAll = true
-    case let name where name.hasPrefix("upsample"):
-      field.rows = field.rows.resized(inputs[0].height, result.height)
-      field.columns = field.columns.resized(inputs[0].width, result.width)
-    case "pad", "constant_pad_nd":
-      guard case .ints(let amounts)? = call.arguments.dropFirst().first, amounts.count >= 4 else {
-        break
-      }
-      field.columns = field.columns.kernel(1, stride: 1, padding: amounts[0], dilation: 1)
-      field.rows = field.rows.kernel(1, stride: 1, padding: amounts[2], dilation: 1)
-    default: break
-    }
+    if case .everything = reach { field.seesAll = true }
     return field
   }
 }

@@ -71,6 +71,25 @@ c10::IValue box(const ct_value &v, const c10::TypePtr &type) {
   return {};
 }
 
+/// A number, or nothing.
+ct_value number(const c10::IValue &item) {
+  ct_value value{};
+  if (item.isInt()) {
+    value.kind = CT_INT;
+    value.integer = item.toInt();
+  } else if (item.isDouble()) {
+    value.kind = CT_DOUBLE;
+    value.real = item.toDouble();
+  } else if (item.isBool()) {
+    value.kind = CT_BOOL;
+    value.integer = item.toBool();
+  } else if (item.isScalar()) {
+    value.kind = CT_DOUBLE;
+    value.real = item.toScalar().toDouble();
+  }
+  return value;
+}
+
 /// Collects results, flattening lists of tensors.
 struct Results {
   ct_value *out;
@@ -89,28 +108,20 @@ struct Results {
     add(value);
   }
   void add(c10::IValue &&item) {
-    ct_value value{};
     if (item.isTensor()) return add(std::move(item).toTensor());
     if (item.isTensorList()) {
       for (at::Tensor tensor : item.toTensorVector()) add(std::move(tensor));
       return;
     }
-    if (item.isInt()) {
-      value.kind = CT_INT;
-      value.integer = item.toInt();
-    } else if (item.isDouble()) {
-      value.kind = CT_DOUBLE;
-      value.real = item.toDouble();
-    } else if (item.isBool()) {
-      value.kind = CT_BOOL;
-      value.integer = item.toBool();
-    } else if (item.isScalar()) {
-      value.kind = CT_DOUBLE;
-      value.real = item.toScalar().toDouble();
-    }
-    add(value);
+    add(number(item));
   }
 };
+
+/// The alias set of a tensor, or of the tensors of a list, in a schema.
+const c10::AliasInfo *aliases(const c10::Argument &argument) {
+  const auto *info = argument.alias_info();
+  return info && !info->containedTypes().empty() ? &info->containedTypes().front() : info;
+}
 } // namespace
 
 const char *ct_error(void) { return last_error.c_str(); }
@@ -138,6 +149,44 @@ int ct_call(ct_op op, const ct_value *arguments, int count, ct_value *out, int c
     Results results{out, capacity};
     for (auto &value : stack) results.add(std::move(value));
     return results.count;
+  });
+}
+
+int ct_schema_argument(ct_op op, int index, ct_argument *out) {
+  return guarded(-1, [&] {
+    const auto &all = op->handle.schema().arguments();
+    if (static_cast<size_t>(index) >= all.size()) return -1;
+    const auto &argument = all[index];
+    const auto *alias = aliases(argument);
+    *out = {argument.name().c_str(), alias && alias->isWrite(), argument.default_value().has_value(), {}};
+    if (!out->has_default) return 0;
+    const auto &item = *argument.default_value();
+    thread_local std::vector<int64_t> ints;
+    if (item.isIntList()) {
+      ints = item.toIntVector();
+      out->value.kind = CT_INTS;
+      out->value.count = static_cast<int64_t>(ints.size());
+      out->value.ints = ints.data();
+    } else if (item.isString()) {
+      out->value.kind = CT_STRING;
+      out->value.string = item.toStringRef().c_str();
+    } else {
+      out->value = number(item);
+    }
+    return 0;
+  });
+}
+
+int ct_schema_source(ct_op op, int result) {
+  return guarded(-2, [&] {
+    const auto &schema = op->handle.schema();
+    if (static_cast<size_t>(result) >= schema.returns().size()) return -2;
+    const auto *alias = aliases(schema.returns()[result]);
+    for (size_t i = 0; alias && i < schema.arguments().size(); i++) {
+      const auto *other = aliases(schema.arguments()[i]);
+      if (other && other->beforeSets() == alias->beforeSets()) return static_cast<int>(i);
+    }
+    return -1;
   });
 }
 

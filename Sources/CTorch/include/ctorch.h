@@ -59,6 +59,19 @@ ct_op ct_find(const char *name, const char *overload);
 /// Returns how many results there are (those past `capacity` are dropped), or -1.
 int ct_call(ct_op op, const ct_value *arguments, int count, ct_value *out, int capacity);
 
+/// An argument of an operator's schema.
+typedef struct {
+  const char *name;
+  /// Whether the operator writes to the tensor, and whether calls may leave the argument out.
+  int is_written, has_default;
+  /// The default; a list of integers stays until this thread asks again.
+  ct_value value;
+} ct_argument;
+/// Tells of one argument of `op`; 0, or -1 past the last.
+int ct_schema_argument(ct_op op, int index, ct_argument *out);
+/// The argument whose memory a result of `op` shares, or -1 where it has its own; -2 past the last.
+int ct_schema_source(ct_op op, int result);
+
 // Memory.
 ct_tensor ct_from_bytes(const void *bytes, const int64_t *shape, int rank, int dtype);
 /// A tensor over foreign memory; `release(context)` is called when the last reference is gone,

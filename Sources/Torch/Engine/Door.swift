@@ -11,16 +11,6 @@ public struct TorchError: Error, Sendable, CustomStringConvertible {
   public var description: String { "\(operation): \(message)" }
 }
 
-/// A call that passed the door, as observers see it.
-public struct OperatorCall {
-  /// The operator's name without its namespace, such as `conv2d`.
-  public let name: String
-  /// What it was given.
-  public let arguments: [Value]
-  /// The tensors that it returned.
-  public let results: [Tensor]
-}
-
 /// Sees every operator that is called inside ``observing(_:_:)``: a profiler, a counter of floating
 /// point operations, a recorder of graphs.
 public protocol OperatorObserver: AnyObject {
@@ -98,6 +88,12 @@ enum Door {
 public struct Operator: Sendable {
   /// The name without its namespace, such as `conv2d`.
   public let name: String
+  /// Whose it is: `aten` for libtorch's own, `atrous` for this package's.
+  public let namespace: String
+  /// Its arguments by name, and whose memory its results are.
+  public let schema: OperatorSchema
+  /// What it does; nil for one without a row in the table.
+  public let meaning: OperatorMeaning?
   private nonisolated(unsafe) let handle: ct_op
 
   /// The operator `namespace::name`, or `namespace::name.overload`.
@@ -105,20 +101,20 @@ public struct Operator: Sendable {
     guard let handle = ct_find("\(namespace)::\(name)", overload) else {
       fatalError(Door.message)
     }
-    self.name = name
-    self.handle = handle
+    self.init(name, namespace, handle)
   }
 
   /// The operator if this build of libtorch has it.
   public static func find(
     _ name: String, _ overload: String = "", namespace: String = "aten"
   ) -> Operator? {
-    ct_find("\(namespace)::\(name)", overload).map { Operator(name: name, handle: $0) }
+    ct_find("\(namespace)::\(name)", overload).map { Operator(name, namespace, $0) }
   }
 
-  private init(name: String, handle: ct_op) {
-    self.name = name
-    self.handle = handle
+  private init(_ name: String, _ namespace: String, _ handle: ct_op) {
+    (self.name, self.namespace, self.handle) = (name, namespace, handle)
+    schema = OperatorSchema(handle)
+    meaning = OperatorMeaning.table[namespace == "aten" ? name : "\(namespace)::\(name)"]
   }
 
   /// Calls the operator for its first result; arguments left out take the schema's defaults.
@@ -149,8 +145,8 @@ public struct Operator: Sendable {
   func call(_ arguments: [Value], capacity: Int) -> [Value] {
     let scope = DoorScope.current
     if let scope, scope.catcher?.error != nil { return [] }
-    if let scope, scope.isShapesOnly, let result = result(forShapes: arguments) {
-      scope.tell(name, arguments, [.tensor(result)])
+    if let scope, scope.isShapesOnly, let result = resultForShapes(arguments) {
+      scope.tell(self, arguments, [.tensor(result)])
       return [.tensor(result)]
     }
     return withUnsafeTemporaryAllocation(of: ct_value.self, capacity: capacity) { out in
@@ -160,27 +156,27 @@ public struct Operator: Sendable {
         }
       }
       guard count >= 0 else {
-        Door.fail("\(name)(\(arguments.map(\.summary).joined(separator: ", ")))", Door.message)
+        Door.fail("\(name)(\(Value.summary(arguments)))", Door.message)
         return []
       }
       let results = out.prefix(count).map(Value.init(result:))
-      scope?.tell(name, arguments, results)
+      scope?.tell(self, arguments, results)
       return results
     }
   }
 }
 
 extension DoorScope {
-  fileprivate func tell(_ name: String, _ arguments: [Value], _ results: [Value]) {
+  fileprivate func tell(_ operation: Operator, _ arguments: [Value], _ results: [Value]) {
     // What shapes are kept in is no operation of the network.
-    if isShapesOnly && name == "empty" { return }
+    if isShapesOnly && operation.name == "empty" { return }
     var scope: DoorScope? = self
     while let here = scope {
       if let observer = here.observer {
         let tensors = results.compactMap {
           if case .tensor(let tensor) = $0 { tensor } else { nil }
         }
-        observer.observe(OperatorCall(name: name, arguments: arguments, results: tensors))
+        observer.observe(OperatorCall(operation, arguments, tensors))
       }
       scope = here.outer
     }

@@ -77,12 +77,20 @@ extension Value {
     }
   }
 
+  /// The arguments of a call for an error message.
+  static func summary(_ arguments: [Value]) -> String {
+    arguments.map(\.summary).joined(separator: ", ")
+  }
+
   init(result: ct_value) {
     switch result.kind {
     case CT_TENSOR: self = result.tensor.map { .tensor(Tensor(adopting: $0)) } ?? .none
     case CT_INT: self = .int(Int(result.integer))
     case CT_DOUBLE: self = .double(result.real)
     case CT_BOOL: self = .bool(result.integer != 0)
+    case CT_INTS:
+      self = .ints(UnsafeBufferPointer(start: result.ints, count: Int(result.count)).map(Int.init))
+    case CT_STRING: self = .string(String(cString: result.string))
     default: self = .none
     }
   }
