@@ -1,6 +1,8 @@
 # The two commands: `make demo` and `make test`. Both set everything up first.
 TEST_CONFIGURATION ?= debug
 SWIFT ?= swift
+CLANG_FORMAT ?= clang-format
+C_SOURCES = $(shell find Sources -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.inc')
 
 .PHONY: help setup build demo test benchmarks docs api lint format clean
 
@@ -41,12 +43,19 @@ docs:
 api:
 	@Scripts/api
 
+# Other versions format otherwise.
+with_clang_format = if ! $(CLANG_FORMAT) --version 2>/dev/null | grep -q 'version 19\.'; then \
+	  echo "C and C++ left out: no clang-format 19 here (pip install clang-format==19.1.7)"; exit 0; \
+	fi; $(CLANG_FORMAT)
+
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Weights Package.swift
 	@Scripts/lint-tests
+	@$(with_clang_format) --dry-run -Werror $(C_SOURCES)
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive Sources Tests Weights Package.swift
+	@$(with_clang_format) -i $(C_SOURCES)
 
 clean:
 	rm -rf .build out

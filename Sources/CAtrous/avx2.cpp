@@ -5,8 +5,7 @@
 #include <math.h>
 #include <type_traits>
 
-#pragma clang attribute push(                                                                     \
-    __attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 namespace atrous {
 namespace in_avx2 {
 #define LANES 8

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <type_traits>
 
-#pragma clang attribute push(                                                                     \
+#pragma clang attribute push( \
     __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), apply_to = function)
 namespace atrous {
 namespace in_avx512 {

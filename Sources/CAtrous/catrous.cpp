@@ -131,7 +131,7 @@ int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size) {
 }
 
 int ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
-             float *packed) {
+            float *packed) {
   const int64_t panel = builds[build]->panel, area = int64_t(size) * size;
   const int64_t numbers = numbersOf(build, size);
   if (numbers > 2) return -1;
@@ -198,8 +198,8 @@ int convolve(void (*Build::*winograd)(const Job &), const ca_kernels *kernels, i
              int threads) {
   const int build = buildOf(*kernels, length);
   const int step = kernels->size == 1 ? stride : 1;
-  if (build < 0 || (kernels->size != 1 && kernels->size != 3) || in->channels != kernels->inputs || step < 1 || rate < 1 ||
-      out->channels != kernels->outputs || out->images != in->images ||
+  if (build < 0 || (kernels->size != 1 && kernels->size != 3) || in->channels != kernels->inputs ||
+      step < 1 || rate < 1 || out->channels != kernels->outputs || out->images != in->images ||
       out->height != (in->height + step - 1) / step || out->width != (in->width + step - 1) / step)
     return -1;
   ca_kernels own = *kernels;
@@ -248,8 +248,8 @@ int depthwise(int build, Kernel kernel, const DepthwiseJob &job) {
   const ca_depthwise &kernels = job.kernels;
   if (build < 0 || build >= count || !has(*builds[build]) || kernels.size < 1 ||
       kernels.size > mostTaps || kernels.stride < 1 || kernels.rate < 1 || kernels.padding < 0 ||
-      (!job.expansion && job.around.channels != kernels.channels) || job.at.channels != kernels.channels ||
-      job.around.images != job.at.images)
+      (!job.expansion && job.around.channels != kernels.channels) ||
+      job.at.channels != kernels.channels || job.around.images != job.at.images)
     return -1;
   const Convolving convolving;
   try {
@@ -264,9 +264,7 @@ constexpr ca_fusion nothing{};
 int atLeastOne(int threads) { return threads < 1 ? 1 : threads; }
 } // namespace
 
-int64_t ca_depthwise_count(int64_t channels, int size) {
-  return tapsPitch(channels) * size * size;
-}
+int64_t ca_depthwise_count(int64_t channels, int size) { return tapsPitch(channels) * size * size; }
 
 void ca_depthwise_pack(const float *weight, int64_t channels, int size, float *taps) {
   const int64_t area = int64_t(size) * size, pitch = tapsPitch(channels);
@@ -292,8 +290,8 @@ int ca_expanded_depthwise(const ca_stage *expansion, const ca_depthwise *kernels
                           const ca_map *out, const ca_fusion *fusion, int threads) {
   const int build = buildOf(expansion->kernels, expansion->count);
   if (build < 0 || builds[build]->numbers > 1 || fusion->scale || fusion->shift ||
-      expansion->kernels.size != 1 ||
-      expansion->kernels.inputs != in->channels || expansion->kernels.outputs != kernels->channels)
+      expansion->kernels.size != 1 || expansion->kernels.inputs != in->channels ||
+      expansion->kernels.outputs != kernels->channels)
     return -1;
   ca_stage own = *expansion;
   own.kernels.packed += HEADER;
@@ -313,20 +311,21 @@ int ca_depthwise_correlate(int build, const ca_depthwise *kernels, ca_type type,
                    {*kernels, type, *in, *gradient, atLeastOne(threads), nothing, taps});
 }
 
-int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys, const ca_tokens *values,
-                 int64_t images, int64_t heads, int64_t tokens, int64_t others, int64_t width,
-                 int64_t outputs, float scale, float *out, int threads) {
+int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys,
+                 const ca_tokens *values, int64_t images, int64_t heads, int64_t tokens,
+                 int64_t others, int64_t width, int64_t outputs, float scale, float *out,
+                 int threads) {
   try {
-    builds[build]->attention({*queries, *keys, *values, images, heads, tokens, others, width, outputs,
-                              scale, out, atLeastOne(threads)});
+    builds[build]->attention({*queries, *keys, *values, images, heads, tokens, others, width,
+                              outputs, scale, out, atLeastOne(threads)});
     return 0;
   } catch (...) {
     return -1;
   }
 }
 
-void ca_layer_norm(int build, const float *in, int64_t rows, int64_t width, int64_t stride, float eps,
-                   const float *weight, const float *bias, float *out, int threads) {
+void ca_layer_norm(int build, const float *in, int64_t rows, int64_t width, int64_t stride,
+                   float eps, const float *weight, const float *bias, float *out, int threads) {
   builds[build]->layerNorm({in, rows, width, stride, eps, weight, bias, out, atLeastOne(threads)});
 }
 
@@ -352,15 +351,16 @@ int ca_chain(const ca_stage *stages, int number, const ca_map *in, int inputs, c
     for (ca_stage &stage : own) {
       const int other = buildOf(stage.kernels, stage.count);
       // Precisions may differ, but not instructions.
-      if (build < 0 || other < 0 || builds[other]->numbers > 2 || builds[other]->chain != builds[build]->chain ||
-          stage.kernels.size != 1 || stage.kernels.inputs != channels)
+      if (build < 0 || other < 0 || builds[other]->numbers > 2 ||
+          builds[other]->chain != builds[build]->chain || stage.kernels.size != 1 ||
+          stage.kernels.inputs != channels)
         return -1;
       numbers.push_back(builds[other]->numbers);
       channels = stage.kernels.outputs;
       stage.kernels.packed += HEADER;
     }
-    builds[build]->chain({own.data(), numbers.data(), number, in, inputs, *out, added, maps, place, aligns != 0,
-                          atLeastOne(threads)});
+    builds[build]->chain({own.data(), numbers.data(), number, in, inputs, *out, added, maps, place,
+                          aligns != 0, atLeastOne(threads)});
     return 0;
   } catch (...) {
     return -1;

@@ -32,8 +32,8 @@ thread_local ca_way last{};
 
 std::vector<ca_way> waysOf(const ca_layer &layer) {
   std::vector<ca_way> ways;
-  const bool canTakeTiles = layer.inputs >= 1 && layer.inputs <= slice &&
-                            layer.outputs <= mostKernels / layer.inputs;
+  const bool canTakeTiles =
+      layer.inputs >= 1 && layer.inputs <= slice && layer.outputs <= mostKernels / layer.inputs;
   for (int largest : {4, 6}) {
     if (canTakeTiles)
       for (int together : {6, 12, 24}) ways.push_back({CA_BY_TILES, largest, together});
@@ -81,9 +81,9 @@ std::vector<double> times(const std::vector<ca_way> &ways, int repeats, const ca
 
 /// The fastest way that beats the rules' clearly, once among all and once alone with it.
 ca_plan measure(const ca_layer &layer, int repeats, const ca_map &out, Attempt attempt) {
-  std::vector<float> memory(static_cast<size_t>(
-      (out.images - 1) * out.image_stride + (out.height - 1) * out.row_stride +
-      (out.width - 1) * out.pixel_stride + out.channels));
+  std::vector<float> memory(static_cast<size_t>((out.images - 1) * out.image_stride +
+                                                (out.height - 1) * out.row_stride +
+                                                (out.width - 1) * out.pixel_stride + out.channels));
   ca_map target = out;
   target.data = memory.data();
   std::vector<ca_way> ways = waysOf(layer);

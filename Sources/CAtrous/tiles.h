@@ -22,9 +22,9 @@ constexpr int leadOf[] = {-1, -1, -1, -1, -1, 0, 0};
 /// transforms of the maps. The other kinds multiply with g1, g2 - g1 and g0 - g1.
 constexpr int combinations = 11;
 /// How much of each tap is in a combination; `evaluate` in kernels.inc gives several at once.
-constexpr float tapsOf[combinations][3] = {{1, 0, 0},  {0, 0, 1},  {1, 1, 1},  {1, -1, 1},
-                                           {1, 2, 4},  {1, -2, 4}, {4, 2, 1},  {4, -2, 1},
-                                           {0, 1, 0},  {0, -1, 1}, {1, -1, 0}};
+constexpr float tapsOf[combinations][3] = {{1, 0, 0}, {0, 0, 1},  {1, 1, 1}, {1, -1, 1},
+                                           {1, 2, 4}, {1, -2, 4}, {4, 2, 1}, {4, -2, 1},
+                                           {0, 1, 0}, {0, -1, 1}, {1, -1, 0}};
 /// The most inputs, and products, that a tile has along an axis.
 constexpr int sideOfTiles = 8;
 /// The combination that the first product of a kind uses; the others follow.

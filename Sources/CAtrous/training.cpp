@@ -51,8 +51,14 @@ int ca_normalized_sums(int build, const ca_map *x, const ca_map *gradient, const
                        const ca_affine *affine, const float *mean, double *sums, const ca_map *out,
                        int threads) {
   return run(build, &Build::normalizedSums,
-             {.x = x, .gradient = gradient, .y = y, .out = out, .affine = affine, .mean = mean,
-              .sums = sums, .threads = threads});
+             {.x = x,
+              .gradient = gradient,
+              .y = y,
+              .out = out,
+              .affine = affine,
+              .mean = mean,
+              .sums = sums,
+              .threads = threads});
 }
 
 int ca_normalized_gradient(int build, const ca_map *x, const ca_map *gradient, const ca_map *y,
@@ -60,16 +66,23 @@ int ca_normalized_gradient(int build, const ca_map *x, const ca_map *gradient, c
                            const float *offset, const ca_map *out, const ca_map *shared,
                            int threads) {
   return run(build, &Build::normalizedGradient,
-             {.x = x, .gradient = gradient, .y = y, .out = out, .shared = shared,
-              .affine = affine, .mean = mean, .slope = slope, .offset = offset,
+             {.x = x,
+              .gradient = gradient,
+              .y = y,
+              .out = out,
+              .shared = shared,
+              .affine = affine,
+              .mean = mean,
+              .slope = slope,
+              .offset = offset,
               .threads = threads});
 }
 
 int ca_add_line(int build, const ca_map *x, const float *mean, const float *slope,
                 const float *offset, const ca_map *out, int threads) {
-  return run(build, &Build::addLine,
-             {.x = x, .out = out, .mean = mean, .slope = slope, .offset = offset,
-              .threads = threads});
+  return run(
+      build, &Build::addLine,
+      {.x = x, .out = out, .mean = mean, .slope = slope, .offset = offset, .threads = threads});
 }
 
 int ca_kernel_gradient(int build, const ca_map *in, const ca_affine *affine, const ca_map *gradient,
@@ -93,5 +106,6 @@ void ca_pack_last(int build, const float *weight, int64_t outputs, int64_t input
   const Build *own = buildAt(build);
   if (!own) return;
   for (int64_t i = 0; i < packedHeader; i++) *packed++ = static_cast<float>(build);
-  own->packLast({weight, outputs, inputs, size, transposes != 0, packed, threads < 1 ? 1 : threads});
+  own->packLast(
+      {weight, outputs, inputs, size, transposes != 0, packed, threads < 1 ? 1 : threads});
 }

@@ -32,41 +32,39 @@ static void leave(j_common_ptr codec, int status) {
 
 static void fail(j_common_ptr codec) {
   switch (codec->err->msg_code) {
-    case JERR_SOF_UNSUPPORTED:
-    case JERR_BAD_PRECISION:
-    case JERR_EMPTY_IMAGE:
-    case JERR_ARITH_NOTIMPL:
-    case JERR_NOT_COMPILED:
-    case JERR_CCIR601_NOTIMPL:
-    case JERR_CONVERSION_NOTIMPL:
-    case JERR_FRACT_SAMPLE_NOTIMPL:
-      leave(codec, CJPEG_UNSUPPORTED);
-      break;
-    default: leave(codec, CJPEG_DAMAGED);
+  case JERR_SOF_UNSUPPORTED:
+  case JERR_BAD_PRECISION:
+  case JERR_EMPTY_IMAGE:
+  case JERR_ARITH_NOTIMPL:
+  case JERR_NOT_COMPILED:
+  case JERR_CCIR601_NOTIMPL:
+  case JERR_CONVERSION_NOTIMPL:
+  case JERR_FRACT_SAMPLE_NOTIMPL: leave(codec, CJPEG_UNSUPPORTED); break;
+  default: leave(codec, CJPEG_DAMAGED);
   }
 }
 
 static void warn(j_common_ptr codec, int level) {
-  if (level >= 0) return;  // a trace, not a warning
+  if (level >= 0) return; // a trace, not a warning
   struct reader *reader = reader_of(codec);
   unsigned *notes = &reader->result->notes;
   switch (codec->err->msg_code) {
-    case JWRN_EXTRANEOUS_DATA: *notes |= CJPEG_STRAY_BYTES; break;
-    case JWRN_NOT_SEQUENTIAL: *notes |= CJPEG_SCAN_PARAMETERS; break;
-    case JWRN_JFIF_MAJOR: *notes |= CJPEG_JFIF_REVISION; break;
-    case JWRN_BOGUS_PROGRESSION: *notes |= CJPEG_PROGRESSION; break;
-    case JWRN_ADOBE_XFORM: *notes |= CJPEG_ADOBE; break;
-    case JWRN_JPEG_EOF: reader->is_cut_short = 1; break;
-    case JWRN_HIT_MARKER:
-    case JWRN_HUFF_BAD_CODE:
-    case JWRN_MUST_RESYNC: leave(codec, CJPEG_DAMAGED); break;
-    default: {
-      // Codes that depend on how the library was built, such as that of arithmetic coding.
-      char text[JMSG_LENGTH_MAX];
-      codec->err->format_message(codec, text);
-      if (strncmp(text, "Corrupt", 7) == 0) leave(codec, CJPEG_DAMAGED);
-      *notes |= CJPEG_OTHER;
-    }
+  case JWRN_EXTRANEOUS_DATA: *notes |= CJPEG_STRAY_BYTES; break;
+  case JWRN_NOT_SEQUENTIAL: *notes |= CJPEG_SCAN_PARAMETERS; break;
+  case JWRN_JFIF_MAJOR: *notes |= CJPEG_JFIF_REVISION; break;
+  case JWRN_BOGUS_PROGRESSION: *notes |= CJPEG_PROGRESSION; break;
+  case JWRN_ADOBE_XFORM: *notes |= CJPEG_ADOBE; break;
+  case JWRN_JPEG_EOF: reader->is_cut_short = 1; break;
+  case JWRN_HIT_MARKER:
+  case JWRN_HUFF_BAD_CODE:
+  case JWRN_MUST_RESYNC: leave(codec, CJPEG_DAMAGED); break;
+  default: {
+    // Codes that depend on how the library was built, such as that of arithmetic coding.
+    char text[JMSG_LENGTH_MAX];
+    codec->err->format_message(codec, text);
+    if (strncmp(text, "Corrupt", 7) == 0) leave(codec, CJPEG_DAMAGED);
+    *notes |= CJPEG_OTHER;
+  }
   }
 }
 

@@ -43,8 +43,8 @@ at::Tensor attention(const at::Tensor &queries, const at::Tensor &keys, const at
 }
 
 /// Normalization over the last dimension.
-at::Tensor layerNorm(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, double eps,
-                     std::string_view instructions) {
+at::Tensor layerNorm(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias,
+                     double eps, std::string_view instructions) {
   check(x);
   TORCH_CHECK(x.dim() >= 1, "takes at least one dimension");
   const int64_t width = x.size(-1);

@@ -54,8 +54,8 @@ at::Tensor per_channel(const at::Tensor &values, const at::Tensor &x) {
 
 struct Synchronized : torch::autograd::Function<Synchronized> {
   static at::Tensor forward(AutogradContext *ctx, const at::Tensor &x, const at::Tensor &weight,
-                            const at::Tensor &bias, at::Tensor running_mean,
-                            at::Tensor running_var, double momentum, double eps, int64_t group) {
+                            const at::Tensor &bias, at::Tensor running_mean, at::Tensor running_var,
+                            double momentum, double eps, int64_t group) {
     auto input = wide(x);
     auto all = gathered(*reinterpret_cast<ct_group_s *>(group), input);
     if (running_mean.defined()) {
@@ -100,12 +100,12 @@ struct Synchronized : torch::autograd::Function<Synchronized> {
 } // namespace
 
 ct_tensor ct_synchronized_batch_norm(ct_group group, ct_tensor x, ct_tensor weight, ct_tensor bias,
-                                     ct_tensor running_mean, ct_tensor running_var,
-                                     double momentum, double eps) {
+                                     ct_tensor running_mean, ct_tensor running_var, double momentum,
+                                     double eps) {
   return guarded<ct_tensor>(nullptr, [&] {
     auto optional = [](ct_tensor t) { return t ? t->value : at::Tensor(); };
-    return new ct_tensor_s{Synchronized::apply(
-        x->value, weight->value, bias->value, optional(running_mean), optional(running_var),
-        momentum, eps, reinterpret_cast<int64_t>(group))};
+    return new ct_tensor_s{Synchronized::apply(x->value, weight->value, bias->value,
+                                               optional(running_mean), optional(running_var),
+                                               momentum, eps, reinterpret_cast<int64_t>(group))};
   });
 }

@@ -72,8 +72,7 @@ struct Cascade : torch::autograd::Function<Cascade> {
       std::copy_n(known.mean() + first, seen, norm1.mean());
       std::copy_n(known.variance() + first, seen, norm1.variance());
       norm1.scale(own[WEIGHT1], own[BIAS1], settings->epsilons[2 * layer]);
-      auto middle =
-          channelsLast(x, {x.size(0), own[KERNELS1].size(0), x.size(2), x.size(3)});
+      auto middle = channelsLast(x, {x.size(0), own[KERNELS1].size(0), x.size(2), x.size(3)});
       const ca_map between = fresh(middle);
       Packed(own[KERNELS1], false)
           .convolve(sliced(all, first, seen), between, 1, 1, norm1.fusion());
@@ -149,8 +148,7 @@ struct Cascade : torch::autograd::Function<Cascade> {
       succeed(ca_normalized_gradient(build, &between, &within, nullptr, &affine2, norm2.mean(),
                                      second.slope.data(), second.offset.data(), &within, nullptr,
                                      threads));
-      if (needs(KERNELS1))
-        own[KERNELS1] = kernelGradient(kernels1, inputs, &affine1, within, 1, 1);
+      if (needs(KERNELS1)) own[KERNELS1] = kernelGradient(kernels1, inputs, &affine1, within, 1, 1);
 
       auto outer = channelsLast(middle, {middle.size(0), seen, middle.size(2), middle.size(3)});
       const ca_map around = fresh(outer);
@@ -188,8 +186,7 @@ at::Tensor cascade(const at::Tensor &x, at::TensorList parameters, at::TensorLis
                   rates.size() == layers && momenta.size() == 2 * layers &&
                   epsilons.size() == 2 * layers,
               "takes six parameters, four statistics, a rate and two momenta and epsilons a layer");
-  for (const int64_t rate : rates)
-    TORCH_CHECK(rate >= 1 && rate <= INT_MAX, "has no rate ", rate);
+  for (const int64_t rate : rates) TORCH_CHECK(rate >= 1 && rate <= INT_MAX, "has no rate ", rate);
   TORCH_CHECK(x.numel() > x.size(1), "takes more than one value a channel, not ", x.sizes());
   const Settings settings{statistics, rates, momenta, epsilons, prepends};
   return Cascade::apply(x, parameters, &settings);

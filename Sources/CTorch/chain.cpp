@@ -27,8 +27,9 @@ at::Tensor chain(const std::vector<at::Tensor> &inputs, const std::vector<at::Te
     read.push_back(map(kept.back()));
     channels += input.size(1);
   }
-  TORCH_CHECK(!packed.empty() && packed.size() == outputs.size() && packed.size() == biases.size() &&
-                  place >= 0 && place < static_cast<int64_t>(packed.size()),
+  TORCH_CHECK(!packed.empty() && packed.size() == outputs.size() &&
+                  packed.size() == biases.size() && place >= 0 &&
+                  place < static_cast<int64_t>(packed.size()),
               "takes channels and a bias for each of ", packed.size(), " convolutions");
   auto out = channelsLast(x, {x.size(0), outputs.back(), x.size(2), x.size(3)});
   if (out.numel() == 0) return out;
@@ -64,7 +65,8 @@ at::Tensor chain(const std::vector<at::Tensor> &inputs, const std::vector<at::Te
 } // namespace
 
 TORCH_LIBRARY_FRAGMENT(atrous, library) {
-  library.def("chain(Tensor[] inputs, Tensor[] packed, int[] outputs, Tensor?[] biases, str activations, "
-              "Tensor[] maps, int place, bool aligns_corners) -> Tensor",
-              chain);
+  library.def(
+      "chain(Tensor[] inputs, Tensor[] packed, int[] outputs, Tensor?[] biases, str activations, "
+      "Tensor[] maps, int place, bool aligns_corners) -> Tensor",
+      chain);
 }

@@ -184,9 +184,8 @@ int ct_dtype(ct_tensor t) { return static_cast<int>(t->value.scalar_type()); }
 const int64_t *ct_shape(ct_tensor t) { return t->value.sizes().data(); }
 const int64_t *ct_strides(ct_tensor t) { return t->value.strides().data(); }
 int ct_is_contiguous(ct_tensor t, int format) {
-  return guarded(0, [&] {
-    return t->value.is_contiguous(static_cast<at::MemoryFormat>(format)) ? 1 : 0;
-  });
+  return guarded(
+      0, [&] { return t->value.is_contiguous(static_cast<at::MemoryFormat>(format)) ? 1 : 0; });
 }
 int ct_same(ct_tensor a, ct_tensor b) { return a->value.is_same(b->value); }
 

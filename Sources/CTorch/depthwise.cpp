@@ -19,8 +19,12 @@ struct Scan {
   int64_t size, stride, padding, end, rate;
 
   ca_depthwise kernels(int64_t channels, const float *taps) const {
-    return {channels, static_cast<int>(size), static_cast<int>(stride), static_cast<int>(rate),
-            static_cast<int>(padding), taps};
+    return {channels,
+            static_cast<int>(size),
+            static_cast<int>(stride),
+            static_cast<int>(rate),
+            static_cast<int>(padding),
+            taps};
   }
   int64_t length(int64_t input) const {
     return (input + 2 * padding + end - rate * (size - 1) - 1) / stride + 1;
@@ -62,9 +66,8 @@ void succeed(int result) {
 }
 
 at::Tensor convolved(const at::Tensor &x, const at::Tensor &taps, const Scan &scan,
-                     const std::optional<at::Tensor> &bias,
-                     const std::optional<at::Tensor> &addend, ca_activation function, int build,
-                     const ca_stage *expansion = nullptr) {
+                     const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
+                     ca_activation function, int build, const ca_stage *expansion = nullptr) {
   scan.check(x);
   const int64_t channels = expansion ? expansion->kernels.outputs : x.size(1);
   TORCH_CHECK(taps.scalar_type() == at::kFloat && taps.is_contiguous() &&
@@ -75,12 +78,13 @@ at::Tensor convolved(const at::Tensor &x, const at::Tensor &taps, const Scan &sc
   const auto in = readable(x);
   const auto kernels = scan.kernels(channels, data(taps));
   const Addend other(addend, out);
-  const ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, channels, "bias"), other.get(), function};
+  const ca_fusion fusion{nullptr,     nullptr, 0, numbers(bias, channels, "bias"),
+                         other.get(), function};
   const ca_map read = map(in), write = fresh(out);
   const int threads = at::get_num_threads();
-  succeed(expansion ? ca_expanded_depthwise(expansion, &kernels, &read, &write, &fusion, threads)
-                    : ca_depthwise_convolve(build, &kernels, typeOf(x), &read, &write, &fusion,
-                                            threads));
+  succeed(expansion
+              ? ca_expanded_depthwise(expansion, &kernels, &read, &write, &fusion, threads)
+              : ca_depthwise_convolve(build, &kernels, typeOf(x), &read, &write, &fusion, threads));
   return out;
 }
 
@@ -96,8 +100,9 @@ at::Tensor prepared(const at::Tensor &x, const at::Tensor &taps, int64_t size, i
 /// The same after a 1×1 convolution to `width` channels, packed by `pack`, with its own bias and activation.
 at::Tensor expanded(const at::Tensor &x, const at::Tensor &packed, int64_t width,
                     const std::optional<at::Tensor> &before, std::string_view first,
-                    const at::Tensor &taps, int64_t size, int64_t stride, int64_t padding, int64_t end,
-                    int64_t rate, const std::optional<at::Tensor> &bias, std::string_view name) {
+                    const at::Tensor &taps, int64_t size, int64_t stride, int64_t padding,
+                    int64_t end, int64_t rate, const std::optional<at::Tensor> &bias,
+                    std::string_view name) {
   check(x);
   check(packed);
   TORCH_CHECK(x.dim() == 4, "takes maps (N, C, H, W), not ", x.sizes());
@@ -148,8 +153,8 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
       const auto kernels = scan.kernels(channels, nullptr);
       const ca_map in = map(x);
       if (weight.numel() > 0) {
-        succeed(ca_depthwise_correlate(build, &kernels, typeOf(x), &in, &from, written(taps),
-                                       threads));
+        succeed(
+            ca_depthwise_correlate(build, &kernels, typeOf(x), &in, &from, written(taps), threads));
         ca_depthwise_unpack(data(taps), channels, static_cast<int>(scan.size), written(plain));
       }
       dw = plain.to(weight.scalar_type());
@@ -169,8 +174,8 @@ at::Tensor depthwise(const at::Tensor &x, const at::Tensor &weight,
                         : x.scalar_type();
   TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(0) == x.size(1), "kernels ",
               weight.sizes(), " are not those of a map ", x.sizes());
-  return Depthwise::apply(x.to(type), weight, bias, stride, padding, end,
-                          rate, buildOf(instructions));
+  return Depthwise::apply(x.to(type), weight, bias, stride, padding, end, rate,
+                          buildOf(instructions));
 }
 
 } // namespace

@@ -99,7 +99,8 @@ private:
   static Piece blocks(const Piece &piece) {
     const auto start = reinterpret_cast<uintptr_t>(piece.first);
     const size_t before = rounded(start, block) - start;
-    return {piece.first + before, piece.second < before ? 0 : (piece.second - before) / block * block};
+    return {piece.first + before,
+            piece.second < before ? 0 : (piece.second - before) / block * block};
   }
 
   /// New addresses with the blocks of several pieces, the longest first, and new pages after them.

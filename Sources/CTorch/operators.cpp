@@ -17,11 +17,10 @@ at::Tensor pack(const at::Tensor &weight, std::string_view instructions) {
   const int build = buildOf(instructions);
   const auto plain = weight.contiguous();
   const int size = static_cast<int>(weight.size(2));
-  auto packed =
-      at::empty({ca_packed_count(build, weight.size(0), weight.size(1), size)},
+  auto packed = at::empty({ca_packed_count(build, weight.size(0), weight.size(1), size)},
                           weight.options().memory_format(at::MemoryFormat::Contiguous));
-  TORCH_CHECK(ca_pack(build, data(plain), weight.size(0), weight.size(1), size,
-                      written(packed)) == 0,
+  TORCH_CHECK(ca_pack(build, data(plain), weight.size(0), weight.size(1), size, written(packed)) ==
+                  0,
               "packs whole numbers by pack_whole");
   return packed;
 }
@@ -50,7 +49,9 @@ at::Tensor packWhole(const at::Tensor &weight, double low, double high,
 /// of a small part of it.
 at::Tensor spacedMap(int64_t images, int64_t channels, int64_t height, int64_t width) {
   const int64_t room = channels % 512 == 0 ? channels + 16 : channels;
-  return at::empty({images, height, width, room}, at::kFloat).narrow(3, 0, channels).permute({0, 3, 1, 2});
+  return at::empty({images, height, width, room}, at::kFloat)
+      .narrow(3, 0, channels)
+      .permute({0, 3, 1, 2});
 }
 
 /// A convolution whose padding keeps the size, with what stands before and after it, written to `out`.
@@ -80,15 +81,15 @@ std::array<int64_t, 4> shape(const at::Tensor &x, int64_t outputs, int64_t size,
   return {x.size(0), outputs, (x.size(2) + stride - 1) / stride, (x.size(3) + stride - 1) / stride};
 }
 
-at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t outputs,
-                       int64_t size, int64_t stride, int64_t rate,
-                       const std::optional<at::Tensor> &scale,
+at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t outputs, int64_t size,
+                       int64_t stride, int64_t rate, const std::optional<at::Tensor> &scale,
                        const std::optional<at::Tensor> &shift, bool rectifies,
                        const std::optional<at::Tensor> &bias,
                        const std::optional<at::Tensor> &addend, std::string_view name) {
   const auto sizes = shape(x, outputs, size, stride, rate);
   auto out = spacedMap(sizes[0], sizes[1], sizes[2], sizes[3]);
-  convolve(x, packed, outputs, size, stride, rate, scale, shift, rectifies, bias, addend, name, out);
+  convolve(x, packed, outputs, size, stride, rate, scale, shift, rectifies, bias, addend, name,
+           out);
   return out;
 }
 
@@ -96,20 +97,20 @@ at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t ou
 void convolutionInto(const at::Tensor &x, const at::Tensor &packed, int64_t outputs, int64_t size,
                      int64_t stride, int64_t rate, const std::optional<at::Tensor> &scale,
                      const std::optional<at::Tensor> &shift, bool rectifies,
-                     const std::optional<at::Tensor> &bias,
-                     const std::optional<at::Tensor> &addend, std::string_view name,
-                     at::Tensor out) {
+                     const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
+                     std::string_view name, at::Tensor out) {
   check(out);
   const auto sizes = shape(x, outputs, size, stride, rate);
   TORCH_CHECK(out.sizes() == at::IntArrayRef(sizes) && isReadable(out), "writes maps ",
               at::IntArrayRef(sizes), " with adjacent channels, not ", out.sizes());
-  convolve(x, packed, outputs, size, stride, rate, scale, shift, rectifies, bias, addend, name, out);
+  convolve(x, packed, outputs, size, stride, rate, scale, shift, rectifies, bias, addend, name,
+           out);
 }
 
 /// A matrix product along the last dimension, with what follows it.
 at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, int64_t outputs,
-                  const std::optional<at::Tensor> &bias,
-                  const std::optional<at::Tensor> &addend, std::string_view name) {
+                  const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
+                  std::string_view name) {
   check(x);
   check(packed);
   TORCH_CHECK(x.dim() >= 1, "takes at least one dimension");
@@ -120,11 +121,9 @@ at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, int64_t outputs
   auto out = at::empty(shape, x.options().memory_format(at::MemoryFormat::Contiguous));
   if (out.numel() == 0) return out;
   const int64_t rows = in.numel() / inputs;
-  const ca_map read{const_cast<float *>(data(in)), 1, 1, rows, inputs, 0, 0,
-                    inputs};
+  const ca_map read{const_cast<float *>(data(in)), 1, 1, rows, inputs, 0, 0, inputs};
   const ca_map write{written(out), 1, 1, rows, outputs, 0, 0, outputs};
-  ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, outputs, "bias"), nullptr,
-                   activation(name)};
+  ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, outputs, "bias"), nullptr, activation(name)};
   at::Tensor other;
   ca_map added;
   if (addend && addend->defined()) {

@@ -8,11 +8,14 @@
 
 namespace {
 
-inline const float *data(const at::Tensor &x) { return static_cast<const float *>(x.const_data_ptr()); }
+inline const float *data(const at::Tensor &x) {
+  return static_cast<const float *>(x.const_data_ptr());
+}
 inline float *written(at::Tensor &x) { return static_cast<float *>(x.mutable_data_ptr()); }
 
 /// Numbers that the kernels read as they lie.
-inline const float *numbers(const std::optional<at::Tensor> &tensor, int64_t count, const char *name) {
+inline const float *numbers(const std::optional<at::Tensor> &tensor, int64_t count,
+                            const char *name) {
   if (!tensor || !tensor->defined()) return nullptr;
   TORCH_CHECK(tensor->scalar_type() == at::kFloat && tensor->numel() == count &&
                   tensor->is_contiguous(),
@@ -32,8 +35,13 @@ inline at::Tensor channelsLast(const at::Tensor &like, at::IntArrayRef shape) {
 
 inline ca_map map(const at::Tensor &x) {
   return {const_cast<float *>(data(x)),
-          x.size(0), x.size(2), x.size(3), x.size(1),
-          x.stride(0), x.stride(2), x.stride(3)};
+          x.size(0),
+          x.size(2),
+          x.size(3),
+          x.size(1),
+          x.stride(0),
+          x.stride(2),
+          x.stride(3)};
 }
 
 /// The map of a tensor that was made with adjacent channels: one of a single pixel or channel may have
@@ -44,11 +52,13 @@ inline ca_map fresh(at::Tensor &x) {
 }
 
 inline ca_activation activation(std::string_view name) {
-  constexpr std::pair<std::string_view, ca_activation> known[] = {
-      {"none", CA_NONE},           {"relu", CA_RELU},
-      {"relu6", CA_RELU6},         {"hardswish", CA_HARDSWISH},
-      {"hardsigmoid", CA_HARDSIGMOID}, {"silu", CA_SILU},
-      {"gelu", CA_GELU}};
+  constexpr std::pair<std::string_view, ca_activation> known[] = {{"none", CA_NONE},
+                                                                  {"relu", CA_RELU},
+                                                                  {"relu6", CA_RELU6},
+                                                                  {"hardswish", CA_HARDSWISH},
+                                                                  {"hardsigmoid", CA_HARDSIGMOID},
+                                                                  {"silu", CA_SILU},
+                                                                  {"gelu", CA_GELU}};
   for (const auto &[text, value] : known)
     if (text == name) return value;
   TORCH_CHECK(false, "unknown activation '", std::string(name), "'");

@@ -17,9 +17,9 @@
 namespace {
 ct_plan outside(const ca_plan &plan) {
   const ca_layer &layer = plan.layer;
-  return {layer.threads, layer.rate,   layer.images,      layer.inputs,
-          layer.outputs, layer.height, layer.width,       layer.normalizes,
-          plan.way.order, plan.way.largest, plan.way.together, plan.seconds, plan.rule_seconds};
+  return {layer.threads,     layer.rate,   layer.images,     layer.inputs,   layer.outputs,
+          layer.height,      layer.width,  layer.normalizes, plan.way.order, plan.way.largest,
+          plan.way.together, plan.seconds, plan.rule_seconds};
 }
 
 /// Numbers that do not fit become ones that no layer has.
@@ -27,11 +27,12 @@ int small(int64_t number) { return number < 0 || number > INT_MAX ? -1 : static_
 
 ca_plan inside(const ct_plan &plan) {
   const int order = small(plan.order);
-  return {{ca_build(""), small(plan.threads), small(plan.rate), plan.images, plan.inputs, plan.outputs,
-           plan.height, plan.width, plan.normalizes != 0},
+  return {{ca_build(""), small(plan.threads), small(plan.rate), plan.images, plan.inputs,
+           plan.outputs, plan.height, plan.width, plan.normalizes != 0},
           {order < 0 || order > CA_BY_PANELS ? CA_BY_RULE : static_cast<ca_order>(order),
            small(plan.largest), small(plan.together)},
-          plan.seconds, plan.rule_seconds};
+          plan.seconds,
+          plan.rule_seconds};
 }
 } // namespace
 
@@ -44,7 +45,8 @@ const char *ct_processor(void) {
     unsigned words[12] = {};
     if (__get_cpuid_max(0x80000000, nullptr) >= 0x80000004) {
       for (unsigned i = 0; i < 3; i++)
-        __get_cpuid(0x80000002 + i, words + 4 * i, words + 4 * i + 1, words + 4 * i + 2, words + 4 * i + 3);
+        __get_cpuid(0x80000002 + i, words + 4 * i, words + 4 * i + 1, words + 4 * i + 2,
+                    words + 4 * i + 3);
       const char *text = reinterpret_cast<const char *>(words);
       found.assign(text, strnlen(text, sizeof words));
     }

@@ -111,8 +111,8 @@ struct Recomputed : torch::autograd::Function<Recomputed> {
     variable_list result;
     for (const auto &input : inputs)
       result.push_back(input.requires_grad() ? input.grad() : at::Tensor());
-    result.emplace_back();  // for the last input
-    result.emplace_back();  // for the body
+    result.emplace_back(); // for the last input
+    result.emplace_back(); // for the body
     return result;
   }
 };

@@ -45,8 +45,8 @@ ct_reducer ct_reducer_make(ct_group group, const ct_tensor *parameters, int coun
     std::vector<bool> sparse(own.size(), false);
     std::vector<size_t> limits{static_cast<size_t>(first_bucket_bytes),
                                static_cast<size_t>(bucket_bytes)};
-    auto buckets = std::get<0>(
-        c10d::compute_bucket_assignment_by_size(own, limits, sparse, {}, std::nullopt));
+    auto buckets =
+        std::get<0>(c10d::compute_bucket_assignment_by_size(own, limits, sparse, {}, std::nullopt));
     // Gradients come about from the last parameter to the first.
     std::reverse(buckets.begin(), buckets.end());
     c10d::verify_params_across_processes(group->gradients, own, std::nullopt);

@@ -45,9 +45,9 @@ struct Convolution : torch::autograd::Function<Convolution> {
     at::Tensor dx, dw, db;
     const bool isEmpty = gradient.numel() == 0;
     if (context->needs_input_grad(0) && (stride > 1 || isEmpty)) {
-      dx = std::get<0>(at::convolution_backward(
-          gradient, x, weight, std::nullopt, {stride, stride}, {0, 0}, {1, 1}, false, {0, 0}, 1,
-          {true, false, false}));
+      dx = std::get<0>(at::convolution_backward(gradient, x, weight, std::nullopt, {stride, stride},
+                                                {0, 0}, {1, 1}, false, {0, 0}, 1,
+                                                {true, false, false}));
     } else if (context->needs_input_grad(0)) {
       dx = channelsLast(x, x.sizes());
       Packed(weight, true).convolve(map(gradient), fresh(dx), 1, rate);
@@ -77,15 +77,13 @@ struct NormUnit : torch::autograd::Function<NormUnit> {
     norm.measure(read);
     norm.scale(weight, bias, eps);
     if (running_mean && running_mean->defined() && running_var && running_var->defined())
-      norm.track(*running_mean, *running_var, momentum,
-                 static_cast<double>(x.numel() / x.size(1)));
+      norm.track(*running_mean, *running_var, momentum, static_cast<double>(x.numel() / x.size(1)));
     auto out = channelsLast(x, x.sizes());
     const Addend other(addend, out);
     const bool adds = other.get();
     const auto affine = norm.affine();
     const ca_map write = fresh(out);
-    succeed(ca_normalize(buildOf(""), &read, &affine, other.get(), &write,
-                         at::get_num_threads()));
+    succeed(ca_normalize(buildOf(""), &read, &affine, other.get(), &write, at::get_num_threads()));
     context->saved_data["rectifies"] = rectifies;
     context->saved_data["adds"] = adds;
     variable_list saved{in, norm.table};
@@ -123,8 +121,8 @@ struct NormUnit : torch::autograd::Function<NormUnit> {
         shared = channelsLast(x, x.sizes());
         also = fresh(shared);
       }
-      succeed(ca_normalized_gradient(build, &read, &from, y, &affine, norm.mean(),
-                                     own.slope.data(), own.offset.data(), &write,
+      succeed(ca_normalized_gradient(build, &read, &from, y, &affine, norm.mean(), own.slope.data(),
+                                     own.offset.data(), &write,
                                      shares && norm.rectifies ? &also : nullptr, threads));
     }
     return {dx, own.weight, own.bias, shared, {}, {}, {}, {}, {}};

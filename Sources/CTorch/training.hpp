@@ -33,7 +33,8 @@ struct Packed {
     const int64_t outputs = weight.size(0), inputs = weight.size(1);
     const int size = static_cast<int>(weight.size(2)), build = buildOf("");
     kernels = {transposes ? inputs : outputs, transposes ? outputs : inputs, size, nullptr};
-    numbers = at::empty({ca_packed_count(build, kernels.outputs, kernels.inputs, size)}, at::kFloat);
+    numbers =
+        at::empty({ca_packed_count(build, kernels.outputs, kernels.inputs, size)}, at::kFloat);
     ca_pack_last(build, data(last), outputs, inputs, size, transposes, written(numbers),
                  at::get_num_threads());
     kernels.packed = data(numbers);
@@ -56,8 +57,9 @@ inline void checkKernels(const at::Tensor &weight, int64_t inputs) {
 }
 
 /// The gradient of kernels, in channels-last order.
-inline at::Tensor kernelGradient(const at::Tensor &weight, const ca_map &in, const ca_affine *affine,
-                                 const ca_map &gradient, int64_t stride, int64_t rate) {
+inline at::Tensor kernelGradient(const at::Tensor &weight, const ca_map &in,
+                                 const ca_affine *affine, const ca_map &gradient, int64_t stride,
+                                 int64_t rate) {
   auto result = channelsLast(weight, weight.sizes());
   succeed(ca_kernel_gradient(buildOf(""), &in, affine, &gradient, static_cast<int>(weight.size(2)),
                              static_cast<int>(stride), static_cast<int>(rate), written(result),
@@ -128,8 +130,8 @@ struct NormalizedGradient {
   at::Tensor weight, bias;
 
   NormalizedGradient(const Normalized &norm, const std::vector<double> &sums, double count)
-      : slope(norm.channels), offset(norm.channels),
-        weight(at::empty({norm.channels}, at::kFloat)), bias(at::empty({norm.channels}, at::kFloat)) {
+      : slope(norm.channels), offset(norm.channels), weight(at::empty({norm.channels}, at::kFloat)),
+        bias(at::empty({norm.channels}, at::kFloat)) {
     for (int64_t c = 0; c < norm.channels; c++) {
       const double scale = norm.affine().scale[c], inverse = norm.inverse()[c];
       const double product = sums[norm.channels + c];

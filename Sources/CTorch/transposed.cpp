@@ -40,7 +40,8 @@ at::Tensor enlarge(const at::Tensor &x, const std::vector<at::Tensor> &taps, int
 } // namespace
 
 TORCH_LIBRARY_FRAGMENT(atrous, library) {
-  library.def("enlarge(Tensor x, Tensor[] taps, int outputs, int scale, Tensor? bias, Tensor? into) "
-              "-> Tensor",
-              enlarge);
+  library.def(
+      "enlarge(Tensor x, Tensor[] taps, int outputs, int scale, Tensor? bias, Tensor? into) "
+      "-> Tensor",
+      enlarge);
 }

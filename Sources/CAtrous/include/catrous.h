@@ -18,7 +18,15 @@ typedef struct {
   int64_t image_stride, row_stride, pixel_stride;
 } ca_map;
 
-typedef enum { CA_NONE, CA_RELU, CA_RELU6, CA_HARDSWISH, CA_HARDSIGMOID, CA_SILU, CA_GELU } ca_activation;
+typedef enum {
+  CA_NONE,
+  CA_RELU,
+  CA_RELU6,
+  CA_HARDSWISH,
+  CA_HARDSIGMOID,
+  CA_SILU,
+  CA_GELU
+} ca_activation;
 
 /// What is done on the way in and out; a null pointer leaves a step out.
 typedef struct {
@@ -62,7 +70,7 @@ int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size);
 /// Packs kernels; `packed` is aligned to a line of the cache. Returns 0, or -1 for a build that multiplies
 /// whole numbers; see ca_pack_whole.
 int ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
-             float *packed);
+            float *packed);
 
 /// Packs kernels of size 1 as whole numbers of eight bits, each output's evenly between minus and plus its
 /// largest, for maps of numbers from `low` to `high`; others are cut off there. Returns 0, or -1 for a
@@ -125,14 +133,15 @@ typedef struct {
 /// softmax(q kᵀ · scale) v for each image and head, written to (images, tokens, heads, outputs) without
 /// gaps: queries and keys have `width` features, values `outputs`. The results do not depend on the
 /// number of threads. Returns 0, or -1 if memory is short.
-int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys, const ca_tokens *values,
-                 int64_t images, int64_t heads, int64_t tokens, int64_t others, int64_t width,
-                 int64_t outputs, float scale, float *out, int threads);
+int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys,
+                 const ca_tokens *values, int64_t images, int64_t heads, int64_t tokens,
+                 int64_t others, int64_t width, int64_t outputs, float scale, float *out,
+                 int threads);
 
 /// Normalizes each of `rows` rows of `width` numbers, `stride` apart, to mean 0 and variance 1, then
 /// times `weight` plus `bias`; a null pointer leaves a step out. `out` has no gaps.
-void ca_layer_norm(int build, const float *in, int64_t rows, int64_t width, int64_t stride, float eps,
-                   const float *weight, const float *bias, float *out, int threads);
+void ca_layer_norm(int build, const float *in, int64_t rows, int64_t width, int64_t stride,
+                   float eps, const float *weight, const float *bias, float *out, int threads);
 
 /// A 1×1 convolution as one of several: its kernels as ca_pack wrote them, the length of that, and what
 /// follows.

@@ -41,7 +41,8 @@ int ca_normalized_sums(int build, const ca_map *x, const ca_map *gradient, const
 /// gradient of the addend, where that is not null. Either may be the gradient's own memory.
 int ca_normalized_gradient(int build, const ca_map *x, const ca_map *gradient, const ca_map *y,
                            const ca_affine *affine, const float *mean, const float *slope,
-                           const float *offset, const ca_map *out, const ca_map *shared, int threads);
+                           const float *offset, const ca_map *out, const ca_map *shared,
+                           int threads);
 
 /// Adds (x - mean) · slope + offset to `out`.
 int ca_add_line(int build, const ca_map *x, const float *mean, const float *slope,

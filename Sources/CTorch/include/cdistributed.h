@@ -44,8 +44,8 @@ ct_tensor ct_reducer_expect(ct_reducer, ct_tensor loss);
 /// Batch normalization of (N, C, …) by the mean and the variance over the images of all ranks;
 /// running statistics may be NULL.
 ct_tensor ct_synchronized_batch_norm(ct_group, ct_tensor x, ct_tensor weight, ct_tensor bias,
-                                     ct_tensor running_mean, ct_tensor running_var,
-                                     double momentum, double eps);
+                                     ct_tensor running_mean, ct_tensor running_var, double momentum,
+                                     double eps);
 
 #ifdef __cplusplus
 }

@@ -20,11 +20,11 @@ typedef enum {
   CT_DOUBLE,
   CT_BOOL,
   CT_STRING,
-  CT_DEVICE,   // a string such as "cuda:0"
+  CT_DEVICE, // a string such as "cuda:0"
   CT_INTS,
   CT_DOUBLES,
   CT_BOOLS,
-  CT_TENSORS,  // handles; NULL stands for an undefined tensor or None
+  CT_TENSORS, // handles; NULL stands for an undefined tensor or None
 } ct_kind;
 
 /// One boxed argument or result. Lists of arguments point into the caller's memory for the length
