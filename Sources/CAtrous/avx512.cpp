@@ -27,7 +27,7 @@ template <typename Cell> constexpr Build reduced(const char *name) {
 
 constinit const atrous::Build atrous::avx512 = atrous::in_avx512::buildNamed("avx512");
 constinit const atrous::Build atrous::avx512_bf16 =
-    atrous::in_avx512::reduced<atrous::in_avx512::Pair>("avx512_bf16");
+    atrous::in_avx512::reduced<atrous::in_avx512::BFloat16Cell>("avx512_bf16");
 constinit const atrous::Build atrous::avx512_vnni =
-    atrous::in_avx512::reduced<atrous::in_avx512::Quad>("avx512_vnni");
+    atrous::in_avx512::reduced<atrous::in_avx512::Int8Cell>("avx512_vnni");
 #endif

@@ -6,16 +6,13 @@
 
 namespace atrous {
 
-/// The most taps along an axis.
-constexpr int mostTaps = 32;
-
 /// Places along an axis, `step` apart, that meet the same taps; what lies beyond the map meets none.
 struct Run {
   int64_t start, count;
   int taps;
-  int tap[mostTaps];
+  int tap[CA_MOST_TAPS];
   /// Where each tap is met at the first place, in ascending order; it moves by `Axis::move` from place to place.
-  int64_t source[mostTaps];
+  int64_t source[CA_MOST_TAPS];
 };
 
 struct Axis {
@@ -71,7 +68,8 @@ struct Axis {
   }
   /// The first source that a place or one after it meets.
   int64_t first(int64_t place) const { return firsts[place]; }
-  /// How many sources are at hand at once while places are gone through in order.
+  /// How many rows of sources a ring buffer has to hold for outputs that are computed from top to
+  /// bottom.
   int64_t span() const {
     int64_t span = 1, reached = 0;
     for (size_t place = 0; place < places.size(); place++) {

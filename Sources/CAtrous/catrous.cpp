@@ -12,10 +12,11 @@
 
 namespace atrous {
 namespace {
-bool has(const Build &build) {
+/// Whether the processor has the instructions of a build.
+bool isSupported(const Build &build) {
 #if defined(__x86_64__)
-  if (&build == &avx512_vnni) return has(avx512) && __builtin_cpu_supports("avx512vnni");
-  if (&build == &avx512_bf16) return has(avx512) && __builtin_cpu_supports("avx512bf16");
+  if (&build == &avx512_vnni) return isSupported(avx512) && __builtin_cpu_supports("avx512vnni");
+  if (&build == &avx512_bf16) return isSupported(avx512) && __builtin_cpu_supports("avx512bf16");
   if (&build == &avx512)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
@@ -25,7 +26,8 @@ bool has(const Build &build) {
   return true;
 }
 
-/// The best come first, and those of reduced precision last: they are never chosen where none is named.
+/// The best come first, and those of reduced precision, which add to the very best, last: they are
+/// never chosen where none is named.
 constexpr const Build *builds[] = {
 #if defined(__x86_64__)
     &avx512, &avx2, &portable, &avx512_bf16, &avx512_vnni};
@@ -34,7 +36,25 @@ constexpr const Build *builds[] = {
 #endif
 constexpr int count = sizeof builds / sizeof *builds;
 
-constexpr int64_t HEADER = packedHeader;
+/// The build that is taken where none is named: the best one, or that of ATROUS_ISA; -1 if there is
+/// none of that name or the processor lacks it.
+int chosen() {
+  static const int number = [] {
+    const char *wish = getenv("ATROUS_ISA");
+    for (int i = 0; i < count; i++) {
+      const bool isWished = !wish || !*wish || strcmp(builds[i]->name, wish) == 0;
+      if (isWished && builds[i]->numbers == 1 && isSupported(*builds[i])) return i;
+    }
+    return -1;
+  }();
+  return number;
+}
+
+/// Whether a build may be used: the processor has it, and ATROUS_ISA names no lesser one.
+bool has(int number) {
+  if (number < 0 || number >= count || !isSupported(*builds[number])) return false;
+  return chosen() < 0 || builds[chosen()]->panel >= builds[number]->panel;
+}
 
 void *takeAligned(size_t size) {
   void *p = nullptr;
@@ -67,9 +87,7 @@ struct Convolving {
 };
 } // namespace
 
-const Build *buildAt(int number) {
-  return number >= 0 && number < count && has(*builds[number]) ? builds[number] : nullptr;
-}
+const Build *buildAt(int number) { return has(number) ? builds[number] : nullptr; }
 
 float *workspace(int64_t count) {
   if (count > keptCount) {
@@ -85,8 +103,9 @@ float *workspace(int64_t count) {
 using namespace atrous;
 
 int ca_build(const char *instructions) {
+  if (!*instructions) return chosen();
   for (int i = 0; i < count; i++)
-    if ((!*instructions || strcmp(builds[i]->name, instructions) == 0) && has(*builds[i])) return i;
+    if (strcmp(builds[i]->name, instructions) == 0 && has(i)) return i;
   return -1;
 }
 
@@ -95,9 +114,11 @@ void ca_set_memory(ca_memory memory) {
   isShared = true;
 }
 
-const char *ca_name(int build) { return builds[build]->name; }
+const char *ca_name(int build) { return has(build) ? builds[build]->name : "none"; }
 
 namespace {
+int atLeastOne(int threads) { return threads < 1 ? 1 : threads; }
+
 /// The numbers that share a cell in packed kernels.
 int64_t numbersOf(int build, int size) { return size == 1 ? builds[build]->numbers : 1; }
 
@@ -135,7 +156,7 @@ int ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int
   const int64_t panel = builds[build]->panel, area = int64_t(size) * size;
   const int64_t numbers = numbersOf(build, size);
   if (numbers > 2) return -1;
-  for (int64_t i = 0; i < HEADER; i++) *packed++ = static_cast<float>(build);
+  packed = begin(packed, {.version = PackedHeader::current, .build = build});
   for (int64_t begin = 0; begin < outputs; begin += panel)
     for (int64_t tap = 0; tap < area; tap++)
       for (int64_t k = 0; k < inputs; k += numbers)
@@ -151,16 +172,16 @@ int ca_pack_whole(int build, const float *weight, int64_t outputs, int64_t input
   if (numbersOf(build, 1) != 4) return -1;
   const int64_t panel = builds[build]->panel, cells = (inputs + 3) / 4;
   const int64_t whole = (outputs + panel - 1) / panel * panel;
-  // Zero is one of the numbers, or what is nothing would weigh.
+  // Zero has a code of its own, or padding would come out as something that is not zero.
   low = low < 0 ? low : 0;
   high = high > 0 ? high : 0;
   const float width = high / 255 - low / 255, step = width > FLT_MIN ? width : 1;
   const float zero = __builtin_roundf(-low / step);
-  for (int64_t i = 0; i < HEADER; i++) packed[i] = static_cast<float>(build);
-  packed[1] = 1 / step;
   // Half a step more, as what follows the point is cut off.
-  packed[2] = zero + 0.5f;
-  float *factors = packed + HEADER, *offsets = factors + whole;
+  float *factors = begin(
+      packed,
+      {.version = PackedHeader::current, .build = build, .codes = 1 / step, .zero = zero + 0.5f});
+  float *offsets = factors + whole;
   int8_t *bytes = reinterpret_cast<int8_t *>(offsets + whole);
   memset(factors, 0, static_cast<size_t>(whole) * (2 + cells) * sizeof(float));
   for (int64_t output = 0; output < outputs; output++) {
@@ -184,37 +205,65 @@ int ca_pack_whole(int build, const float *weight, int64_t outputs, int64_t input
 }
 
 namespace {
-/// The build that packed kernels, which wrote `length` numbers; -1 if they are not what they say.
+/// The build that packed kernels, which wrote `length` numbers; -1 if they are none of this version
+/// or others than they say.
 int buildOf(const ca_kernels &kernels, int64_t length) {
-  const int build = length > HEADER ? static_cast<int>(kernels.packed[0]) : -1;
-  return build >= 0 && build < count && has(*builds[build]) &&
-                 length == ca_packed_count(build, kernels.outputs, kernels.inputs, kernels.size)
-             ? build
+  if (length <= HEADER) return -1;
+  PackedHeader header;
+  memcpy(&header, kernels.packed, sizeof header);
+  const bool isKnown = header.version == PackedHeader::current && has(header.build);
+  return isKnown && length ==
+                        ca_packed_count(header.build, kernels.outputs, kernels.inputs, kernels.size)
+             ? header.build
              : -1;
 }
 
-int convolve(void (*Build::*winograd)(const Job &), const ca_kernels *kernels, int64_t length,
-             const ca_map *in, const ca_map *out, int stride, int rate, const ca_fusion *fusion,
-             int threads) {
+Kernels opened(const ca_kernels &kernels) {
+  return {.outputs = kernels.outputs,
+          .inputs = kernels.inputs,
+          .size = kernels.size,
+          .packed = kernels.packed + HEADER,
+          .header = reinterpret_cast<const PackedHeader *>(kernels.packed)};
+}
+Stage opened(const ca_stage &stage) {
+  return {.kernels = opened(stage.kernels), .bias = stage.bias, .activation = stage.activation};
+}
+
+/// Convolves by tiles of up to `largest` outputs, or as plans and rules choose if that is 0.
+int convolve(int largest, const ca_kernels *kernels, int64_t length, const ca_map *in,
+             const ca_map *out, int stride, int rate, const ca_fusion *fusion, int threads) {
   const int build = buildOf(*kernels, length);
   const int step = kernels->size == 1 ? stride : 1;
   if (build < 0 || (kernels->size != 1 && kernels->size != 3) || in->channels != kernels->inputs ||
       step < 1 || rate < 1 || out->channels != kernels->outputs || out->images != in->images ||
       out->height != (in->height + step - 1) / step || out->width != (in->width + step - 1) / step)
     return -1;
-  ca_kernels own = *kernels;
-  own.packed += HEADER;
+  const Kernels own = opened(*kernels);
   const Convolving convolving;
   try {
-    const int team = threads < 1 ? 1 : threads;
+    const int team = atLeastOne(threads);
     auto run = [&](const ca_map &target, ca_way way) {
-      const Job job{own, *in, target, step, rate, team, *fusion, way};
-      (own.size == 1 ? builds[build]->pointwise : builds[build]->*winograd)(job);
+      const Job job{.kernels = own,
+                    .in = *in,
+                    .out = target,
+                    .stride = step,
+                    .rate = rate,
+                    .threads = team,
+                    .fusion = *fusion,
+                    .way = way};
+      (own.size == 1 ? builds[build]->pointwise : builds[build]->winograd)(job);
     };
-    ca_way way{};
-    if (own.size == 3 && winograd == &Build::winograd)
-      way = wayOf({build, team, rate, in->images, own.inputs, own.outputs, in->height, in->width,
-                   fusion->scale != nullptr},
+    ca_way way{.order = CA_BY_RULE, .largest = largest, .together = 0};
+    if (own.size == 3 && largest == 0)
+      way = wayOf({.build = build,
+                   .threads = team,
+                   .rate = rate,
+                   .images = in->images,
+                   .inputs = own.inputs,
+                   .outputs = own.outputs,
+                   .height = in->height,
+                   .width = in->width,
+                   .normalizes = fusion->scale != nullptr},
                   *out,
                   {[](void *context, const ca_map &target, ca_way way) {
                      (*static_cast<decltype(run) *>(context))(target, way);
@@ -230,13 +279,13 @@ int convolve(void (*Build::*winograd)(const Job &), const ca_kernels *kernels, i
 
 int ca_convolve(const ca_kernels *kernels, int64_t count, const ca_map *in, const ca_map *out,
                 int stride, int rate, const ca_fusion *fusion, int threads) {
-  return convolve(&Build::winograd, kernels, count, in, out, stride, rate, fusion, threads);
+  return convolve(0, kernels, count, in, out, stride, rate, fusion, threads);
 }
 
-int ca_convolve_finely(const ca_kernels *kernels, int64_t count, const ca_map *in,
-                       const ca_map *out, int stride, int rate, const ca_fusion *fusion,
-                       int threads) {
-  return convolve(&Build::winogradFinely, kernels, count, in, out, stride, rate, fusion, threads);
+int ca_convolve_by_small_tiles(const ca_kernels *kernels, int64_t count, const ca_map *in,
+                               const ca_map *out, int stride, int rate, const ca_fusion *fusion,
+                               int threads) {
+  return convolve(2, kernels, count, in, out, stride, rate, fusion, threads);
 }
 
 namespace {
@@ -246,10 +295,10 @@ using Kernel = void (*Build::*)(const DepthwiseJob &);
 
 int depthwise(int build, Kernel kernel, const DepthwiseJob &job) {
   const ca_depthwise &kernels = job.kernels;
-  if (build < 0 || build >= count || !has(*builds[build]) || kernels.size < 1 ||
-      kernels.size > mostTaps || kernels.stride < 1 || kernels.rate < 1 || kernels.padding < 0 ||
-      (!job.expansion && job.around.channels != kernels.channels) ||
-      job.at.channels != kernels.channels || job.around.images != job.at.images)
+  if (!has(build) || kernels.size < 1 || kernels.size > CA_MOST_TAPS || kernels.stride < 1 ||
+      kernels.rate < 1 || kernels.padding < 0 ||
+      (!job.expansion && job.windows.channels != kernels.channels) ||
+      job.centers.channels != kernels.channels || job.windows.images != job.centers.images)
     return -1;
   const Convolving convolving;
   try {
@@ -261,7 +310,6 @@ int depthwise(int build, Kernel kernel, const DepthwiseJob &job) {
 }
 
 constexpr ca_fusion nothing{};
-int atLeastOne(int threads) { return threads < 1 ? 1 : threads; }
 } // namespace
 
 int64_t ca_depthwise_count(int64_t channels, int size) { return tapsPitch(channels) * size * size; }
@@ -283,7 +331,12 @@ int ca_depthwise_convolve(int build, const ca_depthwise *kernels, ca_type type, 
                           const ca_map *out, const ca_fusion *fusion, int threads) {
   if (fusion->scale || fusion->shift) return -1;
   return depthwise(build, &Build::depthwise,
-                   {*kernels, type, *in, *out, atLeastOne(threads), *fusion, nullptr});
+                   {.kernels = *kernels,
+                    .type = type,
+                    .windows = *in,
+                    .centers = *out,
+                    .threads = atLeastOne(threads),
+                    .fusion = *fusion});
 }
 
 int ca_expanded_depthwise(const ca_stage *expansion, const ca_depthwise *kernels, const ca_map *in,
@@ -293,22 +346,38 @@ int ca_expanded_depthwise(const ca_stage *expansion, const ca_depthwise *kernels
       expansion->kernels.size != 1 || expansion->kernels.inputs != in->channels ||
       expansion->kernels.outputs != kernels->channels)
     return -1;
-  ca_stage own = *expansion;
-  own.kernels.packed += HEADER;
+  const Stage own = opened(*expansion);
   return depthwise(build, &Build::depthwise,
-                   {*kernels, CA_FLOAT32, *in, *out, atLeastOne(threads), *fusion, nullptr, &own});
+                   {.kernels = *kernels,
+                    .type = CA_FLOAT32,
+                    .windows = *in,
+                    .centers = *out,
+                    .threads = atLeastOne(threads),
+                    .fusion = *fusion,
+                    .expansion = &own});
 }
 
 int ca_depthwise_transpose(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,
                            const ca_map *out, int threads) {
   return depthwise(build, &Build::depthwiseTransposed,
-                   {*kernels, type, *in, *out, atLeastOne(threads), nothing, nullptr});
+                   {.kernels = *kernels,
+                    .type = type,
+                    .windows = *in,
+                    .centers = *out,
+                    .threads = atLeastOne(threads),
+                    .fusion = nothing});
 }
 
 int ca_depthwise_correlate(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,
                            const ca_map *gradient, float *taps, int threads) {
   return depthwise(build, &Build::depthwiseTaps,
-                   {*kernels, type, *in, *gradient, atLeastOne(threads), nothing, taps});
+                   {.kernels = *kernels,
+                    .type = type,
+                    .windows = *in,
+                    .centers = *gradient,
+                    .threads = atLeastOne(threads),
+                    .fusion = nothing,
+                    .taps = taps});
 }
 
 int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys,
@@ -316,8 +385,18 @@ int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys,
                  int64_t others, int64_t width, int64_t outputs, float scale, float *out,
                  int threads) {
   try {
-    builds[build]->attention({*queries, *keys, *values, images, heads, tokens, others, width,
-                              outputs, scale, out, atLeastOne(threads)});
+    builds[build]->attention({.queries = *queries,
+                              .keys = *keys,
+                              .values = *values,
+                              .images = images,
+                              .heads = heads,
+                              .tokens = tokens,
+                              .others = others,
+                              .width = width,
+                              .outputs = outputs,
+                              .scale = scale,
+                              .out = out,
+                              .threads = atLeastOne(threads)});
     return 0;
   } catch (...) {
     return -1;
@@ -326,7 +405,15 @@ int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys,
 
 void ca_layer_norm(int build, const float *in, int64_t rows, int64_t width, int64_t stride,
                    float eps, const float *weight, const float *bias, float *out, int threads) {
-  builds[build]->layerNorm({in, rows, width, stride, eps, weight, bias, out, atLeastOne(threads)});
+  builds[build]->layerNorm({.in = in,
+                            .rows = rows,
+                            .width = width,
+                            .stride = stride,
+                            .eps = eps,
+                            .weight = weight,
+                            .bias = bias,
+                            .out = out,
+                            .threads = atLeastOne(threads)});
 }
 
 int ca_chain(const ca_stage *stages, int number, const ca_map *in, int inputs, const ca_map *out,
@@ -346,21 +433,30 @@ int ca_chain(const ca_stage *stages, int number, const ca_map *in, int inputs, c
       return -1;
   const int build = buildOf(stages[0].kernels, stages[0].count);
   try {
-    std::vector<ca_stage> own(stages, stages + number);
+    std::vector<Stage> own;
     std::vector<int> numbers;
-    for (ca_stage &stage : own) {
-      const int other = buildOf(stage.kernels, stage.count);
+    for (const ca_stage *stage = stages; stage < stages + number; stage++) {
+      const int other = buildOf(stage->kernels, stage->count);
       // Precisions may differ, but not instructions.
       if (build < 0 || other < 0 || builds[other]->numbers > 2 ||
-          builds[other]->chain != builds[build]->chain || stage.kernels.size != 1 ||
-          stage.kernels.inputs != channels)
+          builds[other]->chain != builds[build]->chain || stage->kernels.size != 1 ||
+          stage->kernels.inputs != channels)
         return -1;
       numbers.push_back(builds[other]->numbers);
-      channels = stage.kernels.outputs;
-      stage.kernels.packed += HEADER;
+      channels = stage->kernels.outputs;
+      own.push_back(opened(*stage));
     }
-    builds[build]->chain({own.data(), numbers.data(), number, in, inputs, *out, added, maps, place,
-                          aligns != 0, atLeastOne(threads)});
+    builds[build]->chain({.stages = own.data(),
+                          .numbers = numbers.data(),
+                          .count = number,
+                          .in = in,
+                          .inputs = inputs,
+                          .out = *out,
+                          .added = added,
+                          .maps = maps,
+                          .place = place,
+                          .aligns = aligns != 0,
+                          .threads = atLeastOne(threads)});
     return 0;
   } catch (...) {
     return -1;

@@ -3,12 +3,12 @@
 #include "catrous.h"
 #include "catrous_plans.h"
 #include "catrous_training.h"
-#include "tiles.h"
+#include "packed.h"
 
 namespace atrous {
 
 struct Job {
-  const ca_kernels &kernels;
+  const Kernels &kernels;
   const ca_map &in, &out;
   int stride, rate, threads;
   const ca_fusion &fusion;
@@ -20,14 +20,15 @@ struct Job {
 struct DepthwiseJob {
   const ca_depthwise &kernels;
   ca_type type;
-  /// The map that is read around each number of the other, and that other.
-  const ca_map &around, &at;
+  /// The map whose windows of size × size numbers are read, and the map with one number for each
+  /// window: the inputs and the outputs of a convolution, the other way round of its transpose.
+  const ca_map &windows, &centers;
   int threads;
   const ca_fusion &fusion;
   /// Where the gradient of the taps goes; null for a convolution.
-  float *taps;
-  /// The 1×1 convolution of `around` that gives what is read, if there is one.
-  const ca_stage *expansion = nullptr;
+  float *taps = nullptr;
+  /// The 1×1 convolution of `windows` that gives what is read, if there is one.
+  const Stage *expansion = nullptr;
 };
 
 /// What ca_attention works on.
@@ -49,7 +50,8 @@ struct NormJob {
   int threads;
 };
 
-/// What the functions of batch normalization work on; each uses some of it.
+/// What the functions of batch normalization work on, named as in catrous_training.h; what a function
+/// there does not take stays null.
 struct BatchNormJob {
   const ca_map *x = nullptr, *gradient = nullptr, *y = nullptr, *addend = nullptr, *out = nullptr;
   const ca_map *shared = nullptr;
@@ -81,8 +83,8 @@ struct PackJob {
 
 /// What ca_chain works on.
 struct ChainJob {
-  const ca_stage *stages;
-  /// The numbers of each stage's kernels that lie in 32 bits.
+  const Stage *stages;
+  /// The numbers of each stage's kernels that lie in a cell.
   const int *numbers;
   int count;
   const ca_map *in;
@@ -98,8 +100,8 @@ struct ChainJob {
 struct Build {
   const char *name;
   int panel;
-  /// The numbers of a 1×1 kernel that lie in 32 bits: of type float32 one, of bfloat16 two, of int8
-  /// four.
+  /// The numbers of a 1×1 kernel that lie in a cell of 32 bits: of type float32 one, of bfloat16
+  /// two, of int8 four.
   int numbers;
   void (*pointwise)(const Job &);
   void (*winograd)(const Job &);
@@ -110,8 +112,6 @@ struct Build {
   void (*attention)(const AttentionJob &);
   void (*layerNorm)(const NormJob &);
   void (*chain)(const ChainJob &);
-  /// Small tiles only.
-  void (*winogradFinely)(const Job &);
   /// Batch normalization in training, as in catrous_training.h.
   void (*statistics)(const BatchNormJob &);
   void (*normalize)(const BatchNormJob &);
@@ -129,8 +129,6 @@ extern const Build avx2, avx512, avx512_bf16, avx512_vnni;
 
 /// The build of a number, or null if there is none or the processor lacks it.
 const Build *buildAt(int number);
-/// Packed kernels begin with a line of the cache that holds the number of their build.
-constexpr int64_t packedHeader = 16;
 
 /// Memory that the calling thread keeps for its next convolution, aligned to a cache line.
 /// Throws std::bad_alloc.

@@ -1,4 +1,5 @@
 #include "plans.h"
+#include "kernel_limits.h"
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -10,9 +11,6 @@
 
 namespace atrous {
 namespace {
-/// The most inputs that one slice of products takes, and the most kernels that are combined before the
-/// tiles come.
-constexpr int64_t slice = 256, mostKernels = 65536;
 /// A way has to be this much faster than the rules', twice.
 constexpr double clearly = 0.95;
 
@@ -32,14 +30,13 @@ thread_local ca_way last{};
 
 std::vector<ca_way> waysOf(const ca_layer &layer) {
   std::vector<ca_way> ways;
-  const bool canTakeTiles =
-      layer.inputs >= 1 && layer.inputs <= slice && layer.outputs <= mostKernels / layer.inputs;
-  for (int largest : {4, 6}) {
+  const bool canTakeTiles = layer.inputs >= 1 && layer.inputs <= DEPTH &&
+                            layer.outputs <= MOST_COMBINED_BEFORE / layer.inputs;
+  for (int largest : largestTiles) {
     if (canTakeTiles)
-      for (int together : {6, 12, 24}) ways.push_back({CA_BY_TILES, largest, together});
-    for (int together : {4096, 8192, 16384})
-      // The sums of all outputs lie in memory meanwhile.
-      if (together <= 8192 || layer.outputs <= 256)
+      for (int together : tilesTogether) ways.push_back({CA_BY_TILES, largest, together});
+    for (int together : productsTogether)
+      if (together <= MOST_PRODUCTS_OF_MANY || layer.outputs <= MANY_OUTPUTS)
         ways.push_back({CA_BY_PANELS, largest, together});
   }
   return ways;

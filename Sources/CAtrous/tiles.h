@@ -6,8 +6,9 @@
 namespace atrous {
 
 /// The kinds of tiles along an axis. F2 to F6 are Winograd's F(m, 3) for m outputs of m + 2 inputs.
-/// PAIR and SINGLE are whole sub-images of two and one pixels, around which there is only padding.
-enum Kind : uint8_t { F2, F3, F4, F5, F6, PAIR, SINGLE };
+/// WHOLE2 and WHOLE1 are whole sub-images of two and one pixels, around which there is only
+/// padding.
+enum Kind : uint8_t { F2, F3, F4, F5, F6, WHOLE2, WHOLE1 };
 
 constexpr int outputsOf[] = {2, 3, 4, 5, 6, 2, 1};
 constexpr int inputsOf[] = {4, 5, 6, 7, 8, 2, 1};
@@ -21,7 +22,7 @@ constexpr int leadOf[] = {-1, -1, -1, -1, -1, 0, 0};
 /// that smaller tiles share the combinations of larger ones; what depends on the tile is in the
 /// transforms of the maps. The other kinds multiply with g1, g2 - g1 and g0 - g1.
 constexpr int combinations = 11;
-/// How much of each tap is in a combination; `evaluate` in kernels.inc gives several at once.
+/// How much of each tap is in a combination; `transformKernel` gives several at once.
 constexpr float tapsOf[combinations][3] = {{1, 0, 0}, {0, 0, 1},  {1, 1, 1}, {1, -1, 1},
                                            {1, 2, 4}, {1, -2, 4}, {4, 2, 1}, {4, -2, 1},
                                            {0, 1, 0}, {0, -1, 1}, {1, -1, 0}};
@@ -35,7 +36,8 @@ struct AxisTile {
   Kind kind;
 };
 
-/// The tiles of all sub-images of rate `rate` along an axis; F4 or F6 is the largest kind.
+/// The tiles of all sub-images of rate `rate` along an axis; F2, F4 or F6 is the largest kind. With
+/// F2, whose rounding errors are the least, F3 takes what would be left over.
 inline std::vector<AxisTile> cut(int64_t length, int rate, Kind largest) {
   std::vector<AxisTile> tiles;
   for (int phase = 0; phase < rate && phase < length; phase++) {
@@ -46,8 +48,10 @@ inline std::vector<AxisTile> cut(int64_t length, int rate, Kind largest) {
       start += outputsOf[kind] * rate;
       left -= outputsOf[kind];
     };
-    if (left == 1) add(SINGLE);
-    if (left == 2) add(PAIR);
+    if (left == 1) add(WHOLE1);
+    if (left == 2) add(WHOLE2);
+    if (largest == F2)
+      while (left > 0) add(left == 3 ? F3 : F2);
     if (largest == F6)
       // Never one left, nor two where two tiles of four take as many products.
       while (left > 8 || left == 6) add(F6);

@@ -93,8 +93,14 @@ int ca_kernel_gradient(int build, const ca_map *in, const ca_affine *affine, con
       gradient->width != (in->width + stride - 1) / stride)
     return -1;
   try {
-    own->kernelGradient(
-        {*in, *gradient, affine, size, stride, rate, out, threads < 1 ? 1 : threads});
+    own->kernelGradient({.in = *in,
+                         .gradient = *gradient,
+                         .affine = affine,
+                         .size = size,
+                         .stride = stride,
+                         .rate = rate,
+                         .out = out,
+                         .threads = threads < 1 ? 1 : threads});
     return 0;
   } catch (...) {
     return -1;
@@ -105,7 +111,11 @@ void ca_pack_last(int build, const float *weight, int64_t outputs, int64_t input
                   int transposes, float *packed, int threads) {
   const Build *own = buildAt(build);
   if (!own) return;
-  for (int64_t i = 0; i < packedHeader; i++) *packed++ = static_cast<float>(build);
-  own->packLast(
-      {weight, outputs, inputs, size, transposes != 0, packed, threads < 1 ? 1 : threads});
+  own->packLast({.weight = weight,
+                 .outputs = outputs,
+                 .inputs = inputs,
+                 .size = size,
+                 .transposes = transposes != 0,
+                 .packed = begin(packed, {.version = PackedHeader::current, .build = build}),
+                 .threads = threads < 1 ? 1 : threads});
 }

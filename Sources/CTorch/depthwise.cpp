@@ -34,8 +34,9 @@ struct Scan {
                     (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16),
                 "takes maps (N, C, H, W) of type float32 or bfloat16 on the CPU, not ", x.sizes());
     constexpr int64_t most = 1 << 20;
-    TORCH_CHECK(size >= 1 && size <= 32 && stride >= 1 && stride <= most && padding >= 0 &&
-                    padding <= most && end >= 0 && end <= most && rate >= 1 && rate <= most,
+    TORCH_CHECK(size >= 1 && size <= CA_MOST_TAPS && stride >= 1 && stride <= most &&
+                    padding >= 0 && padding <= most && end >= 0 && end <= most && rate >= 1 &&
+                    rate <= most,
                 "has no kernels of size ", size, ", stride ", stride, ", padding ", padding,
                 " and rate ", rate);
     const int64_t reach = rate * (size - 1) + 1 - 2 * padding - end;
@@ -52,8 +53,9 @@ at::Tensor numbers(int64_t count) { return at::empty({count}, at::kFloat); }
 /// Kernels (C, 1, size, size) in the order in which they are read.
 at::Tensor pack(const at::Tensor &weight) {
   TORCH_CHECK(weight.dim() == 4 && weight.size(1) == 1 && weight.size(2) == weight.size(3) &&
-                  weight.size(2) >= 1 && weight.size(2) <= 32 && weight.device().is_cpu(),
-              "packs kernels (C, 1, size, size) of size 1 to 32, not ", weight.sizes());
+                  weight.size(2) >= 1 && weight.size(2) <= CA_MOST_TAPS && weight.device().is_cpu(),
+              "packs kernels (C, 1, size, size) of size 1 to ", CA_MOST_TAPS, ", not ",
+              weight.sizes());
   const auto plain = weight.to(at::kFloat).contiguous();
   const int size = static_cast<int>(weight.size(2));
   auto taps = numbers(ca_depthwise_count(weight.size(0), size));

@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
+#include <cstdlib>
 
 namespace {
 
@@ -97,11 +98,17 @@ inline void convolve(const at::Tensor &packed, int64_t outputs, int64_t inputs, 
               "not enough memory, or kernels for other channels");
 }
 
-/// The number of an instruction set, of the best one if none is named.
+/// The number of an instruction set, of the best one or that of ATROUS_ISA if none is named.
 inline int buildOf(std::string_view instructions) {
   const int build = ca_build(std::string(instructions).c_str());
-  TORCH_CHECK(build >= 0, "the processor has no instructions '", std::string(instructions), "'");
-  return build;
+  if (build >= 0) return build;
+  TORCH_CHECK(instructions.empty(), "the processor has no instructions '",
+              std::string(instructions), "'");
+  std::string known;
+  for (const char *name : {"avx512", "avx2", "portable"})
+    if (ca_build(name) >= 0) known += (known.empty() ? "" : ", ") + std::string(name);
+  TORCH_CHECK(false, "ATROUS_ISA is '", std::getenv("ATROUS_ISA"),
+              "', expected an instruction set that this processor has: ", known);
 }
 
 } // namespace

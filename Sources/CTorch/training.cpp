@@ -16,7 +16,8 @@ namespace {
 /// A convolution of size 1 or 3 whose padding keeps the size; with a stride only of size 1.
 struct Convolution : torch::autograd::Function<Convolution> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &weight,
-                            const std::optional<at::Tensor> &bias, int64_t stride, int64_t rate) {
+                            const std::optional<at::Tensor> &bias, int64_t stride, int64_t rate,
+                            int64_t build) {
     checkMap(x);
     checkKernels(weight, x.size(1));
     const int64_t size = weight.size(2);
@@ -26,12 +27,15 @@ struct Convolution : torch::autograd::Function<Convolution> {
     context->save_for_backward({in, weight});
     context->saved_data["stride"] = stride;
     context->saved_data["rate"] = rate;
+    context->saved_data["build"] = build;
     context->saved_data["adds"] = bias && bias->defined();
     auto out = channelsLast(x, {x.size(0), weight.size(0), (x.size(2) + stride - 1) / stride,
                                 (x.size(3) + stride - 1) / stride});
     ca_fusion fusion{};
     fusion.bias = numbers(bias, weight.size(0), "bias");
-    if (out.numel() > 0) Packed(weight, false).convolve(map(in), fresh(out), stride, rate, fusion);
+    if (out.numel() > 0)
+      Packed(weight, false, static_cast<int>(build))
+          .convolve(map(in), fresh(out), stride, rate, fusion);
     return out;
   }
 
@@ -41,6 +45,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
     const auto &x = saved[0], &weight = saved[1];
     const int64_t stride = context->saved_data["stride"].toInt();
     const int64_t rate = context->saved_data["rate"].toInt();
+    const int build = static_cast<int>(context->saved_data["build"].toInt());
     const auto gradient = readable(gradients[0]);
     at::Tensor dx, dw, db;
     const bool isEmpty = gradient.numel() == 0;
@@ -50,15 +55,15 @@ struct Convolution : torch::autograd::Function<Convolution> {
                                                 {true, false, false}));
     } else if (context->needs_input_grad(0)) {
       dx = channelsLast(x, x.sizes());
-      Packed(weight, true).convolve(map(gradient), fresh(dx), 1, rate);
+      Packed(weight, true, build).convolve(map(gradient), fresh(dx), 1, rate);
     }
     if (context->needs_input_grad(1))
       dw = isEmpty ? at::zeros_like(weight)
-                   : kernelGradient(weight, map(x), nullptr, map(gradient), stride, rate);
+                   : kernelGradient(weight, map(x), nullptr, map(gradient), stride, rate, build);
     // A bias that is not there is no input.
     if (context->saved_data["adds"].toBool() && context->needs_input_grad(2))
       db = at::sum(gradient, {0, 2, 3});
-    return {dx, dw, db, {}, {}};
+    return {dx, dw, db, {}, {}, {}};
   }
 };
 
@@ -130,8 +135,9 @@ struct NormUnit : torch::autograd::Function<NormUnit> {
 };
 
 at::Tensor convolution(const at::Tensor &x, const at::Tensor &weight,
-                       const std::optional<at::Tensor> &bias, int64_t stride, int64_t rate) {
-  return Convolution::apply(x, weight, bias, stride, rate);
+                       const std::optional<at::Tensor> &bias, int64_t stride, int64_t rate,
+                       std::string_view instructions) {
+  return Convolution::apply(x, weight, bias, stride, rate, buildOf(instructions));
 }
 
 at::Tensor normUnit(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias,
@@ -146,8 +152,8 @@ at::Tensor normUnit(const at::Tensor &x, const at::Tensor &weight, const at::Ten
 } // namespace
 
 TORCH_LIBRARY_FRAGMENT(atrous, library) {
-  library.def("trained_convolution(Tensor x, Tensor weight, Tensor? bias, int stride, int rate) "
-              "-> Tensor",
+  library.def("trained_convolution(Tensor x, Tensor weight, Tensor? bias, int stride, int rate, "
+              "str instructions=\"\") -> Tensor",
               convolution);
   library.def("trained_norm(Tensor x, Tensor weight, Tensor bias, Tensor? addend, "
               "Tensor? running_mean, Tensor? running_var, float momentum, float eps, "

@@ -28,10 +28,10 @@ struct Packed {
   at::Tensor numbers;
   ca_kernels kernels;
 
-  Packed(const at::Tensor &weight, bool transposes) {
+  Packed(const at::Tensor &weight, bool transposes, int build = buildOf("")) {
     const auto last = weight.contiguous(at::MemoryFormat::ChannelsLast);
     const int64_t outputs = weight.size(0), inputs = weight.size(1);
-    const int size = static_cast<int>(weight.size(2)), build = buildOf("");
+    const int size = static_cast<int>(weight.size(2));
     kernels = {transposes ? inputs : outputs, transposes ? outputs : inputs, size, nullptr};
     numbers =
         at::empty({ca_packed_count(build, kernels.outputs, kernels.inputs, size)}, at::kFloat);
@@ -42,8 +42,9 @@ struct Packed {
 
   void convolve(const ca_map &in, const ca_map &out, int64_t stride, int64_t rate,
                 const ca_fusion &fusion = {}) const {
-    succeed(ca_convolve_finely(&kernels, numbers.numel(), &in, &out, static_cast<int>(stride),
-                               static_cast<int>(rate), &fusion, at::get_num_threads()));
+    succeed(ca_convolve_by_small_tiles(&kernels, numbers.numel(), &in, &out,
+                                       static_cast<int>(stride), static_cast<int>(rate), &fusion,
+                                       at::get_num_threads()));
   }
 };
 
@@ -59,9 +60,9 @@ inline void checkKernels(const at::Tensor &weight, int64_t inputs) {
 /// The gradient of kernels, in channels-last order.
 inline at::Tensor kernelGradient(const at::Tensor &weight, const ca_map &in,
                                  const ca_affine *affine, const ca_map &gradient, int64_t stride,
-                                 int64_t rate) {
+                                 int64_t rate, int build = buildOf("")) {
   auto result = channelsLast(weight, weight.sizes());
-  succeed(ca_kernel_gradient(buildOf(""), &in, affine, &gradient, static_cast<int>(weight.size(2)),
+  succeed(ca_kernel_gradient(build, &in, affine, &gradient, static_cast<int>(weight.size(2)),
                              static_cast<int>(stride), static_cast<int>(rate), written(result),
                              at::get_num_threads()));
   return result;

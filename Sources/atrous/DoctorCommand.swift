@@ -24,7 +24,7 @@ struct DoctorCommand: ParsableCommand {
       )
     }
     line("threads", "\(Engine.threads) of \(ProcessInfo.processInfo.activeProcessorCount) cores")
-    line("instructions", Engine.cpuCapability)
+    line("instructions", "\(Engine.cpuCapability), kernels \(Engine.kernels)")
     let precisions = InferencePrecision.allCases.filter(\.isSupported).map(\.rawValue)
     line("precisions", precisions.joined(separator: ", ") + " (--precision)")
     let memory = Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824

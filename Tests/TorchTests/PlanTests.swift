@@ -6,53 +6,37 @@ import Testing
 
 @Suite("Measured plans", .serialized)
 struct PlanTests {
-  /// A layer, with the convolution and what it gives in double precision.
-  struct Layer: Sendable, CustomTestStringConvertible {
-    var inputs: Int, outputs: Int, rate = 1, height: Int, width: Int, images = 1
-    var testDescription: String { "\(inputs)→\(outputs), rate \(rate), \(height)×\(width)" }
-
-    /// The rules' choice for it, to be changed.
-    var plan: ConvolutionPlan {
-      ConvolutionPlan(
-        threads: Engine.threads, rate: rate, images: images, height: height, width: width,
-        inputs: inputs, outputs: outputs, normalizes: false, order: .tiles, largestTile: 4,
-        together: 12, milliseconds: 1, ruleMilliseconds: 2)
-    }
-
-    /// The convolution prepared, an image for it, and the direct sum in double precision.
-    func example() -> (convolution: Conv2d, image: Tensor, sum: Tensor) {
-      let convolution = Conv2d(inputs, outputs, kernel: 3, dilation: rate)
-      let image = noise([images, inputs, height, width]).contiguous(.channelsLast)
-      let sum = withoutGradients {
-        image.to(.float64).conv2d(
-          convolution.weight.to(.float64), bias: convolution.bias?.to(.float64), stride: [1, 1],
-          padding: [rate, rate], dilation: [rate, rate])
-      }
-      convolution.prepared()
-      return (convolution, image, sum)
-    }
+  /// A plan for it, another than the rules'.
+  private func plan(_ size: ConvolutionCase) -> ConvolutionPlan {
+    ConvolutionPlan(
+      threads: Engine.threads, rate: size.rate, images: size.images, height: size.height,
+      width: size.width, inputs: size.inputs, outputs: size.outputs, normalizes: false,
+      order: .tiles, largestTile: 4, together: 12, milliseconds: 1, ruleMilliseconds: 2)
   }
 
-  static let layers = [
-    // Few kernels; more tiles than are taken at once, cut ones among them.
-    Layer(inputs: 20, outputs: 37, height: 61, width: 47, images: 2),
-    // The most inputs that tiles may have, sub-images of all sizes.
-    Layer(inputs: 256, outputs: 70, rate: 7, height: 30, width: 25),
-    // Panels alone.
-    Layer(inputs: 290, outputs: 40, rate: 2, height: 19, width: 26),
-  ]
+  /// The convolution prepared, an image for it, and the direct sum in double precision.
+  private func example(
+    _ size: ConvolutionCase
+  ) -> (convolution: Conv2d, image: Tensor, sum: Tensor) {
+    let (convolution, image) = (size.layer, size.image.contiguous(.channelsLast))
+    let sum = withoutGradients {
+      size.sum(image.to(.float64), convolution.weight, convolution.bias)
+    }
+    convolution.prepared()
+    return (convolution, image, sum)
+  }
 
   init() {
     // What the machine's own file says comes first, not in between.
     Plans.loaded
   }
 
-  @Test("every way gives the direct sum", arguments: layers)
-  func ways(_ layer: Layer) throws {
+  @Test("every way gives the direct sum", arguments: ConvolutionCase.planned)
+  func ways(_ size: ConvolutionCase) throws {
     defer { try? Plans.use([]) }
-    let (convolution, image, sum) = layer.example()
-    let ways = layer.plan.ways
-    #expect(ways.count == (layer.inputs <= 256 ? 12 : 6))
+    let (convolution, image, sum) = example(size)
+    let ways = plan(size).ways
+    #expect(ways.count == (size.inputs <= 256 ? 6 : 0) + (size.outputs <= 256 ? 6 : 4))
     for way in ways {
       try Plans.use([way])
       let found = withoutGradients { convolution(image) }
@@ -65,8 +49,8 @@ struct PlanTests {
   func choice() throws {
     defer { try? Plans.use([]) }
     let folder = try TemporaryFolder()
-    let layer = Self.layers[0]
-    let (convolution, image, _) = layer.example()
+    let layer = plan(.manyTiles)
+    let (convolution, image, _) = example(.manyTiles)
     func run(_ rows: Int = 61) -> [Float] {
       withoutGradients { convolution(image.sliced(2, 0, rows)).floats }
     }
@@ -74,7 +58,7 @@ struct PlanTests {
     let byRule = run()
     #expect(Plans.lastOrder == nil)
     // Tiles of four round otherwise than the rules' of six.
-    var plan = layer.plan
+    var plan = layer
     (plan.order, plan.largestTile, plan.together) = (.panels, 4, 4096)
     let file = folder.path + "/plans.json"
     try Plans.write([plan], to: file)
@@ -97,15 +81,15 @@ struct PlanTests {
   func refusals() throws {
     defer { try? Plans.use([]) }
     let folder = try TemporaryFolder()
-    let layer = Self.layers[0]
-    let (convolution, image, _) = layer.example()
+    let layer = plan(.manyTiles)
+    let (convolution, image, _) = example(.manyTiles)
     let file = folder.path + "/plans.json"
-    try Plans.write([layer.plan], to: file)
+    try Plans.write([layer], to: file)
     let good = try String(contentsOfFile: file, encoding: .utf8)
     func check(_ text: String, _ comment: String) throws {
       try Data(text.utf8).write(to: URL(fileURLWithPath: file))
       #expect(throws: Plans.Unusable.self, "\(comment)") { try Plans.use(Plans.read(file)) }
-      try Plans.use([layer.plan])
+      try Plans.use([layer])
       // Says so on the standard error, and leaves the plans that there are.
       Plans.load(file)
       _ = withoutGradients { convolution(image) }
@@ -135,14 +119,14 @@ struct PlanTests {
   @Test("layers are measured once on the maps that they get, which come out as ever")
   func measuring() throws {
     try Plans.use([])
-    let layer = Layer(inputs: 18, outputs: 21, rate: 3, height: 23, width: 29)
-    let (convolution, image, sum) = layer.example()
+    let size = try #require(ConvolutionCase.planned.first { $0.rate == 3 })
+    let (convolution, image, sum) = example(size)
     let before = withoutGradients { convolution(image).floats }
     let measured = Plans.measuring(repeats: 2) {
       for _ in 0..<2 { #expect(withoutGradients { convolution(image).floats } == before) }
     }
     // Other tests may convolve meanwhile.
-    let own = measured.filter { $0.plan.layer == layer.plan.layer }
+    let own = measured.filter { $0.plan.layer == plan(size).layer }
     #expect(own.count == 1)
     #expect(own.allSatisfy { $0.plan.milliseconds > 0 && $0.plan.ruleMilliseconds > 0 })
     if let found = own.first, found.isPlanned {

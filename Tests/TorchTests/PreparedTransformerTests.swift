@@ -3,16 +3,9 @@ import Torch
 
 @Suite("Prepared transformers")
 struct PreparedTransformerTests {
-  static let builds = ["avx512", "avx2", "portable"]
-
-  /// Whether the processor has these instructions.
-  private func has(_ build: String) -> Bool {
-    let pack = Operator("pack", namespace: "atrous")
-    return (try? attempt { pack(noise([1, 1, 1, 1]), build) }) != nil
-  }
-
   // MARK: attention
 
+  /// Queries over keys and values.
   struct Case: Sendable, CustomStringConvertible {
     var images = 1, heads = 1
     var tokens: Int, others: Int, width: Int
@@ -33,9 +26,8 @@ struct PreparedTransformerTests {
     .init(tokens: 9, others: 520, width: 5, outputs: 90),
   ]
 
-  @Test("attend as in double precision", arguments: cases, builds)
+  @Test("attend as in double precision", arguments: cases, Engine.kernelBuilds)
   func attention(_ size: Case, _ build: String) {
-    guard has(build) else { return }
     let attend = Operator("attention", namespace: "atrous")
     let outputs = size.outputs ?? size.width
     // Heads side by side, keys and values of one matrix: tensors that are not contiguous.
@@ -108,9 +100,9 @@ struct PreparedTransformerTests {
 
   // MARK: normalization and activation
 
-  @Test("normalize as in double precision", arguments: [1, 7, 16, 50, 160, 384], builds)
+  @Test(
+    "normalize as in double precision", arguments: [1, 7, 16, 50, 160, 384], Engine.kernelBuilds)
   func normalization(_ width: Int, _ build: String) {
-    guard has(build) else { return }
     let norm = Operator("layer_norm", namespace: "atrous")
     let (weight, bias) = (noise([width]), noise([width]))
     // A mean that is large beside the deviation, and a tensor that is not contiguous.
@@ -121,9 +113,8 @@ struct PreparedTransformerTests {
     }
   }
 
-  @Test("take GELU to seven digits", arguments: builds)
+  @Test("take GELU to seven digits", arguments: Engine.kernelBuilds)
   func gelu(_ build: String) {
-    guard has(build) else { return }
     let pack = Operator("pack", namespace: "atrous")
     let linear = Operator("linear", namespace: "atrous")
     let values: [Float] = (-6000...6000).map { Float($0) / 500 } + [1e-6, -1e-6, 1e30, -1e30]
@@ -159,9 +150,9 @@ struct PreparedTransformerTests {
   // MARK: chains
 
   @Test(
-    "add enlarged maps to convolutions without a map in between", arguments: [false, true], builds)
+    "add enlarged maps to convolutions without a map in between", arguments: [false, true],
+    Engine.kernelBuilds)
   func chains(_ alignCorners: Bool, _ build: String) {
-    guard has(build) else { return }
     let pack = Operator("pack", namespace: "atrous")
     let chain = Operator("chain", namespace: "atrous")
     for (channels, height, width) in [

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Torch
 
@@ -15,6 +16,49 @@ func error(_ a: Tensor, _ b: Tensor) -> Double {
   let difference = a - b
   return
     ((difference * difference).mean().item / max((b * b).mean().item, 1e-30)).squareRoot()
+}
+
+/// The largest difference relative to the largest value; what is no number is no match.
+func largestError(_ a: Tensor?, _ b: Tensor?) -> Double {
+  guard let a, let b, a.shape == b.shape else { return .infinity }
+  let (found, expected) = (a.to(.float64), b.to(.float64))
+  let difference = (found - expected).reshaped(-1)
+  let largest = (expected * expected).reshaped(-1).largest(1).item.squareRoot()
+  let error = (difference * difference).largest(1).item.squareRoot()
+  return error.isNaN ? .infinity : error / max(largest, 1e-30)
+}
+
+/// What `function` gives and the gradients of its inputs.
+func gradients(
+  of inputs: [Tensor], _ gradient: Tensor, _ function: ([Tensor]) -> Tensor
+) -> [Tensor?] {
+  let leaves = inputs.map { $0.detached() }
+  for leaf in leaves { leaf.requiresGrad = true }
+  let y = function(leaves)
+  y.backward(gradient.to(y.dtype))
+  return [y.detached()] + leaves.map(\.gradient)
+}
+
+extension ConvolutionCase {
+  /// A map for it.
+  var image: Tensor { noise([images, inputs, height, width]) }
+
+  /// Kernels for it.
+  var weight: Tensor { noise([outputs, inputs / groups, kernel, kernel]) }
+
+  /// The layer.
+  var layer: Conv2d {
+    Conv2d(
+      inputs, outputs, kernel: kernel, stride: stride, padding: padding, endPadding: endPadding,
+      dilation: rate, groups: groups)
+  }
+
+  /// The direct sum, computed by libtorch in the type of `x`.
+  func sum(_ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil) -> Tensor {
+    (endPadding > 0 ? x.padded([0, endPadding, 0, endPadding]) : x).conv2d(
+      weight.to(x.dtype), bias: bias?.to(x.dtype), stride: [stride, stride],
+      padding: [padding, padding], dilation: [rate, rate], groups: groups)
+  }
 }
 
 /// Expects that the 1×1 kernels `packed` make `sums` of `x`, up to what sums of type float32 round: with an

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Torch
 
@@ -20,73 +21,32 @@ struct TrainingOperatorTests {
     Tensor((0..<shape.reduce(1, *)).map { _ in random.next() }, shape)
   }
 
-  /// The largest difference relative to the largest value.
-  private func error(_ a: Tensor?, _ b: Tensor?) -> Double {
-    guard let a, let b, a.shape == b.shape else { return .infinity }
-    let (found, expected) = (a.to(.float64), b.to(.float64))
-    let difference = (found - expected).reshaped(-1)
-    let largest = (expected * expected).reshaped(-1).largest(1).item.squareRoot()
-    let error = (difference * difference).largest(1).item.squareRoot()
-    // What is no number is no match.
-    return error.isNaN ? .infinity : error / max(largest, 1e-30)
-  }
-
   /// What `function` gives and the gradients of its inputs, computed in `type`.
   private func results(
     _ inputs: [Tensor], _ gradient: Tensor, _ type: DType, _ function: ([Tensor]) -> Tensor
   ) -> [Tensor?] {
-    let leaves = inputs.map { $0.detached().to(type) }
-    for leaf in leaves { leaf.requiresGrad = true }
-    let y = function(leaves)
-    y.backward(gradient.to(type))
-    return [y.detached()] + leaves.map(\.gradient)
+    gradients(of: inputs.map { $0.to(type) }, gradient, function)
   }
 
   // MARK: convolutions
 
-  /// A convolution to check against libtorch's in double precision.
-  struct Case: Sendable, CustomStringConvertible {
-    var inputs: Int, outputs: Int, kernel = 3, stride = 1, rate = 1
-    var height: Int, width: Int, images = 1
-    var description: String {
-      "\(inputs) → \(outputs), \(kernel)×\(kernel), stride \(stride), rate \(rate),"
-        + " \(images)×\(height)×\(width)"
-    }
-  }
-
-  static let cases: [Case] = [
-    .init(inputs: 32, outputs: 48, height: 13, width: 11, images: 2),
-    .init(inputs: 17, outputs: 35, rate: 4, height: 9, width: 20),
-    // More channels than are worked off at once, and larger tiles.
-    .init(inputs: 272, outputs: 250, rate: 2, height: 13, width: 12),
-    // Taps that meet the map nowhere.
-    .init(inputs: 20, outputs: 16, rate: 36, height: 5, width: 6, images: 2),
-    .init(inputs: 64, outputs: 100, kernel: 1, height: 7, width: 7, images: 3),
-    .init(inputs: 40, outputs: 260, kernel: 1, stride: 2, height: 12, width: 9, images: 2),
-    // Rows are shared out.
-    .init(inputs: 33, outputs: 18, kernel: 1, height: 60, width: 61),
-    .init(inputs: 16, outputs: 16, kernel: 1, height: 1, width: 1),
-  ]
-
-  @Test("convolve with the gradients of double precision", arguments: cases)
-  func convolutions(_ size: Case) {
-    let conv = Conv2d(
-      size.inputs, size.outputs, kernel: size.kernel, stride: size.stride, dilation: size.rate)
+  @Test(
+    "convolve with the gradients of double precision", arguments: ConvolutionCase.packed,
+    Engine.kernelBuilds)
+  func convolutions(_ size: ConvolutionCase, _ build: String) {
     let x = noise([size.images, size.inputs, size.height, size.width])
-    let parameters = [noise(conv.weight.shape), noise([size.outputs])]
-    func exact(_ x: [Tensor]) -> Tensor {
-      x[0].conv2d(
-        x[1], bias: x[2], stride: [size.stride, size.stride],
-        padding: [conv.padding, conv.padding], dilation: [size.rate, size.rate])
-    }
+    let parameters = [
+      noise([size.outputs, size.inputs, size.kernel, size.kernel]), noise([size.outputs]),
+    ]
+    func exact(_ x: [Tensor]) -> Tensor { size.sum(x[0], x[1], x[2]) }
     let own = Operator("trained_convolution", namespace: "atrous")
     let gradient = noise(withoutGradients { exact([x] + parameters) }.shape)
     let expected = results([x] + parameters, gradient, .float64, exact)
     for layout in [x, x.contiguous(.channelsLast)] {
       let found = results([layout] + parameters, gradient, .float32) {
-        own($0[0], $0[1], $0[2], size.stride, size.kernel == 1 ? 1 : size.rate)
+        own($0[0], $0[1], $0[2], size.stride, size.rate, build)
       }
-      for (a, b) in zip(found, expected) { #expect(error(a, b) < 2e-5) }
+      for (a, b) in zip(found, expected) { #expect(largestError(a, b) < 2e-5) }
     }
   }
 
@@ -141,8 +101,8 @@ struct TrainingOperatorTests {
       let found = results([layout] + inputs.dropFirst(), gradient, .float32) {
         own($0[0], $0[1], $0[2], adds ? $0[3] : nil, kept[0], kept[1], 0.1, 1e-5, rectifies)
       }
-      for (a, b) in zip(found, expected) { #expect(error(a, b) < 1e-5) }
-      for (a, b) in zip(kept, running) { #expect(error(a, b) < 1e-6) }
+      for (a, b) in zip(found, expected) { #expect(largestError(a, b) < 1e-5) }
+      for (a, b) in zip(kept, running) { #expect(largestError(a, b) < 1e-6) }
     }
   }
 
@@ -202,8 +162,8 @@ struct TrainingOperatorTests {
         $0[0], Array($0.dropFirst()), kept, size.rates, [Double](repeating: 0.1, count: norms),
         [Double](repeating: 1e-5, count: norms), prepends)
     }
-    for (a, b) in zip(found, expected) { #expect(error(a, b) < 5e-5) }
-    for (a, b) in zip(kept, running) { #expect(error(a, b) < 1e-5) }
+    for (a, b) in zip(found, expected) { #expect(largestError(a, b) < 5e-5) }
+    for (a, b) in zip(kept, running) { #expect(largestError(a, b) < 1e-5) }
   }
 
   @Test("refuse what they have no kernels for")

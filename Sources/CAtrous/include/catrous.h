@@ -50,18 +50,20 @@ typedef struct {
 /// otherwise. Before the first convolution.
 void ca_set_memory(ca_memory memory);
 
-/// The number of the instruction set "avx512", "avx2" or "portable", of the best one if the name is
-/// empty; -1 if the processor lacks it. "avx512_bf16" is as "avx512", but kernels of size 1 and the maps
-/// that they meet are rounded to bfloat16; "avx512_vnni" is for ca_pack_whole.
+/// The number of the instruction set "avx512", "avx2" or "portable", -1 if the processor lacks it. If
+/// the name is empty, the best one, or the one that the environment's ATROUS_ISA names: better ones are
+/// as if the processor lacked them then, and the number is -1 if it names none that the processor has.
+/// "avx512_bf16" is as "avx512", but kernels of size 1 and the maps that they meet are rounded to
+/// bfloat16; "avx512_vnni" is for ca_pack_whole.
 int ca_build(const char *instructions);
-/// The name of a build.
+/// The name of a build; "none" of what is none.
 const char *ca_name(int build);
 
 /// Kernels (outputs, inputs, size, size) of size 1 or 3.
 typedef struct {
   int64_t outputs, inputs;
   int size;
-  /// In the order in which the products of a build read them, as ca_pack wrote them.
+  /// In the order in which the products of a build read them, as ca_pack wrote them in this process.
   const float *packed;
 } ca_kernels;
 
@@ -91,10 +93,12 @@ double ca_products(int64_t height, int64_t width, int rate);
 /// The type of the numbers of maps.
 typedef enum { CA_FLOAT32, CA_BFLOAT16 } ca_type;
 
+enum { CA_MOST_TAPS = 32 };
+
 /// A convolution of each channel by itself.
 typedef struct {
   int64_t channels;
-  /// The side of the kernels, 32 at most; the zeros above and to the left of the map.
+  /// The side of the kernels, CA_MOST_TAPS at most; the zeros above and to the left of the map.
   int size, stride, rate, padding;
   /// One tap of all channels after the other, as ca_depthwise_pack wrote them.
   const float *taps;

@@ -39,6 +39,8 @@ typedef struct {
   double seconds, rule_seconds;
 } ca_plan;
 
+/// The most ways that a layer has.
+enum { CA_MOST_WAYS = 12 };
 /// The ways that may pay for a layer; returns how many there are, those past `capacity` are dropped.
 int ca_ways(const ca_layer *layer, ca_way *out, int capacity);
 

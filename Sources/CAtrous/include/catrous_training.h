@@ -12,9 +12,9 @@ extern "C" {
 /// Convolves as ca_convolve does, 3×3 by the smallest of Winograd's tiles, whose rounding error is about that
 /// of the direct sum: gradients of deep networks at the beginning of training enlarge errors a
 /// hundred thousand times.
-int ca_convolve_finely(const ca_kernels *kernels, int64_t count, const ca_map *in,
-                       const ca_map *out, int stride, int rate, const ca_fusion *fusion,
-                       int threads);
+int ca_convolve_by_small_tiles(const ca_kernels *kernels, int64_t count, const ca_map *in,
+                               const ca_map *out, int stride, int rate, const ca_fusion *fusion,
+                               int threads);
 
 /// A normalization with known statistics: y = max(0, x · scale + shift + addend), the positive part only
 /// if `rectifies`. The arrays have a number for each channel.

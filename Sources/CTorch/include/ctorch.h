@@ -3,6 +3,7 @@
 // No C++ type and no C++ exception crosses. A function that fails returns NULL or -1 and leaves a
 // message for ct_error() on the calling thread.
 #pragma once
+#include "catrous_plans.h"
 #include <stddef.h>
 #include <stdint.h>
 #ifdef __cplusplus
@@ -152,29 +153,8 @@ void ct_graph_free(ct_graph);
 /// The folder that libtorch_cpu was loaded from.
 const char *ct_library_folder(void);
 
-// Which way 3×3 convolutions of prepared networks take; see docs/plans.md.
-
-/// A layer, the way that it takes, and the measured seconds of that and of the rules' way. `order` is 0 for
-/// the rules', 1 for tiles by threads, 2 for panels by threads.
-typedef struct {
-  int64_t threads, rate, images, inputs, outputs, height, width, normalizes;
-  int64_t order, largest, together;
-  double seconds, rule_seconds;
-} ct_plan;
-/// The instruction set of the package's kernels here ("avx512").
-const char *ct_kernels(void);
-/// The processor's name.
+/// The processor's name, which measured plans are for; see catrous_plans.h.
 const char *ct_processor(void);
-/// Has layers take these ways, all others the rules'. 0, or -1 without a change if one is no way of its layer.
-int ct_set_plans(const ct_plan *, int64_t count);
-/// Has each layer that comes measured once, each way `repeats` times; 0 ends that.
-void ct_measure_plans(int repeats);
-/// What was measured; returns how many there are.
-int64_t ct_measured_plans(ct_plan *out, int64_t capacity);
-/// The ways that `layer` may take; returns how many there are.
-int ct_plan_ways(const ct_plan *layer, ct_plan *out, int capacity);
-/// The order that this thread's last 3×3 convolution took by a plan; 0 for the rules'.
-int ct_planned_order(void);
 
 #ifdef __cplusplus
 }

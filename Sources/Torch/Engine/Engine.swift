@@ -12,6 +12,15 @@ public enum Engine {
   /// The instruction set that libtorch's kernels use, such as `AVX512`.
   public static var cpuCapability: String { String(cString: ct_cpu_capability()) }
 
+  /// The instruction set that the package's own kernels use, `avx512`, `avx2` or `portable`: the best that the
+  /// processor has, or the one that `ATROUS_ISA` names; `none` where the processor lacks that.
+  public static var kernels: String { String(cString: ca_name(ca_build(""))) }
+
+  /// The instruction sets for which the package's kernels have a build that this process may use, the best first.
+  package static var kernelBuilds: [String] {
+    ["avx512", "avx2", "portable"].filter { ca_build($0) >= 0 }
+  }
+
   /// How libtorch was built: compiler, oneDNN, BLAS.
   public static var buildDescription: String { String(cString: ct_build()) }
 

@@ -8,6 +8,18 @@ public struct ConvolutionPlan: Sendable, Codable, Hashable {
     case tiles
     /// Threads share many tiles and take some outputs each.
     case panels
+
+    /// As the kernels know it.
+    var number: ca_order { self == .tiles ? CA_BY_TILES : CA_BY_PANELS }
+
+    /// Nil for the order that rules choose.
+    init?(_ number: ca_order) {
+      switch number {
+      case CA_BY_TILES: self = .tiles
+      case CA_BY_PANELS: self = .panels
+      default: return nil
+      }
+    }
   }
 
   /// The threads of an operator.
@@ -47,35 +59,44 @@ public struct MeasuredLayer: Sendable {
 }
 
 extension ConvolutionPlan {
-  /// As the door takes it.
-  var numbers: ct_plan {
-    ct_plan(
-      threads: Int64(threads), rate: Int64(rate), images: Int64(images), inputs: Int64(inputs),
-      outputs: Int64(outputs), height: Int64(height), width: Int64(width),
-      normalizes: normalizes ? 1 : 0, order: order == .tiles ? 1 : 2, largest: Int64(largestTile),
-      together: Int64(together), seconds: milliseconds / 1e3, rule_seconds: ruleMilliseconds / 1e3)
+  /// As the kernels take it; numbers that do not fit become ones that no layer has.
+  var numbers: ca_plan {
+    ca_plan(
+      layer: ca_layer(
+        build: ca_build(""), threads: Int32(clamping: threads), rate: Int32(clamping: rate),
+        images: Int64(images), inputs: Int64(inputs), outputs: Int64(outputs),
+        height: Int64(height), width: Int64(width), normalizes: normalizes ? 1 : 0),
+      way: ca_way(
+        order: order.number, largest: Int32(clamping: largestTile),
+        together: Int32(clamping: together)),
+      seconds: milliseconds / 1e3, rule_seconds: ruleMilliseconds / 1e3)
   }
 
-  init(_ numbers: ct_plan) {
+  init(_ numbers: ca_plan) {
+    let (layer, way) = (numbers.layer, numbers.way)
     self.init(
-      threads: Int(numbers.threads), rate: Int(numbers.rate), images: Int(numbers.images),
-      height: Int(numbers.height), width: Int(numbers.width), inputs: Int(numbers.inputs),
-      outputs: Int(numbers.outputs), normalizes: numbers.normalizes != 0,
-      order: numbers.order == 2 ? .panels : .tiles, largestTile: Int(numbers.largest),
-      together: Int(numbers.together), milliseconds: numbers.seconds * 1e3,
+      threads: Int(layer.threads), rate: Int(layer.rate), images: Int(layer.images),
+      height: Int(layer.height), width: Int(layer.width), inputs: Int(layer.inputs),
+      outputs: Int(layer.outputs), normalizes: layer.normalizes != 0,
+      order: Order(way.order) ?? .tiles, largestTile: Int(way.largest),
+      together: Int(way.together), milliseconds: numbers.seconds * 1e3,
       ruleMilliseconds: numbers.rule_seconds * 1e3)
   }
 
   /// The ways that the layer of this plan may take.
   var ways: [ConvolutionPlan] {
-    var (own, found) = (numbers, [ct_plan](repeating: ct_plan(), count: 32))
-    let count = ct_plan_ways(&own, &found, 32)
-    return found.prefix(Int(count)).map(ConvolutionPlan.init)
+    var (own, found) = (numbers, [ca_way](repeating: ca_way(), count: Int(CA_MOST_WAYS)))
+    let count = ca_ways(&own.layer, &found, Int32(found.count))
+    return found.prefix(Int(count)).map { way in
+      var plan = own
+      plan.way = way
+      return ConvolutionPlan(plan)
+    }
   }
 }
 
 extension MeasuredLayer {
-  init(_ numbers: ct_plan) {
-    self.init(plan: ConvolutionPlan(numbers), isPlanned: numbers.order != 0)
+  init(_ numbers: ca_plan) {
+    self.init(plan: ConvolutionPlan(numbers), isPlanned: numbers.way.order != CA_BY_RULE)
   }
 }

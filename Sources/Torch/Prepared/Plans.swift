@@ -19,7 +19,7 @@ public enum Plans {
 
   /// The processor and the instruction set that plans are for.
   public static var machine: String {
-    "\(String(cString: ct_processor()).trimmingCharacters(in: .whitespaces)), \(String(cString: ct_kernels()))"
+    "\(String(cString: ct_processor()).trimmingCharacters(in: .whitespaces)), \(Engine.kernels)"
   }
 
   /// The file of this machine; nil where plans are turned off.
@@ -77,7 +77,7 @@ public enum Plans {
   /// - Throws: ``Unusable`` if one names a way that its layer has not; nothing changes then.
   public static func use(_ plans: [ConvolutionPlan]) throws {
     let numbers = plans.map { $0.numbers }
-    guard ct_set_plans(numbers, Int64(numbers.count)) == 0 else {
+    guard ca_set_plans(numbers, Int64(numbers.count)) == 0 else {
       throw Unusable(description: "one of the plans names a way that its layer has not")
     }
   }
@@ -104,13 +104,7 @@ public enum Plans {
   static let loaded: Void = load()
 
   /// How this thread's last 3×3 convolution was shared out by a plan; nil by the rules.
-  static var lastOrder: ConvolutionPlan.Order? {
-    switch ct_planned_order() {
-    case 1: .tiles
-    case 2: .panels
-    default: nil
-    }
-  }
+  static var lastOrder: ConvolutionPlan.Order? { ConvolutionPlan.Order(ca_last_way().order) }
 
   /// Runs `body` and measures each 3×3 convolution of a prepared network in it on the maps that it gets,
   /// each way `repeats` times in turn.
@@ -119,11 +113,11 @@ public enum Plans {
   /// way twice: among all, and alone with it. Nothing else may compute meanwhile.
   public static func measuring(repeats: Int, _ body: () throws -> Void) rethrows -> [MeasuredLayer]
   {
-    ct_measure_plans(Int32(clamping: max(repeats, 1)))
-    defer { ct_measure_plans(0) }
+    ca_measure(Int32(clamping: max(repeats, 1)))
+    defer { ca_measure(0) }
     try body()
-    var found = [ct_plan](repeating: ct_plan(), count: Int(ct_measured_plans(nil, 0)))
-    let count = ct_measured_plans(&found, Int64(found.count))
+    var found = [ca_plan](repeating: ca_plan(), count: Int(ca_measured(nil, 0)))
+    let count = ca_measured(&found, Int64(found.count))
     return found.prefix(Int(count)).map { MeasuredLayer($0) }
   }
 
