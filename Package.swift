@@ -115,6 +115,9 @@ let package = Package(
     .executableTarget(
       name: "upsampling-benchmark", dependencies: ["Evaluation", "Torch"],
       path: "Benchmarks/upsampling", exclude: ["README.md"]),
+    .executableTarget(
+      name: "convolution-benchmark", dependencies: ["Torch", "TestSupport"],
+      path: "Benchmarks/convolutions", exclude: ["README.md"]),
     // What fuzz.py feeds with files.
     .executableTarget(
       name: "image-digest", dependencies: ["Imaging", "CDeflate"], path: "Benchmarks/fuzz",
