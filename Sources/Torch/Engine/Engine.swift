@@ -14,7 +14,7 @@ public enum Engine {
 
   /// The instruction set that the package's own kernels use, `avx512`, `avx2` or `portable`: the best that the
   /// processor has, or the one that `ATROUS_ISA` names; `none` where the processor lacks that.
-  public static var kernels: String { String(cString: ca_name(ca_build(""))) }
+  package static var kernels: String { String(cString: ca_name(ca_build(""))) }
 
   /// The instruction sets for which the package's kernels have a build that this process may use, the best first.
   package static var kernelBuilds: [String] {
