@@ -158,7 +158,10 @@ int ct_schema_argument(ct_op op, int index, ct_argument *out) {
     if (static_cast<size_t>(index) >= all.size()) return -1;
     const auto &argument = all[index];
     const auto *alias = aliases(argument);
-    *out = {argument.name().c_str(), alias && alias->isWrite(), argument.default_value().has_value(), {}};
+    *out = {argument.name().c_str(),
+            alias && alias->isWrite(),
+            argument.default_value().has_value(),
+            {}};
     if (!out->has_default) return 0;
     const auto &item = *argument.default_value();
     thread_local std::vector<int64_t> ints;

@@ -22,7 +22,8 @@ struct SharedCheckpointTests {
   private static func names() -> [String] {
     guard let folder else { return [] }
     // Nothing is there without the shared files.
-    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []  // may fail: so
+    let found = try? FileManager.default.contentsOfDirectory(atPath: folder)  // may fail: so
+    let files = found ?? []
     return files.filter { $0.hasSuffix(".json") && !$0.hasSuffix(".tflite.json") }
       .map { String($0.dropLast(".json".count)) }.sorted()
   }

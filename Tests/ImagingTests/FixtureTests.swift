@@ -42,7 +42,7 @@ struct FixtureTests {
     let bytes = try Self.bytes(name)
     for leftover in [nil, 0, 0xAA] as [UInt8?] {
       try Destination.$leftover.withValue(leftover) {
-        let image = try? Image(decoding: bytes, named: name)  // may fail: labels that are no picture
+        let image = try? Image(decoding: bytes, named: name)  // may fail: labels alone
         if let picture = fixture.picture {
           #expect(try #require(image).pixels == picture)
         }

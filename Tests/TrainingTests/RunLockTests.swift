@@ -24,7 +24,7 @@ struct RunLockTests {
       let outcome = try first.fit {
         guard first.step == 2 else { return first.step == 3 }
         func names() -> [String]? {
-          try? FileManager.default.contentsOfDirectory(atPath: run).sorted()  // may fail: nil differs
+          try? FileManager.default.contentsOfDirectory(atPath: run).sorted()  // may fail: nil
         }
         let before = names()
         for existing in [Trainer.ExistingRun.refuse, .resume, .overwrite] {
