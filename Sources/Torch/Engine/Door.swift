@@ -91,9 +91,9 @@ public struct Operator: Sendable {
   /// Whose it is: `aten` for libtorch's own, `atrous` for this package's.
   public let namespace: String
   /// Its arguments by name, and whose memory its results are.
-  public let schema: OperatorSchema
+  package let schema: OperatorSchema
   /// What it does; nil for one without a row in the table.
-  public let meaning: OperatorMeaning?
+  package let meaning: OperatorMeaning?
   private nonisolated(unsafe) let handle: ct_op
 
   /// The operator `namespace::name`, or `namespace::name.overload`.

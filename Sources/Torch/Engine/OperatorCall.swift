@@ -1,22 +1,22 @@
 import CTorch
 
 /// What libtorch itself says of an operator: the names of its arguments, and whose memory its results are.
-public final class OperatorSchema: @unchecked Sendable {
+package final class OperatorSchema: @unchecked Sendable {
   /// One of an operator's arguments.
-  public struct Argument {
+  package struct Argument {
     /// The name, such as `stride`.
-    public let name: String
+    package let name: String
     /// What it is where a call leaves it out; nil if none may.
-    public let standard: Value?
+    package let standard: Value?
     /// Whether the operator writes to it.
-    public let isWritten: Bool
+    package let isWritten: Bool
   }
 
   /// The arguments in their order.
-  public let arguments: [Argument]
+  package let arguments: [Argument]
   /// For each result the index of the argument whose memory it is, written by the operator or seen in
   /// another shape (`reshape` copies it where it must); nil for memory of its own.
-  public let sources: [Int?]
+  package let sources: [Int?]
 
   init(_ handle: ct_op) {
     var argument = ct_argument()
@@ -37,7 +37,7 @@ public final class OperatorSchema: @unchecked Sendable {
 
 /// A call that passed the door, as observers see it.
 public struct OperatorCall {
-  /// The operator; its ``Operator/meaning`` says what it does.
+  /// The operator.
   public let operation: Operator
   /// What it was given, in the order of its schema; defaults are left out.
   public let arguments: [Value]

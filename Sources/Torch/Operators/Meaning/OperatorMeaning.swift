@@ -12,9 +12,9 @@
 ///    ``init(channels:operations:window:)``, from which shapes and receptive fields follow.
 /// 3. Others: ``init(operations:reach:copies:shape:)``. `shape` is needed only if libtorch has no rule for
 ///    tensors without memory; shapes-only runs stop with its message then.
-public struct OperatorMeaning: Sendable {
+package struct OperatorMeaning: Sendable {
   /// Which positions of a map a position of the result depends on.
-  public enum Reach: Sendable {
+  package enum Reach: Sendable {
     /// The same position.
     case position
     /// A window of the first tensor, and the same position of all others.
@@ -62,9 +62,9 @@ public struct OperatorMeaning: Sendable {
 }
 
 /// How an operator's windows lie on a map; each list is for rows and columns.
-public struct OperatorWindow: Sendable {
+package struct OperatorWindow: Sendable {
   /// What is done with a window.
-  public enum Kind: Sendable {
+  package enum Kind: Sendable {
     /// It is multiplied by kernels.
     case convolution
     /// Kernels that each number of the map is multiplied by are laid over the result.
@@ -76,11 +76,11 @@ public struct OperatorWindow: Sendable {
   }
 
   /// What is done with a window.
-  public let kind: Kind
+  package let kind: Kind
   /// The taps of a window, the positions between neighbours' windows, and those between taps.
-  public let kernel, stride, dilation: [Int]
+  package let kernel, stride, dilation: [Int]
   /// The positions before the map where the first window begins.
-  public let padding: [Int]
+  package let padding: [Int]
   /// Further positions after the map; with ``Kind/transposed`` of the result.
   let endPadding: [Int]
   /// Whether a window that the map's end cuts short is taken, too.
@@ -117,5 +117,5 @@ extension OperatorCall {
   public var operations: Int { operation.meaning?.operations(self) ?? 0 }
 
   /// What a position of the result depends on.
-  public var reach: OperatorMeaning.Reach { operation.meaning?.reach(self) ?? .position }
+  package var reach: OperatorMeaning.Reach { operation.meaning?.reach(self) ?? .position }
 }
