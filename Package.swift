@@ -90,6 +90,11 @@ let package = Package(
 
     .target(name: "Configuration", dependencies: ["Files", "Yams"]),
     .target(name: "Checkpoints", dependencies: ["Torch", "Files", "Configuration", "CDeflate"]),
+    // Networks as graphs of operators, and their notations.
+    .target(
+      name: "Graphs",
+      dependencies: ["Torch", "Files", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["Protos"]),
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
     .target(name: "Datasets", dependencies: ["Imaging", "Configuration"]),
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
@@ -97,7 +102,7 @@ let package = Package(
       name: "TensorBoard",
       dependencies: ["Files", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["Protos"]),
-    .target(name: "Inference", dependencies: ["Evaluation", "Checkpoints"]),
+    .target(name: "Inference", dependencies: ["Evaluation", "Checkpoints", "Graphs"]),
     .target(name: "Training", dependencies: ["Inference", "TensorBoard"]),
     .target(name: "Analysis", dependencies: ["Evaluation", "CMinpack"]),
     .target(
@@ -107,7 +112,7 @@ let package = Package(
     .executableTarget(
       name: "atrous",
       dependencies: [
-        "Inference", "Training", "Analysis", "Parity", "Weights",
+        "Inference", "Graphs", "Training", "Analysis", "Parity", "Weights",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -134,6 +139,12 @@ let package = Package(
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"],
       resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "GraphsTests",
+      dependencies: [
+        "Graphs", "Segmentation", "Configuration", "TestSupport", "Files",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]),
     .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),

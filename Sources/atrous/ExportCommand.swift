@@ -2,6 +2,8 @@ import ArgumentParser
 import Checkpoints
 import Files
 import Foundation
+import Graphs
+import Imaging
 import Inference
 import Training
 
@@ -9,7 +11,7 @@ import Training
 struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
-    abstract: "Write weights as safetensors, or as a .pth file that PyTorch opens.",
+    abstract: "Write weights as safetensors or .pth, or the network as ONNX.",
     discussion: """
       A checkpoint of a run is written with the averaged weights where there are some, under the \
       names of torchvision or those of --names. Any other file of weights is written as it is. \
@@ -17,13 +19,19 @@ struct ExportCommand: ParsableCommand {
 
       With --checkpoint the file is a checkpoint for evaluate, predict and the analyses, without \
       what only training needs.
+
+      With --onnx the network itself is written, for images of one size, in the standard's own operators: for \
+      ONNX Runtime, OpenVINO, TensorRT and others. A configuration gives one with drawn weights.
       """)
 
   @ArgumentParser.Argument(help: "A run's folder, a checkpoint, or any file of weights.")
   var file: String
 
-  @Option(help: "The file to write; .safetensors or .pth.")
-  var output: String
+  @Option(help: "The file of weights to write; .safetensors or .pth.")
+  var output: String?
+
+  @Option(help: ArgumentHelp("The ONNX file to write.", valueName: "file.onnx"))
+  var onnx: String?
 
   @Option(
     help: "The convention of the names: torchvision, mmsegmentation, milesial or denseaspp-2018.")
@@ -35,9 +43,37 @@ struct ExportCommand: ParsableCommand {
   @Flag(help: "Kernels and matrices of the checkpoint in half precision.")
   var half = false
 
+  @Option(help: "ONNX: the images' size, WIDTHxHEIGHT. (default: 1024x512)")
+  var size: String?
+
+  @Option(
+    help: "ONNX: what the network takes; normalized numbers, or rgb levels. (default: normalized)")
+  var takes: String?
+
+  @Option(help: "ONNX: what it gives; logits, probabilities or labels. (default: logits)")
+  var gives: String?
+
+  @Option(help: "ONNX: the version of the operators, 13 to 23. (default: 20)")
+  var opset: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "ONNX: a folder for an image of noise and what the network gives for it.",
+      valueName: "folder"))
+  var example: String?
+
   @OptionGroup var settings: ConfigurationOptions
 
   func validate() throws {
+    guard onnx == nil else { return try validateONNX() }
+    let own = [("size", size), ("takes", takes), ("gives", gives), ("example", example)]
+      .first { $0.1 != nil }?.0
+    if let name = own ?? opset.map({ _ in "opset" }) {
+      throw ValidationError("--\(name) needs --onnx.")
+    }
+    guard let output else {
+      throw ValidationError("Expected --output NAME.safetensors, NAME.pth, or --onnx NAME.onnx.")
+    }
     guard format != nil else {
       throw ValidationError("--output is '\(output)', expected NAME.safetensors or NAME.pth.")
     }
@@ -50,8 +86,37 @@ struct ExportCommand: ParsableCommand {
     }
   }
 
+  private func validateONNX() throws {
+    guard output == nil, names == nil, !checkpoint, !half else {
+      throw ValidationError("--onnx takes no --output, --names, --checkpoint and --half.")
+    }
+    guard onnx?.fileSuffix == "onnx" else {
+      throw ValidationError("--onnx is '\(onnx ?? "")', expected NAME.onnx.")
+    }
+    if let size, Size(text: size) == nil {
+      throw ValidationError("--size is '\(size)', expected WIDTHxHEIGHT such as 1024x512.")
+    }
+    if let takes, ONNXForm.Input(rawValue: takes) == nil {
+      throw ValidationError("--takes is '\(takes)', expected normalized or rgb.")
+    }
+    if let gives, ONNXForm.Output(rawValue: gives) == nil {
+      throw ValidationError("--gives is '\(gives)', expected logits, probabilities or labels.")
+    }
+    if let opset, !ONNXFile.opsets.contains(opset) {
+      throw ValidationError("--opset is '\(opset)', expected 13 to 23.")
+    }
+  }
+
+  /// The form of the ONNX file, whose options were found to be right.
+  private var form: ONNXForm {
+    ONNXForm(
+      size.flatMap(Size.init(text:)) ?? Size(width: 1024, height: 512),
+      input: takes.flatMap(ONNXForm.Input.init) ?? .normalized,
+      output: gives.flatMap(ONNXForm.Output.init) ?? .logits, opset: opset ?? ONNXFile.usualOpset)
+  }
+
   private var format: WeightFile.Format? {
-    switch output.fileSuffix {
+    switch (output ?? "").fileSuffix {
     case "safetensors": .safetensors
     case "pth", "pt": .pytorch
     default: nil
@@ -60,6 +125,15 @@ struct ExportCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      if let onnx {
+        let network = try TrainedNetwork(file, overrides: settings.overrides)
+        let written = try network.writeONNX(onnx, form, example: example)
+        let graph = written.model.graph
+        return print(
+          "\(onnx): \(graph.node.count) operators of version \(form.opset), "
+            + "\(form.size.width)x\(form.size.height), \(form.output.rawValue)")
+      }
+      guard let output else { return }
       if checkpoint {
         try Checkpoint(file).writeForUse(output, half: half, overrides: settings.overrides)
         return print("\(output): a checkpoint, to be used")

@@ -26,13 +26,17 @@ final class DoorScope: @unchecked Sendable {
   let observer: (any OperatorObserver)?
   /// Whether tensors have no memory; see ``shapesOnly(_:)``.
   let isShapesOnly: Bool
+  /// Whether maps have no memory; see ``shapesOfMaps(_:)``.
+  let isWithoutMaps: Bool
   var error: TorchError?
 
   init(
-    catchesErrors: Bool, observer: (any OperatorObserver)? = nil, isShapesOnly: Bool = false
+    catchesErrors: Bool, observer: (any OperatorObserver)? = nil, isShapesOnly: Bool = false,
+    isWithoutMaps: Bool = false
   ) {
     outer = DoorScope.current
     self.isShapesOnly = isShapesOnly || outer?.isShapesOnly == true
+    self.isWithoutMaps = isWithoutMaps || outer?.isWithoutMaps == true
     self.catchesErrors = catchesErrors
     self.observer = observer
   }
@@ -145,8 +149,11 @@ public struct Operator: Sendable {
   func call(_ arguments: [Value], capacity: Int) -> [Value] {
     let scope = DoorScope.current
     if let scope, scope.catcher?.error != nil { return [] }
-    if let scope, scope.isShapesOnly, let result = resultForShapes(arguments) {
-      scope.tell(self, arguments, [.tensor(result)])
+    let given = arguments
+    let isOfMaps = scope?.isWithoutMaps == true && given.contains(where: \.isWithoutMemory)
+    let arguments = isOfMaps ? given.map(\.withoutMemory) : given
+    if let scope, scope.isShapesOnly || isOfMaps, let result = resultForShapes(arguments) {
+      scope.tell(self, given, [.tensor(result)])
       return [.tensor(result)]
     }
     return withUnsafeTemporaryAllocation(of: ct_value.self, capacity: capacity) { out in
@@ -160,7 +167,7 @@ public struct Operator: Sendable {
         return []
       }
       let results = out.prefix(count).map(Value.init(result:))
-      scope?.tell(self, arguments, results)
+      scope?.tell(self, given, results)
       return results
     }
   }
@@ -169,7 +176,7 @@ public struct Operator: Sendable {
 extension DoorScope {
   fileprivate func tell(_ operation: Operator, _ arguments: [Value], _ results: [Value]) {
     // What shapes are kept in is no operation of the network.
-    if isShapesOnly && operation.name == "empty" { return }
+    if (isShapesOnly || isWithoutMaps) && operation.name == "empty" { return }
     var scope: DoorScope? = self
     while let here = scope {
       if let observer = here.observer {

@@ -104,7 +104,7 @@ public struct OperatorCall {
 
 extension Value {
   /// The tensor, or those of a list.
-  var tensors: [Tensor] {
+  package var tensors: [Tensor] {
     switch self {
     case .tensor(let tensor): [tensor]
     case .tensors(let list): list.compactMap { $0 }

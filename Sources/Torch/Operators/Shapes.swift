@@ -94,7 +94,9 @@ extension Tensor {
   }
   /// The elements on another device.
   public final func to(_ device: Device) -> Tensor {
-    self.device == device ? self : Operator.toDevice(self, device, dtype)
+    // Constants keep their numbers where maps have no memory.
+    self.device == device || DoorScope.current?.isWithoutMaps == true
+      ? self : Operator.toDevice(self, device, dtype)
   }
   /// The same tensor if it lies in memory as asked, a copy that does otherwise.
   public final func contiguous(_ format: MemoryFormat = .contiguous) -> Tensor {

@@ -1,0 +1,125 @@
+import Configuration
+import Datasets
+import Evaluation
+import Files
+import Foundation
+import Graphs
+import Imaging
+import Segmentation
+import Torch
+
+/// How a network is written for other programs.
+package struct ONNXForm: Sendable {
+  /// What the network takes.
+  package enum Input: String, Sendable, CaseIterable {
+    /// Normalized float32 numbers (1, C, H, W), as torchvision's networks do.
+    case normalized
+    /// Red, green and blue of 8 bits (1, H, W, 3); the network normalizes them itself.
+    case rgb
+  }
+
+  /// What the network gives at the image's size.
+  package enum Output: String, Sendable, CaseIterable {
+    /// The scores of each class (1, classes, H, W).
+    case logits
+    /// The shares of each class (1, classes, H, W).
+    case probabilities
+    /// The best class of each pixel (1, H, W), in 8 bits.
+    case labels
+  }
+
+  package var size: Size
+  package var input: Input
+  package var output: Output
+  package var opset: Int
+
+  /// A network for images of `size`, the version of whose operators is `opset`.
+  package init(
+    _ size: Size, input: Input = .normalized, output: Output = .logits,
+    opset: Int = ONNXFile.usualOpset
+  ) {
+    (self.size, self.input, self.output, self.opset) = (size, input, output, opset)
+  }
+}
+
+extension TrainedNetwork {
+  /// Writes the network as an ONNX file, and what it gives for an image of noise if that is wanted.
+  ///
+  /// - Parameters:
+  ///   - path: The file to write.
+  ///   - form: What the file's network takes and gives.
+  ///   - example: A folder for `input_0.pb` and `output_0.pb`, in the form of ONNX's own test data: an image
+  ///     of noise and what the network here gives for it.
+  /// - Returns: The file's message, for a summary.
+  /// - Throws: `ConfigurationError` for an input that the network does not take, `GraphError`, `TorchError`
+  ///   for a size that the network cannot take, `WriteError` and `FolderError`.
+  package func writeONNX(
+    _ path: String, _ form: ONNXForm, example: String? = nil
+  ) throws -> ONNXFile {
+    guard form.input == .normalized || encoding.scale == [255, 255, 255] else {
+      throw ConfigurationError.invalid(
+        place: "--takes", key: "takes", value: "rgb",
+        expected: "normalized, as the network does not take red, green and blue of 8 bits")
+    }
+    let sides = [form.size.height, form.size.width]
+    let isRGB = form.input == .rgb
+    let shape = isRGB ? [1] + sides + [3] : [1, model.inputChannels] + sides
+    func run(_ image: Tensor) -> Tensor {
+      let logits = model(isRGB ? normalized(image) : image)
+      return switch form.output {
+      case .logits: logits
+      case .probabilities: logits.softmax(1)
+      case .labels: logits.argmax(1).to(.uint8)
+      }
+    }
+    let graph = try Graph(recording: model, input: shape, isRGB ? .uint8 : .float32, run)
+    let file = try ONNXFile(
+      graph, opset: form.opset, input: "image", output: form.output.rawValue,
+      metadata: metadata(form))
+    try file.write(to: path)
+    if let example {
+      try FileSystem.makeOutputFolder(example)
+      let image = Tensor(uninitialized: shape)
+      if isRGB { image.drawUniform(0, 256) } else { image.drawNormal() }
+      let input = isRGB ? image.to(.uint8) : image
+      let output = try attempt { inferenceMode { run(input) } }
+      try ONNXFile.write(input, named: "image", to: "\(example)/input_0.pb")
+      try ONNXFile.write(output, named: form.output.rawValue, to: "\(example)/output_0.pb")
+    }
+    return file
+  }
+
+  /// Levels (1, H, W, 3) as the network takes them.
+  private func normalized(_ levels: Tensor) -> Tensor {
+    func bands(_ values: [Double]) -> Tensor {
+      Tensor(values.map(Float.init), [1, values.count, 1, 1])
+    }
+    let x = levels.to(.float32).permuted(0, 3, 1, 2)
+    let scale = encoding.scale
+    let y =
+      (x - bands(zip(encoding.mean, scale).map(*))) / bands(zip(encoding.deviation, scale).map(*))
+    guard encoding.missing.contains(where: { $0 != nil }) else { return y }
+    // No level equals that of a band without one.
+    return y.filled(with: 0, where: x.equal(to: bands(encoding.missing.map { $0 ?? -1 })))
+  }
+
+  /// What belongs to the network; lists are JSON.
+  private func metadata(_ form: ONNXForm) -> [(key: String, value: String)] {
+    func list<T: Encodable>(_ values: [T]) -> String {
+      (try? JSONEncoder().encode(values)).map { String(decoding: $0, as: UTF8.self) } ?? "[]"
+    }
+    var result: [(String, String)] = [
+      ("mean", list(encoding.mean)), ("deviation", list(encoding.deviation)),
+      ("scale", list(encoding.scale)), ("stride", "\(model.backbone.strides.max() ?? 1)"),
+    ]
+    if encoding.missing.contains(where: { $0 != nil }) {
+      result.append(("missing", list(encoding.missing)))
+    }
+    if let classes = labelMap?.classes {
+      let colors = classes.map { [$0.color.red, $0.color.green, $0.color.blue].map(Int.init) }
+      result += [("classes", list(classes.map(\.name))), ("colors", list(colors))]
+    }
+    if let scoring = record?.scoring { result.append(("protocol", scoring.summary)) }
+    return result
+  }
+}
