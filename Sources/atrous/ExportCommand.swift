@@ -126,6 +126,7 @@ struct ExportCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if let onnx {
+        try FileSystem.makeOutputFolder(of: onnx)
         let network = try TrainedNetwork(file, overrides: settings.overrides)
         let written = try network.writeONNX(onnx, form, example: example)
         let graph = written.model.graph
@@ -134,6 +135,7 @@ struct ExportCommand: ParsableCommand {
             + "\(form.size.width)x\(form.size.height), \(form.output.rawValue)")
       }
       guard let output else { return }
+      try FileSystem.makeOutputFolder(of: output)
       if checkpoint {
         try Checkpoint(file).writeForUse(output, half: half, overrides: settings.overrides)
         return print("\(output): a checkpoint, to be used")
