@@ -89,7 +89,7 @@ struct WritingTests {
       let error = #expect(throws: WriteError.self) {
         try WeightFile.write([("a", Tensor(1))], to: "\(folder)/none/weights")
       }
-      #expect(error?.description.contains("No such file or directory") == true)
+      #expect(error?.description.contains("there is no such file or folder") == true)
     }
   }
 
