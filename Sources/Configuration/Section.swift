@@ -275,7 +275,9 @@ public final class Section {
   }
 
   /// The mapping at `key`; an empty one if it is not given.
-  public func section(_ key: String) throws -> Section {
+  ///
+  /// - Parameter isNamed: Whether its key `name` says what it is about, for the message on a word alone.
+  public func section(_ key: String, isNamed: Bool = false) throws -> Section {
     recorder?.noteOptional(full(key))
     recorder?.note(full(key), .mapping, default: nil)
     let mapping: Node.Mapping
@@ -283,8 +285,10 @@ public final class Section {
     case nil: mapping = Node.Mapping([])
     case .mapping(let found): mapping = found
     case .some(let other):
+      var expected = "a mapping of keys to values"
+      if isNamed, case .scalar(let word) = other { expected += ", such as {name: \(word.string)}" }
       throw ConfigurationError.wrongType(
-        place: place, key: key, found: Self.show(other), expected: "a mapping of keys to values")
+        place: place, key: key, found: Self.show(other), expected: expected)
     }
     return child(key, mapping)
   }
@@ -339,6 +343,13 @@ public final class Section {
     }
     var changed = node
     changed[Node(key)] = value
+    return Section(file: file, path: path, node: changed)
+  }
+
+  /// The section with a text at `key`, as it is; what was read of this one stays its own.
+  package func with(_ key: String, text: String) -> Section {
+    var changed = node
+    changed[Node(key)] = Node(text, Tag(.str), .doubleQuoted)
     return Section(file: file, path: path, node: changed)
   }
 
@@ -412,9 +423,12 @@ extension Section {
   /// - Throws: ``ConfigurationError`` if the file cannot be read or is not a mapping.
   public convenience init(contentsOf file: String, overrides: [String] = []) throws {
     guard let text = FileSystem.text(file) else {
+      let run = "\(file)/config.yaml"
       let reason =
-        FileSystem.exists(file)
-        ? "it is not a readable text file" : "there is no such file"
+        FileSystem.isFolder(file)
+        ? "it is a folder, expected a file (YAML)"
+          + (FileSystem.exists(run) ? " such as \(run)" : "")
+        : FileSystem.exists(file) ? "it is not a readable text file" : "there is no such file"
       throw ConfigurationError.unreadable(file: file, reason: reason)
     }
     try self.init(yaml: text, named: file, overrides: overrides)

@@ -83,6 +83,14 @@ public struct TrainingConfiguration {
     try root.finish(help: Section.helpCommand)
   }
 
+  /// The configuration as text, with `folder` as its output: what a run in that folder goes on from.
+  ///
+  /// - Throws: `ConfigurationError`, which text that was read before does not.
+  func yaml(output folder: String) throws -> String {
+    if output == folder { return yaml }
+    return try Section(yaml: yaml, named: "the configuration").with("output", text: folder).yaml
+  }
+
   /// A network with weights drawn from libtorch's random numbers, and those of the backbone from the
   /// file that the configuration names, unless `pretrained` is false.
   ///
@@ -187,10 +195,10 @@ public struct TrainingSettings {
     length = try Self.length(section)
     batchSize = try section.int("batchSize", default: 4, in: 1...65_536)
     accumulation = try section.int("accumulate", default: 1, in: 1...65_536)
-    optimizer = try OptimizerSettings(section.section("optimizer"))
-    schedule = try Schedule(section.section("schedule"))
+    optimizer = try OptimizerSettings(section.section("optimizer", isNamed: true))
+    schedule = try Schedule(section.section("schedule", isNamed: true))
 
-    let loss = try section.section("loss")
+    let loss = try section.section("loss", isNamed: true)
     classWeights = try Self.classWeights(loss)
     self.loss = try Loss(loss)
     guard self.loss.isByPixel || classWeights == .none else {

@@ -10,4 +10,10 @@ enum Arguments {
       return String(pathBytes: bytes.map(UInt8.init(bitPattern:))).argumentWithHomeFolder
     }
   }
+
+  /// The command, for a shell, that goes on with what this one has begun.
+  static var resuming: String {
+    let given = own.filter { $0 != "--overwrite" && $0 != "--resume" }
+    return (["atrous"] + given + ["--resume"]).map(\.inShell).joined(separator: " ")
+  }
 }

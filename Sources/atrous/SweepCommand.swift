@@ -48,7 +48,10 @@ struct SweepCommand: ParsableCommand {
       let (result, isFinished) = try sweep.run(
         monitor: ConsoleMonitor(), shouldStop: { Interruption.signalNumber != nil })
       try show(result, text: result.text, asJSON: json)
-      if !isFinished { throw ExitCode(128 + (Interruption.signalNumber ?? 2)) }
+      if !isFinished {
+        note("stopped; the same command goes on")
+        throw ExitCode(128 + (Interruption.signalNumber ?? 2))
+      }
     }
   }
 }

@@ -102,7 +102,9 @@ struct TrainCommand: ParsableCommand {
     case .finished:
       if processes.isFirst, let result = trainer.lastResult { print(result.text) }
       monitor.message(trainer.nextSteps)
-    case .interrupted: throw ExitCode(128 + (Interruption.signalNumber ?? 2))
+    case .interrupted:
+      monitor.message("go on with:\n  \(Arguments.resuming)")
+      throw ExitCode(128 + (Interruption.signalNumber ?? 2))
     }
   }
 
@@ -125,6 +127,9 @@ struct TrainCommand: ParsableCommand {
     let (result, isFinished) = try repeats.run(
       monitor: ConsoleMonitor(), shouldStop: { Interruption.signalNumber != nil })
     if !result.seeds.isEmpty { print(result.text) }
-    if !isFinished { throw ExitCode(128 + (Interruption.signalNumber ?? 2)) }
+    if !isFinished {
+      note("stopped; the same command goes on")
+      throw ExitCode(128 + (Interruption.signalNumber ?? 2))
+    }
   }
 }

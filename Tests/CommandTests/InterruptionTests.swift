@@ -44,6 +44,8 @@ struct InterruptionTests {
     let outcome = try stop(whole, at: 3, with: SIGINT, output)
     #expect(outcome.status == 130, "\(outcome)")
     #expect(outcome.errors.contains("--resume goes on from here"))
+    let line = (["atrous"] + whole.training(output, "--resume")).joined(separator: " ")
+    #expect(outcome.errors.contains("go on with:\n  \(line)\n"), "\(outcome)")
     let step = try #require(Run.savedStep(output))
     #expect(step >= 3 && step < Run.steps)
     try expectSameEnd(output, whole)

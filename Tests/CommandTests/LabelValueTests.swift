@@ -100,6 +100,13 @@ struct LabelValueTests {
     let predicted = try Command.run(
       "predict", run, "\(path)/images/0.png", "--output", "\(path)/out")
     #expect(predicted.status == 0, "\(predicted)")
+    let ended = try Command.run("train", "\(run)/config.yaml", "--resume")
+    #expect(ended.status == 0, "its configuration names the run's folder: \(ended)")
+    for part in [
+      "all 30 iterations are done already", "--set train.startFrom=\(run) --output OTHER",
+    ] {
+      #expect(ended.errors.contains(part), "\(ended)")
+    }
     let again = try Command.run("train", "\(run)/config.yaml", "--output", "\(path)/again")
     #expect(again.status == 0, "\(again)")
     #expect(Run.checkpoint(run) != nil && Run.checkpoint("\(path)/again") != nil)

@@ -56,6 +56,44 @@ struct TimeTests {
     }
   }
 
+  @Test("a run that began with minutes names them, and another length how to train longer")
+  func otherLength() {
+    let folder = RunFolder(path: "runs/my eyes")
+    let (minutes, iterations) = (
+      "train: {minutes: 5.0, iterations: null}", "train: {iterations: 9}"
+    )
+    func problem(_ now: String, _ before: String) -> String {
+      do {
+        try folder.check(now, against: before)
+        return ""
+      } catch { return "\(error)" }
+    }
+    let first = problem(iterations, minutes)
+    #expect(
+      first.contains("train.minutes = 5.0 and the configuration now says nothing"), "\(first)")
+    #expect(first.contains("expected the same to resume (--minutes 5.0)"), "\(first)")
+    #expect(first.contains("--set 'train.startFrom=runs/my eyes' --output OTHER"), "\(first)")
+    #expect(problem(minutes, iterations).contains("(without --minutes)"))
+    #expect(problem("train: {iterations: 12}", iterations).contains("(--set train.iterations=9)"))
+    #expect(
+      problem("train: {iterations: 9, seed: 3}", iterations).contains("(--set train.seed=null)"))
+    #expect(problem("train: {iterations: 9, epochs: null}", iterations) == "")
+  }
+
+  @Test("the loss that is shown is the log's, and before there is a line the mean so far")
+  func loss() {
+    var meter = Meter()
+    func add(_ loss: Double) { meter.add(loss: loss, norm: nil, images: 1, waited: 0) }
+    add(4)
+    add(2)
+    #expect(meter.loss == 3)
+    add(6)
+    #expect(meter.takeLoss() == 4 && meter.loss == 4)
+    add(100)
+    #expect(meter.loss == 4)
+    #expect(meter.takeLoss() == 100 && meter.loss == 100)
+  }
+
   @Test("one length is given, neither none nor two")
   func lengths() throws {
     let folder = try TemporaryFolder()
@@ -121,7 +159,7 @@ struct RunPageTests {
       "http-equiv=\"refresh\"", "Iteration 10 of 40: about 1 min 15 s left", "run &amp; more",
       "b&lt;c",
       "25.00<small> %</small>", "best mean IoU, iteration 10", "0.5000",
-      "<td>50.00</td><td>50.00</td>",
+      "<td>50.00</td><td>50.00</td>", "Dice of b&lt;c, last",
     ] { #expect(text.contains(part), "\(part)") }
   }
 

@@ -10,7 +10,9 @@ public struct TrainingProgress: Sendable {
   public var steps: Int?
   /// The epochs done, with a fraction.
   public var epoch: Double
-  /// The loss, smoothed over the last iterations.
+  /// The loss of the log's last line: the mean of the iterations since the line before.
+  ///
+  /// Until there is a line, the mean so far.
   public var loss: Double
   /// The learning rate of the last iteration.
   public var learningRate: Double
@@ -147,8 +149,8 @@ struct Meter {
   private var pausedAt: ContinuousClock.Instant?
   private var waited = 0.0
   private var lossSum = 0.0, lossCount = 0
-  /// The loss, the time of an iteration, the time waited in it and its images, smoothed.
-  private(set) var recentLoss = 0.0
+  private var loggedLoss: Double?
+  /// The time of an iteration, smoothed; the time waited in it, too.
   private(set) var secondsPerStep = 0.0
   /// The time of the last iteration.
   private(set) var lastSeconds = 0.0
@@ -169,7 +171,6 @@ struct Meter {
     // A plain mean at first, then the last 50 or so.
     let weight = max(1 / Double(count), 0.02)
     func mix(_ old: Double, _ new: Double) -> Double { old + weight * (new - old) }
-    recentLoss = mix(recentLoss, loss)
     lastSeconds = (now - lastStep) / .seconds(1)
     secondsPerStep = mix(secondsPerStep, lastSeconds)
     waitedPerStep = mix(waitedPerStep, max(waited - self.waited, 0))
@@ -181,10 +182,17 @@ struct Meter {
     lastStep = now
   }
 
-  /// The mean loss since the last call.
+  /// The loss that a line of the log has said last, or the mean so far before there is one: a person reads
+  /// the same number in the log, on the console and on the page.
+  var loss: Double { loggedLoss ?? meanLoss }
+
+  private var meanLoss: Double { lossCount == 0 ? 0 : lossSum / Double(lossCount) }
+
+  /// The mean loss since the last call, for a line of the log.
   mutating func takeLoss() -> Double {
-    defer { (lossSum, lossCount) = (0, 0) }
-    return lossCount == 0 ? 0 : lossSum / Double(lossCount)
+    let mean = meanLoss
+    (lossSum, lossCount, loggedLoss) = (0, 0, mean)
+    return mean
   }
 
   /// A new epoch counts its waiting anew.

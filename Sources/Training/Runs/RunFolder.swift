@@ -29,7 +29,8 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
       "\(folder): \(holder) trains there; expected another folder, or that it has ended"
     case .otherConfiguration(let folder, let key, let before, let now):
       "\(folder): the run began with \(key) = \(before) and the configuration now says \(now);"
-        + " expected the same to resume, or --overwrite to begin anew"
+        + " expected the same to resume\(Self.same(key, before)), or --overwrite to begin anew"
+        + (Self.lengths.contains(key) ? ". \(Self.longer(folder))" : "")
     case .otherImages(let folder, let before, let now):
       "\(folder): the run began with \(before), and there are \(now); expected the same images to"
         + " resume, --overwrite to begin anew, or another folder with `startFrom: \(folder)` in the"
@@ -44,6 +45,28 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
       "train.augmentation: randomCrop \(crop) is larger than \(image), which is \(size) at most;"
         + " expected a smaller crop or a `pad: \(crop)` after it"
     }
+  }
+
+  /// What stands for the value that a run began with, in words.
+  static let nothing = "nothing"
+  /// The keys that say how long a run is, of which a configuration has one.
+  static let lengths = ["train.minutes", "train.iterations", "train.epochs"]
+
+  /// What gives a key the value that the run began with.
+  private static func same(_ key: String, _ before: String) -> String {
+    switch (key, before) {
+    case ("train.minutes", nothing): " (without --minutes)"
+    case ("train.minutes", _): " (--minutes \(before))"
+    // An entry of a list cannot be taken out of it.
+    case (_, nothing): key.contains("[") ? "" : " (--set \(key)=null)"
+    default: " (--set \("\(key)=\(before)".inShell))"
+    }
+  }
+
+  /// How a run's network is trained for longer than the run.
+  static func longer(_ folder: String) -> String {
+    "A run keeps its length; to train longer, begin another one from its weights, by --set"
+      + " \("train.startFrom=\(folder)".inShell) --output OTHER"
   }
 }
 
@@ -119,11 +142,14 @@ struct RunFolder {
   /// - Throws: ``RunError/otherConfiguration(folder:key:before:now:)`` for the first key that differs.
   func check(_ now: String, against before: String) throws {
     let (old, new) = (try Self.flattened(before), try Self.flattened(now))
-    for key in Set(old.keys).union(new.keys).sorted() where old[key] != new[key] {
+    // The length first: minutes take the place of iterations, and are what was asked for.
+    let others = Set(old.keys).union(new.keys).subtracting(RunError.lengths).sorted()
+    for key in RunError.lengths + others where old[key] != new[key] {
       let isFree = Self.free.contains { key == $0 || key.hasPrefix($0 + ".") }
       if !isFree {
+        let nothing = RunError.nothing
         throw RunError.otherConfiguration(
-          folder: path, key: key, before: old[key] ?? "nothing", now: new[key] ?? "nothing")
+          folder: path, key: key, before: old[key] ?? nothing, now: new[key] ?? nothing)
       }
     }
   }
@@ -137,11 +163,11 @@ struct RunFolder {
     "train.earlyStopping", "train.best",
   ]
 
-  /// A configuration as values by their full names.
+  /// A configuration as values by their full names, without those that are null: they count as not given.
   private static func flattened(_ yaml: String) throws -> [String: String] {
     var result: [String: String] = [:]
     func visit(_ section: Section, _ prefix: String) {
-      for key in section.keys {
+      for key in section.keys where section.has(key) {
         let name = prefix.isEmpty ? key : "\(prefix).\(key)"
         if let inner = try? section.section(key), !inner.keys.isEmpty {
           visit(inner, name)

@@ -28,7 +28,7 @@ extension Trainer {
     TrainingProgress(
       step: step, steps: steps == longest ? nil : steps,
       epoch: Double(step) / Double(stepsPerEpoch),
-      loss: meter.recentLoss, learningRate: rate, imagesPerSecond: meter.imagesPerSecond,
+      loss: meter.loss, learningRate: rate, imagesPerSecond: meter.imagesPerSecond,
       waiting: meter.waitingShare, secondsLeft: secondsLeft,
       isLogged: step % settings.logEvery == 0 || step == steps)
   }
@@ -70,7 +70,7 @@ extension Trainer {
   func writePage(_ status: RunPage.Status) {
     guard steps < longest, let page else { return }
     do {
-      try page.write(status, step: step, of: steps, best: standing.best, configuration.yaml)
+      try page.write(status, step: step, of: steps, best: standing.best, yaml)
     } catch {
       monitor.message("warning: \(error); the run goes on without its page")
       self.page = nil

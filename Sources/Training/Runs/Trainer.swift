@@ -50,6 +50,10 @@ public final class Trainer {
   let settings: TrainingSettings
   let device: Device
   let folder: RunFolder
+  /// The configuration as the run's folder has it, which it names.
+  ///
+  /// A checkpoint says what was given, so that it does not depend on the folder.
+  let yaml: String
   let loader: Loader
   /// The images that are scored; nil where the configuration has none.
   let validation: (any Dataset)?
@@ -104,6 +108,7 @@ public final class Trainer {
     let settings = configuration.train
     self.settings = settings
     folder = RunFolder(path: output)
+    yaml = try configuration.yaml(output: output)
     // Before anything is read that another process may be about to write.
     lock = try Self.lock(folder, processes, monitor)
 
@@ -202,8 +207,7 @@ public final class Trainer {
     events = try settings.tensorBoardImages.map { [step] _ in
       try RunEvents(in: path, after: step, training.labelMap)
     }
-    try AtomicFile.write(
-      folder.file(RunFolder.Name.configuration), Data(configuration.yaml.utf8))
+    try AtomicFile.write(folder.file(RunFolder.Name.configuration), Data(yaml.utf8))
   }
 
   /// The first process's lock on the folder; the others learn of a failure.
@@ -221,14 +225,18 @@ public final class Trainer {
     if isLockDue { lock = try Self.lock(folder, processes, monitor) }
     defer { (lock, isLockDue) = (nil, true) }
     monitor.begin(description)
-    if step == steps { monitor.message("all \(steps) iterations are done already") }
-    if standing.hasStopped {
-      monitor.message("early stopping has ended the run after iteration \(step)")
+    if step == steps || standing.hasStopped {
+      let ended =
+        standing.hasStopped
+        ? "early stopping has ended the run after iteration \(step)"
+        : "all \(steps) iterations are done already"
+      monitor.message("\(ended). \(RunError.longer(folder.path))")
     }
     model.train()
     let isDone = step >= steps || standing.hasStopped
     if case .minutes(let minutes) = settings.length, steps == longest {
       budget = TimeBudget(minutes: minutes)
+      monitor.message("the first iterations are timed, to find out how many fit into the time")
     }
     while step < steps && !standing.hasStopped {
       if try runEpoch(shouldStop) == .interrupted {
@@ -268,7 +276,8 @@ public final class Trainer {
       writePage(.training(secondsLeft: secondsLeft))
       if step < steps, !standing.hasStopped, try attempt({ processes.any(shouldStop()) }) {
         try save()
-        monitor.message("stopped after iteration \(step) of \(steps); --resume goes on from here")
+        let length = steps == longest ? "" : " of \(steps)"
+        monitor.message("stopped after iteration \(step)\(length); --resume goes on from here")
         return .interrupted
       }
     } while step < steps && step % stepsPerEpoch != 0 && !standing.hasStopped
