@@ -33,11 +33,25 @@ extension ASPP: AblatableModule {
 
 /// Why nothing can be taken away.
 public struct AblationError: Error, CustomStringConvertible {
-  /// The head's type.
+  /// What the configuration calls the head, or its type.
   let head: String
   /// The message for a person.
   public var description: String {
-    "the head \(head) has no levels or branches to remove; expected DenseASPP or ASPP"
+    "model.head: '\(head)' has no levels or branches to remove; expected a head with ASPP or DenseASPP, such as"
+      + " deeplabv3plus or denseaspp"
+  }
+
+  /// Refuses a network without such parts, whose head the configuration calls `head`.
+  package static func check(_ model: SegmentationModel, head: String?) throws {
+    guard model.ablatable == nil else { return }
+    throw AblationError(head: head ?? "\(type(of: model.classifier))")
+  }
+}
+
+extension SegmentationModel {
+  /// The part of the network that can be removed part by part, if there is one.
+  fileprivate var ablatable: (any AblatableModule)? {
+    modules.lazy.compactMap { $0.module as? any AblatableModule }.first
   }
 }
 
@@ -54,8 +68,9 @@ struct AblationPlan {
   ///
   /// - Throws: ``AblationError``.
   init(_ model: SegmentationModel, singly: Bool) throws {
-    guard let head = model.modules.lazy.compactMap({ $0.module as? any AblatableModule }).first
-    else { throw AblationError(head: "\(type(of: model.classifier))") }
+    guard let head = model.ablatable else {
+      throw AblationError(head: "\(type(of: model.classifier))")
+    }
     let count = head.partNames.count
     var steps: [Set<Int>] = [[]]
     if head.isCascade { steps += (1...count).map { Set((count - $0)..<count) } }
@@ -108,6 +123,7 @@ public struct Ablation: JSONReport {
   public private(set) var steps: [Step] = []
   /// For some images the photograph, the truth and the prediction of each step.
   private var panels: [(name: String, parts: [(caption: String, image: Image)])] = []
+  private var shown = ShownClasses()
   private let labelMap: LabelMap
   private let isCascade: Bool
 
@@ -152,7 +168,9 @@ public struct Ablation: JSONReport {
     func picture(_ mask: ClassMask) -> Image {
       mask.picture(labelMap.palette)
     }
+    shown.add(prediction)
     if panels.count < done {
+      shown.add(sample.mask)
       panels.append(
         (sample.name, [("image", sample.image), ("truth", picture(sample.mask))]))
     }
@@ -230,7 +248,7 @@ public struct Ablation: JSONReport {
   /// - Returns: The files.
   public func write(to folder: String) throws -> [String] {
     try FileSystem.makeOutputFolder(folder)
-    let legend = labelMap.legend
+    let legend = labelMap.legend(of: shown)
     var files = ["\(folder)/ablation.json", "\(folder)/ablation.png"]
     try AtomicFile.write(files[0], json())
     try (isCascade ? chart.image() : bars.image()).write(to: files[1], isOutput: true)

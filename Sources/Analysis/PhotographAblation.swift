@@ -160,10 +160,8 @@ public struct PhotographAblation: JSONReport {
         grey.overlaid(classes: changed, palette: labelMap.colors, opacity: 1)
       )
     }
-    let seen = Set(masks.flatMap { Set($0.classes) }).union(truth.map { Set($0.classes) } ?? [])
-    let legend = labelMap.classes.enumerated().filter { seen.contains(UInt8($0.offset)) }
-      .map { LegendEntry($0.element.name, $0.element.color) }
-    return .panel(parts, columns: min(3, parts.count), legend: legend)
+    let shown = ShownClasses(masks + [truth].compactMap { $0 })
+    return .panel(parts, columns: min(3, parts.count), legend: labelMap.legend(of: shown))
   }
 
   /// Writes the bars, the panel and the numbers as JSON into a folder.

@@ -48,7 +48,8 @@ public struct PredictionFiles: Sendable {
       if let truth { parts.append(("truth", truth.picture(colors))) }
       parts += [("prediction", mask.picture(colors)), ("overlay", overlay)]
       written.append("\(stem)_panel.png")
-      try Image.panel(parts, legend: map.legend).write(to: written[2], isOutput: true)
+      let shown = ShownClasses([mask] + [truth].compactMap { $0 })
+      try Image.panel(parts, legend: map.legend(of: shown)).write(to: written[2], isOutput: true)
     }
     return written
   }

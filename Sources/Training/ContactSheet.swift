@@ -27,7 +27,7 @@ package struct ContactSheet {
     let loader = try Loader(dataset, pipeline: pipeline, encoding: encoding, seed: seed)
     let total = dataset.count
     let count = min(max(count, 1), total)
-    var shown: Set<UInt8> = []
+    var shown = ShownClasses()
     var parts: [(caption: String, image: Image)] = []
     let (palette, clear) = (dataset.labelMap.palette, dataset.labelMap.background)
     for index in (0..<count).map({ $0 * total / count }) {
@@ -38,7 +38,7 @@ package struct ContactSheet {
           ? [.resizeToFit(Size(width: side, height: side))] : [])
       var random = SampleRandom(seed: 0, epoch: 0, index: 0)
       let (image, mask) = reduced(sample.image, sample.mask, random: &random)
-      shown.formUnion(mask.classes)
+      shown.add(mask)
       parts.append(("\(sample.name) \(size.width)×\(size.height)", image))
       parts.append(
         (
@@ -46,13 +46,7 @@ package struct ContactSheet {
           image.overlaid(classes: mask.classes, palette: palette, opacity: opacity, clear: clear)
         ))
     }
-    let legend = dataset.labelMap.classes.enumerated()
-      .filter { shown.contains(UInt8($0.offset)) }
-      .map { LegendEntry($0.element.name, $0.element.color) }
     return Image.panel(
-      parts, columns: 2 * max(min(columns, count), 1),
-      legend: legend
-        + (shown.contains(LabelMap.ignored)
-          ? [LegendEntry("ignored", palette[Int(LabelMap.ignored)])] : []))
+      parts, columns: 2 * max(min(columns, count), 1), legend: dataset.labelMap.legend(of: shown))
   }
 }

@@ -145,6 +145,23 @@ struct LabelMapTests {
     #expect(LabelMap.camVid.warnings(for: mask).contains { $0.contains("255") })
   }
 
+  @Test("of two classes the one to be found stands out, and a legend names what occurs")
+  func usualColors() throws {
+    let (black, bright) = (Color(0, 0, 0), Color(0, 229, 255))
+    let map = try LabelMap.identity(2, names: ["background", "vessel"])
+    #expect(map.colors == [black, bright])
+    #expect(try LabelMap.identity(2, names: ["vessel", "background"]).colors == [bright, black])
+    #expect(try LabelMap.identity(3).colors == LabelMap.palette(count: 3))
+    let own = [Color(1, 2, 3), Color(4, 5, 6)]
+    #expect(try LabelMap.identity(2, colors: own).colors == own)
+    func legend(_ classes: [UInt8]) -> [String] {
+      map.legend(of: ShownClasses([ClassMask(width: classes.count, height: 1, classes: classes)]))
+        .map(\.name)
+    }
+    #expect(legend([1, 1, 0]) == ["background", "vessel"])
+    #expect(legend([1, LabelMap.ignored]) == ["vessel", "ignored"])
+  }
+
   @Test("palette colours are PASCAL VOC's and all differ")
   func palette() {
     let colors = LabelMap.palette(count: 256)

@@ -12,7 +12,7 @@ extension LabelMap {
     -> LabelMap
   {
     let names = names ?? (0..<max(count, 0)).map { "class \($0)" }
-    let colors = colors ?? palette(count: count)
+    let colors = colors ?? usualColors(names)
     guard names.count == count, colors.count == count else {
       throw DatasetError.invalidLabelMap(
         name: "\(count) classes",
@@ -72,6 +72,14 @@ extension LabelMap {
       Row(value: 10, index: 10, label: "bicyclist"),
       Row(value: 11, index: nil, label: "unlabelled"),
     ])
+
+  /// The colours of classes that have none of their own: those of ``palette(count:)``; of two classes black for
+  /// the background and, for what is to be found, a cyan that few photographs have.
+  static func usualColors(_ names: [String]) -> [Color] {
+    guard names.count == 2 else { return palette(count: names.count) }
+    let colors = [Color(0, 0, 0), Color(0, 229, 255)]
+    return names[1].lowercased() == "background" ? colors.reversed() : colors
+  }
 
   /// Colours that differ for every index below 256: the colour map of the PASCAL VOC development kit.
   ///

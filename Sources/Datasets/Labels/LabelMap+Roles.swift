@@ -59,9 +59,34 @@ extension LabelMap {
     colors + [Color](repeating: ignoredColor, count: 256 - count)
   }
 
-  /// The classes of a legend with their colours, and ignored pixels where the map has such.
-  public var legend: [LegendEntry] {
+  /// A legend of all classes with their colours, and of ignored pixels if there are any.
+  package func legend(hasIgnored: Bool) -> [LegendEntry] {
     classes.map { LegendEntry($0.name, $0.color) }
-      + (ignoredValue == nil ? [] : [LegendEntry("ignored", ignoredColor)])
+      + (hasIgnored ? [LegendEntry("ignored", ignoredColor)] : [])
   }
+
+  /// A legend of what occurs: the classes and, last, ignored pixels.
+  package func legend(of shown: ShownClasses) -> [LegendEntry] {
+    classes.enumerated().filter { shown.contains(UInt8($0.offset)) }
+      .map { LegendEntry($0.element.name, $0.element.color) }
+      + (shown.contains(Self.ignored) ? [LegendEntry("ignored", ignoredColor)] : [])
+  }
+}
+
+/// The classes, and whether ignored pixels, that occur in masks.
+package struct ShownClasses {
+  private var seen = [Bool](repeating: false, count: 256)
+
+  /// What occurs in some masks.
+  package init(_ masks: [ClassMask] = []) {
+    for mask in masks { add(mask) }
+  }
+
+  /// Takes in what occurs in a mask.
+  package mutating func add(_ mask: ClassMask) {
+    for index in mask.classes { seen[Int(index)] = true }
+  }
+
+  /// Whether a class occurs.
+  func contains(_ index: UInt8) -> Bool { seen[Int(index)] }
 }

@@ -114,7 +114,7 @@ public struct LabelMap: Sendable, Equatable {
   ///   - classes: The class names in order.
   ///   - values: For each value in a file, the name of its class.
   ///   - ignored: The values that count nowhere.
-  ///   - colors: A colour for each class; without them, the colours of ``palette(count:)``.
+  ///   - colors: A colour for each class; without them, the usual ones.
   /// - Throws: `DatasetError.invalidLabelMap` if a name is unknown, a value does not fit 16 bits or
   ///   is listed twice, or the number of colours is not that of the classes.
   public init(
@@ -122,7 +122,7 @@ public struct LabelMap: Sendable, Equatable {
     ignored: [Int] = [], colors: [Color]? = nil
   ) throws {
     func fail(_ reason: String) -> DatasetError { .invalidLabelMap(name: name, reason: reason) }
-    let colors = colors ?? Self.palette(count: classes.count)
+    let colors = colors ?? Self.usualColors(classes)
     guard colors.count == classes.count else {
       throw fail("has \(colors.count) colours for \(classes.count) classes")
     }

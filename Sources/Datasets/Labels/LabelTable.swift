@@ -75,8 +75,7 @@ public struct LabelTable: Sendable {
       }
     }
 
-    let palette = LabelMap.palette(count: classes.count)
-    let shown = zip(classes, palette).map { name, usual in
+    let shown = zip(classes, LabelMap.usualColors(classes)).map { name, usual in
       colors.first { $0.name == name }?.colors.first ?? usual
     }
     let map = try LabelMap(

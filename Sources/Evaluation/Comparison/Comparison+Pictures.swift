@@ -69,8 +69,11 @@ extension Comparison {
       ? nil
       : Image.panel(
         parts, columns: columns,
-        legend: map.legend)
+        legend: legend)
   }
+
+  /// The classes with their colours, and ignored pixels if there are any.
+  var legend: [LegendEntry] { map.legend(hasIgnored: entries[0].result.ignoredPixels > 0) }
 
   /// The pixels where one of two predictions is right and the other wrong, over the photograph in grey:
   /// right in the first, and right in the second, with their shares of what counts.

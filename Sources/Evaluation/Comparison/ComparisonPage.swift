@@ -70,7 +70,7 @@ struct ComparisonPage {
         <section><h2>Where they differ</h2>
         \(figures.isEmpty
           ? "<p>No pictures: predictions, labels or images are not there any more.</p>"
-          : Page.legend(comparison.map.legend))
+          : Page.legend(comparison.legend))
         \(figures.map(\.html).joined())
         </section>
         <section><h2>Protocol</h2>

@@ -23,16 +23,18 @@ struct PictureStyle {
     palette = map.palette
     ignored = map.ignoredColor
     foreground = map.foreground.map { UInt8($0) }
-    legend =
-      map.classes.map { LegendEntry($0.name, $0.color) }
-      + (hasIgnored ? [LegendEntry("ignored", map.ignoredColor)] : [])
+    legend = map.legend(hasIgnored: hasIgnored)
     errorLegend =
       map.foreground.map { map.classes[$0].name }.map {
         [
-          LegendEntry("\($0) found", Self.hit),
-          LegendEntry("\($0) missed (false negative)", Self.missed),
-          LegendEntry("claimed as \($0) (false positive)", Self.claimed),
+          // A class may be white, too.
+          LegendEntry("errors: \($0) found", Self.hit),
+          LegendEntry("errors: \($0) missed (false negative)", Self.missed),
+          LegendEntry("errors: claimed as \($0) (false positive)", Self.claimed),
         ]
-      } ?? [LegendEntry("wrong", Self.wrong), LegendEntry("right", Color(150, 150, 150))]
+      } ?? [
+        LegendEntry("errors: wrong", Self.wrong),
+        LegendEntry("errors: right", Color(150, 150, 150)),
+      ]
   }
 }

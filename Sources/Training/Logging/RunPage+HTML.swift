@@ -52,6 +52,7 @@ extension RunPage {
     var cards: [String] = []
     if let loss { cards.append(Page.card("training loss", number: String(format: "%.4f", loss))) }
     if let scored {
+      if let foreground { cards.append(Page.card("\(diceName(foreground)), last", dice(scored))) }
       cards.append(Page.card("mean IoU, last", scored.meanIoU))
       cards.append(Page.card("pixel accuracy, last", scored.pixelAccuracy))
     }
@@ -65,6 +66,16 @@ extension RunPage {
     return cards.joined()
   }
 
+  /// Of two classes the name of the one to be found, whose Dice comes first, as in the page of an evaluation.
+  private var foreground: String? { map.foreground.map { map.classes[$0].name } }
+
+  private func diceName(_ foreground: String) -> String { "Dice of \(foreground)" }
+
+  /// The foreground's Dice in a line of the log, which follows from its IoU.
+  private func dice(_ line: LogLine) -> Double? {
+    foreground.flatMap { line.classes?[$0] }.map { 2 * $0 / (1 + $0) }
+  }
+
   // MARK: Curves
 
   private func curves() throws -> String {
@@ -74,18 +85,17 @@ extension RunPage {
       }
       return Self.thinned(all.filter { $0.y.isFinite })
     }
+    func shares(_ value: (LogLine) -> Double?) -> [LineChart.Point] {
+      points("evaluate") { value($0).map { 100 * $0 } }
+    }
+    var scores = [("mean IoU", shares(\.meanIoU)), ("pixel accuracy", shares(\.pixelAccuracy))]
+    if let foreground { scores.insert((diceName(foreground), shares(dice)), at: 0) }
     let charts: [(title: String, curves: [(String, [LineChart.Point])])] = [
       (
         "Loss",
         [("training", points("train", \.loss)), ("validation", points("evaluate", \.loss))]
       ),
-      (
-        "Scores in %",
-        [
-          ("mean IoU", points("evaluate") { $0.meanIoU.map { 100 * $0 } }),
-          ("pixel accuracy", points("evaluate") { $0.pixelAccuracy.map { 100 * $0 } }),
-        ]
-      ),
+      ("Scores in %", scores),
       ("Learning rate", [("learning rate", points("train", \.learningRate))]),
       ("Images per second", [("images per second", points("train", \.imagesPerSecond))]),
     ]
