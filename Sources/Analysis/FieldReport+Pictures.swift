@@ -7,7 +7,11 @@ import Torch
 
 extension FieldReport {
   /// What is looked from, in words.
-  private var subject: String { x.flatMap { x in y.map { "pixel \(x),\($0)" } } ?? "all pixels" }
+  private var subject: String {
+    guard let x, let y else { return "all pixels" }
+    guard let photographX, let photographY else { return "pixel \(x),\(y)" }
+    return "pixel \(photographX),\(photographY) of the photograph (\(x),\(y) of its cut)"
+  }
 
   /// What to read from the field, in a sentence or two.
   public var reading: String {
@@ -140,7 +144,8 @@ extension FieldReport {
     return chart
   }
 
-  /// Writes the picture, the profile, the field as safetensors and the numbers as JSON into a folder.
+  /// Writes the picture, the field as safetensors and the numbers as JSON into a folder, and where the
+  /// middle is looked from the profile.
   ///
   /// - Throws: `FolderError`, `ImageError`, `WriteError`.
   /// - Returns: The files.

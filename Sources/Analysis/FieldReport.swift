@@ -27,8 +27,10 @@ public struct FieldReport: JSONReport {
   /// The Chebyshev distances from the pixel that is looked from, the middle if the mean of all scores was
   /// the target, within which half and nine tenths of the field lie.
   public let halfWithin, ninetyWithin: Int
-  /// The pixel that is looked from; nil for the mean of all scores.
+  /// The pixel of the input that is looked from; nil for the mean of all scores.
   public let x, y: Int?
+  /// The same pixel of the photograph that the input is cut from, where it has other coordinates.
+  public let photographX, photographY: Int?
   /// The class whose score counts; nil for all.
   public let label: String?
   /// The columns and rows that nine tenths of the field lie within, less a twentieth at each end.
@@ -40,7 +42,8 @@ public struct FieldReport: JSONReport {
 
   private enum CodingKeys: String, CodingKey {
     case width, height, images, source, sum, stride, rate, expectedLength, arms, square, featureStar
-    case gaussian, halfWithin, ninetyWithin, x, y, label, extentWidth, extentHeight
+    case gaussian, halfWithin, ninetyWithin, x, y, photographX, photographY, label, extentWidth,
+      extentHeight
   }
 
   /// Adds the field up, one image at a time.
@@ -51,13 +54,14 @@ public struct FieldReport: JSONReport {
   ///   - source: The images.
   ///   - size: The size that the images have for the network.
   ///   - target: The part of the scores.
+  ///   - pixel: The target as a pixel of the photograph that the input is cut from, if a person gave it so.
   ///   - label: The place of the class whose score counts; all do if nil.
   ///   - names: The names of the classes.
   ///   - progress: Is told how many images are done.
   /// - Throws: What reading an image throws, and `TorchError` for what the network cannot take.
   public init(
     _ model: SegmentationModel, _ source: ImageSource, size: Size, target: FieldTarget = .center,
-    label: Int? = nil, names: [String] = [],
+    pixel: (x: Int, y: Int)? = nil, label: Int? = nil, names: [String] = [],
     progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
   ) throws {
     model.train(false)
@@ -74,11 +78,15 @@ public struct FieldReport: JSONReport {
     self.source = source.name
     photograph = source.count > 0 ? try source.picture(0, size: size) : nil
     self.label = label.map { names.indices.contains($0) ? names[$0] : "class \($0)" }
-    switch target {
-    case .center: (x, y) = (size.width / 2, size.height / 2)
-    case .position(let row, let column): (x, y) = (column, row)
-    case .mean: (x, y) = (nil, nil)
-    }
+    let place: (x: Int, y: Int)? =
+      switch target {
+      case .center: (size.width / 2, size.height / 2)
+      case .position(let row, let column): (column, row)
+      case .mean: nil
+      }
+    (x, y) = (place?.x, place?.y)
+    let isOther = pixel?.x != place?.x || pixel?.y != place?.y
+    (photographX, photographY) = isOther ? (pixel?.x, pixel?.y) : (nil, nil)
     sum = values.reduce(0) { $0 + Double($1) }
     stride = model.headStride
     let stride = self.stride

@@ -5,20 +5,50 @@ import Foundation
 import Imaging
 import Torch
 
+/// The part of a picture that a network sees, of exactly some size.
+///
+/// It lies around the picture's middle, or a pixel as far as the picture reaches. A picture that is too small is
+/// enlarged first.
+package struct PictureCut {
+  /// The size of the picture, enlarged if need be.
+  private let whole: Size
+  private let x, y: Int
+  private let size: Size
+  /// The pixel of the cut that is nearest to the given pixel of the picture; the middle without one.
+  package let target: (x: Int, y: Int)
+
+  /// The cut of a picture of `picture` around `pixel`, or its middle.
+  package init(_ picture: Size, to size: Size, around pixel: (x: Int, y: Int)? = nil) {
+    let (width, height) = (Double(picture.width), Double(picture.height))
+    let scale = max(1, Double(size.width) / width, Double(size.height) / height)
+    whole =
+      scale > 1
+      ? Size(
+        width: max(size.width, Int((width * scale).rounded())),
+        height: max(size.height, Int((height * scale).rounded()))) : picture
+    self.size = size
+    let spare = (x: whole.width - size.width, y: whole.height - size.height)
+    guard let pixel else {
+      (x, y) = (spare.x / 2, spare.y / 2)
+      target = (size.width / 2, size.height / 2)
+      return
+    }
+    let place = (
+      x: pixel.x * whole.width / picture.width, y: pixel.y * whole.height / picture.height
+    )
+    x = min(max(place.x - size.width / 2, 0), spare.x)
+    y = min(max(place.y - size.height / 2, 0), spare.y)
+    target = (place.x - x, place.y - y)
+  }
+
+  func callAsFunction(_ image: Image) -> Image {
+    (whole == image.size ? image : image.resized(to: whole)).cropped(x: x, y: y, size: size)
+  }
+}
+
 extension Image {
   /// The middle of the picture at exactly this size; a picture that is too small is enlarged first.
-  func middle(_ target: Size) -> Image {
-    let scale = max(
-      1, Double(target.width) / Double(width), Double(target.height) / Double(height))
-    let whole =
-      scale > 1
-      ? resized(
-        to: Size(
-          width: max(target.width, Int((Double(width) * scale).rounded())),
-          height: max(target.height, Int((Double(height) * scale).rounded())))) : self
-    return whole.cropped(
-      x: (whole.width - target.width) / 2, y: (whole.height - target.height) / 2, size: target)
-  }
+  func middle(_ target: Size) -> Image { PictureCut(size, to: target)(self) }
 }
 
 /// The images that an analysis looks at.
@@ -42,15 +72,20 @@ public struct ImageSource {
     show = { try dataset.load($0).image.middle($1) }
   }
 
-  /// Image files.
-  public init(_ files: [String], encoding: InputEncoding, device: Device = .cpu) {
+  /// Image files, from their parts of the size asked for around a pixel, or around their middles.
+  public init(
+    _ files: [String], around pixel: (x: Int, y: Int)? = nil, encoding: InputEncoding,
+    device: Device = .cpu
+  ) {
     name =
       files.count == 1 ? files[0].fileName : "\(files.count) images"
     count = files.count
-    make = { index, size in
-      .input(try Image(contentsOf: files[index]).rgb.middle(size).raster, encoding).to(device)
+    let cut = { (index: Int, size: Size) in
+      let image = try Image(contentsOf: files[index]).rgb
+      return PictureCut(image.size, to: size, around: pixel)(image)
     }
-    show = { try Image(contentsOf: files[$0]).rgb.middle($1) }
+    make = { .input(try cut($0, $1).raster, encoding).to(device) }
+    show = cut
   }
 
   /// Normal noise, drawn from libtorch's random numbers.

@@ -16,15 +16,16 @@ public enum SimilarityReference: Sendable, Equatable {
 /// Why features cannot be compared.
 public enum SimilarityError: Error, CustomStringConvertible {
   /// The pixel is outside of the image.
-  case outside(x: Int, y: Int, size: Size)
+  case outside(x: Int, y: Int, size: Size, isCut: Bool = false)
   /// No position has the class.
   case absent(label: String)
 
   /// The message for a person.
   public var description: String {
     switch self {
-    case .outside(let x, let y, let size):
+    case .outside(let x, let y, let size, let isCut):
       "--at \(x),\(y): is outside of the image, expected a pixel of \(size.width)x\(size.height)"
+        + (isCut ? ", the part that is cut from the middle of each image" : "")
     case .absent(let label):
       "--class \(label): no position has this class; expected one that is in the image"
     }

@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import Datasets
+import Files
 import Imaging
 import Inference
 import Torch
@@ -15,7 +16,8 @@ struct FieldCommand: ParsableCommand {
       Adds up what is positive of the gradient of one pixel's scores (Kim et al., 2023, equation 1), one \
       image at a time, and draws it over the first. Images are those given, those of the \
       configuration's data, or noise; each is cut in the middle to --size, and enlarged first if it is \
-      too small.
+      too small. A single photograph is cut around --at, which is one of its pixels. erf-profile.png is \
+      written where the middle is looked from, without --at.
       """)
 
   @OptionGroup var network: NetworkOptions
@@ -35,7 +37,11 @@ struct FieldCommand: ParsableCommand {
       discussion: "By default that of a single photograph up to 1024 pixels a side, else 769."))
   var size: String?
 
-  @Option(help: "The pixel of the input whose scores count, x,y; the middle if not given.")
+  @Option(
+    help: """
+      The pixel whose scores count, x,y, of a single photograph or of the cuts of several; the middle \
+      if not given.
+      """)
   var at: ImagePoint?
 
   @Option(
@@ -61,24 +67,29 @@ struct FieldCommand: ParsableCommand {
       throw ValidationError("--count is \(count), expected a number from 1 to 100000.")
     }
     if mean && at != nil { throw ValidationError("--mean and --at exclude each other.") }
-    if let at, let area, at.x >= area.width || at.y >= area.height {
-      throw ValidationError(
-        "--at is \(at.x),\(at.y), expected a pixel inside \(area.width)x\(area.height).")
-    }
   }
 
   func run() throws {
     try reportingErrors {
+      if let output { try FileSystem.makeOutputFolder(output) }
       let source = try network.load()
-      let size = try inputSize()
-      if let at, at.x >= size.width || at.y >= size.height {
-        throw SimilarityError.outside(x: at.x, y: at.y, size: size)
+      let photograph = try images.flatMap { path in
+        let files = try imageFiles(path, note: note)
+        return files.count == 1 ? try Image(contentsOf: files[0]).size : nil
       }
+      let size = inputSize(photograph)
+      let bounds = photograph ?? size
+      if let at, at.x >= bounds.width || at.y >= bounds.height {
+        throw SimilarityError.outside(x: at.x, y: at.y, size: bounds, isCut: photograph == nil)
+      }
+      let pixel = photograph == nil ? nil : at.map { (x: $0.x, y: $0.y) }
+      let place: (x: Int, y: Int)? =
+        pixel.map { PictureCut(bounds, to: size, around: $0).target } ?? at.map { ($0.x, $0.y) }
       let target: FieldTarget =
-        mean ? .mean : at.map { .position(row: $0.y, column: $0.x) } ?? .center
+        mean ? .mean : place.map { .position(row: $0.y, column: $0.x) } ?? .center
       let monitor = ConsoleMonitor()
       let report = try FieldReport(
-        source.model, pictures(of: source), size: size, target: target,
+        source.model, pictures(of: source, around: pixel), size: size, target: target, pixel: pixel,
         label: label.map(source.classIndex), names: source.classNames, progress: monitor.evaluating)
       monitor.finish()
       if let output {
@@ -89,20 +100,19 @@ struct FieldCommand: ParsableCommand {
   }
 
   /// The size that is asked for, or that of a single photograph, or that of the paper's figures.
-  private func inputSize() throws -> Size {
+  private func inputSize(_ photograph: Size?) -> Size {
     if let area { return area }
-    if let images, case let files = try imageFiles(images), files.count == 1 {
-      let own = try ImageInfo(contentsOf: files[0]).size
-      if max(own.width, own.height) <= 1024 { return own }
-    }
+    if let photograph, max(photograph.width, photograph.height) <= 1024 { return photograph }
     return Size(width: 769, height: 769)
   }
 
-  private func pictures(of source: TrainedNetwork) throws -> ImageSource {
+  private func pictures(
+    of source: TrainedNetwork, around pixel: (x: Int, y: Int)?
+  ) throws -> ImageSource {
     let device = try network.place.prepared()
     if let images {
       return ImageSource(
-        Array(try imageFiles(images, note: note).prefix(count)),
+        Array(try imageFiles(images).prefix(count)), around: pixel,
         encoding: source.encoding, device: device)
     }
     guard !noise, source.configuration.trains else {

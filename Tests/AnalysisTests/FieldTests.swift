@@ -28,6 +28,28 @@ struct FieldTests {
     #expect(field.images == 2)
   }
 
+  @Test("a cut lies around a pixel as far as the picture reaches, or in the middle")
+  func cuts() {
+    let picture = Size(width: 565, height: 584)
+    let (small, large) = (Size(width: 257, height: 257), Size(width: 1130, height: 1168))
+    func target(_ size: Size, _ x: Int, _ y: Int) -> [Int] {
+      let target = PictureCut(picture, to: size, around: (x, y)).target
+      return [target.x, target.y]
+    }
+    #expect(target(small, 540, 370) == [540 - 308, 128])
+    #expect(target(small, 3, 2) == [3, 2])
+    #expect(target(large, 100, 200) == [200, 400], "enlarged")
+    var pixels: [UInt8] = []
+    for y in 0..<584 { for x in 0..<565 { pixels += [UInt8(x % 256), UInt8(y % 256), 0] } }
+    let image = Image(width: 565, height: 584, pixels: pixels)
+    let cut = PictureCut(picture, to: small, around: (540, 370))
+    let at: Int = 3 * (cut.target.y * 257 + cut.target.x)
+    let there: [UInt8] = Array(cut(image).pixels[at..<at + 2])
+    #expect(there == [28, 114])
+    let first: UInt8 = PictureCut(picture, to: small)(image).pixels[0]
+    #expect(first == 154)
+  }
+
   @Test("a pyramid depends on exactly 25 positions, 6 r wide", arguments: [1, 2, 5])
   func star(rate: Int) {
     var configuration = ASPP.Configuration()
