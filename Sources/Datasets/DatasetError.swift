@@ -7,6 +7,8 @@ import Imaging
 public enum DatasetError: Error, Sendable, Equatable {
   /// A folder that should be there is not.
   case missingFolder(path: String, expected: String)
+  /// A file or folder that should be there is not.
+  case missingFile(path: String, expected: String)
   /// A folder is there but holds none of the files looked for.
   case emptyFolder(path: String, expected: String)
   /// An image has no label file, or a label file has no image.
@@ -47,6 +49,8 @@ extension DatasetError: CustomStringConvertible, LocalizedError {
     switch self {
     case .missingFolder(let path, let expected):
       "\(path): no such folder; expected \(expected)"
+    case .missingFile(let path, let expected):
+      "\(path): is not there; expected \(expected)"
     case .emptyFolder(let path, let expected):
       "\(path): found no files to use; expected \(expected)"
     case .missingPartner(let file, let expected):

@@ -111,6 +111,15 @@ package enum FileSystem {
     }
   }
 
+  /// Makes the folder of a result's file if need be, and sees that files can be written there: before work
+  /// whose result could not be kept.
+  ///
+  /// - Throws: ``FolderError``.
+  package static func makeOutputFolder(of file: String) throws {
+    let folder = file.parentFolder
+    try makeOutputFolder(folder.isEmpty ? "." : folder)
+  }
+
   /// What the system's number of an error means, for a person.
   package static func reason(_ code: Int32) -> String {
     switch code {

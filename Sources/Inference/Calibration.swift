@@ -30,6 +30,7 @@ public struct Calibration: Sendable, Equatable {
       form.ranges = try Self.read(file, for: network.model)
       return form
     }
+    if let file { try FileSystem.makeOutputFolder(of: file) }
     let settings = try network.configuration.evaluation()
     let dataset = try network.configuration.data().dataset("train").spread(to: images)
     let evaluator = Evaluator(

@@ -20,7 +20,8 @@ public enum CheckpointError: Error, CustomStringConvertible {
     case .notFound(let path, let expected): "\(path): is not there; expected \(expected)"
     case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
     case .noRecord(let file):
-      "\(file): has no record of a run; expected a checkpoint that `atrous train` wrote"
+      "\(file): has no record of a run; expected a checkpoint that `atrous train` wrote. Of weights of another"
+        + " program `atrous import \(file.inShell) --model CONFIG.yaml --output NEW.safetensors` makes one"
     case .newer(let file, let version, let known):
       "\(file): a newer Atrous wrote it (version \(version) of a checkpoint's record, this one reads up"
         + " to \(known)); expected that Atrous, or a checkpoint of this one"

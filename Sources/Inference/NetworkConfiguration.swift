@@ -41,6 +41,9 @@ public struct NetworkConfiguration {
 
   // MARK: The network
 
+  /// What the configuration calls the head.
+  package var head: String? { try? root.section("model").section("head").string("name") }
+
   /// The network, as the model's builder makes it, for so many classes.
   ///
   /// - Throws: `ConfigurationError` naming what is wrong; `WeightFileError` for the backbone's file.

@@ -73,6 +73,23 @@ public struct NetworkScoring {
     }
   }
 
+  /// Refuses to compare results and checkpoints of different numbers of classes, or what is neither.
+  ///
+  /// It scores nothing. Names may be others by overrides, so that only results tell them.
+  /// - Throws: `ScoringError.incomparable`; what reading a checkpoint throws.
+  package static func checkClasses(of paths: [String]) throws {
+    let counts = try paths.map {
+      try ResultFolder.holdsResults($0)
+        ? ResultFolder.classes(in: $0) : Checkpoint($0).record.classes.map(\.name)
+    }
+    for (path, classes) in zip(paths, counts) where classes.count != counts[0].count {
+      func list(_ names: [String]) -> String { names.joined(separator: ", ") }
+      throw ScoringError.incomparable(
+        first: paths[0], second: path,
+        what: "their classes differ: \(list(counts[0])), and \(list(classes))")
+    }
+  }
+
   /// A folder with results: `path` itself if it is one, or the scores of the checkpoint there, written
   /// into `folder`.
   ///

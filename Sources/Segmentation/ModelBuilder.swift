@@ -23,11 +23,14 @@ public enum ModelBuilder {
     _ section: Section, classes: Int? = nil, pretrained: Bool = true
   ) throws -> SegmentationModel {
     let count = try section.int("classes", default: classes, in: 1...65_535)
-    var backbone = try backbone(section.section("backbone"), pretrained: pretrained)
-    if section.has("neck") { backbone = try neck(section.section("neck"), on: backbone) }
+    var backbone = try backbone(section.section("backbone", isNamed: true), pretrained: pretrained)
+    if section.has("neck") {
+      backbone = try neck(section.section("neck", isNamed: true), on: backbone)
+    }
     let alignCorners = try section.bool("alignCorners", default: false)
     let (head, level) = try head(
-      section.section("head"), on: backbone, classes: count, alignCorners: alignCorners)
+      section.section("head", isNamed: true), on: backbone, classes: count,
+      alignCorners: alignCorners)
     let auxiliary = try section.sectionList("auxiliary").map { part in
       try self.auxiliary(part, on: backbone, classes: count, alignCorners: alignCorners)
     }

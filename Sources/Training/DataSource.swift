@@ -96,6 +96,7 @@ package struct DataSource: Sendable {
         name: "the classes", value: "not given", expected: "--classes or --colors")
     }
     let read = (map: map, palette: palette)
+    let labelSuffix = FolderGuess.labelSuffix(labelSuffix, images: images, labels: labels)
     self.init(
       parts: ["all"],
       listing: { _ in

@@ -22,7 +22,7 @@ package struct TwoFolders {
   /// - Parameters:
   ///   - images: The folder of images.
   ///   - labels: The folder of labels.
-  ///   - labelSuffix: What the labels' names end in besides.
+  ///   - labelSuffix: What the labels' names end in besides; empty for what most of them do.
   ///   - classes: The names of the classes, separated by commas, or `value=name` for each value; nil for
   ///     those that the labels' values suggest.
   ///   - colors: A file of names and colours for coloured labels; see `ColorFile`.
@@ -36,6 +36,7 @@ package struct TwoFolders {
     let (map, palette) =
       try colors == nil
       ? (LabelMap.identity(255).from(.commandLine), nil) : table.resolved("the classes given")
+    let labelSuffix = FolderGuess.labelSuffix(labelSuffix, images: images, labels: labels)
     let set = try FileDataset.listing(
       images: FileSelection(images), labels: FileSelection(labels, suffix: labelSuffix), map: map,
       labelColors: palette
@@ -53,8 +54,11 @@ package struct TwoFolders {
       let meaning = row.index.map { chosen.classes[$0].name } ?? "ignored"
       return "\(row.value) is \(meaning)"
     }
+    let named =
+      labelSuffix.isEmpty
+      ? "" : ", which are called NAME\(labelSuffix) (--label-suffix says otherwise)"
     notes = [
-      "\(set.count) images with labels, \(training) to train on and"
+      "\(set.count) images with labels\(named), \(training) to train on and"
         + (held > 0
           ? " \(held) to score, at equal distances in the order of names"
           : " to score, as there are no others"),

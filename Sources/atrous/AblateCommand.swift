@@ -2,6 +2,7 @@ import Analysis
 import ArgumentParser
 import Datasets
 import Evaluation
+import Files
 import Imaging
 import Segmentation
 import Inference
@@ -44,6 +45,7 @@ struct AblateCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
+    if let photograph { try refuseSwapped(network.network, photograph) }
     if let limit, limit < 1 {
       throw ValidationError("--limit is \(limit), expected at least 1.")
     }
@@ -61,7 +63,9 @@ struct AblateCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      if let output { try FileSystem.makeOutputFolder(output) }
       let source = try network.load()
+      try AblationError.check(source.model, head: source.configuration.head)
       let predictor = try source.unpreparedPredictor()
       let monitor = ConsoleMonitor()
       if let photograph {

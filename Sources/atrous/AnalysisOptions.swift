@@ -32,6 +32,14 @@ struct NetworkOptions: ParsableArguments {
   }
 }
 
+/// Refuses a photograph in the network's place and a network in the photograph's.
+func refuseSwapped(_ network: String, _ photograph: String) throws {
+  let isNetwork = { TrainedNetwork.isConfiguration($0) || (try? Checkpoint($0)) != nil }
+  guard isNetwork(photograph), !isNetwork(network) else { return }
+  throw ValidationError(
+    "'\(photograph)' is a network, expected it first and the photograph '\(network)' after it.")
+}
+
 /// A point of an image: `120,80`.
 struct ImagePoint: ExpressibleByArgument {
   let x: Int, y: Int

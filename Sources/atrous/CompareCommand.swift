@@ -47,6 +47,7 @@ struct CompareCommand: ParsableCommand {
       for path in results where !ResultFolder.holdsResults(path) {
         try TrainingConfiguration.check(path, overrides: overrides)
       }
+      try NetworkScoring.checkClasses(of: results)
       let folders = try results.enumerated().map { index, path in
         try NetworkScoring.results(
           of: path, in: "\(output)/\(index + 1)",
@@ -54,10 +55,11 @@ struct CompareCommand: ParsableCommand {
         ) { monitor.evaluating($0, $1) }
       }
       let comparison = try Comparison(
-        folders, names: Comparison.shortNames(results), repeats: repeats)
+        folders, names: Comparison.shortNames(results), paths: results, repeats: repeats)
       try comparison.write(to: output)
       monitor.finish()
       print(comparison.text)
+      monitor.message("written to \(output): the page is \(output)/index.html")
     }
   }
 }

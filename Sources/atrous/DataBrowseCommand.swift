@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Files
 import Imaging
 import Training
 
@@ -37,6 +38,7 @@ struct DataBrowse: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      try FileSystem.makeOutputFolder(of: output)
       let source = try data.resolved()
       guard let (name, dataset) = try source.datasets(data.part).first else { return }
       var sheet = ContactSheet()

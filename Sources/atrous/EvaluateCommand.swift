@@ -104,6 +104,8 @@ struct EvaluateCommand: ParsableCommand {
       }
       monitor.finish()
       print(json ? String(decoding: try result.json(), as: UTF8.self) : result.text)
+      if let output { monitor.message("written to \(output): the page is \(output)/index.html") }
+      if let submission { monitor.message("written to \(submission): labels for the server") }
     }
   }
 }

@@ -60,6 +60,7 @@ struct ExportCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      try FileSystem.makeOutputFolder(of: output)
       if checkpoint {
         try Checkpoint(file).writeForUse(output, half: half, overrides: settings.overrides)
         return print("\(output): a checkpoint, to be used")

@@ -9,7 +9,7 @@ struct FolderOptions: ParsableArguments {
   @Option(help: "The folder of labels with the same names.")
   var labels: String?
 
-  @Option(help: "What the labels' names end in besides.")
+  @Option(help: "What the labels' names end in besides. (default: what most of them do)")
   var labelSuffix = ""
 
   @Option(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Configuration
+import Files
 import Foundation
 import Segmentation
 import Torch
@@ -40,7 +41,7 @@ struct ImportCommand: ParsableCommand {
   @Flag(help: "Load the rest if only the classifier differs.")
   var ignoreClassifier = false
 
-  @Flag(help: "Print the file's name of every tensor that loads.")
+  @Flag(help: "Print all names, and the file's of every tensor that loads.")
   var verbose = false
 
   @Flag(help: "Print the list of tensors as JSON.")
@@ -65,13 +66,17 @@ struct ImportCommand: ParsableCommand {
     try reportingErrors {
       let rules = try rules.map { try NameMap(contentsOf: $0) }
       guard let model else { return try list(rules) }
+      if !dryRun, let output { try FileSystem.makeOutputFolder(of: output) }
       let weights = try WeightFile.open(file, part: part)
       let network = try ConfiguredModel(model, overrides: settings.overrides)
       let plan = WeightImport(weights, for: network.model, rules: rules)
       print("\(file): \(weights.format.rawValue), \(weights.entries.count) tensors")
       for note in weights.notes { print("note: \(note)") }
-      if verbose { for (ours, theirs) in plan.names { print("  \(theirs) -> \(ours)") } }
-      print(plan)
+      print(plan.text(names: verbose ? nil : 12))
+      if verbose {
+        print("what loads:")
+        for (ours, theirs) in plan.names { print("  \(theirs) -> \(ours)") }
+      }
       for line in plan.geometryNotes(for: network.model) { print(line) }
       let fits =
         plan.report.isComplete || plan.onlyClassifierIsLeftOver || plan.lacksOnlyAuxiliary

@@ -57,6 +57,7 @@ struct PredictCommand: ParsableCommand {
       throw ValidationError(
         "There are \(paths.count) paths, expected an image, or a checkpoint and an image.")
     }
+    if paths.count == 2 { try refuseSwapped(paths[0], paths[1]) }
     if paths.count == 1, (try? Checkpoint(paths[0])) != nil {
       throw ValidationError("'\(paths[0])' is a checkpoint, expected an image after it.")
     }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Datasets
 import Evaluation
+import Files
+import Training
 
 /// `atrous score`: label files against label files.
 struct ScoreCommand: ParsableCommand {
@@ -92,6 +94,7 @@ struct ScoreCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      if let output { try FileSystem.makeOutputFolder(output) }
       if truth.hasSuffix(".json") {
         let scores = try PanopticScoring(truth: truth, prediction: predictions).run()
         return print(json ? try jsonText(scores) : scores.text)
@@ -103,6 +106,9 @@ struct ScoreCommand: ParsableCommand {
       let (result, images) = try scoring.run(dataset: truth)
       if let output { try scoring.write(result, images, to: output) }
       print(json ? try jsonText(result) : result.text)
+      if let output {
+        ConsoleMonitor().message("written to \(output): the page is \(output)/index.html")
+      }
     }
   }
 

@@ -1,8 +1,10 @@
 import Analysis
 import ArgumentParser
 import Datasets
+import Files
 import Imaging
 import Inference
+import Training
 
 /// `atrous similarity`: where an image looks alike to a network.
 struct SimilarityCommand: ParsableCommand {
@@ -42,6 +44,7 @@ struct SimilarityCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
+    try refuseSwapped(network.network, image)
     guard (at == nil) != (label == nil) else {
       throw ValidationError("expected either --at x,y or --class name.")
     }
@@ -49,6 +52,7 @@ struct SimilarityCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      if let output { try FileSystem.makeOutputFolder(of: output) }
       let source = try network.load()
       let reference =
         try at.map { SimilarityReference.pixel(x: $0.x, y: $0.y) }
@@ -61,6 +65,7 @@ struct SimilarityCommand: ParsableCommand {
         device: network.place.prepared())
       if let output { try report.heatMap.image().write(to: output, isOutput: true) }
       try show(report, text: report.text, asJSON: json)
+      if let output { ConsoleMonitor().message("wrote \(output)") }
     }
   }
 }

@@ -64,10 +64,12 @@ struct ExchangeTests {
   func names() throws {
     let run = try Run.finished()
     let folder = try TemporaryFolder()
-    let weights = "\(folder.path)/weights.pth"
+    let weights = "\(folder.path)/new folder/weights.pth"
     let exported = try Command.run(
       "export", run.path, "--output", weights, "--names", "denseaspp-2018")
     #expect(exported.status == 0, "\(exported)")
+    try Command.run("predict", weights, "\(run.folder)/images/0.png", "--output", folder.path)
+      .expectRefusal("has no record of a run", "`atrous import '\(weights)' --model CONFIG.yaml")
     let plan = try Command.run(
       "import", weights, "--model", run.configuration, "--dry-run", "--verbose")
     #expect(plan.output.contains("names: denseaspp-2018"), "\(plan)")
@@ -89,12 +91,19 @@ struct ExchangeTests {
       "model.head.growth=5")
     #expect(other.status == 1 && other.output.contains("of another shape"), "\(other)")
     #expect(!FileManager.default.fileExists(atPath: output))
+    #expect(
+      other.output.split(separator: "\n").dropFirst().first
+        == "result: the file is not this network's")
     let rules = "\(folder.path)/rules.yaml"
     try Data("rules: [{from: '^backbone', to: 'trunk'}]".utf8)
       .write(to: URL(fileURLWithPath: rules))
     let renamed = try Command.run(
       "import", weights, "--model", run.configuration, "--dry-run", "--rules", rules)
     #expect(renamed.status == 1 && renamed.output.contains("left over in the file"), "\(renamed)")
+    let all = try Command.run(
+      "import", weights, "--model", run.configuration, "--dry-run", "--verbose", "--rules", rules)
+    #expect(renamed.output.contains("  … and 22 more"), "a dozen of 34 names: \(renamed)")
+    #expect(!all.output.contains("more\n") && all.output.count > 2 * renamed.output.count, "\(all)")
   }
 
   @Test("a network of another stride than torchvision's is told, and torchvision's is proposed")

@@ -53,8 +53,29 @@ struct ExplanationTests {
     #expect(json["width"] as? Int == 48 && json["height"] as? Int == 40)
     try Command(["erf", config, "--images", "\(path)/images/0.png", "--at", "48,9"]).wait()
       .expectRefusal("--at 48,9: is outside of the image, expected a pixel of 48x40")
+    // A cut lies around the pixel, inside of the photograph.
+    let cut = ["erf", config, "--images", "\(path)/images/0.png", "--at", "44,9", "--size", "32"]
+    let part = try object(Command(cut + ["--json"]).wait())
+    #expect(part["x"] as? Int == 28 && part["y"] as? Int == 9)
+    #expect(part["photographX"] as? Int == 44 && part["photographY"] as? Int == 9)
+    #expect(
+      try Command(cut).wait().output.contains("pixel 44,9 of the photograph (28,9 of its cut)"))
+    try Command(["erf", config, "--images", "\(path)/none.jpg"]).wait()
+      .expectRefusal("\(path)/none.jpg: is not there; expected an image or a folder of images")
     try Command(["erf", config, "--noise", "--size", "64x48", "--class", "sky"]).wait()
       .expectRefusal("'class' is 'sky'", "ground, thing")
+  }
+
+  @Test("a head without parts is told by its name, and swapped arguments are")
+  func refusals() throws {
+    let config = try pyramid()
+    let linear = ["--set", "model={backbone: {name: unet, widths: [4, 8]}, head: {name: linear}}"]
+    try Command(["ablate", config, "\(path)/images/0.png"] + linear).wait()
+      .expectRefusal("model.head: 'linear' has no levels or branches to remove", "denseaspp")
+    for command in [["ablate"], ["similarity", "--at", "1,1"], ["predict"]] {
+      let swapped = try Command(command + ["\(path)/images/0.png", config]).wait()
+      #expect(swapped.status == 64 && swapped.errors.contains("is a network, expected it first"))
+    }
   }
 
   @Test("ablate of one photograph tells what changes, and with the truth what that costs")

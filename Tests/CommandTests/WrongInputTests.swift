@@ -38,6 +38,27 @@ struct WrongInputTests {
     return try Command(run.training(nil) + more).wait()
   }
 
+  // MARK: The command line
+
+  @Test("what is told names what to write, or what is there")
+  func told() throws {
+    let run = try Run.finished()
+    try Command(run.training("\(path)/run", "--set", "train.loss=dice")).wait()
+      .expectRefusal("'loss' is 'dice'", "a mapping of keys to values, such as {name: dice}")
+    try Command.run("train", run.path)
+      .expectRefusal(
+        "\(run.path): cannot be read: it is a folder", "such as \(run.path)/config.yaml")
+    try Command.run("data", "inspect", path).expectRefusal("not to be guessed from an empty folder")
+    try Command.run("compare", run.path, "\(path)/none", "--output", "\(path)/compared")
+      .expectRefusal("\(path)/none: is not there")
+    #expect(
+      !FileManager.default.fileExists(atPath: "\(path)/compared"), "before anything is scored")
+    let crop = try Command.run("help", "configuration", "randomCrop").output
+    #expect(crop.components(separatedBy: "Example: randomCrop").count == 2, "told once: \(crop)")
+    let alpha = try Command.run("help", "configuration", "alpha").output
+    #expect(alpha.contains("focal") && alpha.contains("tversky"), "of each case: \(alpha)")
+  }
+
   // MARK: Images
 
   @Test("a PNG that was cut off")
@@ -145,7 +166,7 @@ struct WrongInputTests {
     let run = try Run.finished()
     let photo = try write(photograph(), "photo.png")
     let file = try write([], "file")
-    var places = [("\(file)/below", "Not a directory")]
+    var places = [("\(file)/below", "a part of the path is no folder")]
     if FileManager.default.fileExists(atPath: "/proc/self") { places.append(("/proc/out", "")) }
     let locked = "\(path)/locked"
     if getuid() == 0 {
@@ -153,7 +174,7 @@ struct WrongInputTests {
     } else {
       try FileManager.default.createDirectory(
         atPath: locked, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o555])
-      places.append((locked, "Permission denied"))
+      places.append((locked, "permission is denied"))
     }
     for (place, reason) in places {
       for arguments in [

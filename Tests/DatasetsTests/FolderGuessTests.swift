@@ -71,6 +71,19 @@ struct FolderGuessTests {
     #expect(guess.reason.contains("\(parts[0][0]) is \(parts[0][1]) and \(parts[0][2])"))
   }
 
+  @Test("the suffix of labels is what most have beyond an image's name, or what is given")
+  func suffix() throws {
+    try write("a/1.jpg", "a/2.jpg", "b/1_1stHO.png", "b/2_1stHO.png", "c/1.png", "c/2.png")
+    func suffix(_ given: String, _ images: String, _ labels: String) -> String {
+      FolderGuess.labelSuffix(given, images: "\(path)/\(images)", labels: "\(path)/\(labels)")
+    }
+    #expect(suffix("", "a", "b") == "_1stHO")
+    #expect(suffix("_own", "a", "b") == "_own")
+    #expect(suffix("", "a", "c") == "" && suffix("", "a", "none") == "")
+    try write("d/1.jpg", "d/1_gt.png", "d/2.jpg", "d/2_gt.png")
+    #expect(suffix("", "d", "d") == "_gt", "in one folder")
+  }
+
   @Test("what cannot be guessed is told with what is there and what would do")
   func nothing() throws {
     try write("images/a.jpg", "other/b.png")

@@ -133,6 +133,37 @@ struct TwoFolderTests {
   }
 
   @Test(
+    "labels whose names end in something more are found, and a missing part names those there are")
+  func suffix() throws {
+    let pixels = (0..<size.width * size.height).map { UInt16($0 % 2) }
+    for index in 0..<5 {
+      try writePicture("\(folder.path)/images/\(index).jpg", size)
+      try writePicture("\(folder.path)/labels/\(index)_1stHO.png", size, pixels)
+    }
+    let found = try found()
+    #expect(found.notes[0].contains("NAME_1stHO (--label-suffix says otherwise)"), "\(found.notes)")
+    let data = try TrainingConfiguration(yaml: found.yaml, named: "found").data
+    #expect(try data.dataset("train").count == 4)
+    func problem(_ root: String) throws -> String {
+      let section = try Section(
+        yaml: "data: {layout: camvid, root: \(root)}", named: "c.yaml"
+      ).section("data")
+      do {
+        _ = try DataConfiguration(section).dataset("test")
+        return ""
+      } catch { return "\(error)" }
+    }
+    #expect(
+      try problem("\(folder.path)/none").contains(
+        "\(folder.path)/none: no such folder; expected the folder of CamVid, which data.root names")
+    )
+    try writeMiniature("camvid", in: folder.path, size: size)
+    let message = try problem(folder.path)
+    #expect(message.contains("test: no such folder; expected "), "\(message)")
+    #expect(message.hasSuffix("; splits with images are train, val"), "\(message)")
+  }
+
+  @Test(
     "classes follow from the values, or take them in ascending order",
     arguments: [
       ([0, 255], nil, ["0 background", "255 foreground"]),

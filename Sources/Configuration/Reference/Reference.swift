@@ -20,6 +20,8 @@ package struct Reference {
   private struct Answer {
     let path: String
     let text: String
+    /// The case that it is about, and the key of it, if it is about one.
+    var about: [String] = []
   }
 
   private let tables: [ReferenceTable]
@@ -71,10 +73,12 @@ package struct Reference {
     let found =
       whole.isEmpty ? answers.filter { $0.path.lowercased().hasSuffix(".\(wanted)") } : whole
     guard !found.isEmpty else { throw UnknownKey(key: key, near: near(key, answers.map(\.path))) }
-    var texts: [String] = []
-    for answer in found {
-      let text = "\(answer.path)\n\(answer.text)"
-      if !texts.contains(text) { texts.append(text) }
+    var (texts, told) = ([String](), Set<[String]>())
+    // A case tells of its keys, too.
+    for answer in found
+    where !told.contains(answer.about) && !told.contains(Array(answer.about.dropLast())) {
+      texts.append("\(answer.path)\n\(answer.text)")
+      if !answer.about.isEmpty { told.insert(answer.about) }
     }
     return texts.joined(separator: "\n\n")
   }
@@ -103,13 +107,16 @@ package struct Reference {
       for (one, keys) in table.cases where !one.title.isEmpty {
         let words = [one.title] + one.names.filter { $0 != one.title }
         for word in words {
-          answers.append(Answer(path: place + word, text: table.text(of: one, keys)))
+          answers.append(
+            Answer(path: place + word, text: table.text(of: one, keys), about: [place, one.title]))
         }
         for key in keys {
-          let text = table.text(of: key)
-          answers.append(Answer(path: "\(place)\(one.title).\(key.path)", text: text))
+          let (text, about) = (table.text(of: key), [place, one.title, key.path])
+          answers.append(
+            Answer(path: "\(place)\(one.title).\(key.path)", text: text, about: about))
           // The key as it stands in a file, which does not say the case.
-          answers.append(Answer(path: place + key.path, text: "  of \(one.title):\n\(text)"))
+          answers.append(
+            Answer(path: place + key.path, text: "  of \(one.title):\n\(text)", about: about))
         }
       }
     }

@@ -163,8 +163,36 @@ public struct DataConfiguration: Sendable {
       throw ConfigurationError.missing(
         place: place, key: role, expected: "the folders of this part (given are \(named))")
     }
-    let listing = try listing(role, part)
+    let listing: FileDataset
+    do { listing = try self.listing(role, part) } catch let error as DatasetError {
+      throw explained(error, part.split)
+    }
     return try background.map { try listing.withBackground($0) } ?? listing
+  }
+
+  /// What is missing of a known data set, with what is there.
+  private func explained(_ error: DatasetError, _ split: String) -> DatasetError {
+    let (title, splits) =
+      switch layout {
+      case .folders: ("", [String]())
+      case .cityscapes: ("Cityscapes", Self.roles)
+      case .known(let known): (known.title, known.splits)
+      }
+    guard !splits.isEmpty else { return error }
+    guard isFolder(root) else {
+      return .missingFolder(path: root, expected: "the folder of \(title), which data.root names")
+    }
+    let there = splits.filter { name in
+      name != split && (try? listing(name, Part(split: name))).map { $0.count > 0 } ?? false
+    }
+    let hint = there.isEmpty ? "" : "; splits with images are \(there.joined(separator: ", "))"
+    switch error {
+    case .missingFolder(let path, let expected):
+      return .missingFolder(path: path, expected: expected + hint)
+    case .emptyFolder(let path, let expected):
+      return .emptyFolder(path: path, expected: expected + hint)
+    default: return error
+    }
   }
 
   private func listing(_ role: String, _ part: Part) throws -> FileDataset {

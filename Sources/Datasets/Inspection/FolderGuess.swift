@@ -32,7 +32,8 @@ public struct FolderGuess: Sendable, Equatable {
     guard !parts.isEmpty else {
       let shown = names.filter { !$0.hasPrefix(".") }.prefix(6).joined(separator: ", ")
       throw DatasetError.invalidSetting(
-        name: "the layout of \(folder)", value: "not to be guessed from \(shown)",
+        name: "the layout of \(folder)",
+        value: "not to be guessed from \(shown.isEmpty ? "an empty folder" : shown)",
         expected:
           "--layout (\((["cityscapes"] + DatasetDescription.all.map(\.name)).joined(separator: ", ")))"
           + ", --labels and --classes, or two folders such as images and labels, also below or above"
@@ -141,13 +142,20 @@ public struct FolderGuess: Sendable, Equatable {
     Set(PassedOver.pictures(in: FileSystem.names(in: path) ?? []).read.map(\.fileStem))
   }
 
+  /// What labels' names end in beyond an image's name: `given`, or where that is empty and the folders are
+  /// plain ones, what most of them do.
+  package static func labelSuffix(_ given: String, images: String, labels: String) -> String {
+    given.isEmpty ? part("", images, labels)?.labelSuffix ?? "" : given
+  }
+
   /// The pair of folders, with the ending that most labels have beyond an image's name; nil where no label
   /// belongs to an image.
   private static func part(_ name: String, _ images: String, _ labels: String) -> Part? {
     let pictures = stems(images)
     var counts: [String: Int] = [:]
     for stem in stems(labels) {
-      if pictures.contains(stem) {
+      // In one folder every file is among the images.
+      if images != labels, pictures.contains(stem) {
         counts["", default: 0] += 1
         continue
       }

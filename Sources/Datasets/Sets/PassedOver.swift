@@ -95,7 +95,7 @@ package struct PassedOver: Sendable, Equatable {
 /// - Throws: `DatasetError` for a folder without images, or what is not there.
 package func imageFiles(_ path: String, note: (String) -> Void = { _ in }) throws -> [String] {
   guard FileSystem.exists(path) else {
-    throw DatasetError.missingFolder(path: path, expected: "an image or a folder of images")
+    throw DatasetError.missingFile(path: path, expected: "an image or a folder of images")
   }
   guard FileSystem.isFolder(path) else { return [path] }
   guard let names = FileSystem.names(in: path) else {

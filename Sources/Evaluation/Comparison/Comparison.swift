@@ -26,11 +26,13 @@ public struct Comparison: Sendable {
   /// - Parameters:
   ///   - folders: At least two.
   ///   - names: What they are called; their folders' names if nothing is said.
+  ///   - paths: What messages call them, where a person named a network and not its folder of results.
   ///   - repeats: How often images are drawn anew for the intervals.
   /// - Throws: ``ScoringError`` if one cannot be read or they cannot be compared.
-  public init(_ folders: [String], names: [String]? = nil, repeats: Int = 2000, seed: UInt64 = 0)
-    throws
-  {
+  public init(
+    _ folders: [String], names: [String]? = nil, paths: [String]? = nil, repeats: Int = 2000,
+    seed: UInt64 = 0
+  ) throws {
     guard folders.count > 1 else {
       throw ScoringError.setting(
         name: "the number of results", value: "\(folders.count)", expected: "two or more")
@@ -50,9 +52,10 @@ public struct Comparison: Sendable {
     let first = entries[0]
     var notes: [String] = []
     let classes = first.result.scores.classes.count
-    for other in entries {
+    let paths = paths ?? folders
+    for (other, path) in zip(entries, paths) {
       func refuse(_ what: String) -> ScoringError {
-        .incomparable(first: first.folder, second: other.folder, what: what)
+        .incomparable(first: paths[0], second: path, what: what)
       }
       guard first.result.scores.classes.map(\.name) == other.result.scores.classes.map(\.name)
       else { throw refuse("their classes differ") }
@@ -105,7 +108,7 @@ public struct Comparison: Sendable {
     return paths
   }
 
-  private static func read<Value: Decodable>(_ folder: String, _ name: String) throws -> Value {
+  static func read<Value: Decodable>(_ folder: String, _ name: String) throws -> Value {
     let file = "\(folder)/\(name)"
     guard let data = FileSystem.contents(file) else {
       throw ScoringError.unreadable(

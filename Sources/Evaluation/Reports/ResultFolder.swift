@@ -79,6 +79,14 @@ public struct ResultFolder: Sendable {
       && FileSystem.exists("\(path)/images.json")
   }
 
+  /// The names of the classes of a folder's results.
+  ///
+  /// - Throws: ``ScoringError/unreadable(file:reason:)``.
+  package static func classes(in path: String) throws -> [String] {
+    let table: ClassTable = try Comparison.read(path, "classes.json")
+    return table.classes.map(\.name)
+  }
+
   /// Keeps a prediction: classes as indices of a palette.
   ///
   /// - Throws: `ImageError` if it cannot be written.

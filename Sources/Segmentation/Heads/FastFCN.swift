@@ -47,7 +47,8 @@ public final class FastFCN: Layer, SegmentationHead {
       var inner = input
       inner.channels[inner.channels.count - 1] = jpu.outputs
       inner.strides[inner.strides.count - 1] = input.strides.suffix(3).first ?? 8
-      return FastFCN(jpu, try ModelBuilder.head(section.section("head"), inner, or: "deeplabv3"))
+      return FastFCN(
+        jpu, try ModelBuilder.head(section.section("head", isNamed: true), inner, or: "deeplabv3"))
     }
   ]
 }

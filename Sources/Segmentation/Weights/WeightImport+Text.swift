@@ -2,9 +2,13 @@ import Checkpoints
 import Torch
 
 extension WeightImport: CustomStringConvertible {
-  /// What loads, what is missing, what is left over and which shapes disagree, all by name.
-  public var description: String {
-    var lines: [String] = []
+  /// What loads, what is missing, what is left over and which shapes disagree: the verdict, then at most a
+  /// dozen names of each.
+  public var description: String { text() }
+
+  /// The ``description`` with all names if `names` is nil, else with so many of each.
+  package func text(names limit: Int? = 12) -> String {
+    var lines = ["result: \(conclusion)"]
     let total = report.loaded.count + report.missing.count + report.mismatched.count
     let whose = part.isEmpty ? "" : ", for the \(part) alone"
     lines.append(
@@ -15,7 +19,9 @@ extension WeightImport: CustomStringConvertible {
     func list(_ title: String, _ items: [String]) {
       guard !items.isEmpty else { return }
       lines.append("\(title): \(items.count)")
-      lines += items.map { "  \($0)" }
+      lines += items.prefix(limit ?? .max).map { "  \($0)" }
+      let rest = items.count - (limit ?? .max)
+      if rest > 0 { lines.append("  … and \(rest) more") }
     }
     lines += notes.map { "note: \($0)" }
     if let summary = leftAsideSummary { lines.append("note: \(summary)") }
@@ -26,7 +32,6 @@ extension WeightImport: CustomStringConvertible {
     list(
       "of another shape",
       report.mismatched.map { "\($0.name): the network has \($0.expected), the file \($0.found)" })
-    lines.append("result: \(conclusion)")
     return lines.joined(separator: "\n")
   }
 
@@ -68,6 +73,10 @@ extension WeightImport: CustomStringConvertible {
       return "the backbone loads, and the heads are not in the file; in a configuration"
         + " 'backbone.weights' takes such a file"
     }
-    return "the file is not this network's"
+    let known = TorchvisionNetwork.matching(shapes).map {
+      "; its names and shapes are those of torchvision's \($0.network.name), which is"
+        + " Configurations/networks/torchvision-\($0.network.name).yaml"
+    }
+    return "the file is not this network's" + (known ?? "")
   }
 }
