@@ -12,10 +12,15 @@ import subprocess
 import sys
 import tempfile
 
-import numpy
-import onnx
-import onnxruntime
-from onnx import numpy_helper
+try:
+    import numpy
+    import onnx
+    import onnxruntime
+    from onnx import numpy_helper
+except ImportError as error:  # --help needs none of them
+    missing = error
+else:
+    missing = None
 
 # What the file says besides `classes: 19`. SETR's heads are not among them yet.
 NETWORKS = {
@@ -88,6 +93,8 @@ def compared(options, text, size, folder):
 
 def main():
     options = arguments()
+    if missing:
+        sys.exit(f"{missing}; expected onnx, onnxruntime and numpy (pip install)")
     networks = NETWORKS if not options.backbones else {
         name: f"backbone: {{name: {name}}}, head: {{name: fcn}}" for name in options.backbones}
     print(f"onnx {onnx.__version__}, ONNX Runtime {onnxruntime.__version__}, opset {options.opset}\n")
