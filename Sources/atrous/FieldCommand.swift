@@ -75,7 +75,7 @@ struct FieldCommand: ParsableCommand {
       let source = try network.load()
       let photograph = try images.flatMap { path in
         let files = try imageFiles(path, note: note)
-        return files.count == 1 ? try Image(contentsOf: files[0]).size : nil
+        return files.count == 1 ? try ImageInfo(contentsOf: files[0]).size : nil
       }
       let size = inputSize(photograph)
       let bounds = photograph ?? size
