@@ -32,14 +32,17 @@ package struct Graph {
       package let value: ValueID
     }
 
-    /// The operator's name, of other namespaces than `aten` with it: `conv2d`, `atrous::linear`.
+    /// The operator's name, of other namespaces than `aten` with it: `conv2d`, `atrous::linear`; `fused::…`
+    /// for what passes made of several.
     package let kind: String
+    /// The operator that was called; nil for what passes made.
+    package var operation: Operator?
     /// The values that it takes, in the order of the schema.
-    package let inputs: [Input]
+    package var inputs: [Input]
     /// Its other arguments by their names, with the schema's defaults where the call left them out.
-    package let attributes: [String: Torch.Value]
+    package var attributes: [String: Torch.Value]
     /// The values that it gives.
-    package let outputs: [ValueID]
+    package var outputs: [ValueID]
     /// The module whose parameters it uses; for an operator without any the last one before it.
     package let layer: String
     /// Whether ``layer`` is that of an operator before it.

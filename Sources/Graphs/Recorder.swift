@@ -114,8 +114,8 @@ final class Recorder: OperatorObserver {
     }
     graph.nodes.append(
       Graph.Node(
-        kind: kind, inputs: inputs, attributes: attributes, outputs: outputs, layer: layer,
-        isAfterLayer: own == nil))
+        kind: kind, operation: call.operation, inputs: inputs, attributes: attributes,
+        outputs: outputs, layer: layer, isAfterLayer: own == nil))
   }
 
   /// Names what was computed from constants alone.

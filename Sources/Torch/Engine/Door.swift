@@ -92,6 +92,8 @@ enum Door {
 public struct Operator: Sendable {
   /// The name without its namespace, such as `conv2d`.
   public let name: String
+  /// Which of several operators of the name it is, such as `Tensor`; mostly empty.
+  package let overload: String
   /// Whose it is: `aten` for libtorch's own, `atrous` for this package's.
   public let namespace: String
   /// Its arguments by name, and whose memory its results are.
@@ -105,18 +107,18 @@ public struct Operator: Sendable {
     guard let handle = ct_find("\(namespace)::\(name)", overload) else {
       fatalError(Door.message)
     }
-    self.init(name, namespace, handle)
+    self.init(name, overload, namespace, handle)
   }
 
   /// The operator if this build of libtorch has it.
   public static func find(
     _ name: String, _ overload: String = "", namespace: String = "aten"
   ) -> Operator? {
-    ct_find("\(namespace)::\(name)", overload).map { Operator(name, namespace, $0) }
+    ct_find("\(namespace)::\(name)", overload).map { Operator(name, overload, namespace, $0) }
   }
 
-  private init(_ name: String, _ namespace: String, _ handle: ct_op) {
-    (self.name, self.namespace, self.handle) = (name, namespace, handle)
+  private init(_ name: String, _ overload: String, _ namespace: String, _ handle: ct_op) {
+    (self.name, self.overload, self.namespace, self.handle) = (name, overload, namespace, handle)
     schema = OperatorSchema(handle)
     meaning = OperatorMeaning.table[namespace == "aten" ? name : "\(namespace)::\(name)"]
   }
@@ -143,6 +145,13 @@ public struct Operator: Sendable {
     case .double(let value): value
     case .bool(let value): value ? 1 : 0
     default: .nan
+    }
+  }
+
+  /// Calls the operator for all the tensors that it returns, those in lists included.
+  package func tensors(_ arguments: [Value]) -> [Tensor] {
+    call(arguments, capacity: 64).map {
+      if case .tensor(let tensor) = $0 { tensor } else { Tensor(adopting: nil) }
     }
   }
 
