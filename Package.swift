@@ -97,7 +97,7 @@ let package = Package(
       exclude: ["Protos"]),
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
     .target(name: "Datasets", dependencies: ["Imaging", "Configuration"]),
-    .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets"]),
+    .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets", "Graphs"]),
     .target(
       name: "TensorBoard",
       dependencies: ["Files", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
@@ -145,7 +145,7 @@ let package = Package(
         "Graphs", "Segmentation", "Configuration", "TestSupport", "Files",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
-    .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
+    .testTarget(name: "SegmentationTests", dependencies: ["Segmentation", "Graphs"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),
     .testTarget(
@@ -160,7 +160,7 @@ let package = Package(
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
     .testTarget(
       name: "ParityTests",
-      dependencies: ["Parity", "Configuration", "Segmentation", "TestSupport"],
+      dependencies: ["Parity", "Configuration", "Segmentation", "Graphs", "TestSupport"],
       exclude: ["Fixtures"]),
     .testTarget(
       name: "CommandTests",

@@ -1,5 +1,6 @@
 import Evaluation
 import Foundation
+import Graphs
 import Segmentation
 import Torch
 
@@ -17,59 +18,65 @@ package struct NetworkTiming: JSONReport {
   package private(set) var relativeError: Double?
   /// The share of positions with the same best class.
   package private(set) var agreement: Double?
-  /// What one more image costs by operator, the slowest first.
+  /// What one more image costs the network as it is, by operator, the slowest first.
   package private(set) var operators: [OperatorTime]?
+  /// What it costs the prepared network, by the nodes of its graph in their order.
+  package private(set) var nodes: [NodeTime]?
 
   /// Times `model` on noise, each form `repeats` times after one that does not count.
   ///
   /// - Parameters:
-  ///   - model: The network, in evaluation mode; it is prepared afterwards if `prepared` is set, and has
-  ///     given its weights back.
+  ///   - model: The network, in evaluation mode; it has given its weights back afterwards if `prepared` is
+  ///     set.
   ///   - plain: Whether it is timed as it is.
   ///   - prepared: Whether it is timed prepared for inference.
   ///   - precision: The type in which the prepared network multiplies.
   ///   - profile: Whether the operators of the last form are timed, too.
-  /// - Throws: `TorchError` if the network cannot run at this size.
+  /// - Throws: `TorchError` if the network cannot run at this size; `UnknownPass` for what the environment's
+  ///   `ATROUS_PASSES` says.
   package init(
     _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
     prepared: Bool, precision: InferencePrecision = .float32, profile: Bool
   ) throws {
     threads = Engine.threads
     self.precision = precision.rawValue
+    let passesOff = try Pass.switchedOffByEnvironment()
     try attempt {
       inferenceMode {
         measure(
           model, height: height, width: width, repeats: repeats, plain: plain,
-          prepared: prepared, precision: precision, profile: profile)
+          prepared: prepared, precision: precision, passesOff: passesOff, profile: profile)
       }
     }
   }
 
   private mutating func measure(
     _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
-    prepared: Bool, precision: InferencePrecision, profile: Bool
+    prepared: Bool, precision: InferencePrecision, passesOff: Set<String>, profile: Bool
   ) {
     let image = model.noiseImage(height: height, width: width)
     let device = model.state.first?.tensor.device ?? .cpu
     let input = image.to(device)
     var scores: [Tensor] = []
-    func medianTime() -> Double {
+    func medianTime(_ network: (Tensor) -> Tensor) -> Double {
       // The first time packs kernels and takes memory.
-      scores.append(model.output(input).logits)
+      scores.append(network(input))
       Engine.synchronize(device)
       return (0..<repeats).map { _ in
         ContinuousClock().measure {
-          _ = model.output(input).logits
+          _ = network(input)
           Engine.synchronize(device)
         } / .seconds(1)
       }.median
     }
-    if plain { plainSeconds = medianTime() }
+    if plain { plainSeconds = medianTime { model.output($0).logits } }
+    var runner: Runner?
     if prepared {
       // What is measured afterwards needs no other form.
-      let ranges = precision == .int8 ? model.calibrated { _ = model.output(image) } : nil
-      model.prepared(keepingWeights: false, precision: precision, ranges: ranges)
-      preparedSeconds = medianTime()
+      let ranges = precision == .int8 ? model.calibrated { _ = $0(image) } : nil
+      let made = model.runner(.init(precision: precision, ranges: ranges, without: passesOff))
+      preparedSeconds = medianTime { made($0) }
+      runner = made
     }
     peakMegabytes = ProcessUsage.current.map { $0.peakKilobytes / 1e3 }
     if scores.count == 2 {
@@ -78,7 +85,10 @@ package struct NetworkTiming: JSONReport {
       relativeError = (error / max(spread, 1e-30)).squareRoot()
       agreement = scores[0].argmax(1).equal(to: scores[1].argmax(1)).to(.float32).mean().item
     }
-    if profile {
+    guard profile else { return }
+    if let runner {
+      nodes = runner.profile(input)
+    } else {
       let profiler = Profiler()
       observing(profiler) { _ = model.output(input) }
       operators = profiler.lines
@@ -107,7 +117,20 @@ package struct NetworkTiming: JSONReport {
       lines.append(
         String(format: "%9.2f ms %4d  ", line.milliseconds, line.calls) + line.operation)
     }
+    for node in nodes ?? [] {
+      lines.append(String(format: "%9.2f ms  ", node.milliseconds) + node.text)
+    }
     return lines.joined(separator: "\n")
+  }
+}
+
+extension NodeTime {
+  /// The shapes, the way, and the layer.
+  fileprivate var text: String {
+    func sides(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: "x") }
+    let given = shapes.prefix(2).map(sides).joined(separator: ", ")
+    let name = kind.split(separator: ":").last.map(String.init) ?? kind
+    return "\(name) \(given) → \(sides(result))  \(way)  \(layer)"
   }
 }
 

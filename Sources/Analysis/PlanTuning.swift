@@ -1,5 +1,6 @@
 import Evaluation
 import Foundation
+import Graphs
 import Segmentation
 import Torch
 
@@ -35,13 +36,13 @@ package struct PlanTuning: JSONReport {
     (machine, threads) = (Plans.machine, Engine.threads)
     guard Plans.file != nil else { throw Plans.Unusable.turnedOff }
     let image = model.noiseImage(height: height, width: width)
-    model.prepared(keepingWeights: false)
+    let runner = model.runner()
     try Plans.use([])
     let measured = try attempt {
       inferenceMode {
         // The first time packs kernels.
-        _ = model.output(image)
-        return Plans.measuring(repeats: repeats) { _ = model.output(image) }
+        _ = runner(image)
+        return Plans.measuring(repeats: repeats) { _ = runner(image) }
       }
     }
     let found = measured.filter(\.isPlanned).map(\.plan)
@@ -57,7 +58,7 @@ package struct PlanTuning: JSONReport {
       for which in turn % 2 == 0 ? [0, 1] : [1, 0] {
         try Plans.use(which == 0 ? [] : found)
         let before = now
-        inferenceMode { _ = model.output(image) }
+        inferenceMode { _ = runner(image) }
         if turn > 0 { seconds[which].append(now - before) }
       }
     }

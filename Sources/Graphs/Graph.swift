@@ -35,10 +35,13 @@ package struct Graph {
     /// The operator's name, of other namespaces than `aten` with it: `conv2d`, `atrous::linear`; `fused::…`
     /// for what passes made of several.
     package let kind: String
-    /// The operator that was called; nil for what passes made.
-    package var operation: Operator?
+    /// The operator that was called, with the number of arguments that it was given; nil for what passes
+    /// made.
+    package var call: (operation: Operator, arguments: Int)?
     /// The values that it takes, in the order of the schema.
     package var inputs: [Input]
+    /// For each argument that is a list of tensors, which of its elements there are.
+    package var lists: [String: [Bool]] = [:]
     /// Its other arguments by their names, with the schema's defaults where the call left them out.
     package var attributes: [String: Torch.Value]
     /// The values that it gives.
@@ -50,6 +53,10 @@ package struct Graph {
 
     /// The value of this name; nil if the call had none.
     package func input(_ name: String) -> ValueID? { inputs.first { $0.name == name }?.value }
+    /// The values of a list.
+    package func inputs(_ name: String) -> [ValueID] {
+      inputs.compactMap { $0.name == name ? $0.value : nil }
+    }
   }
 
   /// Every value, those of initializers included.
@@ -84,6 +91,8 @@ package enum GraphError: Error, Sendable, Equatable, CustomStringConvertible {
   case constant
   /// There is no rule for an operator, or not for what it is given.
   case unsupported(kind: String, layer: String, reason: String)
+  /// A map has other channels than the weights of an operator.
+  case channels(kind: String, layer: String, found: Int, expected: Int)
   /// The weights are more than one file may hold.
   case tooLarge(bytes: Int)
   /// A graph without the numbers of its constants.
@@ -97,6 +106,8 @@ package enum GraphError: Error, Sendable, Equatable, CustomStringConvertible {
     case .constant: "the network's result does not depend on its input"
     case .unsupported(let kind, let layer, let reason):
       "the operator \(kind) \(layer) has no form in ONNX: \(reason)"
+    case .channels(let kind, let layer, let found, let expected):
+      "the operator \(kind) of \(layer) takes \(expected) channels, not \(found)"
     case .tooLarge(let bytes):
       "the weights take \(bytes) bytes, and an ONNX file holds 2147483647 at most"
     case .withoutNumbers(let name): "\(name) was recorded without its numbers"

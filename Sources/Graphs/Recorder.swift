@@ -82,12 +82,14 @@ final class Recorder: OperatorObserver {
       call.operation.namespace == "aten"
       ? call.name : "\(call.operation.namespace)::\(call.name)"
     var inputs: [Graph.Node.Input] = [], attributes: [String: Torch.Value] = [:]
+    var lists: [String: [Bool]] = [:]
     for argument in schema {
       guard let value = call[argument.name] else { continue }
       if value.tensors.isEmpty {
         attributes[argument.name] = value
       } else {
         inputs += value.tensors.map { .init(name: argument.name, value: id(of: $0)) }
+        if case .tensors(let list) = value { lists[argument.name] = list.map { $0 != nil } }
       }
     }
     let isReadable = inputs.allSatisfy { !stale.contains($0.value) }
@@ -114,8 +116,8 @@ final class Recorder: OperatorObserver {
     }
     graph.nodes.append(
       Graph.Node(
-        kind: kind, operation: call.operation, inputs: inputs, attributes: attributes,
-        outputs: outputs, layer: layer, isAfterLayer: own == nil))
+        kind: kind, call: (call.operation, call.arguments.count), inputs: inputs, lists: lists,
+        attributes: attributes, outputs: outputs, layer: layer, isAfterLayer: own == nil))
   }
 
   /// Names what was computed from constants alone.

@@ -2,6 +2,7 @@ import Datasets
 import Evaluation
 import Files
 import Foundation
+import Graphs
 import Segmentation
 import Torch
 
@@ -33,12 +34,12 @@ public struct Calibration: Sendable, Equatable {
     if let file { try FileSystem.makeOutputFolder(of: file) }
     let settings = try network.configuration.evaluation()
     let dataset = try network.configuration.data().dataset("train").spread(to: images)
-    let evaluator = Evaluator(
-      Predictor(
-        network.model, encoding: network.encoding, device: network.device,
-        mode: InferenceMode(padding: settings.padding)),
-      imageSize: settings.imageSize)
-    let ranges = try network.model.calibrated { try evaluator.run(on: dataset) }
+    let ranges = try network.model.calibrated { runner in
+      let predictor = Predictor(
+        network.model, NetworkForm(runner: runner), encoding: network.encoding,
+        device: network.device, mode: InferenceMode(padding: settings.padding))
+      try Evaluator(predictor, imageSize: settings.imageSize).run(on: dataset)
+    }
     if let file {
       do {
         try AtomicFile.write(file, Data(jsonText(ranges).utf8))

@@ -31,10 +31,9 @@ extension TrainedNetwork {
   /// - Throws: `UnsupportedPrecision`, ``CalibrationError``, `ConfigurationError`.
   func predictor(_ options: InferenceSession.Options) throws -> Predictor {
     let form = try options.calibration.completed(options.form, for: self)
-    let cast = try form.apply(to: model, on: device, trained: precision)
     return Predictor(
-      model, encoding: encoding, device: device, precision: cast,
-      memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse,
+      model, try form.applied(to: model, on: device, trained: precision), encoding: encoding,
+      device: device, memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse,
       mode: try options.mode ?? InferenceMode(padding: configuration.evaluation().padding),
       graphs: options.graphs)
   }

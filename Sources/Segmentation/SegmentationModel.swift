@@ -38,8 +38,6 @@ open class SegmentationModel: Layer {
     self.auxiliary = auxiliary
     self.classes = classes
     self.alignCorners = alignCorners
-    super.init()
-    if level == nil { backbone.room = classifier.room }
   }
 
   open override var children: [(name: String, module: Module)] {
@@ -72,22 +70,15 @@ open class SegmentationModel: Layer {
       let head = classifier as? any LastMapHead
     {
       // So that nothing keeps the other maps meanwhile.
-      return SegmentationOutput(logits: head(backbone(ordered(x))), auxiliary: [])
+      return SegmentationOutput(logits: head(backbone(x)), auxiliary: [])
     }
-    let maps = given ?? features(x)
+    let maps = given ?? backbone.features(x)
     return output(
       of: maps, image: x, isTraining: isTraining, withAuxiliary: isTraining || withAuxiliary)
   }
 
   /// The backbone's maps of `x` (N, C, H, W), finest first.
-  public final func maps(_ x: Tensor) -> [Tensor] { features(whole(x)) }
-
-  private func features(_ x: Tensor) -> [Tensor] { backbone.features(ordered(x)) }
-
-  /// The image with its numbers in the order in which the network reads them fastest.
-  private func ordered(_ x: Tensor) -> Tensor {
-    runsPrepared(x) ? x.contiguous(.channelsLast) : x
-  }
+  public final func maps(_ x: Tensor) -> [Tensor] { backbone.features(whole(x)) }
 
   /// What the heads give in training for the maps of `x`, in whatever mode they are.
   public final func trainingOutput(_ maps: [Tensor], _ x: Tensor) -> SegmentationOutput {
@@ -145,14 +136,6 @@ public protocol SegmentationHead: Layer {
 
   /// The scores in training, and what else the head's own loss sees.
   func trainingScores(_ maps: [Tensor], image: Tensor) -> TrainingScores
-
-  /// What the head writes around the last map; nil for nothing.
-  var room: Room? { get }
-}
-
-extension SegmentationHead {
-  /// Nothing.
-  public var room: Room? { nil }
 }
 
 /// What a head gives in training.

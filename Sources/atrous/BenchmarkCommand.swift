@@ -37,7 +37,9 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(help: "The threads of an operator; 0 for libtorch's choice.")
   var threads = 0
 
-  @Flag(help: "Print the time of each operator of the prepared form, summed over an image.")
+  @Flag(
+    help: "Print the time of each step of the prepared network with the way that was chosen for it."
+  )
   var profile = false
 
   @Flag(

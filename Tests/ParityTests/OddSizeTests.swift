@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Graphs
 import Segmentation
 import Testing
 import Torch
@@ -65,8 +66,8 @@ struct OddSizeTests {
           let scores = head.scores([model.maps(image)[2]], image: image)
           comparison.compare("auxiliary", model.upsampled(scores, like: image), probe)
         }
-        model.prepared()
-        comparison.compare("prepared", model(image), probe)
+        let runner = Runner(model) { model($0) }
+        comparison.compare("prepared", runner(image), probe)
         #expect(comparison.disagreements == [])
       }
     }

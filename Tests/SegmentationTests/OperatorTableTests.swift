@@ -1,4 +1,5 @@
 import Configuration
+import Graphs
 import Segmentation
 import Testing
 
@@ -73,7 +74,26 @@ struct OperatorTableTests {
     #expect(check.wrong == [])
   }
 
-  @Test("says what operators do in each form of a network", arguments: PreparedTests.networks)
+  static let networks =
+    smallBackbones.map { "backbone: {name: \($0)}, head: {name: fcn, channels: 16}" }
+    + [
+      "backbone: {name: resnet50, outputStride: 8, cut: 3}, head: {name: deeplabv3, channels: 16}",
+      "backbone: {name: efficientnet_lite0, outputStride: 16}, head: {name: deeplabv3plus, channels: 16, projection: 3}",
+      "backbone: {name: resnet18, outputStride: 16}, head: {name: deeplabv3plus, channels: 16}",
+      "backbone: {name: resnet18, outputStride: 4, multiGrid: [1, 2]}, head: {name: pspnet, channels: 16}",
+      "backbone: {name: densenet, blocks: [2, 2, 3], growth: 16, stem: 16, outputStride: 4}, head: {name: denseaspp, growth: 16, bottleneck: 32, dilations: [3, 6, 24]}",
+      "backbone: {name: densenet, blocks: [2, 2], growth: 16, stem: 16, outputStride: 4, finalTransition: true}, head: {name: denseaspp, official: true}",
+      "backbone: {name: mobilenet_v3_small}, head: {name: lraspp, channels: 16}",
+      "backbone: {name: unet, widths: [8, 16, 32]}, head: {name: linear}",
+      "backbone: {name: unet, widths: [16, 32], bilinear: true}, head: {name: linear}",
+      "backbone: {name: mit_b0}, head: {name: segformer, channels: 32}",
+      "alignCorners: true, backbone: {name: mit_b0, width: 24}, head: {name: segformer, channels: 20}",
+      "backbone: {name: mit_b0}, head: {name: segformer, channels: 32, interpolation: bicubic}",
+      "backbone: {name: swin_t, depths: [2, 1, 1, 1], heads: [1, 1, 1, 1], width: 16, window: 4}, head: {name: fcn, channels: 16}",
+      "backbone: {name: vit, outputStride: 16, depth: 2, width: 32, heads: 2, imageSize: 64x32}, head: {name: fcn, channels: 16}",
+    ]
+
+  @Test("says what operators do in each form of a network", arguments: networks)
   func forms(_ yaml: String) throws {
     let model = try model("{classes: 5, \(yaml)}")
     let image = noise([2, 3, 64, 96])
@@ -86,8 +106,9 @@ struct OperatorTableTests {
     }
     let training = try run { _ = model.train()(image) }
     let plain = try run { inferenceMode { _ = model.train(false)(image) } }
-    _ = inferenceMode { model.prepared()(image) }
-    let prepared = try run { inferenceMode { _ = model(image) } }
+    let runner = Runner(model) { model($0) }
+    _ = inferenceMode { runner(image) }
+    let prepared = try run { inferenceMode { _ = runner(image) } }
     #expect(prepared.seen.contains("atrous::convolution"))
     #expect(training.operations == plain.operations)
     // Linear work on a small or a pooled map goes before its enlargement.

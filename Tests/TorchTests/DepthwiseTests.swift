@@ -67,31 +67,6 @@ struct DepthwiseTests {
     }
   }
 
-  @Test("follow large expansions in prepared networks", arguments: [1, 2])
-  func preparedExpansions(_ stride: Int) {
-    let expand = ConvNorm(8, 72, kernel: 1, .relu6)
-    let unit = ConvNorm(72, 72, stride: stride, groups: 72, .hardswish)
-    let net = Sequential {
-      expand
-      unit
-    }
-    net.train(false)
-    withoutGradients {
-      for norm in [expand.norm, unit.norm].compactMap({ $0 as? BatchNorm2d }) {
-        norm.runningMean.drawNormal()
-        norm.runningVar.drawUniform(0.5, 2)
-      }
-      // More than stays in the caches, and less.
-      for size in [130, 9] {
-        let x = noise([1, 8, size, size + 1])
-        let plain = unit(x, after: expand)
-        net.prepared()
-        #expect(largestError(unit(x, after: expand), plain) < 1e-5)
-        net.unprepare()
-      }
-    }
-  }
-
   @Test("refuse expansions of other channels")
   func expansionRefusals() {
     let kernels = packKernels(noise([16, 21, 1, 1]), "")
@@ -107,32 +82,6 @@ struct DepthwiseTests {
     #expect(throws: TorchError.self) { try expand(20, 16, taps) }
     #expect(throws: TorchError.self) { try expand(21, 17, taps) }
     #expect(throws: TorchError.self) { try expand(21, 16, noise([8])) }
-  }
-
-  @Test(
-    "add, activate and stand alone in prepared networks", arguments: ConvolutionCase.depthwise)
-  func preparedUnits(_ size: ConvolutionCase) {
-    let (x, conv, norm) = (size.image, size.layer, BatchNorm2d(size.outputs))
-    withoutGradients {
-      norm.runningMean.drawNormal()
-      norm.runningVar.drawUniform(0.5, 2)
-    }
-    let net = Sequential {
-      conv
-      norm
-    }
-    net.train(false)
-    let shortcut = noise(withoutGradients { conv(x) }.shape)
-    func units(_ x: Tensor) -> [Tensor] {
-      withoutGradients {
-        [conv(x), conv(x, norm, .hardswish), conv(x, norm, adding: shortcut, .relu6)]
-      }
-    }
-    let plain = units(x)
-    net.prepared()
-    for layout in [x, x.contiguous(.channelsLast)] {
-      for (a, b) in zip(units(layout), plain) { #expect(largestError(a, b) < 1e-5) }
-    }
   }
 
   @Test("have the same gradients with any number of threads, each time")

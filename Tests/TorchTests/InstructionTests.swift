@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import Torch
 
@@ -15,12 +16,10 @@ struct InstructionTests {
       setenv("ATROUS_ISA", "portable", 1)
       precondition(Engine.kernelBuilds == ["portable"] && Engine.kernels == "portable")
       precondition(!InferencePrecision.bfloat16.isSupported && !InferencePrecision.int8.isSupported)
-      let conv = Conv2d(20, 24, kernel: 3)
-      let x = noise([1, 20, 9, 7])
+      let size = ConvolutionCase.manyTiles
+      let (x, weight) = (size.image, size.weight)
       withoutGradients {
-        let y = conv(x)
-        conv.prepared()
-        precondition(error(conv(x), y) < 1e-5)
+        precondition(error(size.packed(weight, nil)(x), size.sum(x, weight)) < 1e-5)
       }
     }
   }
@@ -33,9 +32,8 @@ struct InstructionTests {
       do {
         _ = try attempt {
           withoutGradients {
-            let conv = Conv2d(20, 24, kernel: 3)
-            conv.prepared()
-            return conv(noise([1, 20, 9, 7]))
+            let size = ConvolutionCase.manyTiles
+            return size.packed(size.weight, nil)(size.image)
           }
         }
         preconditionFailure("was taken")

@@ -14,16 +14,14 @@ struct PlanTests {
       order: .tiles, largestTile: 4, together: 12, milliseconds: 1, ruleMilliseconds: 2)
   }
 
-  /// The convolution prepared, an image for it, and the direct sum in double precision.
+  /// The convolution by packed kernels, an image for it, and the direct sum in double precision.
   private func example(
     _ size: ConvolutionCase
-  ) -> (convolution: Conv2d, image: Tensor, sum: Tensor) {
-    let (convolution, image) = (size.layer, size.image.contiguous(.channelsLast))
-    let sum = withoutGradients {
-      size.sum(image.to(.float64), convolution.weight, convolution.bias)
-    }
-    convolution.prepared()
-    return (convolution, image, sum)
+  ) -> (convolution: (Tensor) -> Tensor, image: Tensor, sum: Tensor) {
+    let (weight, bias) = (size.weight, noise([size.outputs]))
+    let image = size.image.contiguous(.channelsLast)
+    let sum = withoutGradients { size.sum(image.to(.float64), weight, bias) }
+    return (size.packed(weight, bias), image, sum)
   }
 
   init() {

@@ -94,38 +94,6 @@ struct ReducedPrecisionTests {
     }
   }
 
-  @Test("are for 1×1 convolutions beside a normalization and for matrices")
-  func layers() {
-    func reduced(_ layer: Module, _ run: () -> Tensor) -> Double {
-      withoutGradients {
-        layer.prepared()
-        let plain = run()
-        layer.prepared(precision: .bfloat16)
-        return error(run(), plain.to(.float64))
-      }
-    }
-    let (x, few) = (noise([1, 160, 9, 8]), noise([1, 32, 9, 8]))
-    let (unit, spatial) = (ConvNorm(160, 24, kernel: 1), ConvNorm(160, 24))
-    let (classifier, matrix, small) = (
-      Conv2d(160, 24), Linear(160, 24), ConvNorm(32, 24, kernel: 1)
-    )
-    let dense = Sequential {
-      Conv2d(32, 24)
-      BatchNorm2d(32)
-    }
-    let tokens = x.flattened(from: 2).transposed(1, 2)
-    for error in [
-      reduced(unit) { unit(x) }, reduced(matrix) { matrix(tokens) },
-      reduced(dense) {
-        (dense[0] as? Conv2d).map { $0(few, after: dense[1] as? BatchNorm2d) } ?? few
-      },
-    ] { #expect(error > 1e-4 && error < 1e-2) }
-    #expect(reduced(classifier) { classifier(x) } == 0)
-    // Rounding a few inputs costs more than it saves.
-    #expect(reduced(small) { small(few) } == 0)
-    #expect(reduced(spatial) { spatial(x) } == 0)
-  }
-
   @Test("take half the memory of weights")
   func memory() {
     let weight = noise([64, 129, 1, 1])
@@ -135,18 +103,6 @@ struct ReducedPrecisionTests {
     let spatial = noise([64, 16, 3, 3])
     #expect(pack(spatial, Self.build).count == pack(spatial, "avx512").count)
   }
-
-  @Test("end with the form that they belong to")
-  func ending() {
-    let unit = ConvNorm(32, 24, kernel: 1)
-    unit.prepared(precision: .bfloat16)
-    #expect(unit.precision == .bfloat16 && unit.conv.precision == .bfloat16)
-    unit.prepared()
-    #expect(unit.precision == .float32 && unit.conv.precision == .float32)
-    unit.prepared(precision: .bfloat16)
-    unit.train()
-    #expect(unit.precision == .float32 && !unit.isPrepared)
-  }
 }
 
 @Suite("Precisions that a processor lacks")
@@ -154,11 +110,8 @@ struct UnsupportedPrecisionTests {
   @Test("are refused by what says so, and float32 never is")
   func refusal() {
     #expect(InferencePrecision.float32.isSupported)
-    let layer = Conv2d(4, 4)
     for precision in InferencePrecision.allCases where !precision.isSupported {
       #expect(throws: UnsupportedPrecision(precision: precision)) { try precision.check() }
-      #expect(throws: TorchError.self) { try attempt { layer.prepared(precision: precision) } }
-      #expect(!layer.isPrepared)
     }
     #expect(
       UnsupportedPrecision(precision: .bfloat16).description.contains(

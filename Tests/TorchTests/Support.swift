@@ -40,6 +40,17 @@ func gradients(
 }
 
 extension ConvolutionCase {
+  /// The convolution by packed kernels of an instruction set, the best if none is named.
+  func packed(_ weight: Tensor, _ bias: Tensor?, _ build: String = "") -> (Tensor) -> Tensor {
+    let convolve = Operator("convolution", namespace: "atrous")
+    let kernels = Operator("pack", namespace: "atrous")(weight, build)
+    return { x in
+      convolve(
+        x, kernels, outputs, kernel, stride, rate, Tensor?.none, Tensor?.none, false, bias,
+        Tensor?.none, "none")
+    }
+  }
+
   /// A map for it.
   var image: Tensor { noise([images, inputs, height, width]) }
 

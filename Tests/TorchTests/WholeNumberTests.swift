@@ -96,39 +96,4 @@ struct WholeNumberTests {
     ]
     for use in uses { #expect(throws: TorchError.self) { try attempt { use() } } }
   }
-
-  @Test("take the ranges of a calibration, in layers of many channels")
-  func calibration() throws {
-    let (wide, narrow) = (ConvNorm(160, 24, kernel: 1), ConvNorm(24, 20, kernel: 1))
-    let net = Sequential {
-      wide
-      narrow
-      ConvNorm(20, 160)
-      Conv2d(160, 5)
-    }
-    let first = Tensor(uninitialized: [1, 160, 20, 20])
-    let second = Tensor(uninitialized: [1, 160, 20, 20])
-    first.drawUniform(0, 1)
-    second.drawUniform(-2, 3)
-    withoutGradients {
-      let ranges = net.calibrated { for x in [first, second] { _ = net(x) } }
-      // The classifier has no normalization beside it, the second layer few channels.
-      #expect(Array(ranges.layers.keys) == ["0.0"])
-      let range = ranges.layers["0.0"] ?? []
-      #expect(range.count == 2 && abs(range[0] + 1) < 0.01 && abs(range[1] - 2) < 0.01)
-      #expect(ranges.unknown(in: net).isEmpty && net.precision == .float32)
-      let expected = wide(first)
-      net.prepared(precision: .int8, ranges: ranges)
-      let whole = error(wide(first), expected)
-      net.prepared(precision: .int8)
-      let without = error(wide(first), expected)
-      #expect(whole > 1e-3 && whole < 2e-2 && without < 4e-3)
-      #expect(
-        InputRanges(layers: ["0.0": [0, 1], "0.1": [0, 1], "1.0": [0, 1], "x": [0, 1]])
-          .unknown(in: net) == ["0.1", "1.0", "x"])
-      for range: [Float] in [[0], [1, 0], [0, .nan], []] {
-        #expect(InputRanges(layers: ["0.0": range]).unknown(in: net) == ["0.0"])
-      }
-    }
-  }
 }

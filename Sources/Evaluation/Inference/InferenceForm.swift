@@ -1,9 +1,40 @@
+import Graphs
 import Segmentation
 import Torch
 
+extension SegmentationModel {
+  /// The network as the processor computes it fastest, which gives the head's own scores.
+  package func runner(_ options: Runner.Options = .init()) -> Runner {
+    Runner(self, options) { [self] in output($0).logits }
+  }
+}
+
+extension SegmentationModel {
+  /// The ranges of what layers take while `body` runs images through the runner that it is given.
+  ///
+  /// An image's range leaves out the ten-thousandth part of its numbers at either end, and the ranges of
+  /// images are averaged. The weights stay.
+  package func calibrated(_ body: (Runner) throws -> Void) rethrows -> InputRanges {
+    try Runner.calibrated(self, { [self] in output($0).logits }, body)
+  }
+}
+
+/// What a form has made of a network.
+package struct NetworkForm {
+  /// The type that convolutions are cast to; nil for that of the weights.
+  package var cast: DType?
+  /// What runs the network; nil for the network itself.
+  package var runner: Runner?
+
+  /// The network as it is.
+  package init(cast: DType? = nil, runner: Runner? = nil) {
+    (self.cast, self.runner) = (cast, runner)
+  }
+}
+
 /// The form in which a trained network runs.
 public struct InferenceForm: Sendable, Equatable {
-  /// Whether it is prepared on the processor; see `Module.prepared(keepingWeights:precision:ranges:)`.
+  /// Whether its graph is made fast for the processor; see `Runner`.
   public var prepares: Bool
   /// The type of the products; nil for that of training, or float32 where the processor has no
   /// instructions for it.
@@ -37,14 +68,13 @@ public struct InferenceForm: Sendable, Equatable {
     }
   }
 
-  /// Brings `model`, whose weights are given back, into the form and gives the type that convolutions
-  /// are cast to, nil for none.
+  /// Brings `model` into the form; where a runner is made, the weights are given back.
   ///
   /// - Parameter trained: The type that the network was trained in; nil for float32.
-  /// - Throws: What ``check(on:)`` throws.
-  public func apply(to model: SegmentationModel, on device: Device, trained: DType? = nil) throws
-    -> DType?
-  {
+  /// - Throws: What ``check(on:)`` throws; `UnknownPass` for what the environment's `ATROUS_PASSES` says.
+  package func applied(
+    to model: SegmentationModel, on device: Device, trained: DType? = nil
+  ) throws -> NetworkForm {
     try check(on: device)
     let trained = trained.flatMap { Engine.hasInstructions(for: $0, on: device) ? $0 : nil }
     let cast: DType? =
@@ -53,8 +83,12 @@ public struct InferenceForm: Sendable, Equatable {
       case .float32, .int8: nil
       case .bfloat16: .bfloat16
       }
-    guard prepares, device.isCPU, precision != nil || trained == nil else { return cast }
-    model.prepared(keepingWeights: false, precision: precision ?? .float32, ranges: ranges)
-    return nil
+    guard prepares, device.isCPU, precision != nil || trained == nil else {
+      return NetworkForm(cast: cast)
+    }
+    let options = Runner.Options(
+      precision: precision ?? .float32, ranges: ranges,
+      without: try Pass.switchedOffByEnvironment())
+    return NetworkForm(runner: model.runner(options))
   }
 }

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Graphs
 import Imaging
 import Segmentation
 import Torch
@@ -26,11 +27,13 @@ public final class Predictor {
   public let device: Device
   /// The type that convolutions are computed in; nil for that of the weights.
   public let precision: DType?
+  /// What runs the network; nil for the network itself.
+  private let runner: Runner?
   /// The type of the products in words, for the protocol.
   var precisionText: String {
     if let precision { return "\(precision)" }
-    let isReduced = model.isPrepared && model.precision != .float32
-    return isReduced ? "float32 with 1×1 products in \(model.precision)" : "float32"
+    let reduced = runner.map(\.options.precision) ?? .float32
+    return reduced == .float32 ? "float32" : "float32 with 1×1 products in \(reduced)"
   }
   /// The memory that one image may take, in bytes.
   public let memoryBudget: Int
@@ -44,23 +47,38 @@ public final class Predictor {
 
   private lazy var footprint = measuredFootprint()
   /// The head's scores of an input, recorded for the sizes that come again where graphs are wanted.
-  private lazy var recordedNetwork = RecordedFunction(on: device) { [model, precision, device] in
-    Self.scores($0, model, precision, device)
-  }
+  private lazy var recordedNetwork = RecordedFunction(on: device) { [network] in network($0) }
+  /// The head's scores of an input.
+  private let network: (Tensor) -> Tensor
   private let graphs: Bool
 
   /// A predictor with the weights that `model` has; with `graphs` a GPU gets the work for images of a
   /// size that came before as a whole, see `RecordedFunction`.
-  public init(
+  public convenience init(
     _ model: SegmentationModel, encoding: InputEncoding = .imageNet, device: Device = .cpu,
     precision: DType? = nil, memoryBudget: Int = MemoryBudget.standard,
+    oversize: Oversize = .refuse, mode: InferenceMode = InferenceMode(), graphs: Bool = false
+  ) {
+    self.init(
+      model, NetworkForm(cast: precision), encoding: encoding, device: device,
+      memoryBudget: memoryBudget, oversize: oversize, mode: mode, graphs: graphs)
+  }
+
+  /// The same with a network in some form.
+  package init(
+    _ model: SegmentationModel, _ form: NetworkForm, encoding: InputEncoding = .imageNet,
+    device: Device = .cpu, memoryBudget: Int = MemoryBudget.standard,
     oversize: Oversize = .refuse, mode: InferenceMode = InferenceMode(), graphs: Bool = false
   ) {
     self.graphs = graphs
     self.model = model
     self.encoding = encoding
     self.device = device
-    self.precision = precision
+    (precision, runner) = (form.cast, form.runner)
+    network = { x in
+      if let runner = form.runner { return runner(x) }
+      return autocast(to: form.cast, on: device) { model.output(x).logits }.to(.float32)
+    }
     self.memoryBudget = memoryBudget
     self.oversize = oversize
     self.mode = mode
@@ -245,13 +263,7 @@ public final class Predictor {
   /// The head's own scores (1, classes, H / stride, W / stride) of an image.
   func scores(of image: Image) -> Tensor {
     let x = input(image)
-    return graphs ? recordedNetwork(x) : Self.scores(x, model, precision, device)
-  }
-
-  private static func scores(
-    _ x: Tensor, _ model: SegmentationModel, _ precision: DType?, _ device: Device
-  ) -> Tensor {
-    autocast(to: precision, on: device) { model.output(x).logits }.to(.float32)
+    return graphs ? recordedNetwork(x) : network(x)
   }
 
   /// The best class of every pixel, of scores that cover an image and what it was extended by.
@@ -319,7 +331,7 @@ public final class Predictor {
       func scores(_ side: Int) -> Tensor {
         let image = Image(
           width: side, height: side, pixels: [UInt8](repeating: 0, count: side * side * 3))
-        return Self.scores(input(image), model, precision, device)
+        return network(input(image))
       }
       // What layers make of their weights at first stays, and is the same for images of any size.
       footprint.pixelsPerCell = Double(side) / Double(max(1, scores(side).height))

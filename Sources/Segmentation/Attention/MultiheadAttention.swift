@@ -20,10 +20,6 @@ final class MultiheadAttention: Layer {
     Initialization.normal(inProjWeight, deviation: 0.02)
   }
 
-  /// What a prepared network keeps of the matrix of queries, keys and values, by rows.
-  private var preparation: [Range<Int>: PreparedMatrix] = [:]
-  override func discardPrepared() { preparation = [:] }
-
   /// What each token (N, tokens, width) learns from all of them.
   override func forward(_ x: Tensor) -> Tensor { self(x, over: nil) }
 
@@ -40,14 +36,7 @@ final class MultiheadAttention: Layer {
   /// `x` through some rows of the matrix of queries, keys and values.
   private func project(_ x: Tensor, _ rows: Range<Int>) -> Tensor {
     func part(_ whole: Tensor) -> Tensor { whole.sliced(0, rows.lowerBound, rows.upperBound) }
-    guard runsPrepared(x) else {
-      return x.linear(part(inProjWeight), bias: inProjBias.map(part))
-    }
-    let matrix =
-      preparation[rows]
-      ?? PreparedMatrix(part(inProjWeight), bias: inProjBias.map(part), precision: precision)
-    preparation[rows] = matrix
-    return matrix(x)
+    return x.linear(part(inProjWeight), bias: inProjBias.map(part))
   }
 }
 
@@ -62,6 +51,6 @@ extension Module {
       part.reshaped(part.size(0), part.size(1), heads, part.size(2) / heads).transposed(1, 2)
     }
     guard split.count == 3 else { return parts.first ?? Tensor(0) }
-    return attention(split[0], split[1], split[2], mask: mask).transposed(1, 2).flattened(from: 2)
+    return split[0].attention(split[1], split[2], mask: mask).transposed(1, 2).flattened(from: 2)
   }
 }

@@ -30,9 +30,6 @@ public protocol Backbone: Layer {
   /// connections, in words for a protocol; nil if there are none.
   var oddSides: String? { get }
 
-  /// What a head will write around the last map, for which a prepared network may leave room.
-  var room: Room? { get set }
-
   /// What the names of parts begin with that classifiers of images lack, so that their weights are
   /// complete without these.
   var partsWithoutPretraining: [String] { get }
@@ -41,12 +38,6 @@ public protocol Backbone: Layer {
 extension Backbone {
   /// The channels of the last map.
   public var width: Int { channels.last ?? 0 }
-
-  /// Nothing that is heeded.
-  public var room: Room? {
-    get { nil }
-    set {}
-  }
 
   /// Classifiers have all parts.
   public var partsWithoutPretraining: [String] { [] }

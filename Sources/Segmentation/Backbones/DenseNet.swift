@@ -42,8 +42,6 @@ public final class DenseNet: Sequential, Backbone {
   public private(set) var channels: [Int] = []
   /// The output stride of each feature map, finest first.
   public private(set) var strides: [Int] = []
-  /// What will be written around the last map.
-  public var room: Room?
 
   /// The convolutional part of a DenseNet.
   ///
@@ -75,9 +73,7 @@ public final class DenseNet: Sequential, Backbone {
         continue
       }
       let pools = !isLast && dilator.next(2).stride == 2
-      let room = isLast ? 0 : blocks[index + 1] * growth
-      append(
-        Transition(width, pools: pools, room: Room(after: room)), as: "transition\(index + 1)")
+      append(Transition(width, pools: pools), as: "transition\(index + 1)")
       width /= 2
     }
     if cut == nil || cut == blocks.count {
@@ -97,20 +93,12 @@ public final class DenseNet: Sequential, Backbone {
       maps.append(x)
       start = end + 1
     }
-    maps[maps.count - 1] = ended(x, from: start)
+    maps[maps.count - 1] = applied(start..<count, to: x)
     return maps
   }
 
   /// The last map alone.
-  public override func forward(_ x: Tensor) -> Tensor { ended(x, from: 0) }
-
-  /// The last map, from what the layers before `start` gave.
-  private func ended(_ x: Tensor, from start: Int) -> Tensor {
-    guard let norm = layers.last?.layer as? BatchNorm2d, let room else {
-      return applied(start..<count, to: x)
-    }
-    return norm(applied(start..<count - 1, to: x), leaving: room)
-  }
+  public override func forward(_ x: Tensor) -> Tensor { applied(0..<count, to: x) }
 
   private var blockIndices: [Int] {
     layers.indices.filter { layers[$0].name.hasPrefix("denseblock") }
@@ -144,11 +132,7 @@ final class DenseBlock: Layer {
   override func forward(_ x: Tensor) -> Tensor {
     guard isTraining, layers.first?.recomputes == true else {
       if let y = cascade?.trained(x) { return y }
-      var map = GrowingMap(x, room: layers.reduce(0) { $0 + $1.conv2.outputs }, for: self)
-      for layer in layers {
-        map.append(layer.conv2.outputs) { layer.forward($0, into: $1) }
-      }
-      return map.tensor
+      return layers.reduce(x) { concatenate([$0, $1($0)]) }
     }
     // Joined inside of what runs again, so that memory grows with the depth and not with its square
     // (Pleiss et al., 2017).
@@ -181,32 +165,26 @@ final class DenseLayer: Layer, RecomputableLayer {
     dropout = Dropout(configuration.dropRate)
   }
 
-  override func forward(_ x: Tensor) -> Tensor { forward(x, into: nil) }
-
-  /// The same, which a prepared network may write to `destination`.
-  func forward(_ x: Tensor, into destination: Tensor?) -> Tensor {
-    dropout(conv2(conv1(x, after: norm1, norm2, .relu), into: destination))
+  override func forward(_ x: Tensor) -> Tensor {
+    dropout(conv2(conv1(x, after: norm1, norm2, .relu)))
   }
 }
 
 /// Halves the channels, and the resolution where it pools.
 final class Transition: Layer, RecomputableLayer {
   let norm: BatchNorm2d, conv: Conv2d
-  private let pools: Bool, room: Room
+  private let pools: Bool
 
-  /// A transition from `input` channels; `room` is what the layers after it add.
-  init(_ input: Int, pools: Bool, room: Room) {
+  /// A transition from `input` channels.
+  init(_ input: Int, pools: Bool) {
     norm = BatchNorm2d(input)
     conv = Conv2d(input, input / 2, bias: false)
     self.pools = pools
-    self.room = room
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    guard !pools else { return conv(x, after: norm).avgPool2d(2) }
-    let destination =
-      runsPrepared(x) ? room.map(x.size(0), conv.outputs, x.height, x.width) : nil
-    return conv(x, after: norm, into: destination)
+    let y = conv(x, after: norm)
+    return pools ? y.avgPool2d(2) : y
   }
 }
 

@@ -74,7 +74,7 @@ final class InvertedResidual: Layer, RecomputableLayer {
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    var y = expand.map { depthwise(x, after: $0) } ?? depthwise(x)
+    var y = depthwise(expand?(x) ?? x)
     // Where nothing is left out, the sum is part of the convolution.
     guard isTraining else { return project(y, scaledBy: squeeze?(y), norm, adding: adds ? x : nil) }
     y = project(y, scaledBy: squeeze?(y), norm)

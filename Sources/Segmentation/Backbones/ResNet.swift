@@ -89,7 +89,7 @@ public final class ResNet: Layer, Backbone {
         layer.append(
           ResidualBlock(
             input, width, expansion: expansion, stride: block == 0 ? stride : 1, dilation: rate,
-            averagesShortcut: configuration.averagesShortcuts, ownsInput: block > 0))
+            averagesShortcut: configuration.averagesShortcuts))
         input = expansion * width
       }
       layers.append(layer)
@@ -133,10 +133,7 @@ public final class ResNet: Layer, Backbone {
 
   /// The output of the last stage.
   public override func forward(_ x: Tensor) -> Tensor {
-    // `reduce` would keep its first map to its end.
-    var x = start(x)
-    for layer in layers { x = layer.consuming(consume x) }
-    return x
+    layers.reduce(start(x)) { $1($0) }
   }
 
   private func start(_ x: Tensor) -> Tensor {
@@ -159,15 +156,11 @@ final class ResidualBlock: Layer, RecomputableLayer {
   let conv2: Conv2d, bn2: BatchNorm2d
   let conv3: Conv2d?, bn3: BatchNorm2d?
   let downsample: Layer?
-  private let ownsInput: Bool
 
-  /// A block; with `ownsInput` nobody reads the input after it, so that a prepared network may write
-  /// the result there.
   init(
     _ input: Int, _ width: Int, expansion: Int, stride: Int, dilation: Int,
-    averagesShortcut: Bool = false, ownsInput: Bool = false
+    averagesShortcut: Bool = false
   ) {
-    self.ownsInput = ownsInput
     let output = expansion * width
     if expansion > 1 {
       conv1 = Conv2d(input, width, bias: false)
@@ -200,10 +193,7 @@ final class ResidualBlock: Layer, RecomputableLayer {
     if conv3 != nil { y = conv2(y, bn2, .relu) }
     // Only now, as most channels are the shortcut's.
     let shortcut = downsample?(x) ?? x
-    // Each sum is read before it is written.
-    let isFree = ownsInput || downsample != nil
-    let target = isFree && runsPrepared(x) && shortcut.strides[1] == 1 ? shortcut : nil
-    return (conv3 ?? conv2)(y, bn3 ?? bn2, adding: shortcut, .relu, into: target)
+    return (conv3 ?? conv2)(y, bn3 ?? bn2, adding: shortcut, .relu)
   }
 }
 

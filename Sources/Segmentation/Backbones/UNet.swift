@@ -102,7 +102,7 @@ public final class UNet: Layer, Backbone {
       skips.append(y)
       y = down(y)
     }
-    for up in ups { y = up(consume y, beside: skips.removeLast()) }
+    for up in ups { y = up(y, beside: skips.removeLast()) }
     return y
   }
 
@@ -130,9 +130,6 @@ final class ConvBlock: Layer, RecomputableLayer {
   }
 
   override func forward(_ x: Tensor) -> Tensor { doubleConv(x) }
-
-  /// What the layer makes of `x`, which it lets go as soon as it can.
-  func consuming(_ x: consuming Tensor) -> Tensor { doubleConv.consuming(x) }
 }
 
 /// Halves the map.
@@ -163,29 +160,8 @@ final class UpStep: Layer {
       }
   }
 
-  func callAsFunction(_ below: consuming Tensor, beside: consuming Tensor) -> Tensor {
-    guard runsPrepared(beside) else {
-      let larger = larger(below, beside)
-      return conv(concatenate([beside, larger]))
-    }
-    let joined = joined(below, beside)
-    return conv.consuming(joined)
-  }
-
-  /// Both maps, each written to its place and let go.
-  private func joined(_ below: consuming Tensor, _ beside: consuming Tensor) -> Tensor {
-    let (width, height, channels) = (beside.width, beside.height, beside.size(1))
-    let all = conv.inputs
-    let map = Tensor(uninitialized: [beside.size(0), height, width, all]).permuted(0, 3, 1, 2)
-    map.sliced(1, 0, channels).assign(beside)
-    let rest = map.sliced(1, channels, all)
-    if let up = up as? ConvTranspose2d, height == 2 * below.height, width == 2 * below.width {
-      _ = consume beside
-      _ = up(below, into: rest)
-    } else {
-      rest.assign(larger(below, beside))
-    }
-    return map
+  func callAsFunction(_ below: Tensor, beside: Tensor) -> Tensor {
+    conv(concatenate([beside, larger(below, beside)]))
   }
 
   /// The map below at the size of that beside.

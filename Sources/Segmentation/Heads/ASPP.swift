@@ -76,50 +76,7 @@ public final class ASPP: Layer {
   }
 
   public override func forward(_ x: Tensor) -> Tensor {
-    if runsPrepared(x), removed.isEmpty, let y = prepared(x) { return y }
-    guard runsPrepared(x) else {
-      return dropout(project(concatenate(convs.indices.map { output($0, x) })))
-    }
-    return dropout(project(joined(x)))
-  }
-
-  /// What a prepared network keeps of the projection: the parts that see the branches at their rates and
-  /// the mean of the whole map.
-  private var preparation: (sampled: PreparedMatrix, pooled: PreparedMatrix?)?
-  public override func discardPrepared() { preparation = nil }
-
-  /// The result in a prepared network: nothing is joined, and the mean of the whole map goes through the
-  /// projection once.
-  private func prepared(_ x: Tensor) -> Tensor? {
-    guard let parts = preparation ?? prepare() else { return nil }
-    preparation = parts
-    let pooling = convs.lazy.compactMap { $0 as? ImagePooling }.first
-    let mean = pooling.flatMap { pooling in
-      parts.pooled.map { PreparedMatrix.chain([pooling.mean(x)], [($0, .none)]) }
-    }
-    return PreparedMatrix.chain(
-      sampled(x), [(parts.sampled, .relu)], adding: mean.map { [$0] } ?? [])
-  }
-
-  private func prepare() -> (sampled: PreparedMatrix, pooled: PreparedMatrix?)? {
-    let channels = configuration.channels
-    func inputs(_ index: Int) -> Range<Int> { index * channels..<(index + 1) * channels }
-    let pooling = convs.firstIndex { $0 is ImagePooling }
-    let others = convs.indices.filter { $0 != pooling }.map(inputs)
-    guard let sampled = PreparedMatrix(project, inputs: others) else { return nil }
-    return (
-      sampled,
-      pooling.flatMap { PreparedMatrix(project, inputs: [inputs($0)], isShifted: false) }
-    )
-  }
-
-  /// The outputs of all branches, each written to its place as soon as it is there.
-  private func joined(_ x: Tensor) -> Tensor {
-    var map = GrowingMap(output(0, x), room: (convs.count - 1) * configuration.channels, for: self)
-    for index in convs.indices.dropFirst() {
-      map.append(configuration.channels) { _, _ in output(index, x) }
-    }
-    return map.tensor
+    dropout(project(concatenate(convs.indices.map { output($0, x) })))
   }
 
   /// The output of a branch.
@@ -177,10 +134,9 @@ final class ImagePooling: Layer {
     norm = BatchNorm2d(output)
   }
 
-  override func forward(_ x: Tensor) -> Tensor { mean(x).resized(like: x) }
-
-  /// What the convolution makes of the mean: (N, outputs, 1, 1).
-  func mean(_ x: Tensor) -> Tensor { conv(x.globalAvgPool2d(), norm, .relu) }
+  override func forward(_ x: Tensor) -> Tensor {
+    conv(x.globalAvgPool2d(), norm, .relu).resized(like: x)
+  }
 }
 
 extension ASPP: MMSegmentationNamed {

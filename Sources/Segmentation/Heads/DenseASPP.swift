@@ -113,21 +113,13 @@ public final class DenseASPP: Layer {
   /// The features and every level's output, newest first as in the authors' code.
   public func pyramid(_ x: Tensor) -> Tensor {
     if let y = cascade?.trained(x) { return y }
-    var map = GrowingMap(rectifies ? x.relu() : x, room: width, for: self)
+    var map = rectifies ? x.relu() : x
     for (index, level) in levels.enumerated() {
-      map.prepend(configuration.growth) { x, destination in
-        guard !removed.contains(index) else { return level(x).zerosLike() }
-        return isTraining ? level(x) : level.forward(x, into: destination)
-      }
+      let y = level(map)
+      map = concatenate([removed.contains(index) ? y.zerosLike() : y, map])
     }
-    return map.tensor
+    return map
   }
-
-  /// The channels that the levels add.
-  private var width: Int { configuration.growth * levels.count }
-
-  /// What the levels add, before the features.
-  public var room: Room? { rectifies ? nil : Room(before: width) }
 }
 
 extension DenseASPP {
@@ -169,13 +161,10 @@ final class DenseASPPLevel: Layer, RecomputableLayer {
     return .init(norm1, conv1, norm2, conv2)
   }
 
-  override func forward(_ x: Tensor) -> Tensor { forward(x, into: nil) }
-
-  /// The same, which a prepared network may write to `destination`.
-  func forward(_ x: Tensor, into destination: Tensor?) -> Tensor {
+  override func forward(_ x: Tensor) -> Tensor {
     // Without a normalization the features come rectified already.
-    guard let conv1 else { return dropout(conv2(x, after: norm1, norm3, into: destination)) }
-    return dropout(conv2(conv1(x, after: norm1, norm2, .relu), norm3, into: destination))
+    guard let conv1 else { return dropout(conv2(x, after: norm1, norm3)) }
+    return dropout(conv2(conv1(x, after: norm1, norm2, .relu), norm3))
   }
 }
 

@@ -27,52 +27,11 @@ public final class SegFormer: Layer {
   /// The scores (N, classes, H, W) at the size of the finest map.
   public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {
     guard let finest = maps.first else { return image }
-    if interpolation == .bilinear, runsPrepared(finest), let scores = prepared(maps) {
-      return scores
-    }
     let levels = zip(convs, maps).map { conv, map in
       conv(map).resized(
         height: finest.height, width: finest.width, interpolation, alignCorners: alignCorners)
     }
     return classifier(dropout(fusionConv(concatenate(levels))))
-  }
-
-  /// What a prepared network keeps: of each level the matrix, and the part of the fusion that sees it;
-  /// and the classifier's matrix.
-  private var preparation: (levels: [(PreparedMatrix, PreparedMatrix)], classifier: PreparedMatrix)?
-  public override func discardPrepared() { preparation = nil }
-
-  /// The scores in a prepared network.
-  ///
-  /// Enlarging is linear and the same for all channels, so that each level goes through its part of the
-  /// fusion before it is enlarged, and nothing is joined.
-  private func prepared(_ maps: [Tensor]) -> Tensor? {
-    guard let (levels, classifier) = preparation ?? prepare(), let finest = maps.first,
-      levels.count == maps.count, let first = levels.first
-    else { return nil }
-    preparation = (levels, classifier)
-    let others = zip(levels, maps).dropFirst().map { level, map in
-      PreparedMatrix.chain([map], [(level.0, .relu), (level.1, .none)])
-    }
-    return PreparedMatrix.chain(
-      [finest], [(first.0, .relu), (first.1, .relu), (classifier, .none)], adding: others, at: 1,
-      alignCorners: alignCorners)
-  }
-
-  private func prepare() -> (
-    levels: [(PreparedMatrix, PreparedMatrix)], classifier: PreparedMatrix
-  )? {
-    var levels: [(PreparedMatrix, PreparedMatrix)] = []
-    for (index, conv) in convs.enumerated() {
-      let channels = conv.conv.outputs
-      guard let own = PreparedMatrix(conv),
-        let part = PreparedMatrix(
-          fusionConv, inputs: [index * channels..<(index + 1) * channels], isShifted: index == 0)
-      else { return nil }
-      levels.append((own, part))
-    }
-    let weight = classifier.weight.flattened(from: 1)
-    return (levels, PreparedMatrix(weight, bias: classifier.bias))
   }
 }
 

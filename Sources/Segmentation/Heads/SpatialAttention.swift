@@ -39,10 +39,7 @@ class SpatialAttention: Layer, MMSegmentationNamed {
     let (key, value) = (regions(keyProject(keys)), regions(valueProject(keys)))
     let context =
       switch weighting {
-      case .softmax:
-        runsPrepared(query)
-          ? attention(query, key, value, scale: isScaled ? nil : 1)
-          : query.attentionInParts(key, value, scale: isScaled ? nil : 1)
+      case .softmax: query.attentionInParts(key, value, scale: isScaled ? nil : 1)
       // Without a softmax the product of keys and values can come first.
       case .mean: query.matmul(key.transposed(2, 3).matmul(value)) / Double(key.size(2))
       }

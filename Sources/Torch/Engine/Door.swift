@@ -70,6 +70,20 @@ public func observing<R>(
     DoorScope(catchesErrors: false, observer: observer), operation: body)
 }
 
+/// Runs `body` as if nobody looked on, and as if no error had been met; what fails in it must be caught there.
+package func unobserved<R>(_ body: () throws -> R) rethrows -> R {
+  try DoorScope.$current.withValue(nil, operation: body)
+}
+
+/// Records the failure of something that is made of operators, as that of one operator.
+package func reportFailure(_ operation: String, _ error: any Error) {
+  if let error = error as? TorchError {
+    Door.fail(error.operation, error.message)
+  } else {
+    Door.fail(operation, "\(error)")
+  }
+}
+
 /// What all ways through the door share.
 enum Door {
   /// libtorch's message for the last failure on this thread.

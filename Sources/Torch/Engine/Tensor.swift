@@ -8,10 +8,6 @@ open class Tensor: @unchecked Sendable {
   /// The tensor of libtorch; `nil` after an operator failed inside ``attempt(_:)``.
   package let handle: ct_tensor?
 
-  /// The larger map whose channels from ``Surroundings/start`` this is, for a ``GrowingMap`` to grow
-  /// in; nil if there is none or it is in use.
-  final var surroundings: Surroundings?
-
   package init(adopting handle: ct_tensor?) { self.handle = handle }
 
   deinit { if let handle { ct_free(handle) } }

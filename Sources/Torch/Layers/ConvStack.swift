@@ -28,10 +28,7 @@ public final class ConvStack: Layer {
     }
   }
 
-  public override func forward(_ x: Tensor) -> Tensor { consuming(x) }
-
-  /// What the layer makes of `x`, which it lets go after the first convolution.
-  public func consuming(_ x: consuming Tensor) -> Tensor {
+  public override func forward(_ x: Tensor) -> Tensor {
     var y = x
     for (conv, norm) in zip(convs, norms) { y = conv(y, norm, .relu) }
     return y

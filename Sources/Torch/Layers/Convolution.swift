@@ -39,26 +39,8 @@ public final class Conv2d: Layer {
     Initialization.uniform(weight, bias: self.bias)
   }
 
-  /// What a prepared network keeps of the layer.
-  var preparation: PreparedConvolution?
-  public override func discardPrepared() { preparation = nil }
-
-  /// What looks at the inputs while the layer is calibrated.
-  var watch: InputWatch?
-  /// The least and the largest number that products of whole numbers tell apart in the inputs.
-  var inputRange: [Float]?
-
   public override func forward(_ x: Tensor) -> Tensor {
-    runsPrepared(x) ? prepared(x, after: nil, scaledBy: nil, nil, adding: nil, .none) : convolved(x)
-  }
-
-  /// The convolution alone, as libtorch computes it.
-  func convolved(_ x: Tensor) -> Tensor {
     weight.check(for: "conv2d")
-    return convolved(x, weight, bias)
-  }
-
-  func convolved(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {
     if trainsDepthwise(x) {
       return Operator.depthwise(x, weight, bias, stride, padding, endPadding, dilation)
     }
@@ -143,20 +125,10 @@ public final class ConvTranspose2d: Layer {
     Initialization.uniform(weight, bias: self.bias)
   }
 
-  /// What a prepared network keeps: each tap as a 1×1 convolution.
-  var taps: [Tensor]?
-  public override func discardPrepared() { taps = nil }
-
-  public override func forward(_ x: Tensor) -> Tensor { self(x, into: nil) }
-
-  /// The larger map, written to `target` if there is one.
-  public func callAsFunction(_ x: Tensor, into target: Tensor?) -> Tensor {
-    if let y = prepared(x, into: target) { return y }
+  public override func forward(_ x: Tensor) -> Tensor {
     weight.check(for: "conv_transpose2d")
-    let y = x.convTransposed2d(
+    return x.convTransposed2d(
       weight, bias: bias, stride: [stride, stride], padding: [padding, padding])
-    target?.assign(y)
-    return target ?? y
   }
 }
 
@@ -175,11 +147,10 @@ public final class Linear: Layer {
     Initialization.uniform(weight, bias: self.bias)
   }
 
-  /// What a prepared network keeps of the layer.
-  var preparation: PreparedMatrix?
-  public override func discardPrepared() { preparation = nil }
-
-  public override func forward(_ x: Tensor) -> Tensor { self(x, adding: nil) }
+  public override func forward(_ x: Tensor) -> Tensor {
+    weight.check(for: "linear")
+    return x.linear(weight, bias: bias)
+  }
 }
 
 /// How weights are drawn before training.

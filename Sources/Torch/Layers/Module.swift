@@ -14,13 +14,13 @@ public final class Parameter: Tensor, @unchecked Sendable {
     requiresGrad = true
   }
 
-  /// Whether only the shape is left; see ``Module/prepared(keepingWeights:precision:ranges:)``.
+  /// Whether only the shape is left, as the kernels of a runner have the elements.
   public private(set) var isReleased = false
 
   /// Gives the memory back.
   ///
   /// From now on every element is the same NaN, and layers refuse it.
-  func release() {
+  package func release() {
     guard !isReleased else { return }
     adopt(withoutGradients { Tensor(.nan).to(dtype).expanded(shape) })
     isReleased = true
@@ -28,7 +28,8 @@ public final class Parameter: Tensor, @unchecked Sendable {
 
   /// Fails for an operation that needs the elements where they were given back.
   func check(for operation: String) {
-    if isReleased {
+    // Shapes alone need no elements.
+    if isReleased, DoorScope.current?.isWithoutMaps != true {
       Door.fail(
         operation, "the weights were given back when the network was prepared for inference")
     }
@@ -68,15 +69,6 @@ open class Module {
 
   /// Whether training leaves the module as it is, running statistics included.
   public private(set) var isFrozen = false
-
-  /// Whether the module runs in its form for inference; see ``prepared(keepingWeights:precision:ranges:)``.
-  public internal(set) final var isPrepared = false
-
-  /// The type in which it multiplies then.
-  public internal(set) final var precision = InferencePrecision.float32
-
-  /// Whether weights are given back once they are packed.
-  final var releasesWeights = false
 
   /// A module without parts; subclasses declare theirs as stored properties.
   public init() {}
@@ -147,15 +139,20 @@ open class Module {
   /// What is frozen stays in evaluation mode.
   @discardableResult
   public final func train(_ on: Bool = true) -> Self {
-    if on && isPrepared { unprepare() }
+    if on, !isTraining, let missing = parameters.first(where: \.parameter.isReleased) {
+      Door.fail(
+        "train", "\(missing.name) was given back when the network was prepared for inference")
+      return self
+    }
     isTraining = on && !isFrozen
     for child in children { child.module.train(on) }
     return self
   }
 
-  /// Forgets what was made of the weights for the form of ``prepared(keepingWeights:precision:ranges:)``; modules that
-  /// keep such things override it.
-  open func discardPrepared() {}
+  /// Gives weights that were given back memory again, for others to be loaded.
+  package final func makeLoadable() {
+    for (_, parameter) in parameters { parameter.restore() }
+  }
 
   /// Keeps training from changing this module: its parameters and its running statistics.
   public final func freeze() {

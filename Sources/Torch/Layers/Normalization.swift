@@ -29,10 +29,6 @@ public final class BatchNorm2d: Layer {
     self.momentum = momentum
   }
 
-  /// Scale and shift of each channel in evaluation, for a prepared network.
-  var affine: (scale: Tensor, shift: Tensor)?
-  public override func discardPrepared() { affine = nil }
-
   public override func forward(_ x: Tensor) -> Tensor {
     if let y = trainedUnit(x, rectifies: false) { return y }
     let images = x.size(0) * (group?.size ?? 1)
@@ -50,16 +46,6 @@ public final class BatchNorm2d: Layer {
   }
 
   private static let one = Tensor([Int64(1)], [])
-
-  /// The normalization of `x`, which a prepared network writes to where there is `room` around it.
-  public func callAsFunction(_ x: Tensor, leaving room: Room) -> Tensor {
-    guard runsPrepared(x), x.rank == 4,
-      let destination = room.map(x.size(0), x.size(1), x.height, x.width)
-    else { return self(x) }
-    let (scale, shift) = inference
-    Operator.scaled(shift.reshaped(1, -1, 1, 1), x, scale.reshaped(1, -1, 1, 1), 1, destination)
-    return destination
-  }
 
   /// What the layer makes of `x`, a sum with `shortcut` and a ReLU, where training goes through memory for
   /// all three at once; nil where they are separate steps.
@@ -89,7 +75,6 @@ public final class BatchNorm2d: Layer {
 }
 
 extension Operator {
-  fileprivate static let scaled = Operator("addcmul", "out")
   fileprivate static let norm = Operator("trained_norm", namespace: "atrous")
 }
 
@@ -113,9 +98,7 @@ public final class LayerNorm: Layer {
 
   public override func forward(_ x: Tensor) -> Tensor {
     let last = ofImages ? x.permuted(0, 2, 3, 1) : x
-    let y =
-      runsPrepared(x)
-      ? prepared(last) : last.layerNorm([weight.count], weight: weight, bias: bias, eps: eps)
+    let y = last.layerNorm([weight.count], weight: weight, bias: bias, eps: eps)
     return ofImages ? y.permuted(0, 3, 1, 2) : y
   }
 }

@@ -25,15 +25,11 @@ open class Sequential: Layer {
     super.children + layers.map { ($0.name, $0.layer) }
   }
 
-  open override func forward(_ x: Tensor) -> Tensor { consuming(x) }
+  open override func forward(_ x: Tensor) -> Tensor { applied(0..<count, to: x) }
 
-  /// What the layers make of `x`, which they let go after the first.
-  public final func consuming(_ x: consuming Tensor) -> Tensor { applied(0..<count, to: x) }
-
-  /// What the layers at `range` make of `x`, which they let go after the first; a convolution or a matrix with
-  /// what follows it is one unit.
-  public final func applied(_ range: Range<Int>, to x: consuming Tensor) -> Tensor {
-    var x = consume x
+  /// What the layers at `range` make of `x`; a convolution or a matrix with what follows it is one unit.
+  public final func applied(_ range: Range<Int>, to x: Tensor) -> Tensor {
+    var x = x
     var index = range.lowerBound
     func next<T: Layer>(_ type: T.Type) -> T? {
       guard index < range.upperBound, let layer = self[index] as? T else { return nil }

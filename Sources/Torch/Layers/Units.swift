@@ -41,23 +41,13 @@ extension Conv2d {
   /// activation.
   ///
   /// `before` comes first with a ReLU, the pre-activation of dense networks, or `scale`
-  /// (N, C, 1, 1) as a factor of each channel. A prepared network may write the result to
-  /// `destination`, which is then what it gives.
-  ///
-  /// Writing it as one call keeps what prepares a network for inference (folding the
-  /// normalization, fusing the rest) out of the networks.
+  /// (N, C, 1, 1) as a factor of each channel.
   public func callAsFunction(
     _ x: Tensor, after before: BatchNorm2d? = nil, scaledBy scale: Tensor? = nil,
-    _ norm: Layer? = nil, adding shortcut: Tensor? = nil, _ activation: Activation = .none,
-    into destination: Tensor? = nil
+    _ norm: Layer? = nil, adding shortcut: Tensor? = nil, _ activation: Activation = .none
   ) -> Tensor {
-    if runsPrepared(x), norm == nil || norm is BatchNorm2d {
-      return prepared(
-        x, after: before, scaledBy: scale, norm as? BatchNorm2d, adding: shortcut, activation,
-        into: destination)
-    }
     let x = before.map { $0.trainedUnit(x) ?? Activation.relu.fresh($0(x)) } ?? x
-    var y = convolved(scale.map { $0 * x } ?? x)
+    var y = forward(scale.map { $0 * x } ?? x)
     if let norm = norm as? BatchNorm2d, activation == .relu || activation == .none,
       let result = norm.trainedUnit(y, adding: shortcut, rectifies: activation == .relu)
     {
@@ -65,6 +55,17 @@ extension Conv2d {
     }
     if let norm { y = norm(y) }
     if let shortcut { y = y + shortcut }
+    return activation.fresh(y)
+  }
+}
+
+extension Linear {
+  /// The product, the sum with a shortcut and an activation.
+  public func callAsFunction(
+    _ x: Tensor, adding shortcut: Tensor?, _ activation: Activation = .none
+  ) -> Tensor {
+    var y = forward(x)
+    if let shortcut { y = shortcut + y }
     return activation.fresh(y)
   }
 }

@@ -1,7 +1,7 @@
 import CTorch
 import Foundation
 
-/// The measured plans of this machine, which ``Module/prepared(keepingWeights:precision:ranges:)`` reads once.
+/// The measured plans of this machine, which the first runner of a graph reads.
 ///
 /// They lie in one file for each processor and instruction set, below `$XDG_CACHE_HOME/atrous/plans` or
 /// `~/.cache/atrous/plans`. `ATROUS_PLANS` names another folder; `off` leaves all choices to the rules.
@@ -101,7 +101,7 @@ public enum Plans {
   }
 
   /// Reads the file at the first call.
-  static let loaded: Void = load()
+  package static let loaded: Void = load()
 
   /// How this thread's last 3×3 convolution was shared out by a plan; nil by the rules.
   static var lastOrder: ConvolutionPlan.Order? { ConvolutionPlan.Order(ca_last_way().order) }

@@ -1,8 +1,8 @@
 import Testing
 import Torch
 
-@Suite("Prepared transformers")
-struct PreparedTransformerTests {
+@Suite("Kernels of transformers")
+struct TransformerKernelTests {
   // MARK: attention
 
   /// Queries over keys and values.
@@ -84,15 +84,20 @@ struct PreparedTransformerTests {
     #expect(throws: TorchError.self) {
       try attempt { norm(x, noise([7]), noise([8]), 1e-5) }
     }
-    let matrix = PreparedMatrix(noise([4, 8]), bias: nil)
-    #expect(throws: TorchError.self) { try attempt { matrix(noise([3, 7])) } }
-    #expect(throws: TorchError.self) { try attempt { matrix(noise([3, 8]), adding: noise([4])) } }
+    let packed = Operator("pack", namespace: "atrous")(noise([4, 8, 1, 1]), "")
+    let linear = Operator("linear", namespace: "atrous")
+    let chain = Operator("chain", namespace: "atrous")
+    for (x, addend) in [(noise([3, 7]), nil), (noise([3, 8]), noise([4]))] as [(Tensor, Tensor?)] {
+      #expect(throws: TorchError.self) {
+        try attempt { linear(x, packed, 4, Tensor?.none, addend, "none") }
+      }
+    }
     for (input, map) in [
       (7, noise([1, 4, 2, 2])), (8, noise([1, 3, 2, 2])), (8, noise([4, 2, 2])),
     ] {
       #expect(throws: TorchError.self) {
         try attempt {
-          PreparedMatrix.chain([noise([1, input, 3, 3])], [(matrix, .relu)], adding: [map])
+          chain([noise([1, input, 3, 3])], [packed], [4], [Tensor?.none], "relu", [map], 0, false)
         }
       }
     }
@@ -129,22 +134,6 @@ struct PreparedTransformerTests {
     let none = linear(
       Tensor([Float.nan], [1, 1]), packed, 1, Tensor?.none, Tensor?.none, "gelu")
     #expect(none.floats.allSatisfy { $0.isNaN })
-  }
-
-  @Test("add to products before the activation", arguments: Activation.allCases)
-  func products(_ activation: Activation) {
-    let layer = Linear(35, 18)
-    let (x, shortcut) = (noise([2, 7, 35]), noise([7, 2, 18]).transposed(0, 1))
-    withoutGradients {
-      let y = layer(x, adding: shortcut, activation)
-      layer.prepared()
-      #expect(error(layer(x, adding: shortcut, activation), y) < 1e-6)
-      let block = Sequential {
-        layer
-        activation.layer
-      }
-      #expect(error(block(x), activation(layer(x))) < 1e-6)
-    }
   }
 
   // MARK: chains

@@ -1,4 +1,4 @@
-/// The type in which a prepared network multiplies; see ``Module/prepared(keepingWeights:precision:ranges:)``.
+/// The type in which a network that runs by its graph multiplies.
 public enum InferencePrecision: String, Sendable, CaseIterable {
   /// Single precision everywhere.
   case float32
@@ -9,7 +9,7 @@ public enum InferencePrecision: String, Sendable, CaseIterable {
   case bfloat16
   /// Whole numbers of eight bits for the factors of 1×1 convolutions of many channels beside a
   /// normalization: weights in equal steps between minus and plus the largest of each output, inputs in
-  /// equal steps of the range that a calibration found; see ``Module/calibrated(_:)``.
+  /// equal steps of the range that a calibration found; see `InputRanges`.
   ///
   /// What else ``bfloat16`` reduces it reduces, too, where the processor can.
   case int8
@@ -34,14 +34,14 @@ public enum InferencePrecision: String, Sendable, CaseIterable {
   /// be normalized on the way in; empty for the best of float32.
   ///
   /// Those of few inputs, read where they lie, take less time than it takes to round them.
-  func build(inputs: Int, isNormalized: Bool = false) -> String {
+  package func build(inputs: Int, isNormalized: Bool = false) -> String {
     self != .float32 && Self.hasBFloat16 && (isNormalized || inputs >= Self.manyInputs)
       ? "avx512_bf16" : ""
   }
   /// So many inputs are rounded in less time than their products save.
-  static let manyInputs = 128
+  package static let manyInputs = 128
   /// That of whole numbers.
-  static let wholeBuild = "avx512_vnni"
+  package static let wholeBuild = "avx512_vnni"
 
   private static let hasBFloat16 =
     (try? attempt { Operator.pack(Tensor(filledWith: 1, [1, 1, 1, 1]), "avx512_bf16") }) != nil

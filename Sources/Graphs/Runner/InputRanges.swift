@@ -1,0 +1,28 @@
+import Torch
+
+/// Between what numbers the inputs of a network's layers lie, which products of whole numbers need.
+public struct InputRanges: Codable, Sendable, Equatable {
+  /// The least and the largest number of what a layer takes, by the layers' dotted names.
+  public var layers: [String: [Float]]
+
+  /// The ranges of some layers.
+  public init(layers: [String: [Float]]) { self.layers = layers }
+
+  /// The names of layers whose range is none or that `module` has no such layer for.
+  public func unknown(in module: Module) -> [String] {
+    let known = Set(module.modules.filter { $0.module.gainsFromWholeNumbers }.map(\.name))
+    return layers.filter { name, range in
+      !known.contains(name) || range.count != 2 || !range.allSatisfy(\.isFinite)
+        || range[0] > range[1]
+    }.keys.sorted()
+  }
+}
+
+extension Module {
+  /// Whether this is a convolution that products of whole numbers make faster.
+  fileprivate final var gainsFromWholeNumbers: Bool {
+    guard let conv = self as? Conv2d else { return false }
+    return conv.kernel == 1 && conv.padding == 0 && conv.endPadding == 0 && conv.groups == 1
+      && conv.weight.size(1) >= InferencePrecision.manyInputs
+  }
+}

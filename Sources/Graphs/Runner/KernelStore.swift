@@ -1,0 +1,147 @@
+import Torch
+
+/// What is made of a network's weights: packed kernels, scales and shifts, once for all sizes of images.
+final class KernelStore {
+  /// The type in which products are multiplied.
+  let precision: InferencePrecision
+  /// Between what numbers the inputs of layers lie, for products of whole numbers.
+  let ranges: InputRanges?
+  /// Whether weights are given back once they are packed.
+  let releasesWeights: Bool
+
+  /// The weights that something was made of, and what.
+  private struct Key: Hashable {
+    let weights: [ObjectIdentifier]
+    let form: String
+  }
+  private var kept: [Key: Any] = [:]
+  /// So that no other tensor takes the identity of one that a key names.
+  private var named: [Tensor] = []
+  /// Constants that were computed from weights, by their names; the same ones serve all sizes.
+  private var derived: [String: [Tensor]] = [:]
+
+  init(precision: InferencePrecision, ranges: InputRanges?, releasesWeights: Bool) {
+    (self.precision, self.ranges) = (precision, ranges)
+    self.releasesWeights = releasesWeights
+  }
+
+  /// Makes something of weights; what was kept meanwhile is forgotten where it fails.
+  func transaction<Made>(_ make: () throws -> Made) throws -> Made {
+    let before = (kept, derived)
+    do {
+      return try make()
+    } catch {
+      (kept, derived) = before
+      throw error
+    }
+  }
+
+  /// The graph with the constants of graphs before it wherever the numbers are the same.
+  func sharing(_ graph: Graph) -> Graph {
+    var graph = graph
+    for (value, initializer) in graph.initializers
+    where !(initializer.tensor is Parameter || initializer.tensor is Buffer) {
+      let tensor = initializer.tensor
+      let known = derived[initializer.name]?.first {
+        $0.shape == tensor.shape && $0.dtype == tensor.dtype && Operator.isEqual($0, tensor)
+      }
+      if let known {
+        graph.initializers[value] = Graph.Initializer(name: initializer.name, tensor: known)
+      } else {
+        derived[initializer.name, default: []].append(tensor)
+      }
+    }
+    return graph
+  }
+
+  /// What `make` gives, kept for the next time.
+  func kept<Made>(_ form: String, of weights: [Tensor], _ make: () -> Made) -> Made {
+    let key = Key(weights: weights.map(ObjectIdentifier.init), form: form)
+    if let known = kept[key], let made = known as? Made { return made }
+    let made = make()
+    kept[key] = made
+    named += weights
+    return made
+  }
+}
+
+extension Operator {
+  fileprivate static let equal = Operator("equal")
+  /// Whether all numbers of two tensors are the same.
+  fileprivate static func isEqual(_ a: Tensor, _ b: Tensor) -> Bool { equal.number(a, b) == 1 }
+}
+
+/// A node with the numbers of its constants.
+struct Constants {
+  let node: Graph.Node
+  let graph: Graph
+  let store: KernelStore
+  /// What stands before the names of the node's inputs and attributes.
+  var prefix = ""
+
+  /// The constant of this name; nil if the node has none.
+  subscript(name: String) -> Tensor? {
+    node.input(prefix + name).flatMap { graph.initializers[$0]?.tensor }
+  }
+
+  /// The scale and the shift of each channel of the normalization of this name; nil without one.
+  func affine(_ name: String) -> (scale: Tensor, shift: Tensor)? {
+    let parts = ["weight", "bias", "running_mean", "running_var"].map { self["\(name).\($0)"] }
+    guard let mean = parts[2], let variance = parts[3] else { return nil }
+    let eps = node.double(prefix + name + "_eps") ?? 1e-5
+    return store.kept("affine \(eps)", of: parts.compactMap { $0 }) {
+      let deviation = (variance + eps).sqrt()
+      let scale = parts[0].map { $0.detached() / deviation } ?? deviation.onesLike() / deviation
+      let shift = parts[1].map { $0.detached() - mean * scale } ?? (mean * scale) * -1
+      return (scale.contiguous(), shift.contiguous())
+    }
+  }
+
+  /// The constants of this node and prefix, for a key.
+  private var all: [Tensor] {
+    node.inputs.filter { $0.name.hasPrefix(prefix) }
+      .compactMap { graph.initializers[$0.value]?.tensor }
+  }
+
+  /// What `make` gives, kept for all nodes with the same constants.
+  func kept<Made>(_ form: String, _ make: () -> Made) -> Made {
+    let eps = node.double(prefix + "norm_eps") ?? 0
+    return store.kept("\(form) \(eps)", of: all, make)
+  }
+
+  /// The weights with the normalization after them, and the numbers that are added to outputs.
+  func folded() -> (weight: Tensor, bias: Tensor?) {
+    guard let parameter = self["weight"] else { return (Tensor(0), nil) }
+    let weight = parameter.detached(), bias = self["bias"]?.detached()
+    guard let (scale, shift) = affine("norm") else { return (weight, bias?.contiguous()) }
+    let others = Array(repeating: 1, count: max(0, weight.rank - 1))
+    let factors = scale.reshaped([scale.count] + others)
+    // Weights that nobody needs afterwards are changed where they are.
+    let scaled = isReleased ? weight.multiply(by: factors) : weight * factors
+    return (scaled, (bias.map { $0 * scale + shift } ?? shift).contiguous())
+  }
+
+  /// Whether the weights are given back once they are packed: those of a layer that nothing else reads.
+  var isReleased: Bool {
+    guard store.releasesWeights, let value = node.input(prefix + "weight"),
+      graph.initializers[value]?.tensor is Parameter
+    else { return false }
+    return graph.isReadOnce(value)
+  }
+
+  /// Gives the weights back.
+  func release() {
+    if isReleased { (self["weight"] as? Parameter)?.release() }
+  }
+}
+
+extension Graph {
+  /// Whether one node alone reads a value.
+  func isReadOnce(_ value: ValueID) -> Bool {
+    var count = 0
+    for node in nodes {
+      for input in node.inputs where input.value == value { count += 1 }
+    }
+    return count == 1
+  }
+}

@@ -1,0 +1,190 @@
+import Torch
+
+/// The values of a graph while it runs.
+struct Frame {
+  var values: [Tensor?]
+  /// Memory that several values share, by the values that are all of it.
+  var wholes: [Graph.ValueID: Tensor] = [:]
+
+  /// A value that was made before.
+  subscript(value: Graph.ValueID) -> Tensor { values[value] ?? Tensor(0) }
+  /// A value that there may be.
+  subscript(value: Graph.ValueID?) -> Tensor? { value.flatMap { values[$0] } }
+}
+
+/// A node ready to run.
+struct Step {
+  /// The way that was chosen for it, in words.
+  let way: String
+  /// Whether it can write its result to memory that it is given.
+  var writesToPlace = false
+  /// The results; the first one may be the memory that is given for it.
+  let run: (_ frame: Frame, _ target: Tensor?) -> [Tensor]
+}
+
+extension Step {
+  /// The step of `node`.
+  static func of(_ node: Graph.Node, _ graph: Graph, _ store: KernelStore, watch: InputWatches?)
+    -> Step
+  {
+    let constants = Constants(node: node, graph: graph, store: store)
+    let unit = Unit(
+      node, weight: node.input("weight").map { graph.values[$0].shape } ?? [0, 0, 0, 0])
+    return switch node.kind {
+    case Unit.convolution: convolution(unit, constants, watch)
+    case Unit.matrix: matrix(constants, unit)
+    case Unit.transposed: transposed(constants)
+    case Unit.expanded: expandedDepthwise(unit, constants)
+    case Unit.chain: chain(constants)
+    case "fused::attention":
+      Step(way: "attention by blocks") { frame, _ in
+        [
+          Operator.attention(
+            frame[node.inputs[0].value], frame[node.inputs[1].value], frame[node.inputs[2].value],
+            node.double("scale"))
+        ]
+      }
+    case "fused::layer_norm":
+      Step(way: "layer norm") { frame, _ in
+        [
+          Operator.layerNorm(
+            frame[node.inputs[0].value], frame[node.inputs[1].value], frame[node.inputs[2].value],
+            node.double("eps") ?? 1e-5)
+        ]
+      }
+    case "batch_norm": batchNorm(node, constants)
+    default: plain(node)
+    }
+  }
+
+  /// A matrix along the last dimension.
+  private static func matrix(_ constants: Constants, _ unit: Unit) -> Step {
+    let node = constants.node, matrix = PackedMatrix.of(constants)
+    let name = node.activationName
+    return Step(way: named("matrix, packed", matrix.reduced)) { frame, _ in
+      [
+        Operator.linear(
+          frame[node.inputs[0].value], matrix.packed, matrix.outputs, matrix.bias,
+          frame[node.input("addend")], name)
+      ]
+    }
+  }
+
+  private static func transposed(_ constants: Constants) -> Step {
+    let node = constants.node, kernels = TransposedKernels.of(constants)
+    return Step(way: "1×1, packed, to every \(kernels.scale)th pixel", writesToPlace: true) {
+      frame, target in
+      let y = Operator.enlarge(
+        frame[node.inputs[0].value], kernels.taps, kernels.outputs, kernels.scale, kernels.bias,
+        target)
+      return [target ?? y]
+    }
+  }
+
+  private static func expandedDepthwise(_ unit: Unit, _ constants: Constants) -> Step {
+    let node = constants.node
+    let inner = Unit.expansion(of: node, constants.graph)
+    var expansion = constants
+    expansion.prefix = "expansion."
+    let packed = PackedMatrix.of(expansion, channels: [], isBare: false, isRounded: false)
+    let kernels = ConvolutionKernels.of(unit, constants, input: [])
+    guard case .depthwise(let taps) = kernels.form else { return plain(node) }
+    let (first, name) = (node.string("expansion.activation"), node.activationName)
+    let (kernel, stride, padding) = (unit.kernel, unit.stride, unit.padding)
+    let (end, dilation, outputs) = (unit.endPadding, unit.dilation, inner)
+    return Step(way: "1×1 by rows, depthwise") { frame, _ in
+      [
+        Operator.expandedDepthwise(
+          frame[node.inputs[0].value], packed.packed, outputs, packed.bias, first, taps, kernel,
+          stride, padding, end, dilation, kernels.bias, name)
+      ]
+    }
+  }
+
+  private static func chain(_ constants: Constants) -> Step {
+    let node = constants.node, count = node.int("stages")
+    let matrices = (0..<count).map { index -> PackedMatrix in
+      var stage = constants
+      stage.prefix = "\(index)."
+      let bounds = node.ints("\(index).channels")
+      let channels = stride(from: 0, to: bounds.count, by: 2).map { bounds[$0]..<bounds[$0 + 1] }
+      let isBare = node.bool("\(index).bare")
+      return PackedMatrix.of(
+        stage, channels: channels, isBare: isBare,
+        isRounded: node.input("\(index).norm.running_mean") != nil)
+    }
+    let activations = (0..<count).map { node.string("\($0).activation") }.joined(separator: " ")
+    let (position, corners) = (node.int("position"), node.bool("align_corners"))
+    let (inputs, maps) = (node.inputs("inputs"), node.inputs("maps"))
+    let reduced = matrices.lazy.map(\.reduced).first { !$0.isEmpty } ?? ""
+    return Step(way: named("\(count) of 1×1 by blocks", reduced)) { frame, _ in
+      [
+        Operator.chain(
+          inputs.map { frame[$0] }, matrices.map(\.packed), matrices.map(\.outputs),
+          matrices.map(\.bias), activations, maps.map { frame[$0] }, position, corners)
+      ]
+    }
+  }
+
+  /// A normalization by itself.
+  private static func batchNorm(_ node: Graph.Node, _ constants: Constants) -> Step {
+    let plain = plain(node)
+    let mapped = Constants(
+      node: node.becoming(
+        node.kind,
+        inputs: node.inputs.map { .init(name: "norm.\($0.name)", value: $0.value) },
+        ["norm_eps": node.attributes["eps"] ?? .double(1e-5)]), graph: constants.graph,
+      store: constants.store)
+    guard !node.bool("training"), constants.graph.values[node.outputs[0]].shape.count == 4,
+      let (scale, shift) = mapped.affine("norm")
+    else { return plain }
+    let input = node.inputs[0].value
+    return Step(way: plain.way, writesToPlace: true) { frame, target in
+      guard let target else { return plain.run(frame, nil) }
+      Operator.scaled(
+        shift.reshaped(1, -1, 1, 1), frame[input], scale.reshaped(1, -1, 1, 1), 1, target)
+      return [target]
+    }
+  }
+
+  /// An operator as it was called.
+  static func plain(_ node: Graph.Node) -> Step {
+    guard let (operation, count) = node.call else {
+      return Step(way: "none") { _, _ in [Tensor(0)] }
+    }
+    let names = operation.schema.arguments.prefix(count).map(\.name)
+    return Step(way: "libtorch") { frame, _ in
+      operation.tensors(
+        names.map { name -> Torch.Value in
+          if let given = node.lists[name] {
+            var values = node.inputs(name)[...]
+            return .tensors(given.map { $0 ? values.popFirst().map { frame[$0] } : nil })
+          }
+          if let value = node.input(name) { return .tensor(frame[value]) }
+          return node.attributes[name] ?? .none
+        })
+    }
+  }
+
+  /// A way and the type of its products.
+  static func named(_ way: String, _ reduced: String) -> String {
+    reduced.isEmpty ? way : "\(way), \(reduced)"
+  }
+}
+
+extension Unit {
+  /// The outputs of the 1×1 convolution before a depthwise one.
+  static func expansion(of node: Graph.Node, _ graph: Graph) -> Int {
+    node.input("expansion.weight").map { graph.values[$0].shape[0] } ?? 0
+  }
+}
+
+extension Operator {
+  fileprivate static let attention = Operator("attention", namespace: "atrous")
+  fileprivate static let layerNorm = Operator("layer_norm", namespace: "atrous")
+  fileprivate static let linear = Operator("linear", namespace: "atrous")
+  fileprivate static let chain = Operator("chain", namespace: "atrous")
+  fileprivate static let enlarge = Operator("enlarge", namespace: "atrous")
+  fileprivate static let expandedDepthwise = Operator("expanded_depthwise", namespace: "atrous")
+  fileprivate static let scaled = Operator("addcmul", "out")
+}

@@ -1,0 +1,112 @@
+import Segmentation
+import Testing
+
+@testable import Graphs
+@testable import Torch
+
+@Suite("Reduced precision of graphs")
+struct PrecisionTests {
+  /// The error of a type of products against float32.
+  private func error(
+    _ module: Module, _ x: Tensor, _ options: Runner.Options, _ body: @escaping (Tensor) -> Tensor
+  ) -> Double {
+    withoutGradients {
+      let plain = Runner(module, .init(keepsWeights: true), body)(x)
+      return GraphsTests.error(Runner(module, options, body)(x), plain)
+    }
+  }
+
+  @Test(
+    "is for 1×1 convolutions beside a normalization and for matrices",
+    .enabled(if: InferencePrecision.bfloat16.isSupported, "the processor lacks AVX512_BF16"))
+  func layers() {
+    func reduced(_ module: Module, _ x: Tensor, _ body: @escaping (Tensor) -> Tensor) -> Double {
+      error(module, x, .init(precision: .bfloat16, keepsWeights: true), body)
+    }
+    let (x, few) = (noise([1, 160, 9, 8]), noise([1, 32, 9, 8]))
+    let (unit, spatial) = (ConvNorm(160, 24, kernel: 1), ConvNorm(160, 24))
+    let (classifier, matrix, small) = (
+      Conv2d(160, 24), Linear(160, 24), ConvNorm(32, 24, kernel: 1)
+    )
+    let conv = Conv2d(32, 24), norm = BatchNorm2d(32)
+    let dense = Sequential {
+      conv
+      norm
+    }
+    let tokens = x.flattened(from: 2).transposed(1, 2)
+    for error in [
+      reduced(unit, x) { unit($0) }, reduced(matrix, tokens) { matrix($0) },
+      reduced(dense, few) { conv($0, after: norm) },
+    ] { #expect(error > 1e-4 && error < 1e-2) }
+    #expect(reduced(classifier, x) { classifier($0) } == 0)
+    // Rounding a few inputs costs more than it saves.
+    #expect(reduced(small, few) { small($0) } == 0)
+    #expect(reduced(spatial, x) { spatial($0) } == 0)
+  }
+
+  @Test("takes the ranges of a calibration, in layers of many channels")
+  func calibration() throws {
+    let net = Sequential {
+      ConvNorm(160, 24, kernel: 1)
+      ConvNorm(24, 20, kernel: 1)
+      ConvNorm(20, 160)
+      Conv2d(160, 5)
+    }
+    net.train(false)
+    let first = Tensor(uninitialized: [1, 160, 20, 20])
+    let second = Tensor(uninitialized: [1, 160, 20, 20])
+    first.drawUniform(0, 1)
+    second.drawUniform(-2, 3)
+    let ranges = withoutGradients {
+      Runner.calibrated(net, { net($0) }) { run in for x in [first, second] { _ = run(x) } }
+    }
+    // The classifier has no normalization beside it, the second layer few channels.
+    #expect(Array(ranges.layers.keys) == ["0.0"])
+    let range = ranges.layers["0.0"] ?? []
+    #expect(range.count == 2 && abs(range[0] + 1) < 0.01 && abs(range[1] - 2) < 0.01)
+    #expect(ranges.unknown(in: net).isEmpty)
+    #expect(
+      InputRanges(layers: ["0.0": [0, 1], "0.1": [0, 1], "1.0": [0, 1], "x": [0, 1]])
+        .unknown(in: net) == ["0.1", "1.0", "x"])
+    for range: [Float] in [[0], [1, 0], [0, .nan], []] {
+      #expect(InputRanges(layers: ["0.0": range]).unknown(in: net) == ["0.0"])
+    }
+    guard InferencePrecision.int8.isSupported else { return }
+    let unit = Sequential { ConvNorm(160, 24, kernel: 1) }
+    unit.train(false)
+    let own = InputRanges(layers: ["0.0": range])
+    func reduced(_ ranges: InputRanges?) -> Double {
+      error(unit, first, .init(precision: .int8, ranges: ranges, keepsWeights: true)) { unit($0) }
+    }
+    let (whole, without) = (reduced(own), reduced(nil))
+    #expect(whole > 1e-3 && whole < 2e-2 && without < 4e-3)
+  }
+
+  @Test(
+    "gives nearly the same classes",
+    .enabled(
+      if: InferencePrecision.bfloat16.isSupported || InferencePrecision.int8.isSupported,
+      "the processor multiplies neither bfloat16 nor int8"),
+    arguments: [
+      "backbone: {name: densenet, blocks: [2, 3, 4], growth: 32, stem: 64, outputStride: 4}, head: {name: denseaspp, growth: 32, bottleneck: 64, dilations: [3, 6]}",
+      "backbone: {name: resnet50, outputStride: 8, cut: 3}, head: {name: deeplabv3, channels: 32}",
+      "backbone: {name: mit_b0}, head: {name: segformer, channels: 32}",
+    ], InferencePrecision.allCases.filter { $0 != .float32 && $0.isSupported })
+  func classes(_ yaml: String, _ precision: InferencePrecision) throws {
+    let network = try RunnerTests.drawn(yaml)
+    let x = noise([1, 3, 64, 96])
+    func body(_ x: Tensor) -> Tensor { network.output(x).logits }
+    try attempt {
+      inferenceMode {
+        let ranges = Runner.calibrated(network, body) { _ = $0(x) }
+        let plain = body(x)
+        let found = Runner(network, .init(precision: precision, ranges: ranges), body)(x)
+        let same = found.argmax(1).equal(to: plain.argmax(1)).to(.float32).mean().item
+        let error = RunnerTests.error(found, plain)
+        // Noise through drawn weights: classes are closer than in any trained network.
+        #expect(error > 1e-5 && error < (precision == .int8 ? 0.08 : 0.02))
+        #expect(same > (precision == .int8 ? 0.95 : 0.99))
+      }
+    }
+  }
+}
