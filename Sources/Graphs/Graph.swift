@@ -84,8 +84,6 @@ package enum GraphError: Error, Sendable, Equatable, CustomStringConvertible {
   case constant
   /// There is no rule for an operator, or not for what it is given.
   case unsupported(kind: String, layer: String, reason: String)
-  /// The weights are more than one file may hold.
-  case tooLarge(bytes: Int)
   /// A graph without the numbers of its constants.
   case withoutNumbers(name: String)
 
@@ -97,8 +95,6 @@ package enum GraphError: Error, Sendable, Equatable, CustomStringConvertible {
     case .constant: "the network's result does not depend on its input"
     case .unsupported(let kind, let layer, let reason):
       "the operator \(kind) \(layer) has no form in ONNX: \(reason)"
-    case .tooLarge(let bytes):
-      "the weights take \(bytes) bytes, and an ONNX file holds 2147483647 at most"
     case .withoutNumbers(let name): "\(name) was recorded without its numbers"
     }
   }

@@ -2,7 +2,8 @@ import Torch
 
 /// What operators are in ONNX.
 ///
-/// A rule adds nodes and gives the names of the operator's results. Sizes are those of the recorded pass.
+/// A rule adds nodes and gives the names of the operator's results. Numbers that it asks for as they are have
+/// to be the same for all recorded sizes; what may depend on the size it asks for as lengths.
 enum ONNXRules {
   typealias Rule = @Sendable (ONNXCall) throws -> [String]
 
@@ -146,8 +147,15 @@ enum ONNXRules {
       return call.emit("Transpose", [call.x], ["perm": .ints(order)])
     },
     "expand": one { call in
-      call.output.shape == call.first.shape
-        ? call.x : call.emit("Expand", [call.x, call.builder.constant(call.output.shape)])
+      let sides = call.sides, results = call.results
+      guard sides != results else { return call.x }
+      // 1 keeps a side as it is.
+      let added = results.count - sides.count
+      let target = results.enumerated().map { axis, length in
+        axis >= added && sides[axis - added] == length && length.fixed == nil
+          ? Length(length.values.map { _ in 1 }) : length
+      }
+      return call.emit("Expand", [call.x, call.ints(target, "the shape")])
     },
     "cat": one { $0.emit("Concat", $0.names, ["axis": .int($0.int("dim"))]) },
     "stack": one { call in
@@ -159,9 +167,14 @@ enum ONNXRules {
     },
     "split": splitting, "chunk": splitting,
     "slice": one { call in
-      let end = call.number("end").map { Int($0) } ?? Int.max
-      return sliced(
-        call, call.x, call.axis("dim"), call.int("start"), end, step: max(1, call.int("step")))
+      let axis = call.axis("dim"), side = call.sides[axis]
+      func place(_ name: String, _ usual: Length) -> Length {
+        let given = call.lengths(name).first ?? usual
+        return Length(
+          zip(given.values, side.values).map { min($1, max(0, $0 < 0 ? $0 + $1 : $0)) })
+      }
+      let start = place("start", side * 0), end = place("end", side)
+      return sliced(call, call.x, axis, start, end, step: max(1, call.int("step")))
     },
     "select": one { call in
       call.emit(
@@ -174,27 +187,22 @@ enum ONNXRules {
     "gather": one { call in
       call.emit("GatherElements", [call.x, call.name("index")], ["axis": .int(call.axis("dim"))])
     },
-    "constant_pad_nd": one { call in
-      // Amounts begin with the last dimension.
-      let rank = call.first.shape.count, amounts = call.ints("pad")
-      var pads = [Int](repeating: 0, count: 2 * rank)
-      for index in 0..<amounts.count / 2 {
-        pads[rank - 1 - index] = amounts[2 * index]
-        pads[2 * rank - 1 - index] = amounts[2 * index + 1]
-      }
-      guard pads.contains(where: { $0 != 0 }) else { return call.x }
-      return call.emit("Pad", [call.x, call.builder.constant(pads), call.scalar("value")])
-    },
+    "constant_pad_nd": one { try padded($0) },
     "flip": one { call in
-      call.ints("dims").reduce(call.x) { sliced(call, $0, $1, -1, -Int.max, step: -1) }
+      let b = call.builder
+      return call.ints("dims").reduce(call.x) { x, axis in
+        let (first, end, step) = (b.constant([-1]), b.constant([-Int.max]), b.constant([-1]))
+        return call.emit("Slice", [x, first, end, b.constant([axis]), step])
+      }
     },
     "roll": one { call in
       zip(call.ints("shifts"), call.ints("dims")).reduce(call.x) { x, step in
-        let length = call.first.shape[step.1], shift = ((step.0 % length) + length) % length
-        guard shift != 0 else { return x }
+        let side = call.sides[step.1]
+        let shifts = Length(side.values.map { ((step.0 % $0) + $0) % $0 })
+        guard shifts.fixed != 0 else { return x }
         let parts = [
-          sliced(call, x, step.1, length - shift, length),
-          sliced(call, x, step.1, 0, length - shift),
+          sliced(call, x, step.1, side - shifts, side),
+          sliced(call, x, step.1, side * 0, side - shifts),
         ]
         return call.emit("Concat", parts, ["axis": .int(step.1)])
       }
@@ -204,9 +212,9 @@ enum ONNXRules {
 
   private static let splitting: Rule = { call in
     let axis = call.axis("dim")
-    let sizes = call.node.outputs.map { call.builder.graph.values[$0].shape[axis] }
+    let sizes = call.node.outputs.map { call.builder.graphs.shape($0)[axis] }
     return call.builder.emit(
-      "Split", [call.x, call.builder.constant(sizes)], ["axis": .int(axis)], count: sizes.count)
+      "Split", [call.x, call.ints(sizes, "a part")], ["axis": .int(axis)], count: sizes.count)
   }
 
   private static func filled(_ value: Double) -> Rule {
@@ -214,17 +222,50 @@ enum ONNXRules {
       call.emit(
         "Expand",
         [
-          call.builder.constant(value, call.output.dtype),
-          call.builder.constant(call.output.shape),
+          call.builder.constant(value, call.output.dtype), call.ints(call.results, "the shape"),
         ])
     }
   }
 
+  /// What lies between two places along an axis of a value that is as long there as the first one.
   private static func sliced(
-    _ call: ONNXCall, _ x: String, _ axis: Int, _ start: Int, _ end: Int, step: Int = 1
+    _ call: ONNXCall, _ x: String, _ axis: Int, _ start: Length, _ end: Length, step: Int = 1
   ) -> String {
-    let b = call.builder
+    let side = call.sides[axis], b = call.builder
+    /// A place, from the end where that is the same for all sizes.
+    func place(_ length: Length, _ what: String) -> String {
+      if length.fixed == nil, let rest = (length - side).fixed, rest < 0 {
+        return b.constant([rest])
+      }
+      return call.ints([length], what)
+    }
+    let last = end == side ? b.constant([Int.max]) : place(end, "the end")
     return call.emit(
-      "Slice", [x, b.constant([start]), b.constant([end]), b.constant([axis]), b.constant([step])])
+      "Slice", [x, place(start, "the start"), last, b.constant([axis]), b.constant([step])])
+  }
+
+  private static func padded(_ call: ONNXCall) throws -> String {
+    // Amounts begin with the last dimension.
+    let sides = call.sides, amounts = call.lengths("pad")
+    var begins = sides.map { $0 * 0 }, ends = begins
+    for index in 0..<amounts.count / 2 {
+      begins[sides.count - 1 - index] = amounts[2 * index]
+      ends[sides.count - 1 - index] = amounts[2 * index + 1]
+    }
+    guard (begins + ends).contains(where: { $0.fixed != 0 }) else { return call.x }
+    let b = call.builder
+    guard (begins + ends).contains(where: { $0.fixed == nil }) else {
+      let pads = (begins + ends).map { $0.values[0] }
+      return call.emit("Pad", [call.x, b.constant(pads), call.scalar("value")])
+    }
+    // Small amounts tell little of where they come from; the result's sides tell more.
+    let before = call.ints(begins, "'pad'")
+    let after = call.emit(
+      "Sub",
+      [
+        call.emit("Sub", [call.ints(call.results, "'pad'"), call.ints(sides, "'pad'")]), before,
+      ])
+    let pads = call.emit("Concat", [before, after], ["axis": .int(0)])
+    return call.emit("Pad", [call.x, pads, call.scalar("value")])
   }
 }
