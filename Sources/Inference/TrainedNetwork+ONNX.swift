@@ -63,7 +63,8 @@ extension TrainedNetwork {
     _ path: String, _ form: ONNXForm, example: String? = nil,
     check: (String) throws -> Void = { _ in }
   ) throws -> ONNXFile {
-    guard form.input == .normalized || encoding.scale == [255, 255, 255] else {
+    let takesRGB = model.inputChannels == 3 && encoding.scale == [255, 255, 255]
+    guard form.input == .normalized || takesRGB else {
       throw ConfigurationError.invalid(
         place: "--takes", key: "takes", value: "rgb",
         expected: "normalized, as the network does not take red, green and blue of 8 bits")

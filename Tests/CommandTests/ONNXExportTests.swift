@@ -89,7 +89,7 @@ struct ONNXExportTests {
   func refused() throws {
     try "old".write(toFile: file, atomically: true, encoding: .utf8)
     try export(try configuration(", inputChannels: 4"), ["--takes", "rgb"])
-      .expectRefusal("--takes: 'takes' is 'rgb', expected normalized")
+      .expectRefusal("--takes: 'takes' is rgb, expected normalized")
     let swin = """
       model:
         classes: 3

@@ -94,14 +94,40 @@ struct GraphMatching {
   private mutating func addInitializers(_ values: [Graph.ValueID], of node: Graph.Node) throws {
     let known = zip(given, values).compactMap { $0.initializers[$1] }
     guard known.count == given.count else { return }
-    for (graph, other) in known.enumerated().dropFirst() where !known[0].tensor.isSame(other.tensor)
-    {
+    let tensors = known.map(\.tensor)
+    guard let other = tensors.firstIndex(where: { !tensors[0].isSame($0) }) else {
+      let number = add(values)
+      for graph in results.indices { results[graph].initializers[number] = known[0] }
+      return
+    }
+    // Copies of one row, as of a class token for each image, are made when the size is known.
+    let rows = tensors.map { $0.withoutCopies(along: differing(tensors)) }
+    guard let row = rows[0], rows.allSatisfy({ $0.map(row.isSame) ?? false }) else {
       throw SizeDependence.constant(
         name: known[0].name, kind: node.kind, place: node.place,
-        shapes: [known[0].tensor.shape, other.tensor.shape], sizes: [sizes[0], sizes[graph]])
+        shapes: [tensors[0].shape, tensors[other].shape], sizes: [sizes[0], sizes[other]])
     }
-    let number = add(values)
-    for graph in results.indices { results[graph].initializers[number] = known[0] }
+    let source = results[0].values.count
+    for graph in results.indices {
+      results[graph].values.append(Graph.Value(shape: row.shape, dtype: row.dtype))
+      results[graph].initializers[source] = .init(name: known[0].name, tensor: row)
+    }
+    let output = add(values)
+    for graph in results.indices {
+      results[graph].nodes.append(
+        Graph.Node(
+          kind: "expand", inputs: [.init(name: "self", value: source)],
+          attributes: ["size": .ints(tensors[graph].shape)], outputs: [output],
+          layer: node.layer, isAfterLayer: node.isAfterLayer))
+    }
+  }
+
+  /// The dimensions along which tensors are of different lengths.
+  private func differing(_ tensors: [Tensor]) -> [Int] {
+    guard Set(tensors.map(\.rank)).count == 1 else { return [] }
+    return tensors[0].shape.indices.filter { axis in
+      Set(tensors.map { $0.shape[axis] }).count > 1
+    }
   }
 
   // MARK: Operators that some sizes do without
@@ -214,6 +240,15 @@ extension Tensor {
     guard shape == other.shape, dtype == other.dtype else { return false }
     if isWithoutMemory || other.isWithoutMemory { return false }
     return bytes == other.bytes
+  }
+
+  /// The first row along these dimensions if all others are the same; nil if not.
+  fileprivate func withoutCopies(along axes: [Int]) -> Tensor? {
+    guard !axes.isEmpty, !isWithoutMemory else { return nil }
+    var row = self
+    for axis in axes { row = row.sliced(axis, 0, 1) }
+    row = row.contiguous()
+    return row.expanded(shape).contiguous().isSame(self) ? row : nil
   }
 
   private var bytes: [UInt8] {

@@ -46,7 +46,7 @@ package enum SizeDependence: Error, Sendable, Equatable, CustomStringConvertible
     let reason: String
     switch self {
     case .structure(let kind, let place, let size, let other, let otherSize):
-      let (own, its) = ("\(kind ?? "the result") \(place)", other ?? "the result")
+      let (own, its) = (kind.map { "\($0) \(place)" } ?? "the result", other ?? "the result")
       reason =
         own == its
         ? "\(own) takes or gives another value for images \(size) than for \(otherSize)"

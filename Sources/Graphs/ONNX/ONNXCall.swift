@@ -39,6 +39,8 @@ struct ONNXCall {
   func bool(_ name: String) -> Bool {
     if case .bool(true)? = node.attributes[name] { true } else { false }
   }
+  /// Whether there is a number of any kind.
+  func has(_ name: String) -> Bool { Self.number(node.attributes[name]) != nil }
   /// A number of any kind; nil where there is none.
   func number(_ name: String) -> Double? {
     let numbers = nodes.map { Self.number($0.attributes[name]) }
