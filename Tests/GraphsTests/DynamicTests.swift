@@ -39,6 +39,23 @@ struct DynamicTests {
     #expect(graph.node.contains { $0.opType == "Shape" })
   }
 
+  @Test("can be written for every head", arguments: Catalogue.heads.keys.sorted())
+  func heads(_ name: String) throws {
+    let entry = try #require(Catalogue.heads[name])
+    let strides = try #require(Catalogue.backbones["resnet18"]).outputStrides.sorted(by: >)
+    let networks = try strides.lazy.map { stride in
+      let backbone = "{name: resnet18, outputStride: \(stride)}"
+      let built = try Initialization.skipped {
+        try ModelBuilder.backbone(Section(yaml: backbone, named: "test"))
+      }
+      return entry.fits(HeadInput(built, classes: 4))
+        ? "{classes: 4, backbone: \(backbone), head: {name: \(name)}}" : nil
+    }
+    let text = try #require(networks.compactMap { $0 }.first)
+    let file = try ONNXFile(try graphs(try model(text)))
+    #expect(problems(file) == [])
+  }
+
   /// Networks that are others for other sizes, and what the error says of them.
   @Test(
     "are refused for networks that depend on their size",
