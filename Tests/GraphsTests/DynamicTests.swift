@@ -62,7 +62,7 @@ struct DynamicTests {
     arguments: [
       (
         "backbone: {name: vit, depth: 1, width: 32, heads: 2, outputStride: 16}, head: {name: fcn}",
-        "which the operator add of backbone"
+        "pos_embedding.slice2.cat, which the operator add takes, is made for one size"
       ),
       ("backbone: {name: swin_t}, head: {name: fcn, channels: 8}", "backbone"),
     ])
