@@ -1,64 +1,64 @@
 #!/usr/bin/env python3
-"""Runs networks that `atrous export --onnx` wrote with ONNX Runtime, and compares with what Atrous gives.
+"""Runs networks that `atrous export --onnx` wrote in ONNX Runtime and OpenVINO, and compares with Atrous.
 
-Weights are drawn; the image is noise, which `--example` writes beside Atrous's own scores. Prints a table
-as Markdown: the largest difference in multiples of the scores' deviation, and the share of pixels with the
-same class. Needs onnx, onnxruntime and numpy.
+Weights are drawn; the image is noise, which `--example` writes beside Atrous's own scores. A class's mean over
+all pixels is taken off its scores first, so that drawn biases, which may outweigh the image, count for nothing; a
+network that hardly answers to the image at all is trained for three steps, which set its running statistics (marked *).
+Prints a table as Markdown: the largest difference in multiples of the scores' deviation, and the share of pixels
+with the same class. Needs numpy, onnx, and onnxruntime, openvino or both.
 """
 
 import argparse
+import collections
+import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 
 try:
     import numpy
     import onnx
-    import onnxruntime
     from onnx import numpy_helper
 except ImportError as error:  # --help needs none of them
     missing = error
 else:
     missing = None
 
-# What the file says besides `classes: 19`. SETR's heads are not among them yet.
-NETWORKS = {
-    "DeepLabV3, ResNet-50, stride 8": "backbone: {name: resnet50, outputStride: 8}, head: {name: deeplabv3}",
-    "DeepLabV3, MobileNetV3-Large": "backbone: {name: mobilenet_v3_large, outputStride: 16}, head: {name: deeplabv3}",
-    "DenseASPP, DenseNet-121, stride 8": "backbone: {name: densenet121, outputStride: 8}, head: {name: denseaspp}",
-    "U-Net": "backbone: {name: unet}, head: {name: linear}",
-    "U-Net, bilinear": "backbone: {name: unet, bilinear: true}, head: {name: linear}",
-    "LR-ASPP, MobileNetV3-Large": "backbone: {name: mobilenet_v3_large, outputStride: 16}, head: {name: lraspp}",
-    "FCN, ResNet-50, stride 8": "backbone: {name: resnet50, outputStride: 8}, head: {name: fcn}",
-    "DeepLabV3+, ResNet-18": "backbone: {name: resnet18, outputStride: 16}, head: {name: deeplabv3plus}",
-    "DeepLabV3+, EfficientNet-Lite0": "backbone: {name: efficientnet_lite0, outputStride: 16}, head: {name: deeplabv3plus}",
-    "DeepLabV3, MobileNetV2": "backbone: {name: mobilenet_v2, outputStride: 16}, head: {name: deeplabv3}",
-    "PSPNet, ResNet-18, corners kept": "alignCorners: true, backbone: {name: resnet18, outputStride: 8}, head: {name: pspnet}",
-    "UPerNet, ConvNeXt-T": "backbone: {name: convnext_tiny}, head: {name: upernet}",
-    "UPerNet, Swin-T": "backbone: {name: swin_t}, head: {name: upernet}",
-    "SegFormer, MiT-B0": "backbone: {name: mit_b0}, head: {name: segformer}",
-    "EncNet, ResNet-18": "backbone: {name: resnet18, outputStride: 8}, head: {name: encnet}",
-    "FastFCN, ResNet-18": "backbone: {name: resnet18, outputStride: 32}, head: {name: fastfcn}",
-    "NonLocalNet, ResNet-18": "backbone: {name: resnet18, outputStride: 8}, head: {name: nonlocal}",
-    "ANN, ResNet-18": "backbone: {name: resnet18, outputStride: 8}, head: {name: ann}",
-    "DANet, ResNet-18": "backbone: {name: resnet18, outputStride: 8}, head: {name: danet}",
-    "FCN, ViT": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3}, head: {name: fcn}",
-    "Segmenter, ViT": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3}, head: {name: segmenter}",
-    "DPT, ViT": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3}, head: {name: dpt}",
-}
+from networks import DYNAMIC, NETWORKS
 
 
 def arguments():
     result = argparse.ArgumentParser(description=__doc__)
     result.add_argument("--atrous", default=".build/release/atrous")
-    result.add_argument("--sizes", nargs="+", default=["192x128", "161x97"], metavar="WIDTHxHEIGHT")
+    result.add_argument("--sizes", nargs="+", metavar="WIDTHxHEIGHT",
+                        help="default: 192x128 161x97; with --dynamic 192x128 161x97 130x201")
     result.add_argument("--only", default="", help="networks whose name has this")
-    result.add_argument("--backbones", nargs="+", default=[], help="others of the catalogue, under FCN")
+    result.add_argument("--all", action="store_true", help="every pair of backbone and head of the catalogue")
+    result.add_argument("--backbones", nargs="+", help="with --all: pairs of these backbones only")
+    result.add_argument("--except", nargs="+", default=[], dest="others", metavar="BACKBONE",
+                        help="with --all: not of these")
+    result.add_argument("--dynamic", action="store_true", help="one file for all sizes, batches of two, too")
+    result.add_argument("--engines", nargs="+", default=["onnxruntime", "openvino"])
     result.add_argument("--opset", default="20")
     result.add_argument("--takes", default="normalized")
     result.add_argument("--gives", default="logits")
     return result.parse_args()
+
+
+def catalogue(options):
+    """The pairs of the catalogue, each at its largest output stride."""
+    done = subprocess.run([options.atrous, "models", "--json"], capture_output=True, text=True, check=True)
+    largest = collections.OrderedDict()
+    for pair in json.loads(done.stdout)["pairs"]:
+        key = pair["backbone"], pair["head"]
+        if options.backbones and key[0] not in options.backbones or key[0] in options.others:
+            continue
+        largest[key] = max(pair["outputStride"], largest.get(key, 0))
+    return {f"{backbone}, {head}":
+            f"backbone: {{name: {backbone}, outputStride: {stride}}}, head: {{name: {head}}}"
+            for (backbone, head), stride in largest.items()}
 
 
 def tensor(path):
@@ -66,56 +66,151 @@ def tensor(path):
         return numpy_helper.to_array(onnx.TensorProto.FromString(file.read()))
 
 
-def compared(options, text, size, folder):
-    """The largest difference in deviations, and the share of equal classes."""
-    configuration, model = os.path.join(folder, "network.yaml"), os.path.join(folder, "network.onnx")
-    with open(configuration, "w") as file:
-        file.write(f"model: {{classes: 19, {text}}}\n")
-    command = [options.atrous, "export", configuration, "--onnx", model, "--size", size, "--opset",
-               options.opset, "--takes", options.takes, "--gives", options.gives, "--example", folder]
-    done = subprocess.run(command, capture_output=True, text=True)
+class ONNXRuntime:
+    def __init__(self, path):
+        import onnxruntime
+        settings = onnxruntime.SessionOptions()
+        settings.log_severity_level = 3
+        settings.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+
+    def __call__(self, image):
+        return self.session.run(None, {"image": image})[0]
+
+    @staticmethod
+    def version():
+        import onnxruntime
+        return f"ONNX Runtime {onnxruntime.__version__}"
+
+
+class OpenVINO:
+    def __init__(self, path):
+        import openvino
+        # It computes in bfloat16 by itself where the processor does that fast.
+        self.model = openvino.Core().compile_model(
+            path, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
+
+    def __call__(self, image):
+        return self.model([image])[0]
+
+    @staticmethod
+    def version():
+        import openvino
+        return f"OpenVINO {openvino.__version__.split('-')[0]}"
+
+
+ENGINES = {"onnxruntime": ONNXRuntime, "openvino": OpenVINO}
+
+
+def atrous(options, *arguments):
+    done = subprocess.run([options.atrous, *arguments], capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    # All shapes are worked out and compared with those that the file names.
-    onnx.checker.check_model(model, full_check=True)
-    settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
-    image, own = tensor(os.path.join(folder, "input_0.pb")), tensor(os.path.join(folder, "output_0.pb"))
-    theirs, = session.run(None, {"image": image})
+        raise RuntimeError((done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1])
+
+
+def trained(options, folder, text):
+    """A run of three steps on generated scenes, almost without learning."""
+    scenes, run = os.path.join(folder, "scenes"), os.path.join(folder, "run")
+    atrous(options, "scenes", scenes, "--train", "6", "--val", "1", "--size", "192x128")
+    text = text.replace("backbone: {", "backbone: {momentum: 0.9, ")
+    configuration = os.path.join(folder, "training.yaml")
+    with open(configuration, "w") as file:
+        file.write(f"output: {run}\ndata: {{layout: cityscapes, root: {scenes}}}\nmodel: {{{text}}}\n"
+                   "train: {iterations: 3, batchSize: 2, optimizer: {name: adamW, learningRate: 0.000001}}\n")
+    atrous(options, "train", configuration)
+    return run
+
+
+def answers(own):
+    """How much scores follow from the image, as a share of their deviation."""
+    own = own.astype(numpy.float64)
+    return (own - own.mean((0, 2, 3), keepdims=True)).std() / own.std()
+
+
+def export(options, folder, network, *more):
+    """Writes the network, and gives the image and the scores that Atrous wrote beside it."""
+    atrous(options, "export", network, "--onnx", os.path.join(folder, "network.onnx"), "--opset", options.opset,
+           "--takes", options.takes, "--gives", options.gives, "--example", folder, *more)
+    return tensor(os.path.join(folder, "input_0.pb")), tensor(os.path.join(folder, "output_0.pb"))
+
+
+def compared(own, theirs, gives):
+    """The largest difference in deviations, and the share of equal classes."""
     if theirs.shape != own.shape or theirs.dtype != own.dtype:
         raise RuntimeError(f"{theirs.dtype}{theirs.shape}, expected {own.dtype}{own.shape}")
-    if options.gives == "labels":
+    if gives == "labels":
         return 0.0, float((theirs == own).mean())
-    difference = numpy.abs(theirs.astype(numpy.float64) - own).max() / own.std(dtype=numpy.float64)
-    return float(difference), float((theirs.argmax(1) == own.argmax(1)).mean())
+    own, theirs = own.astype(numpy.float64), theirs.astype(numpy.float64)
+    mean = own.mean((0, 2, 3), keepdims=True)
+    own, theirs = own - mean, theirs - mean
+    return float(numpy.abs(theirs - own).max() / own.std()), float((theirs.argmax(1) == own.argmax(1)).mean())
+
+
+def results(options, text, size):
+    """For each of the programs the difference and the share of equal classes, and whether it was trained."""
+    with tempfile.TemporaryDirectory() as folder:
+        network = os.path.join(folder, "network.yaml")
+        with open(network, "w") as file:
+            file.write(f"model: {{classes: 19, {text}}}\n")
+        sizes = size if options.dynamic else [size]
+        # Those of one size tell what Atrous gives: the same weights are drawn for each.
+        first = export(options, folder, network, "--size", sizes[0])
+        isTrained = options.gives != "labels" and answers(first[1]) < 0.01
+        if isTrained:
+            network = trained(options, folder, text)
+            first = export(options, folder, network, "--size", sizes[0])
+        pairs = [first] + [export(options, folder, network, "--size", one) for one in sizes[1:]]
+        if options.dynamic:
+            # The example of the file for any size is two different images of another.
+            pairs.append(export(options, folder, network, "--dynamic"))
+        path = os.path.join(folder, "network.onnx")
+        # All shapes are worked out and compared with those that the file names.
+        onnx.checker.check_model(path, full_check=True)
+        found = []
+        for name in options.engines:
+            try:
+                engine = ENGINES[name](path)
+                each = [compared(own, engine(image), options.gives) for image, own in pairs]
+                found.append((max(one[0] for one in each), min(one[1] for one in each)))
+            except Exception as error:  # one program's failure is a cell
+                found.append(str(error).strip().splitlines()[0][:150])
+        return found, isTrained
 
 
 def main():
     options = arguments()
     if missing:
-        sys.exit(f"{missing}; expected onnx, onnxruntime and numpy (pip install)")
-    networks = NETWORKS if not options.backbones else {
-        name: f"backbone: {{name: {name}}}, head: {{name: fcn}}" for name in options.backbones}
-    print(f"onnx {onnx.__version__}, ONNX Runtime {onnxruntime.__version__}, opset {options.opset}\n")
-    print("| network | " + " | ".join(f"{size}: difference | equal classes" for size in options.sizes) + " |")
-    print("|---|" + "---|" * (2 * len(options.sizes)), flush=True)
-    failed = False
+        sys.exit(f"{missing}; expected numpy, onnx, onnxruntime and openvino (pip install)")
+    sizes = options.sizes or ["192x128", "161x97"] + (["130x201"] if options.dynamic else [])
+    networks = catalogue(options) if options.all else DYNAMIC if options.dynamic else NETWORKS
+    engines = [ENGINES[name] for name in options.engines]
+    print(f"onnx {onnx.__version__}, {', '.join(one.version() for one in engines)}, opset {options.opset}, "
+          f"{' '.join(sizes)}\n")
+    columns = [f"{name} {size}" for size in ([""] if options.dynamic else sizes) for name in options.engines]
+    print("| network | " + " | ".join(f"{name.strip()} | equal" for name in columns) + " |")
+    print("|---|" + "---|" * (2 * len(columns)), flush=True)
+    failed, start = 0, time.time()
     for name, text in networks.items():
         if options.only.lower() not in name.lower():
             continue
-        cells = []
-        for size in options.sizes:
-            with tempfile.TemporaryDirectory() as folder:
-                try:
-                    difference, equal = compared(options, text, size, folder)
-                    cells += [f"{difference:.1e}", f"{100 * equal:.3f} %"]
-                    failed |= difference > 1e-4 or equal < 0.9999
-                except Exception as error:  # one network's failure is a row
-                    cells += [str(error).strip().splitlines()[0][:150], ""]
-                    failed = True
-        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
-    return failed
+        cells, isWrong, mark = [], False, ""
+        for size in ([sizes] if options.dynamic else sizes):
+            try:
+                found, isTrained = results(options, text, size)
+                mark = " *" if isTrained else mark
+            except Exception as error:  # one network's failure is a row
+                found = [str(error).strip().splitlines()[0][:150]] * len(engines)
+            for answer in found:
+                if isinstance(answer, str):
+                    cells += [answer, ""]
+                    isWrong = True
+                else:
+                    cells += [f"{answer[0]:.1e}", f"{100 * answer[1]:.3f} %"]
+                    isWrong |= not (answer[0] <= 1e-4 and answer[1] >= 0.9999)
+        failed += isWrong
+        print(f"| {name}{mark} | " + " | ".join(cells) + " |", flush=True)
+    print(f"\n{failed} beyond 1e-4 or below 99.99 %; {time.time() - start:.0f} s")
+    return failed > 0
 
 
 if __name__ == "__main__":

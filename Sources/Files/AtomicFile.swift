@@ -48,9 +48,12 @@ package enum AtomicFile {
       FileSystem.remove(neighbour)
       throw error
     }
-    // The name is safe once the folder is; not every file system lets a folder be synchronised.
-    let name = path.parentFolder
-    let folder = FileSystem.open(name.isEmpty ? "." : name, O_RDONLY)
+    synchronize(path.parentFolder)
+  }
+
+  /// Makes a folder's names safe; not every file system lets a folder be synchronised.
+  static func synchronize(_ folder: String) {
+    let folder = FileSystem.open(folder.isEmpty ? "." : folder, O_RDONLY)
     if folder >= 0 {
       fsync(folder)
       close(folder)

@@ -93,8 +93,6 @@ package enum GraphError: Error, Sendable, Equatable, CustomStringConvertible {
   case unsupported(kind: String, layer: String, reason: String)
   /// A map has other channels than the weights of an operator.
   case channels(kind: String, layer: String, found: Int, expected: Int)
-  /// The weights are more than one file may hold.
-  case tooLarge(bytes: Int)
   /// A graph without the numbers of its constants.
   case withoutNumbers(name: String)
 
@@ -108,8 +106,6 @@ package enum GraphError: Error, Sendable, Equatable, CustomStringConvertible {
       "the operator \(kind) \(layer) has no form in ONNX: \(reason)"
     case .channels(let kind, let layer, let found, let expected):
       "the operator \(kind) of \(layer) takes \(expected) channels, not \(found)"
-    case .tooLarge(let bytes):
-      "the weights take \(bytes) bytes, and an ONNX file holds 2147483647 at most"
     case .withoutNumbers(let name): "\(name) was recorded without its numbers"
     }
   }

@@ -12,30 +12,33 @@ import Torch
 package struct ONNXForm: Sendable {
   /// What the network takes.
   package enum Input: String, Sendable, CaseIterable {
-    /// Normalized float32 numbers (1, C, H, W), as torchvision's networks do.
+    /// Normalized float32 numbers (N, C, H, W), as torchvision's networks do.
     case normalized
-    /// Red, green and blue of 8 bits (1, H, W, 3); the network normalizes them itself.
+    /// Red, green and blue of 8 bits (N, H, W, 3); the network normalizes them itself.
     case rgb
   }
 
   /// What the network gives at the image's size.
   package enum Output: String, Sendable, CaseIterable {
-    /// The scores of each class (1, classes, H, W).
+    /// The scores of each class (N, classes, H, W).
     case logits
-    /// The shares of each class (1, classes, H, W).
+    /// The shares of each class (N, classes, H, W).
     case probabilities
-    /// The best class of each pixel (1, H, W), in 8 bits.
+    /// The best class of each pixel (N, H, W), in 8 bits.
     case labels
   }
 
-  package var size: Size
+  /// The images' size, a batch of one; nil for batches of any number and size.
+  package var size: Size?
   package var input: Input
   package var output: Output
   package var opset: Int
+  /// The most bytes of weights in the file itself; more of them go to a file beside it.
+  package var mostInside = ONNXFile.mostInside
 
-  /// A network for images of `size`, the version of whose operators is `opset`.
+  /// A network for images of `size`, of any if nil, the version of whose operators is `opset`.
   package init(
-    _ size: Size, input: Input = .normalized, output: Output = .logits,
+    _ size: Size?, input: Input = .normalized, output: Output = .logits,
     opset: Int = ONNXFile.usualOpset
   ) {
     (self.size, self.input, self.output, self.opset) = (size, input, output, opset)
@@ -49,21 +52,28 @@ extension TrainedNetwork {
   ///   - path: The file to write.
   ///   - form: What the file's network takes and gives.
   ///   - example: A folder for `input_0.pb` and `output_0.pb`, in the form of ONNX's own test data: an image
-  ///     of noise and what the network here gives for it.
-  /// - Returns: The file's message, for a summary.
+  ///     of noise and what the network here gives for it; two small ones for a network for any size.
+  ///   - check: Is called with the path of the whole file before it takes its name; what it throws keeps the
+  ///     file from being there.
+  /// - Returns: What was written, for a summary.
   /// - Throws: `ConfigurationError` for an input that the network does not take, `GraphError`, `TorchError`
-  ///   for a size that the network cannot take, `WriteError` and `FolderError`.
+  ///   for a size that the network cannot take, `SizeDependence` for a network that cannot be written for any
+  ///   size, `WriteError` and `FolderError`.
   package func writeONNX(
-    _ path: String, _ form: ONNXForm, example: String? = nil
+    _ path: String, _ form: ONNXForm, example: String? = nil,
+    check: (String) throws -> Void = { _ in }
   ) throws -> ONNXFile {
-    guard form.input == .normalized || encoding.scale == [255, 255, 255] else {
+    let takesRGB = model.inputChannels == 3 && encoding.scale == [255, 255, 255]
+    guard form.input == .normalized || takesRGB else {
       throw ConfigurationError.invalid(
         place: "--takes", key: "takes", value: "rgb",
         expected: "normalized, as the network does not take red, green and blue of 8 bits")
     }
-    let sides = [form.size.height, form.size.width]
     let isRGB = form.input == .rgb
-    let shape = isRGB ? [1] + sides + [3] : [1, model.inputChannels] + sides
+    func shape(_ size: InputSize) -> [Int] {
+      let sides = [size.height, size.width]
+      return [size.batch] + (isRGB ? sides + [3] : [model.inputChannels] + sides)
+    }
     func run(_ image: Tensor) -> Tensor {
       let logits = model(isRGB ? normalized(image) : image)
       return switch form.output {
@@ -72,14 +82,25 @@ extension TrainedNetwork {
       case .labels: logits.argmax(1).to(.uint8)
       }
     }
-    let graph = try Graph(recording: model, input: shape, isRGB ? .uint8 : .float32, run)
+    func record(_ size: InputSize) throws -> Graph {
+      try Graph(recording: model, input: shape(size), isRGB ? .uint8 : .float32, run)
+    }
+    let sizes = InputSize.telling(
+      stride: max(model.backbone.strides.max() ?? 1, model.backbone.sideMultiple))
+    let fixed = form.size.map { InputSize(height: $0.height, width: $0.width) }
+    let graphs =
+      if let fixed {
+        SizedGraphs(try record(fixed))
+      } else {
+        try SizedGraphs(recording: sizes, record)
+      }
     let file = try ONNXFile(
-      graph, opset: form.opset, input: "image", output: form.output.rawValue,
+      graphs, opset: form.opset, input: "image", output: form.output.rawValue,
       metadata: metadata(form))
-    try file.write(to: path)
+    try file.write(to: path, mostInside: form.mostInside, check: check)
     if let example {
       try FileSystem.makeOutputFolder(example)
-      let image = Tensor(uninitialized: shape)
+      let image = Tensor(uninitialized: shape(fixed ?? sizes[0]))
       if isRGB { image.drawUniform(0, 256) } else { image.drawNormal() }
       let input = isRGB ? image.to(.uint8) : image
       let output = try attempt { inferenceMode { run(input) } }

@@ -20,8 +20,9 @@ struct ExportCommand: ParsableCommand {
       With --checkpoint the file is a checkpoint for evaluate, predict and the analyses, without \
       what only training needs.
 
-      With --onnx the network itself is written, for images of one size, in the standard's own operators: for \
-      ONNX Runtime, OpenVINO, TensorRT and others. A configuration gives one with drawn weights.
+      With --onnx the network itself is written, for images of one size or with --dynamic of any, in the \
+      standard's own operators: for ONNX Runtime, OpenVINO, TensorRT and others. A configuration gives one \
+      with drawn weights.
       """)
 
   @ArgumentParser.Argument(help: "A run's folder, a checkpoint, or any file of weights.")
@@ -46,6 +47,9 @@ struct ExportCommand: ParsableCommand {
   @Option(help: "ONNX: the images' size, WIDTHxHEIGHT. (default: 1024x512)")
   var size: String?
 
+  @Flag(help: "ONNX: for batches and images of any size.")
+  var dynamic = false
+
   @Option(
     help: "ONNX: what the network takes; normalized numbers, or rgb levels. (default: normalized)")
   var takes: String?
@@ -55,6 +59,11 @@ struct ExportCommand: ParsableCommand {
 
   @Option(help: "ONNX: the version of the operators, 13 to 23. (default: 20)")
   var opset: Int?
+
+  @Flag(
+    help: ArgumentHelp(
+      "ONNX: the weights in a file of their own, file.onnx.data, as they are above 2 GB anyway."))
+  var externalData = false
 
   @Option(
     help: ArgumentHelp(
@@ -68,7 +77,8 @@ struct ExportCommand: ParsableCommand {
     guard onnx == nil else { return try validateONNX() }
     let own = [("size", size), ("takes", takes), ("gives", gives), ("example", example)]
       .first { $0.1 != nil }?.0
-    if let name = own ?? opset.map({ _ in "opset" }) {
+    let flag = dynamic ? "dynamic" : externalData ? "external-data" : nil
+    if let name = own ?? opset.map({ _ in "opset" }) ?? flag {
       throw ValidationError("--\(name) needs --onnx.")
     }
     guard let output else {
@@ -96,6 +106,9 @@ struct ExportCommand: ParsableCommand {
     if let size, Size(text: size) == nil {
       throw ValidationError("--size is '\(size)', expected WIDTHxHEIGHT such as 1024x512.")
     }
+    if dynamic, size != nil {
+      throw ValidationError("--dynamic writes a network for any size, and takes no --size.")
+    }
     if let takes, ONNXForm.Input(rawValue: takes) == nil {
       throw ValidationError("--takes is '\(takes)', expected normalized or rgb.")
     }
@@ -109,10 +122,12 @@ struct ExportCommand: ParsableCommand {
 
   /// The form of the ONNX file, whose options were found to be right.
   private var form: ONNXForm {
-    ONNXForm(
-      size.flatMap(Size.init(text:)) ?? Size(width: 1024, height: 512),
+    var form = ONNXForm(
+      dynamic ? nil : size.flatMap(Size.init(text:)) ?? Size(width: 1024, height: 512),
       input: takes.flatMap(ONNXForm.Input.init) ?? .normalized,
       output: gives.flatMap(ONNXForm.Output.init) ?? .logits, opset: opset ?? ONNXFile.usualOpset)
+    if externalData { form.mostInside = 0 }
+    return form
   }
 
   private var format: WeightFile.Format? {
@@ -129,10 +144,10 @@ struct ExportCommand: ParsableCommand {
         try FileSystem.makeOutputFolder(of: onnx)
         let network = try TrainedNetwork(file, overrides: settings.overrides)
         let written = try network.writeONNX(onnx, form, example: example)
-        let graph = written.model.graph
+        let size = form.size.map { "\($0.width)x\($0.height)" } ?? "any size"
         return print(
-          "\(onnx): \(graph.node.count) operators of version \(form.opset), "
-            + "\(form.size.width)x\(form.size.height), \(form.output.rawValue)")
+          "\(onnx): \(written.structure.graph.node.count) operators of version \(form.opset), "
+            + "\(size), \(form.output.rawValue)")
       }
       guard let output else { return }
       try FileSystem.makeOutputFolder(of: output)

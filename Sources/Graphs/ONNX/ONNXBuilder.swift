@@ -11,9 +11,19 @@ final class ONNXBuilder {
     case string(String)
   }
 
-  let graph: Graph, opset: Int
+  /// An initializer: its message without elements, and the tensor that has them.
+  typealias Initializer = (message: Onnx_TensorProto, tensor: Torch.Tensor)
+
+  let graphs: SizedGraphs, opset: Int
   private(set) var nodes: [Onnx_NodeProto] = []
-  private(set) var initializers: [Onnx_TensorProto] = []
+  private(set) var initializers: [Initializer] = []
+  /// Why the network cannot be written for images of any size, if a rule came upon it.
+  var dependence: SizeDependence?
+  /// The sides of values that depend on the image's size; of equal ones the first.
+  private(set) var sources: [LengthSource] = []
+  /// The shapes that depend on it, and a value of each.
+  private(set) var shapes: [[Length]: Graph.ValueID] = [:]
+  private var knownSides: Set<Length> = []
   private var names: [Graph.ValueID: String] = [:]
   private var taken: Set<String> = []
   /// Constants of the rules' own, and transposed matrices, by what they are.
@@ -21,7 +31,10 @@ final class ONNXBuilder {
   /// What the names of nodes begin with.
   private var layer = ""
 
-  init(_ graph: Graph, opset: Int) { (self.graph, self.opset) = (graph, opset) }
+  init(_ graphs: SizedGraphs, opset: Int) { (self.graphs, self.opset) = (graphs, opset) }
+
+  /// The graph for the first of the sizes.
+  var graph: Graph { graphs.graphs[0] }
 
   /// Keeps others from using these names, and those of the initializers.
   func take(_ names: [String]) {
@@ -30,15 +43,26 @@ final class ONNXBuilder {
   }
 
   /// Calls a value so.
-  func bind(_ value: Graph.ValueID, to name: String) { names[value] = name }
+  func bind(_ value: Graph.ValueID, to name: String) {
+    names[value] = name
+    let shape = graphs.sizes.isEmpty ? [] : graphs.shape(value)
+    for (axis, length) in shape.enumerated()
+    where length.fixed == nil && knownSides.insert(length).inserted {
+      sources.append(LengthSource(length: length, formula: .side(of: value, axis: axis)))
+    }
+    if shape.contains(where: { $0.fixed == nil }), shapes[shape] == nil { shapes[shape] = value }
+  }
 
-  /// Adds what an operator is in ONNX.
-  func add(_ node: Graph.Node) throws {
+  /// Adds what the operator at a place is in ONNX.
+  func add(_ place: Int) throws {
+    let nodes = graphs.graphs.map { $0.nodes[place] }, node = nodes[0]
     layer = node.layer
-    let call = ONNXCall(node, self)
+    let call = ONNXCall(nodes, self)
     guard let rule = ONNXRules.all[node.kind] else { throw call.unsupported("it has no rule") }
     for input in node.inputs { try addInitializer(input.value) }
-    for (value, name) in zip(node.outputs, try rule(call)) { bind(value, to: name) }
+    let results = try rule(call)
+    if let dependence { throw dependence }
+    for (value, name) in zip(node.outputs, results) { bind(value, to: name) }
   }
 
   /// Calls the graph's result `name`.
@@ -104,10 +128,13 @@ final class ONNXBuilder {
   private func constant(_ key: String, _ name: String, _ tensor: Torch.Tensor) -> String {
     shared(key) {
       let name = unique(name)
-      initializers.append(Self.message(tensor, name))
+      initializers.append((Self.description(tensor, name), tensor))
       return name
     }
   }
+
+  /// What was made for `key` before.
+  func known(_ key: String) -> String? { known[key] }
 
   /// What was made for `key` before, or is made now.
   func shared(_ key: String, _ make: () -> String) -> String {
@@ -122,7 +149,8 @@ final class ONNXBuilder {
     guard !initializer.tensor.isWithoutMemory else {
       throw GraphError.withoutNumbers(name: initializer.name)
     }
-    initializers.append(Self.message(initializer.tensor, initializer.name))
+    initializers.append(
+      (Self.description(initializer.tensor, initializer.name), initializer.tensor))
     bind(value, to: initializer.name)
   }
 
@@ -137,16 +165,20 @@ final class ONNXBuilder {
 
   // MARK: Messages
 
-  /// A tensor with its elements.
-  static func message(_ tensor: Torch.Tensor, _ name: String) -> Onnx_TensorProto {
+  /// A tensor without its elements.
+  static func description(_ tensor: Torch.Tensor, _ name: String) -> Onnx_TensorProto {
     var message = Onnx_TensorProto()
     message.name = name
     message.dims = tensor.shape.map(Int64.init)
     message.dataType = code(of: tensor.dtype)
+    return message
+  }
+
+  /// A tensor's elements as files have them.
+  static func elements(_ tensor: Torch.Tensor) -> Data {
     var data = Data(count: tensor.count * tensor.dtype.byteCount)
     data.withUnsafeMutableBytes { tensor.read(into: $0) }
-    message.rawData = data
-    return message
+    return data
   }
 
   /// The standard's number of an element type.
@@ -178,84 +210,5 @@ final class ONNXBuilder {
     case .string(let text): (message.s, message.type) = (Data(text.utf8), .string)
     }
     return message
-  }
-}
-
-/// An operator of a graph as the rules see it.
-struct ONNXCall {
-  let node: Graph.Node, builder: ONNXBuilder
-
-  init(_ node: Graph.Node, _ builder: ONNXBuilder) { (self.node, self.builder) = (node, builder) }
-
-  var opset: Int { builder.opset }
-  /// The first result, and the first value that is taken.
-  var output: Graph.Value { builder.graph.values[node.outputs[0]] }
-  var first: Graph.Value { builder.graph.values[node.inputs[0].value] }
-  /// The names of all values that are taken, in their order.
-  var names: [String] { node.inputs.map { builder.name($0.value) } }
-  var x: String { names[0] }
-
-  func value(_ name: String) -> Graph.Value? { node.input(name).map { builder.graph.values[$0] } }
-  /// A value's name, empty for one that was not given.
-  func name(_ input: String) -> String { node.input(input).map(builder.name) ?? "" }
-
-  func ints(_ name: String) -> [Int] {
-    switch node.attributes[name] {
-    case .ints(let list): list
-    case .int(let value): [value]
-    default: []
-    }
-  }
-  /// Two numbers for rows and columns.
-  func pair(_ name: String) -> [Int] {
-    let list = ints(name)
-    return list.count == 1 ? list + list : list
-  }
-  func int(_ name: String) -> Int { ints(name).first ?? 0 }
-  func bool(_ name: String) -> Bool {
-    if case .bool(true)? = node.attributes[name] { true } else { false }
-  }
-  /// A number of any kind; nil where there is none.
-  func number(_ name: String) -> Double? {
-    switch node.attributes[name] {
-    case .int(let value): Double(value)
-    case .double(let value): value
-    case .bool(let value): value ? 1 : 0
-    default: nil
-    }
-  }
-  /// A number as an initializer of the first value's type.
-  func scalar(_ name: String) -> String { builder.constant(number(name) ?? 0, first.dtype) }
-  /// A dimension counted from the first one.
-  func axis(_ name: String, rank: Int? = nil) -> Int {
-    let axis = int(name)
-    return axis < 0 ? axis + (rank ?? first.shape.count) : axis
-  }
-
-  func emit(
-    _ type: String, _ inputs: [String],
-    _ attributes: KeyValuePairs<String, ONNXBuilder.Attribute> = [:]
-  ) -> String { builder.emit(type, inputs, attributes) }
-
-  /// A reduction along axes, which newer versions take as an input; ReduceSum does in all.
-  func reduce(_ type: String, _ x: String, _ axes: [Int], keep: Bool) -> String {
-    let keeps = ONNXBuilder.Attribute.int(keep ? 1 : 0)
-    return opset >= 18 || type == "ReduceSum"
-      ? emit(type, [x, builder.constant(axes)], ["keepdims": keeps])
-      : emit(type, [x], ["axes": .ints(axes), "keepdims": keeps])
-  }
-
-  /// The same elements in the shape of the result, or another.
-  func reshape(_ x: String, to shape: [Int]? = nil) -> String {
-    emit("Reshape", [x, builder.constant(shape ?? output.shape)])
-  }
-
-  /// The error for what a rule does not cover.
-  func unsupported(_ reason: String) -> GraphError {
-    let place = node.layer.isEmpty ? "at the beginning" : "of \(node.layer)"
-    return .unsupported(
-      kind: node.kind,
-      layer: node.isAfterLayer && !node.layer.isEmpty ? "after \(node.layer)" : place,
-      reason: reason)
   }
 }

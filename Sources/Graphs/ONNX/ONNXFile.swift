@@ -10,8 +10,10 @@ package struct ONNXFile {
   /// The version of the operators where none is asked for.
   package static let usualOpset = 20
 
-  /// The message that the file holds.
-  package let model: Onnx_ModelProto
+  /// The message that the file holds, without the elements of its weights.
+  package let structure: Onnx_ModelProto
+  /// The weights in the message's order.
+  let weights: [Torch.Tensor]
 
   /// Turns a graph into the notation.
   ///
@@ -21,30 +23,37 @@ package struct ONNXFile {
   ///   - input: What the file calls the input.
   ///   - output: What it calls the result.
   ///   - metadata: What else is known of the network.
-  /// - Throws: ``GraphError`` for an operator that has no form in the notation, and for more weights than
-  ///   one file may hold.
+  /// - Throws: ``GraphError`` for an operator that has no form in the notation.
   package init(
     _ graph: Graph, opset: Int = usualOpset, input: String = "image", output: String = "logits",
     metadata: [(key: String, value: String)] = []
   ) throws {
-    let bytes = graph.initializers.values.reduce(0) {
-      $0 + $1.tensor.count * $1.tensor.dtype.byteCount
-    }
-    // Names, shapes and nodes need some room beside the weights.
-    guard bytes < Int(Int32.max) - 1 << 24 else { throw GraphError.tooLarge(bytes: bytes) }
-    let builder = ONNXBuilder(graph, opset: opset)
+    try self.init(
+      SizedGraphs(graph), opset: opset, input: input, output: output, metadata: metadata)
+  }
+
+  /// Turns a network's graphs into the notation: for one size, or for images of any size if they are of several.
+  ///
+  /// The free dimensions are called `batch`, `height` and `width`.
+  /// - Throws: ``GraphError`` as for one graph, and ``SizeDependence`` for a number of an operator that follows
+  ///   from no side of a map.
+  package init(
+    _ graphs: SizedGraphs, opset: Int = usualOpset, input: String = "image",
+    output: String = "logits", metadata: [(key: String, value: String)] = []
+  ) throws {
+    let builder = ONNXBuilder(graphs, opset: opset), graph = builder.graph
     builder.take([input, output])
     for value in graph.inputs { builder.bind(value, to: input) }
-    for node in graph.nodes { try builder.add(node) }
+    for place in graph.nodes.indices { try builder.add(place) }
     guard let result = graph.outputs.first else { throw GraphError.constant }
     try builder.finish(result, as: output)
 
     var body = Onnx_GraphProto()
     body.name = "network"
     body.node = builder.nodes
-    body.initializer = builder.initializers
-    body.input = graph.inputs.map { Self.description(graph.values[$0], input) }
-    body.output = [Self.description(graph.values[result], output)]
+    body.initializer = builder.initializers.map(\.message)
+    body.input = graph.inputs.map { Self.description($0, input, graphs) }
+    body.output = [Self.description(result, output, graphs)]
     var model = Onnx_ModelProto()
     // The version of the file's form that came with the operators: 7 with 13 and 14, then every two to four.
     model.irVersion = opset < 15 ? 7 : opset < 19 ? 8 : opset < 21 ? 9 : opset < 23 ? 10 : 11
@@ -58,36 +67,33 @@ package struct ONNXFile {
       (property.key, property.value) = (entry.key, entry.value)
       return property
     }
-    self.model = model
+    structure = model
+    weights = builder.initializers.map(\.tensor)
   }
 
-  /// Writes the file.
-  ///
-  /// - Throws: `WriteError`.
-  package func write(to path: String) throws { try Self.write(model, to: path) }
-
-  /// Writes a tensor by itself, as the data sets beside ONNX models have them (`input_0.pb`).
-  ///
-  /// - Throws: `WriteError`.
-  package static func write(_ tensor: Torch.Tensor, named name: String, to path: String) throws {
-    try write(ONNXBuilder.message(tensor, name), to: path)
-  }
-
-  private static func write(_ message: some SwiftProtobuf.Message, to path: String) throws {
-    let bytes: Data
-    do { bytes = try message.serializedData() } catch {
-      throw WriteError(path, reason: "\(error)")
+  /// The whole message, weights within.
+  package var model: Onnx_ModelProto {
+    var model = structure
+    for (index, tensor) in weights.enumerated() {
+      model.graph.initializer[index].rawData = ONNXBuilder.elements(tensor)
     }
-    try AtomicFile.write(path, bytes)
+    return model
   }
 
-  private static func description(_ value: Graph.Value, _ name: String) -> Onnx_ValueInfoProto {
+  private static func description(
+    _ value: Graph.ValueID, _ name: String, _ graphs: SizedGraphs
+  ) -> Onnx_ValueInfoProto {
     var result = Onnx_ValueInfoProto()
     result.name = name
-    result.type.tensorType.elemType = ONNXBuilder.code(of: value.dtype)
-    result.type.tensorType.shape.dim = value.shape.map { length in
+    let dtype = graphs.graphs[0].values[value].dtype
+    result.type.tensorType.elemType = ONNXBuilder.code(of: dtype)
+    result.type.tensorType.shape.dim = graphs.shape(value).map { length in
       var dimension = Onnx_TensorShapeProto.Dimension()
-      dimension.dimValue = Int64(length)
+      if let number = length.fixed {
+        dimension.dimValue = Int64(number)
+      } else if let name = graphs.dimensionName(length) {
+        dimension.dimParam = name
+      }
       return dimension
     }
     return result

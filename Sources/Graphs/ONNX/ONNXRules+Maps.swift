@@ -28,18 +28,19 @@ extension ONNXRules {
       ]
     },
     "max_pool2d": { call in
-      let window = Window(call)
+      let window = try Window(call)
       return [
         call.emit(
           "MaxPool", [call.x],
           [
             "kernel_shape": .ints(window.kernel), "strides": .ints(window.stride),
             "pads": .ints(window.padding + window.end), "dilations": .ints(window.dilation),
+            "ceil_mode": .int(window.isCut ? 1 : 0),
           ])
       ]
     },
     "avg_pool2d": { call in
-      let window = Window(call)
+      let window = try Window(call)
       let isPadded = window.padding != [0, 0]
       guard !isPadded || window.end == window.padding, call.number("divisor_override") == nil else {
         throw call.unsupported("padding together with windows that the map's end cuts short")
@@ -52,7 +53,7 @@ extension ONNXRules {
           [
             "kernel_shape": .ints(window.kernel), "strides": .ints(window.stride),
             "pads": .ints(window.padding + window.end),
-            "count_include_pad": .int(counts ? 1 : 0),
+            "count_include_pad": .int(counts ? 1 : 0), "ceil_mode": .int(window.isCut ? 1 : 0),
           ])
       ]
     },
@@ -69,62 +70,51 @@ extension ONNXRules {
 
   /// A pooling's windows, with the margin that all of them need at the end of the map.
   ///
-  /// Programs count windows that the end cuts short in several ways; with a margin there are none.
+  /// Programs count windows that the end cuts short in several ways; with a margin there are none. Only where
+  /// the margin depends on the size, and in the case in which all count alike, the rounding rule is named.
   private struct Window {
     let kernel, stride, padding, dilation, end: [Int]
+    let isCut: Bool
 
-    init(_ call: ONNXCall) {
+    init(_ call: ONNXCall) throws {
       let kernel = call.pair("kernel_size"), padding = call.pair("padding")
       let stride = call.ints("stride").isEmpty ? kernel : call.pair("stride")
       let dilation = call.ints("dilation").isEmpty ? [1, 1] : call.pair("dilation")
-      let sides = call.first.shape.suffix(2), results = call.output.shape.suffix(2)
-      end = (0..<2).map { axis in
+      let sides = call.sides.suffix(2), results = call.results.suffix(2)
+      let ends = zip(zip(sides, results), 0..<2).map { lengths, axis in
         let extent = dilation[axis] * (kernel[axis] - 1) + 1
-        let last = (results[results.startIndex + axis] - 1) * stride[axis] - padding[axis] + extent
-        return max(padding[axis], last - sides[sides.startIndex + axis])
+        let last = (lengths.1 + -1) * stride[axis] + (extent - padding[axis])
+        return Length((last - lengths.0).values.map { max(padding[axis], $0) })
       }
+      isCut = ends.contains { $0.fixed == nil }
+      let isPlain = padding == [0, 0] && dilation == [1, 1] && zip(stride, kernel).allSatisfy(<=)
+      guard !isCut || isPlain else {
+        throw call.unsupported("padding together with windows that the map's end cuts short")
+      }
+      end = isCut ? [0, 0] : ends.map { $0.values[0] }
       (self.kernel, self.stride, self.padding, self.dilation) = (kernel, stride, padding, dilation)
     }
-  }
-
-  /// The means of windows that cover a map: as a pooling where they are alike, as products otherwise.
-  private static func adaptivePooling(_ call: ONNXCall) -> String {
-    let sides = Array(call.first.shape.suffix(2)), results = Array(call.output.shape.suffix(2))
-    if results == [1, 1] { return call.emit("GlobalAveragePool", [call.x]) }
-    if sides[0] % results[0] == 0, sides[1] % results[1] == 0 {
-      let kernel = zip(sides, results).map { $0 / $1 }
-      return call.emit(
-        "AveragePool", [call.x], ["kernel_shape": .ints(kernel), "strides": .ints(kernel)])
-    }
-    /// The share that each position (side) has in each result, as rows for each result.
-    func shares(_ side: Int, _ result: Int) -> [[Float]] {
-      (0..<result).map { place in
-        let low = place * side / result, high = ((place + 1) * side + result - 1) / result
-        return (0..<side).map { (low..<high).contains($0) ? 1 / Float(high - low) : 0 }
-      }
-    }
-    let rows = shares(sides[0], results[0]), columns = shares(sides[1], results[1])
-    let across = (0..<sides[1]).flatMap { x in columns.map { $0[x] } }
-    let b = call.builder
-    let narrow = call.emit("MatMul", [call.x, b.constant(across, [sides[1], results[1]])])
-    return call.emit("MatMul", [b.constant(rows.flatMap { $0 }, [results[0], sides[0]]), narrow])
   }
 
   private static func resize(_ call: ONNXCall, _ mode: String) throws -> [String] {
     let isNearest = mode == "nearest"
     let place =
       isNearest ? "asymmetric" : call.bool("align_corners") ? "align_corners" : "half_pixel"
-    let shape = call.output.shape
+    let results = call.results
     // Scales that are given count even where they leave a rest.
     let scales = ["scales_h", "scales_w"].compactMap(call.number)
-    let sides = zip(call.first.shape.suffix(2), scales).map { Int(Double($0) * $1) }
+    let sides = zip(call.sides.suffix(2), scales).map { side, scale in
+      Length(side.values.map { Int(Double($0) * scale) })
+    }
     let b = call.builder
-    guard scales.isEmpty || sides == Array(shape.suffix(2)) else {
-      throw call.unsupported("scales \(scales) that do not lead to the size \(shape.suffix(2))")
+    guard scales.isEmpty || sides == Array(results.suffix(2)) else {
+      throw call.unsupported(
+        "scales \(scales) that do not lead to the size \(call.output.shape.suffix(2))")
     }
     let factors =
-      scales.isEmpty ? "" : b.constant([1, 1] + scales.map { Float($0) }, [shape.count])
-    let inputs = [call.x, "", factors] + (scales.isEmpty ? [b.constant(shape)] : [])
+      scales.isEmpty ? "" : b.constant([1, 1] + scales.map { Float($0) }, [results.count])
+    let inputs =
+      [call.x, "", factors] + (scales.isEmpty ? [call.ints(results, "the size")] : [])
     return [
       isNearest
         ? call.emit(
@@ -148,7 +138,7 @@ extension ONNXRules {
     "softmax": { call in [call.emit("Softmax", [call.x], ["axis": .int(call.int("dim"))])] },
     "log_softmax": { call in [call.emit("LogSoftmax", [call.x], ["axis": .int(call.int("dim"))])] },
     "batch_norm": { call in
-      let channels = call.first.shape[1]
+      let channels = call.fixed(call.sides[1], "the number of channels")
       guard !call.bool("training"), call.node.input("running_mean") != nil else {
         throw call.unsupported("it takes the batch's own statistics")
       }
@@ -188,18 +178,19 @@ extension ONNXRules {
       return [y]
     },
     "group_norm": { call in
-      let shape = call.first.shape, groups = call.int("num_groups"), b = call.builder
-      let grouped = call.reshape(call.x, to: [shape[0], groups, -1])
+      let sides = call.sides, groups = call.int("num_groups"), b = call.builder
+      let grouped = call.emit("Reshape", [call.x, b.constant([0, groups, -1])])
       let normal = call.emit(
         "InstanceNormalization",
         [
           grouped, b.constant([Float](repeating: 1, count: groups), [groups]),
           b.constant([Float](repeating: 0, count: groups), [groups]),
         ], ["epsilon": .float(call.number("eps") ?? 1e-5)])
-      var y = call.reshape(normal)
-      let channels = [1, shape[1]] + shape.dropFirst(2).map { _ in 1 }
+      var y = call.reshape(normal, from: [])
+      let channels = [1, call.fixed(sides[1], "the number of channels")]
+      let affine = b.constant(channels + sides.dropFirst(2).map { _ in 1 })
       for (name, type) in [("weight", "Mul"), ("bias", "Add")] where !call.name(name).isEmpty {
-        y = call.emit(type, [y, call.reshape(call.name(name), to: channels)])
+        y = call.emit(type, [y, call.emit("Reshape", [call.name(name), affine])])
       }
       return [y]
     },
@@ -227,7 +218,8 @@ extension ONNXRules {
     "scaled_dot_product_attention": { call in
       guard let query = call.value("query"), let key = call.value("key"), !call.bool("is_causal")
       else { throw call.unsupported("a causal mask") }
-      let scale = call.number("scale") ?? 1 / Double(max(1, query.shape.last ?? 1)).squareRoot()
+      let width = call.fixed(call.sides[query.shape.count - 1], "the width of a query")
+      let scale = call.number("scale") ?? 1 / Double(width).squareRoot()
       var order = Array(key.shape.indices)
       order.swapAt(order.count - 1, order.count - 2)
       let queries = call.emit(

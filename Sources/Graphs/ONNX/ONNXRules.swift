@@ -2,7 +2,8 @@ import Torch
 
 /// What operators are in ONNX.
 ///
-/// A rule adds nodes and gives the names of the operator's results. Sizes are those of the recorded pass.
+/// A rule adds nodes and gives the names of the operator's results. Numbers that it asks for as they are have
+/// to be the same for all recorded sizes; what may depend on the size it asks for as lengths.
 enum ONNXRules {
   typealias Rule = @Sendable (ONNXCall) throws -> [String]
 
@@ -13,7 +14,7 @@ enum ONNXRules {
     }
 
   /// A rule of one result.
-  private static func one(_ rule: @escaping @Sendable (ONNXCall) throws -> String) -> Rule {
+  static func one(_ rule: @escaping @Sendable (ONNXCall) throws -> String) -> Rule {
     { [try rule($0)] }
   }
 
@@ -29,7 +30,7 @@ enum ONNXRules {
     "hardtanh": one { $0.emit("Clip", [$0.x, $0.scalar("min_val"), $0.scalar("max_val")]) },
     "clamp": one { call in
       call.emit(
-        "Clip", [call.x] + ["min", "max"].map { call.number($0) == nil ? "" : call.scalar($0) })
+        "Clip", [call.x] + ["min", "max"].map { call.has($0) ? call.scalar($0) : "" })
     },
     "hardsigmoid": one { hardSigmoid($0) },
     "hardswish": one {
@@ -104,7 +105,7 @@ enum ONNXRules {
   private static func binary(_ type: String) -> Rule {
     one { call in
       if call.node.inputs.count == 1 {
-        let name = call.number("other") == nil ? "exponent" : "other"
+        let name = call.has("other") ? "other" : "exponent"
         return call.emit(type, [call.x, call.scalar(name)])
       }
       let types = Set(call.node.inputs.map { call.builder.graph.values[$0.value].dtype })
@@ -127,104 +128,5 @@ enum ONNXRules {
         type, call.x, axes.isEmpty ? Array(call.first.shape.indices) : axes,
         keep: call.bool("keepdim"))
     }
-  }
-
-  // MARK: Shapes
-
-  private static let reshaping = one { $0.reshape($0.x) }
-
-  private static let shapes: [String: Rule] = [
-    "reshape": reshaping, "flatten": reshaping, "unsqueeze": reshaping, "squeeze": reshaping,
-    "permute": one { call in
-      let rank = call.first.shape.count
-      let order = call.ints("dims").map { $0 < 0 ? $0 + rank : $0 }
-      return call.emit("Transpose", [call.x], ["perm": .ints(order)])
-    },
-    "transpose": one { call in
-      var order = Array(call.first.shape.indices)
-      order.swapAt(call.axis("dim0"), call.axis("dim1"))
-      return call.emit("Transpose", [call.x], ["perm": .ints(order)])
-    },
-    "expand": one { call in
-      call.output.shape == call.first.shape
-        ? call.x : call.emit("Expand", [call.x, call.builder.constant(call.output.shape)])
-    },
-    "cat": one { $0.emit("Concat", $0.names, ["axis": .int($0.int("dim"))]) },
-    "stack": one { call in
-      let axis = call.axis("dim", rank: call.output.shape.count)
-      let parts = call.names.map {
-        call.emit("Unsqueeze", [$0, call.builder.constant([axis])])
-      }
-      return call.emit("Concat", parts, ["axis": .int(axis)])
-    },
-    "split": splitting, "chunk": splitting,
-    "slice": one { call in
-      let end = call.number("end").map { Int($0) } ?? Int.max
-      return sliced(
-        call, call.x, call.axis("dim"), call.int("start"), end, step: max(1, call.int("step")))
-    },
-    "select": one { call in
-      call.emit(
-        "Gather", [call.x, call.builder.constant(call.int("index"))],
-        ["axis": .int(call.axis("dim"))])
-    },
-    "index_select": one { call in
-      call.emit("Gather", [call.x, call.name("index")], ["axis": .int(call.axis("dim"))])
-    },
-    "gather": one { call in
-      call.emit("GatherElements", [call.x, call.name("index")], ["axis": .int(call.axis("dim"))])
-    },
-    "constant_pad_nd": one { call in
-      // Amounts begin with the last dimension.
-      let rank = call.first.shape.count, amounts = call.ints("pad")
-      var pads = [Int](repeating: 0, count: 2 * rank)
-      for index in 0..<amounts.count / 2 {
-        pads[rank - 1 - index] = amounts[2 * index]
-        pads[2 * rank - 1 - index] = amounts[2 * index + 1]
-      }
-      guard pads.contains(where: { $0 != 0 }) else { return call.x }
-      return call.emit("Pad", [call.x, call.builder.constant(pads), call.scalar("value")])
-    },
-    "flip": one { call in
-      call.ints("dims").reduce(call.x) { sliced(call, $0, $1, -1, -Int.max, step: -1) }
-    },
-    "roll": one { call in
-      zip(call.ints("shifts"), call.ints("dims")).reduce(call.x) { x, step in
-        let length = call.first.shape[step.1], shift = ((step.0 % length) + length) % length
-        guard shift != 0 else { return x }
-        let parts = [
-          sliced(call, x, step.1, length - shift, length),
-          sliced(call, x, step.1, 0, length - shift),
-        ]
-        return call.emit("Concat", parts, ["axis": .int(step.1)])
-      }
-    },
-    "zeros_like": filled(0), "ones_like": filled(1),
-  ]
-
-  private static let splitting: Rule = { call in
-    let axis = call.axis("dim")
-    let sizes = call.node.outputs.map { call.builder.graph.values[$0].shape[axis] }
-    return call.builder.emit(
-      "Split", [call.x, call.builder.constant(sizes)], ["axis": .int(axis)], count: sizes.count)
-  }
-
-  private static func filled(_ value: Double) -> Rule {
-    one { call in
-      call.emit(
-        "Expand",
-        [
-          call.builder.constant(value, call.output.dtype),
-          call.builder.constant(call.output.shape),
-        ])
-    }
-  }
-
-  private static func sliced(
-    _ call: ONNXCall, _ x: String, _ axis: Int, _ start: Int, _ end: Int, step: Int = 1
-  ) -> String {
-    let b = call.builder
-    return call.emit(
-      "Slice", [x, b.constant([start]), b.constant([end]), b.constant([axis]), b.constant([step])])
   }
 }

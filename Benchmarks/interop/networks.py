@@ -1,0 +1,45 @@
+"""Networks of every kind that the catalogue has, each as what its configuration says besides `classes: 19`."""
+
+NETWORKS = {
+    "DeepLabV3, ResNet-50, stride 8": "backbone: {name: resnet50, outputStride: 8}, head: {name: deeplabv3}",
+    "DeepLabV3, MobileNetV3-Large": "backbone: {name: mobilenet_v3_large, outputStride: 16}, head: {name: deeplabv3}",
+    "DenseASPP, DenseNet-121, stride 8": "backbone: {name: densenet121, outputStride: 8}, head: {name: denseaspp}",
+    "U-Net": "backbone: {name: unet}, head: {name: linear}",
+    "U-Net, bilinear": "backbone: {name: unet, bilinear: true}, head: {name: linear}",
+    "LR-ASPP, MobileNetV3-Large": "backbone: {name: mobilenet_v3_large, outputStride: 16}, head: {name: lraspp}",
+    "FCN, ResNet-50, stride 8": "backbone: {name: resnet50, outputStride: 8}, head: {name: fcn}",
+    "DeepLabV3+, ResNet-18": "backbone: {name: resnet18, outputStride: 16}, head: {name: deeplabv3plus}",
+    "DeepLabV3+, EfficientNet-Lite0": "backbone: {name: efficientnet_lite0, outputStride: 16}, head: {name: deeplabv3plus}",
+    "DeepLabV3, MobileNetV2": "backbone: {name: mobilenet_v2, outputStride: 16}, head: {name: deeplabv3}",
+    "PSPNet, ResNet-18, corners kept": "alignCorners: true, backbone: {name: resnet18, outputStride: 8}, head: {name: pspnet}",
+    "UPerNet, ConvNeXt-T": "backbone: {name: convnext_tiny}, head: {name: upernet}",
+    "UPerNet, Swin-T": "backbone: {name: swin_t}, head: {name: upernet}",
+    "SegFormer, MiT-B0": "backbone: {name: mit_b0}, head: {name: segformer}",
+    "EncNet, ResNet-18": "backbone: {name: resnet18, outputStride: 8}, head: {name: encnet}",
+    "FastFCN, ResNet-18": "backbone: {name: resnet18, outputStride: 32}, head: {name: fastfcn}",
+    "NonLocalNet, ResNet-18": "backbone: {name: resnet18, outputStride: 8}, head: {name: nonlocal}",
+    "ANN, ResNet-18": "backbone: {name: resnet18, outputStride: 8}, head: {name: ann}",
+    "DANet, ResNet-18": "backbone: {name: resnet18, outputStride: 8}, head: {name: danet}",
+    "FCN, ViT": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3}, head: {name: fcn}",
+    "Segmenter, ViT": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3}, head: {name: segmenter}",
+    "SETR naive, ViT": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3}, head: {name: setr_naive}",
+    "SETR PUP, ViT": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3}, head: {name: setr_pup}",
+    "SETR ASPP, ViT": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3}, head: {name: setr_aspp}",
+    "SETR MLA, ViT": "alignCorners: true, backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3}, neck: {name: mla}, head: {name: setr_mla}",
+    "FCN, ViT of patches of 14": "backbone: {name: vit, outputStride: 14, depth: 2, width: 64, heads: 2, classToken: false, interpolation: bilinear}, head: {name: fcn}",
+    "FCN, ViT of patches of 8": "backbone: {name: vit, outputStride: 8, depth: 2, width: 64, heads: 2, patchBias: false, attentionBias: false}, head: {name: fcn}",
+    "UPerNet, ViT, multilevel": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3, levels: [0, 1, 2, 3]}, neck: {name: multilevel}, head: {name: upernet}",
+    "DPT, ViT, class token joined": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3, levels: [0, 1, 2, 3], joinClassToken: true}, head: {name: dpt}",
+    "FCN, ResNet-50 (V1d)": "backbone: {name: resnet50, outputStride: 16, deepStem: true, averageShortcuts: true}, head: {name: fcn}",
+    "FCN, ResNet-18 on a pyramid": "backbone: {name: resnet18, outputStride: 16, pyramid: [0.5, 0.75]}, head: {name: fcn}",
+    "FCN, ResNet-18 enlarged": "backbone: {name: resnet18, outputStride: 16, upsample: 2}, head: {name: fcn}",
+    "U-Net, projected": "alignCorners: true, backbone: {name: unet, enlargement: projected}, head: {name: linear}",
+    "UPerNet, Swin-T (MMSegmentation)": "backbone: {name: swin_t, form: mmsegmentation}, head: {name: upernet}",
+    "UPerNet, ConvNeXt-T (MMSegmentation)": "backbone: {name: convnext_tiny, form: mmsegmentation, normalizeMaps: true}, head: {name: upernet}",
+    "SegFormer, MiT-B0, corners kept": "alignCorners: true, backbone: {name: mit_b0}, head: {name: segformer}",
+    "DPT, ViT": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3}, head: {name: dpt}",
+}
+
+
+# Those that are the same for every size; the others say why they are not.
+DYNAMIC = {name: text for name, text in NETWORKS.items() if "vit" not in text and "swin" not in text}
