@@ -9,7 +9,7 @@ import Training
 /// The network that an analysis looks at.
 struct NetworkOptions: ParsableArguments {
   @Argument(
-    help: "A configuration (YAML; weights are drawn), the folder of a run, or a checkpoint file.")
+    help: "A configuration (YAML; weights are drawn), the folder of a run, a checkpoint or an ONNX file.")
   var network: String
 
   @OptionGroup var settings: ConfigurationOptions
@@ -34,7 +34,9 @@ struct NetworkOptions: ParsableArguments {
 
 /// Refuses a photograph in the network's place and a network in the photograph's.
 func refuseSwapped(_ network: String, _ photograph: String) throws {
-  let isNetwork = { TrainedNetwork.isConfiguration($0) || (try? Checkpoint($0)) != nil }
+  let isNetwork = {
+    TrainedNetwork.isConfiguration($0) || TrainedNetwork.isONNX($0) || (try? Checkpoint($0)) != nil
+  }
   guard isNetwork(photograph), !isNetwork(network) else { return }
   throw ValidationError(
     "'\(photograph)' is a network, expected it first and the photograph '\(network)' after it.")

@@ -73,6 +73,13 @@ package struct ONNXFile {
     try write(ONNXBuilder.message(tensor, name), to: path)
   }
 
+  /// Reads a tensor that stands by itself.
+  ///
+  /// - Throws: ``ONNXError``.
+  package static func tensor(_ path: String) throws -> Torch.Tensor {
+    try ONNXReader.tensor(path, limits: ONNXLimits())
+  }
+
   private static func write(_ message: some SwiftProtobuf.Message, to path: String) throws {
     let bytes: Data
     do { bytes = try message.serializedData() } catch {

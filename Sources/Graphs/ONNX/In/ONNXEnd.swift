@@ -5,21 +5,25 @@ struct ONNXEnd {
   private(set) var program: ONNXProgram
   /// The operators that were left out, the last one first.
   private(set) var omitted: [String] = []
-  /// Whether there is nothing but the best class of each pixel.
-  private(set) var givesClasses = false
 
-  /// Chooses the result: `out`, `logits` or `output`, or else the first with four dimensions, or the first.
-  init(_ program: ONNXProgram) {
+  /// Chooses the result: the first, or for scores `out`, `logits` or `output`, or else the first with four
+  /// dimensions.
+  init(_ program: ONNXProgram, scores: Bool) {
     self.program = program
     let outputs = program.outputs
+    guard scores else {
+      self.program.outputs = Array(outputs.prefix(1))
+      return
+    }
     let chosen =
       ["out", "logits", "output"].lazy.compactMap { name in outputs.first { $0.name == name } }.first
       ?? outputs.first { $0.shape?.count == 4 } ?? outputs.first
     self.program.outputs = chosen.map { [$0] } ?? []
+    cut()
   }
 
   /// Leaves out what follows the scores.
-  mutating func cut() {
+  private mutating func cut() {
     guard let output = program.outputs.first else { return }
     let producers = program.producers
     /// The node that gives a name, and what it takes first.
@@ -42,7 +46,7 @@ struct ONNXEnd {
         skipped = []
         (name, last) = (first, first)
         continue
-      case "Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape":
+      case "Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Transpose":
         skipped.append(node.type)
         name = first
         continue
@@ -52,7 +56,6 @@ struct ONNXEnd {
     }
     guard last != output.name else { return }
     program.outputs = [ONNXProgram.Port(name: last, dtype: nil, shape: nil)]
-    givesClasses = false
   }
 }
 

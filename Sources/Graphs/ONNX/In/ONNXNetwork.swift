@@ -17,8 +17,6 @@ package final class ONNXNetwork: Layer {
   package let output: String
   /// What was left out at the end, where the file goes on from the scores: `Softmax`, `ArgMax`.
   package let omitted: [String]
-  /// Whether the result is the best class of each pixel, as the file has no scores before.
-  package let givesClasses: Bool
 
   private let program: ONNXProgram
   private let limits: ONNXLimits
@@ -32,7 +30,7 @@ package final class ONNXNetwork: Layer {
   package enum Result: Sendable {
     /// The scores of each class before softmax or the choice of the best.
     case scores
-    /// What the file says.
+    /// The first result that the file names, whole.
     case whole
   }
 
@@ -58,9 +56,8 @@ package final class ONNXNetwork: Layer {
   private init(_ reader: ONNXReader, giving result: Result) throws {
     (file, opset, metadata, limits) = (reader.file, reader.opset, reader.metadata, reader.limits)
     try Self.check(reader.program, reader.file)
-    var end = ONNXEnd(reader.program)
-    if result == .scores { end.cut() }
-    (omitted, givesClasses) = (end.omitted, end.givesClasses)
+    let end = ONNXEnd(reader.program, scores: result == .scores)
+    omitted = end.omitted
     program = ONNXPatterns.applied(to: end.program, opset: reader.opset)
     output = end.program.outputs[0].name
     input = try Self.input(program, reader.file)
@@ -151,7 +148,7 @@ package final class ONNXNetwork: Layer {
   package func run(_ x: Tensor) throws -> Tensor {
     try checkInput(x)
     var values = [input.name: ONNXValue(x)]
-    try run(program, &values, device: x.isWithoutMemory ? .cpu : x.device, lastUses)
+    try run(program, &values, device: x.device, lastUses)
     guard let result = values[program.outputs[0].name] ?? constants[program.outputs[0].name] else {
       throw ONNXError.damaged(file: file, reason: "nothing gives its output")
     }
@@ -275,4 +272,17 @@ private final class ONNXTensor: Module {
   init(_ value: Tensor, _ name: String) { (self.value, self.name) = (value, name) }
 
   override var keys: [String: String] { ["value": name] }
+}
+
+extension ONNXNetwork {
+  /// Whether a file is in ONNX's notation, by its name or its first bytes.
+  package static func isFile(_ path: String) -> Bool {
+    guard !FileSystem.isFolder(path) else { return false }
+    if path.fileSuffix == "onnx" { return true }
+    // A message begins with the version of its form, which is small, and another field.
+    let start = FileSystem.beginning(path, 9)
+    let fields: Set<UInt8> = [0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72]
+    return start.count == 9 && start[0] == 0x08 && (3...30).contains(start[1]) && fields.contains(start[2])
+      && start[8] != UInt8(ascii: "{")
+  }
 }

@@ -16,11 +16,11 @@ extension Operator {
 /// What gives truth values, or chooses by them.
 extension ONNXOperators {
   static let comparisons: [String: Rule] = [
-    "Equal": comparison(==) { Operator.eq($0, $1) },
-    "Less": comparison(<) { Operator.lt($0, $1) },
-    "LessOrEqual": comparison(<=) { Operator.le($0, $1) },
-    "Greater": comparison(>) { Operator.gt($0, $1) },
-    "GreaterOrEqual": comparison(>=) { Operator.ge($0, $1) },
+    "Equal": comparison { $0 == $1 } tensors: { Operator.eq($0, $1) },
+    "Less": comparison { $0 < $1 } tensors: { Operator.lt($0, $1) },
+    "LessOrEqual": comparison { $0 <= $1 } tensors: { Operator.le($0, $1) },
+    "Greater": comparison { $0 > $1 } tensors: { Operator.gt($0, $1) },
+    "GreaterOrEqual": comparison { $0 >= $1 } tensors: { Operator.ge($0, $1) },
     "And": comparison { $0 != 0 && $1 != 0 } tensors: { Operator.logicalAnd($0, $1) },
     "Or": comparison { $0 != 0 || $1 != 0 } tensors: { Operator.logicalOr($0, $1) },
     "Xor": comparison { ($0 != 0) != ($1 != 0) } tensors: { Operator.logicalXor($0, $1) },

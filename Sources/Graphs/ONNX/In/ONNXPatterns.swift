@@ -8,7 +8,7 @@ enum ONNXPatterns {
 
   /// The patterns in the order in which they are tried.
   static let all: [Pattern] = [
-    geluPattern, siluPattern, hardSwishPattern, layerNormPattern, attentionPattern, linearPattern,
+    dilationPattern, geluPattern, siluPattern, hardSwishPattern, layerNormPattern, attentionPattern, linearPattern,
   ]
 
   /// The program with the figures replaced, and without what nothing needs.
@@ -80,12 +80,6 @@ struct ONNXMatcher {
   /// Whether a constant is this number, as far as single precision tells.
   func isNumber(_ name: String, _ value: Double) -> Bool {
     number(name).map { abs($0 - value) <= 1e-6 * Swift.max(1, abs(value)) } ?? false
-  }
-
-  /// Of a node with two inputs the other one beside `name`; nil if it is none of them.
-  func other(_ node: ONNXNode, than name: String) -> String? {
-    guard node.inputs.count == 2 else { return nil }
-    return node.inputs[0] == name ? node.inputs[1] : node.inputs[1] == name ? node.inputs[0] : nil
   }
 
   /// Of a node with two inputs the value beside a number, and the number.

@@ -54,6 +54,23 @@ struct ONNXReader {
     guard !program.outputs.isEmpty else { throw damaged("its graph gives nothing") }
   }
 
+  /// Reads a tensor by itself, as the data sets beside ONNX models have them (`input_0.pb`).
+  ///
+  /// - Throws: ``ONNXError``.
+  static func tensor(_ file: String, limits: ONNXLimits) throws -> Tensor {
+    guard let status = FileSystem.status(file), status.st_mode & S_IFMT == S_IFREG,
+      status.st_size <= limits.fileBytes, let data = FileSystem.contents(file)
+    else { throw ONNXError.unreadable(file: file, reason: "expected a file with a tensor") }
+    let message: Onnx_TensorProto
+    do { message = try Onnx_TensorProto(serializedBytes: data) } catch {
+      throw ONNXError.damaged(file: file, reason: "its bytes are no tensor of ONNX's (\(error))")
+    }
+    var reader = ONNXReader(file: file, limits: limits)
+    return try reader.constant(message, message.name).tensor()
+  }
+
+  private init(file: String, limits: ONNXLimits) { (self.file, self.limits) = (file, limits) }
+
   private mutating func checkOperators(_ model: Onnx_ModelProto) throws {
     if let function = model.functions.first {
       throw ONNXError.unsupported(
