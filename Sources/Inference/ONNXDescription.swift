@@ -8,13 +8,15 @@ import Segmentation
 import Torch
 
 /// What is known of an ONNX file's network beside its operators: its classes and how images are normalized, from
-/// a YAML file beside it, overrides, or the file's metadata, in this order.
+/// overrides, a YAML file beside it, or the file's metadata, in this order.
 struct ONNXDescription {
   /// The classes; nil where nothing names them.
   let map: LabelMap?
   /// What turns levels into the network's input; nil where nothing says it.
   let encoding: InputEncoding?
   let configuration: NetworkConfiguration
+  /// The record of the run that the network was exported from; nil for files of other programs.
+  let record: CheckpointRecord?
   /// What is not said and photographs need; nil for nothing.
   let missing: ONNXError?
 
@@ -33,12 +35,19 @@ struct ONNXDescription {
       }
       return value
     }
+    record = try metadata[Checkpoint.metadataKey].map {
+      try Checkpoint.decoded(CheckpointRecord.self, from: $0, file: file)
+    }
     configuration =
       try there.map { try NetworkConfiguration(contentsOf: $0, overrides: overrides) }
-      ?? NetworkConfiguration(yaml: "{}", named: file, overrides: overrides)
-    let described = try configuration.described()
+      ?? NetworkConfiguration(yaml: record?.configuration ?? "{}", named: file, overrides: overrides)
+    // Data need not be there where the file's record says all of it.
+    let isRecorded = there == nil && record != nil
+    let described = isRecorded ? (map: nil, encoding: .unit) : try configuration.described()
     if let own = described.map {
       map = own
+    } else if isRecorded, let record {
+      map = try record.map(background: configuration.background())
     } else if let names = try list("classes", [String].self) {
       let colors = try list("colors", [[UInt8]].self)
       if let colors, colors.count != names.count || colors.contains(where: { $0.count != 3 }) {
@@ -57,6 +66,8 @@ struct ONNXDescription {
     if model.takesLevels {
       // What the network normalizes itself reaches it as levels.
       encoding = .unit
+    } else if isRecorded, let record {
+      encoding = try record.encoding()
     } else if configuration.saysNormalization {
       encoding = described.encoding
     } else if let mean = try list("mean", [Double].self), let deviation = try list("deviation", [Double].self) {

@@ -87,7 +87,7 @@ public struct TrainedNetwork {
     let model = try ONNXModel(ONNXNetwork(path))
     let description = try ONNXDescription(model, overrides: overrides)
     try self.init(
-      path, description.configuration, nil, map: { _ in description.map },
+      path, description.configuration, description.record, map: { _ in description.map },
       encoding: description.encoding ?? .imageNet, missing: description.missing, device
     ) { _ in model }
   }
@@ -120,6 +120,16 @@ public struct TrainedNetwork {
 
   /// Whether a path names an ONNX file.
   package static func isONNX(_ path: String) -> Bool { ONNXNetwork.isFile(path) }
+
+  /// Refuses an ONNX file where a network's parts are needed.
+  ///
+  /// - Throws: `ONNXError`.
+  package static func refuseONNX(_ path: String, for command: String) throws {
+    guard isONNX(path) else { return }
+    throw ONNXError.unsupported(
+      file: path, found: "operators alone",
+      expected: "a backbone and a head, as a checkpoint or a configuration has, for atrous \(command)")
+  }
 
   /// Whether a path names a configuration, whose weights are drawn, and no trained network.
   package static func isConfiguration(_ path: String) -> Bool {

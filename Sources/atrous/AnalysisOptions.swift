@@ -25,6 +25,14 @@ struct NetworkOptions: ParsableArguments {
       network, overrides: settings.overrides, seed: seed, device: place.prepared())
   }
 
+  /// The network, for what looks at a backbone and a head, which that of an ONNX file has not.
+  ///
+  /// - Throws: `ONNXError` for an ONNX file, beside what ``load()`` throws.
+  func loadWithParts(for command: String) throws -> TrainedNetwork {
+    try TrainedNetwork.refuseONNX(network, for: command)
+    return try load()
+  }
+
   /// The network without memory for its weights, for use inside of `shapesOnly`.
   func shapes() throws -> SegmentationModel {
     try TrainingConfiguration.check(network, overrides: settings.overrides)

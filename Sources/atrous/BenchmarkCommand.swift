@@ -79,6 +79,9 @@ struct BenchmarkCommand: ParsableCommand {
         let report = try ONNXExample(network.network, folder: example)
         return try show(report, text: report.text, asJSON: json)
       }
+      if form == .training {
+        try TrainedNetwork.refuseONNX(network.network, for: "benchmark --form training")
+      }
       let model = try network.load().model
       let size = try image.area(for: model)
       if tune {

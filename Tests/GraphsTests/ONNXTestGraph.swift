@@ -38,7 +38,11 @@ struct TestGraph {
   /// Adds numbers that follow a fixed rule, between -1 and 1.
   mutating func noise(_ shape: [Int64], name: String? = nil) -> String {
     let count = Int(shape.reduce(1, *))
-    return floats((0..<count).map { Float(($0 * 7919 + 13) % 1000) / 500 - 1 }, shape, name: name)
+    let values = (0..<count).map { index -> Float in
+      let step = (index * 7919 + 13) % 1000
+      return Float(step) / 500 - 1
+    }
+    return floats(values, shape, name: name)
   }
 
   /// Adds whole numbers as an initializer.
@@ -119,7 +123,11 @@ struct TestGraph {
 /// Numbers between -1 and 1 that depend on the shape alone.
 func noise(_ shape: [Int]) -> Tensor {
   let count = shape.reduce(1, *)
-  return Tensor((0..<count).map { Float(($0 * 104_729 + 7) % 2000) / 1000 - 1 }, shape)
+  let values = (0..<count).map { index -> Float in
+    let step = (index * 104_729 + 7) % 2000
+    return Float(step) / 1000 - 1
+  }
+  return Tensor(values, shape)
 }
 
 /// The operators that a network calls for an input of this shape.
