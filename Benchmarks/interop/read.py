@@ -68,7 +68,8 @@ def networks():
         lambda t: t.SegformerForSemanticSegmentation(t.SegformerConfig(**common)))
     yield "HF UPerNet, ConvNeXt-T", "huggingface", huggingface(
         lambda t: t.UperNetForSemanticSegmentation(t.UperNetConfig(
-            backbone_config=t.ConvNextConfig(out_features=["stage1", "stage2", "stage3", "stage4"]),
+            backbone_config=t.ConvNextConfig(
+                hidden_sizes=[96, 192, 384, 768], depths=[3, 3, 9, 3], out_features=["stage1", "stage2", "stage3", "stage4"]),
             hidden_size=128, use_auxiliary_head=False, **common)))
     yield "HF UPerNet, Swin-T", "huggingface", huggingface(
         lambda t: t.UperNetForSemanticSegmentation(t.UperNetConfig(

@@ -20,8 +20,8 @@ struct ONNXPatternTests {
       let half = graph.floats([0.5], []), one = graph.floats([1], [])
       let inner =
         order % 2 == 0
-        ? graph.add("Div", ["x", graph.floats([2.0.squareRoot()].map(Float.init), [])])
-        : graph.add("Mul", ["x", graph.floats([0.5.squareRoot()].map(Float.init), [])])
+        ? graph.add("Div", ["x", graph.floats([Float(2).squareRoot()], [])])
+        : graph.add("Mul", ["x", graph.floats([Float(0.5).squareRoot()], [])])
       let sum = graph.add("Add", [graph.add("Erf", [inner]), one])
       let output =
         switch order {

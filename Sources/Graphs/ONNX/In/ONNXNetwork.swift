@@ -19,7 +19,7 @@ package final class ONNXNetwork: Layer {
   package let omitted: [String]
 
   private let program: ONNXProgram
-  private let limits: ONNXLimits
+  private let interpreter: ONNXInterpreter
   private let parts: ONNXPart
   /// The constants by name.
   private let constants: [String: ONNXValue]
@@ -54,30 +54,16 @@ package final class ONNXNetwork: Layer {
   }
 
   private init(_ reader: ONNXReader, giving result: Result) throws {
-    (file, opset, metadata, limits) = (reader.file, reader.opset, reader.metadata, reader.limits)
+    (file, opset, metadata) = (reader.file, reader.opset, reader.metadata)
+    interpreter = ONNXInterpreter(file: reader.file, opset: reader.opset, limits: reader.limits)
     try Self.check(reader.program, reader.file)
     let end = ONNXEnd(reader.program, scores: result == .scores)
     omitted = end.omitted
-    program = ONNXPatterns.applied(to: end.program, opset: reader.opset)
+    let replaced = ONNXPatterns.applied(to: end.program, opset: reader.opset)
     output = end.program.outputs[0].name
-    input = try Self.input(program, reader.file)
-
-    let parts = ONNXPart()
-    var constants: [String: ONNXValue] = [:]
-    for (name, constant) in program.constants.sorted(by: { $0.key < $1.key }) {
-      let array = try constant.array()
-      // Numbers that shapes are worked out from are no weights.
-      if let array, !constant.dtype.isFloatingPoint || constant.shape.isEmpty {
-        constants[name] = ONNXValue(array)
-      } else {
-        let tensor = try constant.tensor()
-        let kept: Tensor =
-          constant.dtype.isFloatingPoint ? Parameter(tensor) : Buffer(tensor)
-        parts.add(kept, name: name)
-        constants[name] = ONNXValue(kept, array)
-      }
-    }
-    (self.parts, self.constants) = (parts, constants)
+    input = try Self.input(replaced, reader.file)
+    let folded = try ONNXFolding(replaced, interpreter)
+    (program, parts, constants) = (folded.program, folded.parts, folded.constants)
 
     var lastUses = [[String]](repeating: [], count: program.nodes.count)
     var seen = Set(program.outputs.map(\.name))
@@ -181,36 +167,12 @@ package final class ONNXNetwork: Layer {
         }
         return value
       }
-      let results = try call(node, inputs, &values, device: device)
+      let results =
+        node.type == "If"
+        ? try branch(node, inputs, values, device: device)
+        : try interpreter.call(node, inputs, device: device)
       for (name, value) in zip(node.outputs, results) where !name.isEmpty { values[name] = value }
       if index < lastUses.count { for name in lastUses[index] { values[name] = nil } }
-    }
-  }
-
-  private func call(
-    _ node: ONNXNode, _ inputs: [ONNXValue?], _ values: inout [String: ONNXValue], device: Device
-  ) throws -> [ONNXValue] {
-    func failed(_ reason: String) -> ONNXError {
-      let list = inputs.map { $0?.description ?? "nothing" }.joined(separator: ", ")
-      return .node(file: file, node: node.title, inputs: list, reason: reason)
-    }
-    do {
-      if node.type == "If" { return try branch(node, inputs, values, device: device) }
-      guard let rule = ONNXOperators.all[node.type] else {
-        throw ONNXRefusal("it is not supported")
-      }
-      let step = ONNXStep(
-        node: node, inputs: inputs, opset: opset, limits: limits, device: device)
-      let results = try attempt { try rule(step) }
-      for result in results { try step.admit(result.shape) }
-      guard results.count >= node.outputs.count else {
-        throw ONNXRefusal("it has \(node.outputs.count) results, expected \(results.count)")
-      }
-      return results
-    } catch let refusal as ONNXRefusal {
-      throw failed(refusal.reason)
-    } catch let error as TorchError {
-      throw failed(error.message)
     }
   }
 
@@ -218,11 +180,14 @@ package final class ONNXNetwork: Layer {
   private func branch(
     _ node: ONNXNode, _ inputs: [ONNXValue?], _ values: [String: ONNXValue], device: Device
   ) throws -> [ONNXValue] {
+    func failed(_ reason: String) -> ONNXError {
+      interpreter.failed(node, inputs, reason)
+    }
     guard let condition = inputs.first??.array?.single else {
-      throw ONNXRefusal("its condition depends on the image's pixels")
+      throw failed("its condition depends on the image's pixels")
     }
     guard case .graph(let body)? = node.attributes[condition != 0 ? "then_branch" : "else_branch"] else {
-      throw ONNXRefusal("a branch is missing")
+      throw failed("a branch is missing")
     }
     var own = values
     for (name, constant) in body.constants {
@@ -231,47 +196,11 @@ package final class ONNXNetwork: Layer {
     try run(body, &own, device: device, [])
     return try body.outputs.map { output in
       guard let value = own[output.name] ?? constants[output.name] else {
-        throw ONNXRefusal("nothing gives '\(output.name)'")
+        throw failed("nothing gives '\(output.name)'")
       }
       return value
     }
   }
-}
-
-/// The tensors whose names begin alike.
-final class ONNXPart: Module {
-  private var inner: [(name: String, module: Module)] = []
-
-  override var children: [(name: String, module: Module)] { inner }
-
-  /// Adds a tensor under the parts of its name.
-  func add(_ tensor: Tensor, name: String) {
-    // A name of many dots would make parts that lie too deep in one another.
-    var parts = name.split(separator: ".", maxSplits: 15, omittingEmptySubsequences: false)
-      .map(String.init)
-    let last = parts.removeLast()
-    var place = self
-    for part in parts {
-      if let known = place.inner.first(where: { $0.name == part })?.module as? ONNXPart {
-        place = known
-      } else {
-        let new = ONNXPart()
-        place.inner.append((part, new))
-        place = new
-      }
-    }
-    place.inner.append(("", ONNXTensor(tensor, last)))
-  }
-}
-
-/// A tensor under a name that no property could have.
-private final class ONNXTensor: Module {
-  private let value: Tensor
-  private let name: String
-
-  init(_ value: Tensor, _ name: String) { (self.value, self.name) = (value, name) }
-
-  override var keys: [String: String] { ["value": name] }
 }
 
 extension ONNXNetwork {
