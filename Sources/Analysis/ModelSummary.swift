@@ -32,8 +32,11 @@ public struct ModelSummary: JSONReport, Sendable {
   public let flops: Int
   /// The bytes of all intermediate results together.
   public let activationBytes: Int
-  /// What the network computes beyond its weights: output stride, rates and more.
-  public let geometry: NetworkGeometry
+  /// What the network computes beyond its weights: output stride, rates and more; nil for the network of an
+  /// ONNX file, which has no backbone and head.
+  public let geometry: NetworkGeometry?
+  /// How many convolutions have each rate above 1.
+  public let rates: [Int: Int]
   /// For DenseASPP: the sizes in feature pixels that the cascade sees, smallest first.
   public let scales: [Int]
   /// The operators of the pass, if they were asked for.
@@ -50,20 +53,25 @@ public struct ModelSummary: JSONReport, Sendable {
     tracing: Bool = false
   ) throws {
     let image = Tensor(filledWith: 0, [1, inputChannels, height, width])
-    let counter = FlopCounter()
+    let counter = FlopCounter(), dilations = RateCounter()
     let wasTraining = model.isTraining
     model.train(false)
     defer { model.train(wasTraining) }
     let output = try attempt {
-      withoutGradients { observing(counter) { model.output(image) } }
+      withoutGradients {
+        observing(counter) { observing(dilations) { model.output(image) } }
+      }
     }
     input = image.shape
     logits = output.logits.shape
     flops = counter.total
     activationBytes = counter.activationBytes
-    channels = model.backbone.channels
-    strides = model.backbone.strides
-    geometry = NetworkGeometry(model)
+    // What stands for the backbone of an ONNX file's network has no weights and says nothing of its maps.
+    let hasParts = !model.backbone.parameters.isEmpty
+    channels = hasParts ? model.backbone.channels : []
+    strides = hasParts ? model.backbone.strides : []
+    geometry = hasParts ? NetworkGeometry(model) : nil
+    rates = dilations.counts
     scales = (model.classifier as? DenseASPP)?.configuration.scales ?? []
     layers =
       tracing
@@ -108,14 +116,20 @@ public struct ModelSummary: JSONReport, Sendable {
       "",
       "image            \(input[3])x\(input[2]), scores of \(logits[1]) classes on"
         + " \(logits[3])x\(logits[2]) positions",
-      "backbone maps    "
-        + zip(channels, strides).map { "\($0) channels at stride \($1)" }.joined(separator: ", "),
     ]
-    lines += geometry.rows.map { row in
-      row.title + String(repeating: " ", count: max(1, 17 - row.title.count)) + row.text
+    if let geometry {
+      lines.append(
+        "backbone maps    "
+          + zip(channels, strides).map { "\($0) channels at stride \($1)" }.joined(separator: ", "))
+      lines += geometry.rows.map { row in
+        row.title + String(repeating: " ", count: max(1, 17 - row.title.count)) + row.text
+      }
+      lines.append("                 (weights say nothing of \(NetworkGeometry.notInFiles))")
+    } else {
+      let list = rates.sorted { $0.key < $1.key }.map { "\($0.key) ×\($0.value)" }
+      lines.append("rates            " + (list.isEmpty ? "none" : list.joined(separator: ", ")))
     }
     lines += [
-      "                 (weights say nothing of \(NetworkGeometry.notInFiles))",
       "operations       \(Self.rounded(Double(flops) / 1e9)) GFLOP forward (multiplications and additions)",
       "activations      \(Self.rounded(Double(activationBytes) / 1_048_576)) MiB in all results together",
     ]
@@ -171,5 +185,16 @@ public struct ModelSummary: JSONReport, Sendable {
     let thousandths = Int((value * 1000).rounded())
     let fraction = String(thousandths % 1000)
     return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+  }
+}
+
+/// Counts dilated convolutions by their rates.
+private final class RateCounter: OperatorObserver {
+  private(set) var counts: [Int: Int] = [:]
+
+  func observe(_ call: OperatorCall) {
+    guard case .window(let window) = call.reach, window.kind == .convolution else { return }
+    let rate = zip(window.dilation, window.kernel).map { $1 > 1 ? $0 : 1 }.max() ?? 1
+    if rate > 1 { counts[rate, default: 0] += 1 }
   }
 }

@@ -91,6 +91,7 @@ public final class InferenceSession: Sendable {
   }
 
   private init(_ network: TrainedNetwork, _ options: Options) throws {
+    try network.checkDescribed()
     guard let map = network.labelMap, let labels = network.labels else {
       throw CheckpointError.noRecord(file: network.file)
     }

@@ -34,6 +34,13 @@ public struct NetworkConfiguration {
       yaml: checkpoint.record.configuration, named: checkpoint.file, overrides: overrides)
   }
 
+  /// The configuration of this text; `file` is what messages call it.
+  ///
+  /// - Throws: `ConfigurationError` naming what is wrong.
+  init(yaml: String, named file: String, overrides: [String]) throws {
+    root = try Section(yaml: yaml, named: file, overrides: overrides)
+  }
+
   /// The configuration as text, overrides included.
   public var yaml: String { root.yaml }
   /// Whether it says how to train.
@@ -107,6 +114,9 @@ public struct NetworkConfiguration {
     try section.finish()
     return (names.isEmpty ? nil : try .identity(names.count, names: names), encoding)
   }
+
+  /// Whether it says how images are normalized.
+  var saysNormalization: Bool { (try? root.section("data").has("normalization")) ?? false }
 
   /// The data that the configuration names.
   ///

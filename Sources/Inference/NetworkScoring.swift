@@ -39,6 +39,7 @@ public struct NetworkScoring {
     inference: InferenceSession.Options = .init(), device: Device = .cpu
   ) throws {
     let network = try TrainedNetwork(checkpoint: path, overrides: overrides, device: device)
+    try network.checkDescribed()
     let data = try network.configuration.data()
     let settings = try network.configuration.evaluation()
     let (own, named) = (network.classNames, data.labelMap.classes.map(\.name))
@@ -49,7 +50,7 @@ public struct NetworkScoring {
     }
     let scored: (dataset: any Dataset, subset: String?) = try settings.part(
       of: data.dataset(options.split ?? settings.split))
-    name = "\(network.file), iteration \(network.record?.step ?? 0)"
+    name = network.record.map { "\(network.file), iteration \($0.step)" } ?? network.file
     dataset = scored.dataset
     var inference = inference
     inference.mode = settings.mode
@@ -77,7 +78,7 @@ public struct NetworkScoring {
   ///
   /// It scores nothing. Names may be others by overrides, so that only results tell them.
   /// - Throws: `ScoringError.incomparable`; what reading a checkpoint throws.
-  package static func checkClasses(of paths: [String]) throws {
+  package static func checkClasses(of paths: [String], overrides: [String] = []) throws {
     let counts = try paths.map {
       try ResultFolder.holdsResults($0)
         ? ResultFolder.classes(in: $0) : Checkpoint($0).record.classes.map(\.name)

@@ -140,6 +140,10 @@ extension TrainedNetwork {
       let colors = classes.map { [$0.color.red, $0.color.green, $0.color.blue].map(Int.init) }
       result += [("classes", list(classes.map(\.name))), ("colors", list(colors))]
     }
+    // What a checkpoint says of its network, so that the file stands where a checkpoint may.
+    if let record, let text = try? JSONEncoder().encode(record) {
+      result.append((Checkpoint.metadataKey, String(decoding: text, as: UTF8.self)))
+    }
     if let scoring = record?.scoring { result.append(("protocol", scoring.summary)) }
     return result
   }

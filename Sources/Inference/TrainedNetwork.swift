@@ -2,6 +2,7 @@ import Configuration
 import Datasets
 import Evaluation
 import Files
+import Graphs
 import Imaging
 import Segmentation
 import Torch
@@ -28,16 +29,23 @@ public struct TrainedNetwork {
   public let record: CheckpointRecord?
   /// The configuration.
   public let configuration: NetworkConfiguration
+  /// What an ONNX file does not say and photographs need; nil for nothing, and for other files.
+  let missing: ONNXError?
 
-  /// Reads a checkpoint file or the best checkpoint of a run's folder.
+  /// Reads a checkpoint file, the best checkpoint of a run's folder, or an ONNX file.
   ///
-  /// Data need not be there: classes and normalization are part of the record.
+  /// Data need not be there: classes and normalization are part of the record, or stand where
+  /// docs/onnx.md says.
   /// - Parameters:
   ///   - path: The checkpoint file, or the run's folder.
   ///   - overrides: Changes of the configuration, of the form `key.path=value`.
   ///   - device: Where the network is to run.
-  /// - Throws: ``CheckpointError``, `WeightFileError`, `ConfigurationError`, `DatasetError`.
+  /// - Throws: ``CheckpointError``, `WeightFileError`, `ConfigurationError`, `DatasetError`, `ONNXError`.
   public init(checkpoint path: String, overrides: [String] = [], device: Device = .cpu) throws {
+    guard !ONNXNetwork.isFile(path) else {
+      try self.init(onnx: path, overrides: overrides, device: device)
+      return
+    }
     let checkpoint = try Checkpoint(path)
     let record = checkpoint.record
     try self.init(
@@ -74,16 +82,27 @@ public struct TrainedNetwork {
     }
   }
 
+  /// Reads an ONNX file.
+  private init(onnx path: String, overrides: [String], device: Device) throws {
+    let model = try ONNXModel(ONNXNetwork(path))
+    let description = try ONNXDescription(model, overrides: overrides)
+    try self.init(
+      path, description.configuration, description.record, map: { _ in description.map },
+      encoding: description.encoding ?? .imageNet, missing: description.missing, device
+    ) { _ in model }
+  }
+
   private init(
     _ file: String, _ configuration: NetworkConfiguration, _ record: CheckpointRecord?,
     map: (NetworkConfiguration) throws -> LabelMap?, encoding: InputEncoding,
-    _ device: Device, build: (NetworkConfiguration) throws -> SegmentationModel
+    missing: ONNXError? = nil, _ device: Device,
+    build: (NetworkConfiguration) throws -> SegmentationModel
   ) throws {
     let threads = try configuration.threads()
     if threads > 0 { Engine.threads = threads }
     Engine.setFlushDenormal(true)
     (self.file, self.configuration, self.record) = (file, configuration, record)
-    (self.encoding, self.device) = (encoding, device)
+    (self.encoding, self.device, self.missing) = (encoding, device, missing)
     labelMap = try map(configuration)
     orientation = try configuration.orientation()
     precision = try configuration.precision()
@@ -99,6 +118,19 @@ public struct TrainedNetwork {
     model.move(to: device)
   }
 
+  /// Whether a path names an ONNX file.
+  package static func isONNX(_ path: String) -> Bool { ONNXNetwork.isFile(path) }
+
+  /// Refuses an ONNX file where a network's parts are needed.
+  ///
+  /// - Throws: `ONNXError`.
+  package static func refuseONNX(_ path: String, for command: String) throws {
+    guard isONNX(path) else { return }
+    throw ONNXError.unsupported(
+      file: path, found: "operators alone",
+      expected: "a backbone and a head, as a checkpoint or a configuration has, for atrous \(command)")
+  }
+
   /// Whether a path names a configuration, whose weights are drawn, and no trained network.
   package static func isConfiguration(_ path: String) -> Bool {
     ["yaml", "yml"].contains(path.fileSuffix)
@@ -110,6 +142,7 @@ extension TrainedNetwork {
   ///
   /// - Throws: As ``init(_:overrides:seed:device:)``.
   public static func shapes(_ path: String, overrides: [String] = []) throws -> SegmentationModel {
+    if ONNXNetwork.isFile(path) { return try ONNXModel(ONNXNetwork(path)) }
     guard isConfiguration(path) else {
       let checkpoint = try Checkpoint(path)
       return try NetworkConfiguration(of: checkpoint, overrides: overrides)
@@ -119,6 +152,11 @@ extension TrainedNetwork {
     return try NetworkConfiguration(contentsOf: path, overrides: overrides)
       .buildModel(pretrained: false)
   }
+
+  /// Refuses an ONNX file that does not say what photographs need.
+  ///
+  /// - Throws: `ONNXError`, which says where classes and normalization may stand.
+  public func checkDescribed() throws { if let missing { throw missing } }
 
   /// The names of the classes, where they have any.
   public var classNames: [String] { labelMap?.classes.map(\.name) ?? [] }
@@ -178,5 +216,18 @@ public struct LabelReader: Sendable {
     let mask = try map.classes(of: LabelImage(contentsOf: label, colors: colors), file: label)
     try checkSizes(image: image, size, label: label, mask.size, orientation: orientation)
     return mask
+  }
+}
+
+extension TrainedNetwork {
+  /// The names of the classes of a checkpoint or an ONNX file, without its weights.
+  ///
+  /// - Throws: As ``init(checkpoint:overrides:device:)``.
+  static func classNames(of path: String, overrides: [String]) throws -> [String] {
+    guard ONNXNetwork.isFile(path) else { return try Checkpoint(path).record.classes.map(\.name) }
+    return try shapesOnly {
+      try ONNXDescription(ONNXModel(ONNXNetwork(path)), overrides: overrides).map?.classes.map(\.name)
+        ?? []
+    }
   }
 }

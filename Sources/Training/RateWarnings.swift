@@ -33,6 +33,7 @@ extension TrainingConfiguration {
   ///
   /// - Throws: `ConfigurationError`, `CheckpointError`, `WeightFileError`, `DatasetError`.
   package static func trainedSize(_ path: String, overrides: [String] = []) throws -> Size? {
+    guard !TrainedNetwork.isONNX(path) else { return nil }
     guard TrainedNetwork.isConfiguration(path) else {
       return try? Checkpoint(path).configuration(overrides: overrides).cropSize
     }
@@ -47,7 +48,10 @@ extension TrainingConfiguration {
   /// - Throws: `ConfigurationError`, `CheckpointError`, `WeightFileError`, `DatasetError`.
   package static func check(_ path: String, overrides: [String]) throws {
     try shapesOnly {
-      if TrainedNetwork.isConfiguration(path) {
+      if TrainedNetwork.isONNX(path) {
+        // Of what stands beside such a file only what running needs is read.
+        return
+      } else if TrainedNetwork.isConfiguration(path) {
         guard try Section(contentsOf: path, overrides: overrides).has("train") else { return }
         _ = try TrainingConfiguration(contentsOf: path, overrides: overrides)
       } else if !overrides.isEmpty {

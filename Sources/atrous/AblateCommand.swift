@@ -64,7 +64,7 @@ struct AblateCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if let output { try FileSystem.makeOutputFolder(output) }
-      let source = try network.load()
+      let source = try network.loadWithParts(for: "ablate")
       try AblationError.check(source.model, head: source.configuration.head)
       let predictor = try source.unpreparedPredictor()
       let monitor = ConsoleMonitor()

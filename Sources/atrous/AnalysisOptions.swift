@@ -9,7 +9,7 @@ import Training
 /// The network that an analysis looks at.
 struct NetworkOptions: ParsableArguments {
   @Argument(
-    help: "A configuration (YAML; weights are drawn), the folder of a run, or a checkpoint file.")
+    help: "A configuration (YAML; weights are drawn), the folder of a run, a checkpoint or an ONNX file.")
   var network: String
 
   @OptionGroup var settings: ConfigurationOptions
@@ -25,6 +25,14 @@ struct NetworkOptions: ParsableArguments {
       network, overrides: settings.overrides, seed: seed, device: place.prepared())
   }
 
+  /// The network, for what looks at a backbone and a head, which that of an ONNX file has not.
+  ///
+  /// - Throws: `ONNXError` for an ONNX file, beside what ``load()`` throws.
+  func loadWithParts(for command: String) throws -> TrainedNetwork {
+    try TrainedNetwork.refuseONNX(network, for: command)
+    return try load()
+  }
+
   /// The network without memory for its weights, for use inside of `shapesOnly`.
   func shapes() throws -> SegmentationModel {
     try TrainingConfiguration.check(network, overrides: settings.overrides)
@@ -34,7 +42,9 @@ struct NetworkOptions: ParsableArguments {
 
 /// Refuses a photograph in the network's place and a network in the photograph's.
 func refuseSwapped(_ network: String, _ photograph: String) throws {
-  let isNetwork = { TrainedNetwork.isConfiguration($0) || (try? Checkpoint($0)) != nil }
+  let isNetwork = {
+    TrainedNetwork.isConfiguration($0) || TrainedNetwork.isONNX($0) || (try? Checkpoint($0)) != nil
+  }
   guard isNetwork(photograph), !isNetwork(network) else { return }
   throw ValidationError(
     "'\(photograph)' is a network, expected it first and the photograph '\(network)' after it.")

@@ -14,7 +14,8 @@ struct BenchmarkCommand: ParsableCommand {
       Both forms are timed in turn. Prints the median of each, the most memory that the process \
       held, and how far the prepared network's scores are from the other's. With --form training a \
       step of a run is timed: the scores and the loss of a batch, gradients, new weights by SGD \
-      with momentum. --tune keeps what it measured below ~/.cache/atrous, where prepared networks \
+      with momentum. --example compares an ONNX file's network with results that came with it, in the form of \
+      ONNX's own test data. --tune keeps what it measured below ~/.cache/atrous, where prepared networks \
       find it.
       """)
 
@@ -46,6 +47,12 @@ struct BenchmarkCommand: ParsableCommand {
     help: "Measure which ways the 3×3 convolutions take fastest, and keep them for this machine.")
   var tune = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Run an ONNX file on input_0.pb of this folder and compare with output_0.pb.",
+      valueName: "folder"))
+  var example: String?
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -70,20 +77,28 @@ struct BenchmarkCommand: ParsableCommand {
     try reportingErrors {
       if threads > 0 { Engine.threads = threads }
       try precision.check()
+      if let example {
+        let report = try ONNXExample(network.network, folder: example)
+        return try show(report, text: report.text, asJSON: json)
+      }
+      if form == .training {
+        try TrainedNetwork.refuseONNX(network.network, for: "benchmark --form training")
+      }
       let model = try network.load().model
+      let size = try image.area(for: model)
       if tune {
         let report = try PlanTuning(
-          model, height: image.area.height, width: image.area.width, repeats: repeats)
+          model, height: size.height, width: size.width, repeats: repeats)
         return try show(report, text: report.text, asJSON: json)
       }
       if form == .training {
         let report = try TrainingTiming(
-          model, batch: batch, height: image.area.height, width: image.area.width,
+          model, batch: batch, height: size.height, width: size.width,
           repeats: repeats)
         return try show(report, text: report.text, asJSON: json)
       }
       let report = try NetworkTiming(
-        model, height: image.area.height, width: image.area.width, repeats: repeats,
+        model, height: size.height, width: size.width, repeats: repeats,
         plain: form != .prepared, prepared: form != .plain, precision: precision, profile: profile)
       try show(report, text: report.text, asJSON: json)
     }

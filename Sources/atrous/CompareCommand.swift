@@ -47,7 +47,7 @@ struct CompareCommand: ParsableCommand {
       for path in results where !ResultFolder.holdsResults(path) {
         try TrainingConfiguration.check(path, overrides: overrides)
       }
-      try NetworkScoring.checkClasses(of: results)
+      try NetworkScoring.checkClasses(of: results, overrides: overrides)
       let folders = try results.enumerated().map { index, path in
         try NetworkScoring.results(
           of: path, in: "\(output)/\(index + 1)",

@@ -77,7 +77,8 @@ struct FieldCommand: ParsableCommand {
         let files = try imageFiles(path, note: note)
         return files.count == 1 ? try ImageInfo(contentsOf: files[0]).size : nil
       }
-      let size = inputSize(photograph)
+      if images != nil { try source.checkDescribed() }
+      let size = try source.model.fixedSize(area) ?? inputSize(photograph)
       let bounds = photograph ?? size
       if let at, at.x >= bounds.width || at.y >= bounds.height {
         throw SimilarityError.outside(x: at.x, y: at.y, size: bounds, isCut: photograph == nil)

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Imaging
+import Inference
+import Segmentation
 
 extension Size {
   /// A size as the command line has it, up to 65535 a side: `480x360`.
@@ -24,15 +26,26 @@ extension Size {
 struct ImageSizeOptions: ParsableArguments {
   private static let usual = Size(width: 1024, height: 512)
 
-  @Option(help: "The image's size, WIDTHxHEIGHT.")
-  var size = "\(usual.width)x\(usual.height)"
+  @Option(
+    help: """
+      The image's size, WIDTHxHEIGHT. (default: \(usual.width)x\(usual.height), or that of an ONNX file that takes \
+      no other)
+      """)
+  var size: String?
 
   /// The size, which was found to be one when the command line was read.
-  var area: Size { Size(text: size) ?? Self.usual }
+  var area: Size { size.flatMap(Size.init(text:)) ?? Self.usual }
+
+  /// The size that a network is looked at with: of an ONNX file that takes one size, that one.
+  ///
+  /// - Throws: `ONNXError` where another is asked for.
+  func area(for model: SegmentationModel) throws -> Size {
+    try model.fixedSize(size.flatMap(Size.init(text:))) ?? area
+  }
 
   func validate() throws {
-    guard Size(text: size) != nil else {
-      throw ValidationError("--size is '\(size)', expected WIDTHxHEIGHT such as 1024x512.")
+    guard size == nil || size.flatMap(Size.init(text:)) != nil else {
+      throw ValidationError("--size is '\(size ?? "")', expected WIDTHxHEIGHT such as 1024x512.")
     }
   }
 }

@@ -21,7 +21,7 @@ struct PredictCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "A run's folder or a checkpoint file, or nothing; then an image or a folder of images.",
+      "A run's folder, a checkpoint or an ONNX file, or nothing; then an image or a folder of images.",
       valueName: "checkpoint> <image"))
   var paths: [String]
 
@@ -58,8 +58,8 @@ struct PredictCommand: ParsableCommand {
         "There are \(paths.count) paths, expected an image, or a checkpoint and an image.")
     }
     if paths.count == 2 { try refuseSwapped(paths[0], paths[1]) }
-    if paths.count == 1, (try? Checkpoint(paths[0])) != nil {
-      throw ValidationError("'\(paths[0])' is a checkpoint, expected an image after it.")
+    if paths.count == 1, TrainedNetwork.isONNX(paths[0]) || (try? Checkpoint(paths[0])) != nil {
+      throw ValidationError("'\(paths[0])' is a network, expected an image after it.")
     }
   }
 

@@ -24,8 +24,9 @@ struct ReceptiveFieldCommand: ParsableCommand {
     try reportingErrors {
       let report = try shapesOnly {
         let model = try network.shapes()
+        let size = try image.area(for: model)
         return try ReceptiveFieldReport(
-          model, height: image.area.height, width: image.area.width, channels: model.inputChannels)
+          model, height: size.height, width: size.width, channels: model.inputChannels)
       }
       try show(report, text: report.text, asJSON: json)
     }

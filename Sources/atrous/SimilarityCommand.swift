@@ -53,7 +53,7 @@ struct SimilarityCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if let output { try FileSystem.makeOutputFolder(of: output) }
-      let source = try network.load()
+      let source = try network.loadWithParts(for: "similarity")
       let reference =
         try at.map { SimilarityReference.pixel(x: $0.x, y: $0.y) }
         ?? .label(source.classIndex(label ?? ""))

@@ -26,15 +26,16 @@ struct SummaryCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let size = image.area
       var summary = try shapesOnly {
         let model = try network.shapes()
+        let size = try image.area(for: model)
         return try ModelSummary(
           model, height: size.height, width: size.width, inputChannels: model.inputChannels,
           tracing: layers)
       }
       if runs {
         let model = try network.load().model
+        let size = try image.area(for: model)
         summary.run = try NetworkRun(
           model, height: size.height, width: size.width, inputChannels: model.inputChannels)
       }

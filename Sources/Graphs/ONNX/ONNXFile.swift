@@ -71,6 +71,13 @@ package struct ONNXFile {
     weights = builder.initializers.map(\.tensor)
   }
 
+  /// Reads a tensor that stands by itself, as the data sets beside ONNX models have them.
+  ///
+  /// - Throws: ``ONNXError``.
+  package static func tensor(_ path: String) throws -> Torch.Tensor {
+    try ONNXReader.tensor(path, limits: ONNXLimits())
+  }
+
   /// The whole message, weights within.
   package var model: Onnx_ModelProto {
     var model = structure

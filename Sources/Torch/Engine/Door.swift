@@ -85,12 +85,12 @@ package func reportFailure(_ operation: String, _ error: any Error) {
 }
 
 /// What all ways through the door share.
-enum Door {
+package enum Door {
   /// libtorch's message for the last failure on this thread.
   static var message: String { String(cString: ct_error()) }
 
   /// Records a failure for the ``attempt(_:)`` around, or ends the program.
-  static func fail(_ operation: String, _ message: String) {
+  package static func fail(_ operation: String, _ message: String) {
     let error = TorchError(operation: operation, message: message)
     guard let catcher = DoorScope.current?.catcher else { fatalError(error.description) }
     if catcher.error == nil { catcher.error = error }

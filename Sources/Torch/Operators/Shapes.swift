@@ -39,6 +39,8 @@ extension Tensor {
   public final func reshaped(_ shape: [Int]) -> Tensor { Operator.reshape(self, shape) }
   /// The dimensions in another order.
   public final func permuted(_ order: Int...) -> Tensor { Operator.permute(self, order) }
+  /// The dimensions in another order.
+  public final func permuted(_ order: [Int]) -> Tensor { Operator.permute(self, order) }
   /// Two dimensions exchanged.
   public final func transposed(_ a: Int, _ b: Int) -> Tensor { Operator.transpose(self, a, b) }
   /// The dimensions from `start` to `end` as one.

@@ -1,0 +1,306 @@
+import Files
+import Foundation
+import SwiftProtobuf
+import Torch
+
+/// Reads an ONNX file and checks that it is sound: what is read can be run without further surprises but
+/// those that an operator finds.
+struct ONNXReader {
+  let file: String
+  let limits: ONNXLimits
+  /// The version of ONNX's own operators.
+  private(set) var opset = 0
+  /// What the file says of itself.
+  private(set) var metadata: [String: String] = [:]
+  private(set) var program = ONNXProgram()
+  private var nodes = 0
+  /// The sizes of files with elements, by path.
+  private var sizes: [String: Int] = [:]
+
+  /// The versions of the operators that are read.
+  static let opsets = 11...23
+
+  /// Reads a file.
+  ///
+  /// - Throws: ``ONNXError``.
+  init(_ file: String, limits: ONNXLimits) throws {
+    guard let status = FileSystem.status(file) else {
+      throw ONNXError.unreadable(file: file, reason: FileSystem.reason(errno))
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw ONNXError.unreadable(file: file, reason: "it is no regular file")
+    }
+    guard status.st_size <= limits.fileBytes else {
+      throw ONNXError.damaged(
+        file: file, reason: "it has \(status.st_size) bytes, expected \(limits.fileBytes) at most")
+    }
+    guard let data = FileSystem.contents(file) else {
+      throw ONNXError.unreadable(file: file, reason: FileSystem.reason(errno))
+    }
+    try self.init(data, file: file, limits: limits)
+  }
+
+  /// Reads a file's bytes; elements in other files are looked for beside `file`.
+  init(_ data: Data, file: String, limits: ONNXLimits) throws {
+    (self.file, self.limits) = (file, limits)
+    let model: Onnx_ModelProto
+    do { model = try Onnx_ModelProto(serializedBytes: data) } catch {
+      throw damaged("its bytes are no message of ONNX's (\(error))")
+    }
+    guard model.hasGraph else { throw damaged("there is no graph in it") }
+    try checkOperators(model)
+    for property in model.metadataProps { metadata[property.key] = property.value }
+    program = try read(model.graph, outer: [], depth: 0)
+    guard !program.outputs.isEmpty else { throw damaged("its graph gives nothing") }
+  }
+
+  /// Reads a tensor by itself, as the data sets beside ONNX models have them (`input_0.pb`).
+  ///
+  /// - Throws: ``ONNXError``.
+  static func tensor(_ file: String, limits: ONNXLimits) throws -> Tensor {
+    guard let status = FileSystem.status(file), status.st_mode & S_IFMT == S_IFREG,
+      status.st_size <= limits.fileBytes, let data = FileSystem.contents(file)
+    else { throw ONNXError.unreadable(file: file, reason: "expected a file with a tensor") }
+    let message: Onnx_TensorProto
+    do { message = try Onnx_TensorProto(serializedBytes: data) } catch {
+      throw ONNXError.damaged(file: file, reason: "its bytes are no tensor of ONNX's (\(error))")
+    }
+    var reader = ONNXReader(file: file, limits: limits)
+    return try reader.constant(message, message.name).tensor()
+  }
+
+  private init(file: String, limits: ONNXLimits) { (self.file, self.limits) = (file, limits) }
+
+  private mutating func checkOperators(_ model: Onnx_ModelProto) throws {
+    if let function = model.functions.first {
+      throw ONNXError.unsupported(
+        file: file, found: "the function \(Self.type(function.domain, function.name)) of its own",
+        expected: "a file of operators alone, into which functions were inlined")
+    }
+    for entry in model.opsetImport where ["", "ai.onnx"].contains(entry.domain) {
+      opset = Int(entry.version)
+    }
+    guard Self.opsets.contains(opset) else {
+      throw ONNXError.unsupported(
+        file: file, found: "operators of version \(opset)",
+        expected: "\(Self.opsets.lowerBound) to \(Self.opsets.upperBound)")
+    }
+  }
+
+  private func damaged(_ reason: String) -> ONNXError { .damaged(file: file, reason: reason) }
+
+  /// The operator's name with its domain, where that is not ONNX's.
+  private static func type(_ domain: String, _ name: String) -> String {
+    ["", "ai.onnx"].contains(domain) ? name : "\(domain).\(name)"
+  }
+
+  // MARK: Graphs
+
+  /// A graph whose nodes may take the names `outer`, too.
+  private mutating func read(
+    _ graph: Onnx_GraphProto, outer: Set<String>, depth: Int
+  ) throws -> ONNXProgram {
+    guard depth <= limits.depth else { throw damaged("more than \(limits.depth) graphs lie in one another") }
+    guard graph.sparseInitializer.isEmpty else {
+      throw ONNXError.unsupported(file: file, found: "sparse tensors", expected: "dense ones")
+    }
+    var program = ONNXProgram(), own = Set<String>()
+    func add(_ name: String, _ what: String) throws {
+      guard !name.isEmpty else { throw damaged("\(what) has no name") }
+      guard own.insert(name).inserted else { throw damaged("'\(name)' is given twice") }
+    }
+    for tensor in graph.initializer {
+      try add(tensor.name, "an initializer")
+      program.constants[tensor.name] = try constant(tensor, tensor.name)
+    }
+    // Old files list initializers among the inputs, too.
+    program.inputs = try graph.input.filter { program.constants[$0.name] == nil }.map(port)
+    for input in program.inputs { try add(input.name, "an input") }
+    program.outputs = try graph.output.map(port)
+
+    for message in graph.node {
+      nodes += 1
+      guard nodes <= limits.nodes else { throw damaged("more than \(limits.nodes) nodes") }
+      let type = Self.type(message.domain, message.opType)
+      let name =
+        message.name.isEmpty ? message.output.first { !$0.isEmpty } ?? type : message.name
+      var node = ONNXNode(
+        name: name, type: type, inputs: message.input, outputs: message.output)
+      for name in message.input where !name.isEmpty && !own.contains(name) && !outer.contains(name) {
+        throw damaged("the node \(node.title) takes '\(name)', which nothing before it gives")
+      }
+      if type == "Constant", let result = message.output.first {
+        try add(result, "a constant")
+        program.constants[result] = try constant(message, result)
+        continue
+      }
+      for attribute in message.attribute {
+        node.attributes[attribute.name] =
+          attribute.type == .graph
+          ? .graph(try read(attribute.g, outer: outer.union(own), depth: depth + 1))
+          : try read(attribute, of: node)
+      }
+      for name in message.output where !name.isEmpty { try add(name, "a result") }
+      program.nodes.append(node)
+    }
+    for output in program.outputs where !own.contains(output.name) && !outer.contains(output.name) {
+      throw damaged("nothing gives its output '\(output.name)'")
+    }
+    return program
+  }
+
+  private func port(_ value: Onnx_ValueInfoProto) throws -> ONNXProgram.Port {
+    guard value.hasType, value.type.hasTensorType else {
+      return ONNXProgram.Port(name: value.name, dtype: nil, shape: nil)
+    }
+    let type = value.type.tensorType
+    let shape = type.hasShape ? type.shape.dim.map { dimension -> Int? in
+      if case .dimValue(let length)? = dimension.value, length > 0 { return Int(length) }
+      return nil
+    } : nil
+    return ONNXProgram.Port(name: value.name, dtype: DType(onnx: type.elemType), shape: shape)
+  }
+
+  private mutating func read(
+    _ attribute: Onnx_AttributeProto, of node: ONNXNode
+  ) throws -> ONNXNode.Attribute {
+    switch attribute.type {
+    case .float: return .float(Double(attribute.f))
+    case .int: return .int(Int(attribute.i))
+    case .string: return .string(String(decoding: attribute.s, as: UTF8.self))
+    case .floats: return .floats(attribute.floats.map(Double.init))
+    case .ints: return .ints(attribute.ints.map(Int.init))
+    case .strings:
+      return .strings(attribute.strings.map { String(decoding: $0, as: UTF8.self) })
+    case .tensor:
+      guard let array = try constant(attribute.t, attribute.name).array() else {
+        throw damaged("the attribute \(attribute.name) of \(node.title) is too long")
+      }
+      return .array(array)
+    case .graph, .undefined, .UNRECOGNIZED:
+      throw ONNXError.unsupported(
+        file: file, found: "the attribute \(attribute.name) of \(node.title) of an unknown type",
+        expected: "a number, a text, a tensor, a graph, or a list of numbers or texts")
+    }
+  }
+
+  // MARK: Constants
+
+  /// What a node of type Constant gives.
+  private mutating func constant(_ node: Onnx_NodeProto, _ name: String) throws -> ONNXConstant {
+    guard let value = node.attribute.first else { throw damaged("the constant '\(name)' is empty") }
+    switch value.name {
+    case "value": return try constant(value.t, name)
+    case "value_int": return ONNXConstant(name, ONNXArray([], [Double(value.i)], .int64))
+    case "value_float": return ONNXConstant(name, ONNXArray([], [Double(value.f)], .float32))
+    case "value_ints": return ONNXConstant(name, ONNXArray(value.ints.map(Int.init)))
+    case "value_floats":
+      return ONNXConstant(
+        name, ONNXArray([value.floats.count], value.floats.map(Double.init), .float32))
+    default:
+      throw ONNXError.unsupported(
+        file: file, found: "the constant '\(name)' with \(value.name)",
+        expected: "value, value_int, value_float, value_ints or value_floats")
+    }
+  }
+
+  private mutating func constant(_ tensor: Onnx_TensorProto, _ name: String) throws -> ONNXConstant {
+    let shape = tensor.dims.map(Int.init)
+    guard let dtype = DType(onnx: tensor.dataType) else {
+      throw ONNXError.unsupported(
+        file: file, found: "the tensor '\(name)' of type \(tensor.dataType)",
+        expected: "floating-point numbers, whole numbers or truth values")
+    }
+    guard shape.count <= 16, let count = elementCount(shape), count <= limits.elements else {
+      throw damaged("the tensor '\(name)' has the shape \(shape)")
+    }
+    let size = count * dtype.byteCount
+    if tensor.dataLocation == .external {
+      let (path, offset) = try place(tensor, name, size)
+      return ONNXConstant(name, shape, dtype, .file(path, offset: offset))
+    }
+    let data = tensor.rawData.isEmpty ? Self.bytes(tensor, dtype) : tensor.rawData
+    guard data.count == size else {
+      throw damaged("the tensor '\(name)' of \(dtype) \(shape) has \(data.count) bytes")
+    }
+    return ONNXConstant(name, shape, dtype, .bytes(data))
+  }
+
+  /// The elements that a field of their type has.
+  private static func bytes(_ tensor: Onnx_TensorProto, _ dtype: DType) -> Data {
+    func packed<T: BitwiseCopyable>(_ list: [T]) -> Data { list.withUnsafeBytes { Data($0) } }
+    return switch dtype {
+    case .float32: packed(tensor.floatData)
+    case .float64: packed(tensor.doubleData)
+    case .int64: packed(tensor.int64Data)
+    case .uint64: packed(tensor.uint64Data)
+    case .uint32: packed(tensor.uint64Data.map { UInt32(truncatingIfNeeded: $0) })
+    case .int32: packed(tensor.int32Data)
+    case .int16, .uint16, .float16, .bfloat16:
+      packed(tensor.int32Data.map { UInt16(truncatingIfNeeded: $0) })
+    case .int8, .uint8, .bool: packed(tensor.int32Data.map { UInt8(truncatingIfNeeded: $0) })
+    }
+  }
+
+  /// Where a tensor's elements lie in another file of the same folder.
+  private mutating func place(
+    _ tensor: Onnx_TensorProto, _ name: String, _ size: Int
+  ) throws -> (path: String, offset: Int) {
+    let entries = tensor.externalData.map { ($0.key, $0.value) }
+    let said = Dictionary(entries) { first, _ in first }
+    guard let location = said["location"] else {
+      throw damaged("the tensor '\(name)' is in another file, and which is not said")
+    }
+    // Neither a way up nor a way through a link leads out of the folder.
+    let parts = location.split(separator: "/", omittingEmptySubsequences: false)
+    guard !location.contains("\0"), !parts.isEmpty, parts.allSatisfy({ !["", "..", "."].contains($0) })
+    else {
+      throw damaged("the tensor '\(name)' is in '\(location)', expected a file beside it")
+    }
+    let parent = file.parentFolder
+    var path = parent.isEmpty ? "." : parent
+    for part in parts {
+      path += "/\(part)"
+      guard !FileSystem.isLink(path) else {
+        throw damaged("the tensor '\(name)' is in '\(location)', which is a link")
+      }
+    }
+    func number(_ key: String) throws -> Int? {
+      guard let text = said[key] else { return nil }
+      guard let value = Int(text), value >= 0 else {
+        throw damaged("the tensor '\(name)' has the \(key) '\(text)'")
+      }
+      return value
+    }
+    let offset = try number("offset") ?? 0
+    let length = try number("length") ?? size
+    guard length == size else {
+      throw damaged("the tensor '\(name)' has \(length) bytes, expected \(size)")
+    }
+    if sizes[path] == nil {
+      guard let status = FileSystem.status(path) else {
+        throw ONNXError.unreadable(file: path, reason: FileSystem.reason(errno))
+      }
+      guard status.st_mode & S_IFMT == S_IFREG else {
+        throw ONNXError.unreadable(file: path, reason: "it is no regular file")
+      }
+      sizes[path] = Int(status.st_size)
+    }
+    let whole = sizes[path] ?? 0
+    guard offset <= whole, size <= whole - offset else {
+      throw damaged(
+        "the tensor '\(name)' is in bytes \(offset) and on of '\(location)', which has \(whole)")
+    }
+    return (path, offset)
+  }
+}
+
+extension DType {
+  /// The type with the standard's number; nil for one that is not read.
+  init?(onnx code: Int32) {
+    guard let type = DType.allCases.first(where: { ONNXBuilder.code(of: $0) == code }) else {
+      return nil
+    }
+    self = type
+  }
+}

@@ -1,0 +1,139 @@
+import Graphs
+import Imaging
+import Torch
+
+/// How a file's network takes images and gives scores, found by its input's type and shape and by running it on
+/// shapes alone.
+struct ONNXImageForm {
+  /// The size that it takes; nil for any.
+  let size: Size?
+  /// What sides have to be multiples of.
+  let multiple: Int
+  /// The pixels between the cells of its scores.
+  let stride: Int
+  /// The classes; a network that gives one score has two, the background and what is scored.
+  let classes: Int
+  /// Whether the network takes levels of 8 bits instead of normalized numbers.
+  var takesLevels: Bool { dtype == .uint8 }
+  private let dtype: DType
+  private let takesBandsLast: Bool, givesBandsLast: Bool
+  private let isSingle: Bool
+
+  /// The numbers that sides are tried as multiples of: powers of 2, and patches of vision transformers.
+  private static let multiples = [1, 2, 4, 8, 16, 32, 64, 128, 14, 28, 56, 112, 224]
+
+  /// - Throws: `ONNXError` for a network that takes no single image of three bands, or gives no scores.
+  init(_ network: ONNXNetwork) throws {
+    func unsupported(_ found: String, _ expected: String) -> ONNXError {
+      .unsupported(file: network.file, found: found, expected: expected)
+    }
+    let shape = network.input.shape
+    dtype = network.input.dtype
+    guard [.float32, .float64, .float16, .uint8].contains(dtype), shape.count == 4 else {
+      throw unsupported(
+        "an input of \(dtype) \(network.inputText)",
+        "numbers or 8-bit levels of four dimensions: images, bands, rows and columns")
+    }
+    guard shape[0] ?? 1 == 1 else { throw unsupported("\(shape[0] ?? 0) images at once", "one, or any number") }
+    takesBandsLast = shape[1] != 3 && shape[3] == 3
+    guard takesBandsLast || shape[1] ?? 3 == 3 else {
+      throw unsupported("an input of \(network.inputText)", "images of three bands: red, green and blue")
+    }
+    let (height, width) = takesBandsLast ? (shape[1], shape[2]) : (shape[2], shape[3])
+    if let height, let width {
+      guard height <= 65_535, width <= 65_535 else {
+        throw unsupported("images of \(width)×\(height)", "sides up to 65535")
+      }
+      size = Size(width: width, height: height)
+    } else if height == nil && width == nil {
+      size = nil
+    } else {
+      throw unsupported("an input of \(network.inputText)", "both sides free, or both fixed")
+    }
+
+    let dtype = dtype, takesBandsLast = takesBandsLast
+    func run(_ height: Int, _ width: Int) throws -> [Int] {
+      try shapesOfMaps {
+        let image = Tensor(
+          withoutMemory: takesBandsLast ? [1, height, width, 3] : [1, 3, height, width], dtype)
+        let result = try withoutGradients { try network.run(image) }
+        guard result.dtype.isFloatingPoint else {
+          throw unsupported(
+            "a result of \(result.dtype) \(result.shape) without scores before it", "scores of each class")
+        }
+        return result.shape
+      }
+    }
+    if let size {
+      let result = try run(size.height, size.width)
+      let scores = try Self.sides(
+        result, size.height, size.width, preferringBandsLast: takesBandsLast, file: network.file)
+      (classes, givesBandsLast, isSingle) = (max(2, scores.classes), scores.areBandsLast, scores.classes == 1)
+      (stride, multiple) = (max(1, (size.height + scores.height - 1) / scores.height), 1)
+      return
+    }
+    var first: (any Error)?, found: (multiple: Int, stride: Int, Scores)?
+    for multiple in Self.multiples where found == nil {
+      do {
+        // Sides of different lengths that are no multiples of twice the number.
+        let sides = (multiple * (2 * (130 / (2 * multiple)) + 1), multiple * (2 * (200 / (2 * multiple)) + 3))
+        let result = try run(sides.0, sides.1)
+        let scores = try Self.sides(
+          result, sides.0, sides.1, preferringBandsLast: takesBandsLast, file: network.file)
+        let stride = max(1, (sides.0 + scores.height - 1) / scores.height)
+        let isWhole = { (side: Int, cells: Int) in cells == (side + stride - 1) / stride }
+        if isWhole(sides.0, scores.height), isWhole(sides.1, scores.width) {
+          found = (multiple, stride, scores)
+        }
+      } catch {
+        if first == nil { first = error }
+      }
+    }
+    guard let found else {
+      throw first ?? unsupported("scores of another size than the image's", "one score for some pixels each")
+    }
+    (multiple, stride) = (found.multiple, found.stride)
+    (classes, givesBandsLast, isSingle) = (
+      max(2, found.2.classes), found.2.areBandsLast, found.2.classes == 1
+    )
+  }
+
+  private typealias Scores = (classes: Int, height: Int, width: Int, areBandsLast: Bool)
+
+  /// The classes and the sides of scores of an image.
+  private static func sides(
+    _ shape: [Int], _ height: Int, _ width: Int, preferringBandsLast: Bool, file: String
+  ) throws -> Scores {
+    guard shape.count == 4, shape[0] == 1, shape.allSatisfy({ $0 > 0 }) else {
+      throw ONNXError.unsupported(
+        file: file, found: "a result of \(shape)", expected: "scores of each class: four dimensions")
+    }
+    /// How far the sides are from those of the image, as a share.
+    func error(_ rows: Int, _ columns: Int) -> Double {
+      abs(Double(rows) / Double(columns) * Double(width) / Double(height) - 1)
+    }
+    let planar = error(shape[2], shape[3]), last = error(shape[1], shape[2])
+    let areBandsLast = abs(planar - last) < 1e-9 ? preferringBandsLast : last < planar
+    let scores: Scores =
+      areBandsLast
+      ? (shape[3], shape[1], shape[2], true) : (shape[1], shape[2], shape[3], false)
+    guard scores.height <= height + 128, scores.width <= width + 128, scores.classes <= 255 else {
+      throw ONNXError.unsupported(
+        file: file, found: "a result of \(shape)", expected: "scores of up to 255 classes")
+    }
+    return scores
+  }
+
+  /// An image (N, 3, H, W) as the file's network takes it; levels of 8 bits are in multiples of 255.
+  func input(_ image: Tensor) -> Tensor {
+    let ordered = takesBandsLast ? image.permuted(0, 2, 3, 1) : image
+    return takesLevels ? (ordered * 255 + 0.5).clamped(0, 255).to(.uint8) : ordered.to(dtype)
+  }
+
+  /// The network's result as scores (N, classes, h, w).
+  func scores(of result: Tensor) -> Tensor {
+    let planar = (givesBandsLast ? result.permuted(0, 3, 1, 2) : result).to(.float32)
+    // Of one score s the classes' shares are those of 0 and s.
+    return isSingle ? concatenate([planar.zerosLike(), planar], along: 1) : planar
+  }
+}

@@ -1,0 +1,167 @@
+import Foundation
+import Graphs
+import Testing
+import Torch
+
+@Suite("Figures of ONNX's nodes")
+struct ONNXPatternTests {
+  private let image = noise([1, 3, 8, 10])
+
+  /// The operators that a graph's network calls, and what it gives for the image.
+  private func run(_ graph: TestGraph, _ output: String) throws -> (kinds: [String], result: Tensor) {
+    let network = try graph.network(output)
+    return (try kinds(network, [1, 3, 8, 10]), try network.run(image))
+  }
+
+  @Test("of GELU in four orders are the operator")
+  func gelu() throws {
+    for order in 0..<4 {
+      var graph = TestGraph()
+      let half = graph.floats([0.5], []), one = graph.floats([1], [])
+      let inner =
+        order % 2 == 0
+        ? graph.add("Div", ["x", graph.floats([Float(2).squareRoot()], [])])
+        : graph.add("Mul", ["x", graph.floats([Float(0.5).squareRoot()], [])])
+      let sum = graph.add("Add", [graph.add("Erf", [inner]), one])
+      let output =
+        switch order {
+        case 0: graph.add("Mul", [graph.add("Mul", ["x", sum]), half])
+        case 1: graph.add("Mul", [graph.add("Mul", ["x", half]), sum])
+        case 2: graph.add("Mul", ["x", graph.add("Mul", [half, sum])])
+        default: graph.add("Div", [graph.add("Mul", ["x", sum]), graph.floats([2], [])])
+        }
+      let found = try run(graph, output)
+      #expect(found.kinds == ["gelu"] && distance(found.result, image.gelu()) < 1e-6, "\(order)")
+    }
+    // Another number than a half is another function.
+    var graph = TestGraph()
+    let erf = graph.add("Erf", [graph.add("Mul", ["x", graph.floats([0.7], [])])])
+    let output = graph.add(
+      "Mul", [graph.add("Mul", ["x", graph.add("Add", [erf, graph.floats([1], [])])]), graph.floats([0.5], [])])
+    #expect(try run(graph, output).kinds.contains("erf"))
+  }
+
+  @Test("of SiLU, hardswish and hardsigmoid are the operators")
+  func gates() throws {
+    var graph = TestGraph()
+    let silu = graph.add("Mul", [graph.add("Sigmoid", ["x"]), "x"])
+    #expect(try run(graph, silu).kinds == ["silu"])
+    let three = graph.floats([3], []), zero = graph.floats([0], []), six = graph.floats([6], [])
+    let clipped = graph.add("Clip", [graph.add("Add", ["x", three]), zero, six])
+    let first = graph.add("Div", [graph.add("Mul", ["x", clipped]), six])
+    let second = graph.add("Mul", ["x", graph.add("Div", [clipped, six])])
+    let third = graph.add("Mul", ["x", graph.add("HardSigmoid", ["x"], ["alpha": .float(1.0 / 6)])])
+    for output in [first, second, third] {
+      let found = try run(graph, output)
+      #expect(found.kinds == ["hardswish"] && distance(found.result, image.hardswish()) < 1e-6)
+    }
+    let gate = graph.add("Div", [clipped, six])
+    #expect(try run(graph, gate).kinds == ["hardsigmoid"])
+  }
+
+  @Test("of layer norm, along the last dimension or the channels, are the operator", arguments: [-1, 1])
+  func layerNorm(axis: Int64) throws {
+    var graph = TestGraph()
+    let axes: [String: TestGraph.Value] = ["axes": .ints([axis])]
+    let mean = graph.add("ReduceMean", ["x"], axes)
+    let centred = graph.add("Sub", ["x", mean])
+    let variance = graph.add("ReduceMean", [graph.add("Pow", [centred, graph.floats([2], [])])], axes)
+    let root = graph.add("Sqrt", [graph.add("Add", [variance, graph.floats([1e-6], [])])])
+    let shape: [Int64] = axis == -1 ? [10] : [3, 1, 1]
+    let scaled = graph.add(
+      "Mul", [graph.add("Div", [centred, root]), graph.noise(shape, name: "w")])
+    let output = graph.add("Add", [scaled, graph.noise(shape, name: "b")])
+    let found = try run(graph, output)
+    #expect(found.kinds.filter { $0 != "permute" } == ["layer_norm"])
+    let own = try graph.network(output).state
+    let w = try #require(own.first { $0.name == "w" }?.tensor)
+    let b = try #require(own.first { $0.name == "b" }?.tensor)
+    let middle = image - image.mean([Int(axis)], keep: true)
+    let expected =
+      middle / ((middle * middle).mean([Int(axis)], keep: true) + 1e-6).sqrt() * w + b
+    #expect(distance(found.result, expected) < 1e-5)
+  }
+
+  @Test("of attention with its factor anywhere, and a mask, are the operator", arguments: 0..<4)
+  func attention(form: Int) throws {
+    var graph = TestGraph()
+    let rows = graph.add("Reshape", ["x", graph.ints([1, 3, 8, 10])])
+    let scale = graph.floats([0.25], []), root = graph.floats([0.5], [])
+    let turned = graph.add("Transpose", [rows], ["perm": .ints([0, 1, 3, 2])])
+    let scores: String
+    switch form {
+    case 0: scores = graph.add("Mul", [graph.add("MatMul", [rows, turned]), scale])
+    case 1:
+      scores = graph.add("MatMul", [graph.add("Mul", [rows, root]), graph.add("Mul", [turned, root])])
+    case 2: scores = graph.add("Div", [graph.add("MatMul", [rows, turned]), graph.floats([4], [])])
+    default:
+      let product = graph.add("Mul", [graph.add("MatMul", [rows, turned]), scale])
+      scores = graph.add("Add", [product, graph.noise([1, 1, 8, 8], name: "mask")])
+    }
+    let output = graph.add(
+      "MatMul", [graph.add("Softmax", [scores], ["axis": .int(-1)]), rows])
+    let found = try run(graph, output)
+    #expect(found.kinds == ["scaled_dot_product_attention"])
+    let mask =
+      form == 3 ? try graph.network(output).state.first { $0.name == "mask" }?.tensor : nil
+    let product = image.matmul(image.transposed(2, 3)) * 0.25
+    let expected = (mask.map { product + $0 } ?? product).softmax(3).matmul(image)
+    #expect(distance(found.result, expected) < 1e-5)
+  }
+
+  @Test("of matrices with a vector are one operator")
+  func linear() throws {
+    var graph = TestGraph()
+    let product = graph.add("MatMul", ["x", graph.noise([10, 4], name: "w")])
+    let output = graph.add("Add", [graph.noise([4], name: "b"), product])
+    let found = try run(graph, output)
+    #expect(found.kinds == ["linear"] && found.result.shape == [1, 3, 8, 4])
+    #expect(try run(graph, product).kinds == ["linear"])
+    let bare = try graph.network(product)
+    #expect(bare.state.map(\.name) == ["w_T"] && bare.state[0].tensor.shape == [4, 10])
+  }
+
+  @Test("of dilated convolutions between dealing out and putting together are one", arguments: [false, true])
+  func dilation(bandsLast: Bool) throws {
+    var graph = TestGraph(input: bandsLast ? [1, 8, 10, 3] : [1, 3, 8, 10])
+    // A rate of 2: the map with 2 around it, and what makes its sides even.
+    let weight = graph.noise([4, 3, 3, 3], name: "w")
+    let output: String
+    if bandsLast {
+      let padded = graph.add("Pad", ["x", graph.ints([0, 2, 2, 0, 0, 2, 2, 0])])
+      let cut = graph.add("Reshape", [padded, graph.ints([-1, 6, 2, 7, 2, 3])])
+      let dealt = graph.add("Transpose", [cut], ["perm": .ints([2, 4, 0, 1, 3, 5])])
+      let small = graph.add("Reshape", [dealt, graph.ints([-1, 6, 7, 3])])
+      let planar = graph.add("Transpose", [small], ["perm": .ints([0, 3, 1, 2])])
+      let conv = graph.add("Conv", [planar, weight])
+      let last = graph.add("Transpose", [conv], ["perm": .ints([0, 2, 3, 1])])
+      let six = graph.add("Reshape", [last, graph.ints([2, 2, -1, 4, 5, 4])])
+      let turned = graph.add("Transpose", [six], ["perm": .ints([2, 3, 0, 4, 1, 5])])
+      let joined = graph.add("Reshape", [turned, graph.ints([-1, 8, 10, 4])])
+      output = graph.add("Slice", [joined, graph.ints([0, 0]), graph.ints([7, 10]), graph.ints([1, 2])])
+    } else {
+      let padded = graph.add("Pad", ["x", graph.ints([0, 0, 2, 2, 0, 0, 2, 2])])
+      let cut = graph.add("Reshape", [padded, graph.ints([1, 3, 6, 2, 7, 2])])
+      let dealt = graph.add("Transpose", [cut], ["perm": .ints([3, 5, 0, 1, 2, 4])])
+      let small = graph.add("Reshape", [dealt, graph.ints([4, 3, 6, 7])])
+      let conv = graph.add("Conv", [small, weight])
+      let six = graph.add("Reshape", [conv, graph.ints([2, 2, 1, 4, 4, 5])])
+      let turned = graph.add("Transpose", [six], ["perm": .ints([2, 3, 4, 0, 5, 1])])
+      output = graph.add("Reshape", [turned, graph.ints([1, 4, 8, 10])])
+    }
+    let network = try graph.network(output)
+    let input = bandsLast ? image.permuted(0, 2, 3, 1).contiguous() : image
+    let recorded = try Graph(recording: network, input: input.shape) { network($0) }
+    let conv = try #require(recorded.nodes.first { $0.kind == "conv2d" })
+    guard case .ints(let rates)? = conv.attributes["dilation"] else {
+      Issue.record("no rate")
+      return
+    }
+    #expect(rates == [2, 2])
+    #expect(recorded.nodes.allSatisfy { $0.kind != "reshape" })
+    let w = try #require(network.state.first { $0.name == "w" }?.tensor)
+    let whole = image.conv2d(w, padding: [2, 2], dilation: [2, 2])
+    let expected = bandsLast ? whole.sliced(2, 0, 7).permuted(0, 2, 3, 1) : whole
+    #expect(distance(try network.run(input), expected) < 1e-5)
+  }
+}
