@@ -56,13 +56,14 @@ extension TrainedNetwork {
   ///   - check: Is called with the path of the whole file before it takes its name; what it throws keeps the
   ///     file from being there.
   /// - Returns: What was written, for a summary.
-  /// - Throws: `ConfigurationError` for an input that the network does not take, `GraphError`, `TorchError`
+  /// - Throws: ``ONNXComparison/Failure`` for a file whose network gives something else than the network here,
+  ///   which does not take its name; `ONNXError`, `ConfigurationError` for an input that the network does not take, `GraphError`, `TorchError`
   ///   for a size that the network cannot take, `SizeDependence` for a network that cannot be written for any
   ///   size, `WriteError` and `FolderError`.
   package func writeONNX(
     _ path: String, _ form: ONNXForm, example: String? = nil,
     check: (String) throws -> Void = { _ in }
-  ) throws -> ONNXFile {
+  ) throws -> WrittenONNX {
     let takesRGB = model.inputChannels == 3 && encoding.scale == [255, 255, 255]
     guard form.input == .normalized || takesRGB else {
       throw ConfigurationError.invalid(
@@ -97,17 +98,27 @@ extension TrainedNetwork {
     let file = try ONNXFile(
       graphs, opset: form.opset, input: "image", output: form.output.rawValue,
       metadata: metadata(form))
-    try file.write(to: path, mostInside: form.mostInside, check: check)
+    let tried = fixed ?? sizes[sizes.count - 1]
+    var comparison = ONNXComparison(tried)
+    try file.write(to: path, mostInside: form.mostInside) { written in
+      try comparison.compare(written, named: path, noise(shape(tried), isRGB: isRGB), with: run)
+      try check(written)
+    }
     if let example {
       try FileSystem.makeOutputFolder(example)
-      let image = Tensor(uninitialized: shape(fixed ?? sizes[0]))
-      if isRGB { image.drawUniform(0, 256) } else { image.drawNormal() }
-      let input = isRGB ? image.to(.uint8) : image
+      let input = noise(shape(fixed ?? sizes[0]), isRGB: isRGB)
       let output = try attempt { inferenceMode { run(input) } }
       try ONNXFile.write(input, named: "image", to: "\(example)/input_0.pb")
       try ONNXFile.write(output, named: form.output.rawValue, to: "\(example)/output_0.pb")
     }
-    return file
+    return WrittenONNX(file: file, comparison: comparison)
+  }
+
+  /// An image that the network takes.
+  private func noise(_ shape: [Int], isRGB: Bool) -> Tensor {
+    let image = Tensor(uninitialized: shape)
+    if isRGB { image.drawUniform(0, 256) } else { image.drawNormal() }
+    return isRGB ? image.to(.uint8) : image
   }
 
   /// Levels (1, H, W, 3) as the network takes them.

@@ -146,8 +146,8 @@ struct ExportCommand: ParsableCommand {
         let written = try network.writeONNX(onnx, form, example: example)
         let size = form.size.map { "\($0.width)x\($0.height)" } ?? "any size"
         return print(
-          "\(onnx): \(written.structure.graph.node.count) operators of version \(form.opset), "
-            + "\(size), \(form.output.rawValue)")
+          "\(onnx): \(written.file.structure.graph.node.count) operators of version \(form.opset), "
+            + "\(size), \(form.output.rawValue)\nread again: \(written.comparison.text)")
       }
       guard let output else { return }
       try FileSystem.makeOutputFolder(of: output)

@@ -1,0 +1,80 @@
+import Foundation
+import Graphs
+import Torch
+
+/// An ONNX file that was written, and how what it gives compares with the network.
+package struct WrittenONNX {
+  /// What was written.
+  package let file: ONNXFile
+  /// How it compares.
+  package let comparison: ONNXComparison
+}
+
+/// What the network of an ONNX file gives, read again and run by its graph, beside what the network gives that
+/// it was written from.
+package struct ONNXComparison {
+  /// The size of the image of noise.
+  package let size: InputSize
+  /// The largest difference of a number, in standard deviations of all of the network's.
+  package private(set) var difference = 0.0
+  /// The share of pixels with the same best class.
+  package private(set) var agreement = 1.0
+
+  /// The largest difference, and the smallest share, that rounding explains.
+  private static let mostDifference = 1e-3, leastAgreement = 0.999
+
+  init(_ size: InputSize) { self.size = size }
+
+  /// Compares for an image of noise.
+  ///
+  /// - Parameters:
+  ///   - written: The file, which has not got its name yet.
+  ///   - path: That name.
+  ///   - image: The image.
+  ///   - network: What gives what the file is to give.
+  /// - Throws: ``Failure``; `ONNXError` for a file that cannot be read.
+  mutating func compare(
+    _ written: String, named path: String, _ image: Tensor, with network: (Tensor) -> Tensor
+  ) throws {
+    let read = try ONNXNetwork(written, giving: .whole)
+    let (expected, found) = try attempt {
+      inferenceMode { (network(image), Runner(read) { read($0) }(image)) }
+    }
+    guard found.shape == expected.shape, found.dtype == expected.dtype else {
+      throw Failure(file: path, what: "\(found.dtype) \(found.shape)")
+    }
+    try attempt {
+      let isOfClasses = expected.rank == 4
+      let (a, b) = isOfClasses ? (found.argmax(1), expected.argmax(1)) : (found, expected)
+      agreement = a.equal(to: b).to(.float64).mean().item
+      guard isOfClasses else { return }
+      let numbers = expected.to(.float64)
+      let apart = (found.to(.float64) - numbers).abs().reshaped(-1).maximum(along: [0]).item
+      difference = apart / max(numbers.standardDeviation(correction: 0).item, 1e-30)
+    }
+    // No number is no match.
+    guard difference <= Self.mostDifference, agreement >= Self.leastAgreement else {
+      throw Failure(file: path, what: text)
+    }
+  }
+
+  /// The comparison in a line.
+  package var text: String {
+    "largest difference \(Self.short(difference)) of the deviation, the same class at"
+      + " \(Self.short(agreement * 100)) % of pixels, on noise, \(size)"
+  }
+
+  private static func short(_ value: Double) -> String {
+    String(format: "%.4g", value)
+  }
+
+  /// A file whose network is another one.
+  package struct Failure: Error, CustomStringConvertible {
+    let file: String, what: String
+
+    /// The message for a person.
+    package var description: String {
+      "\(file): was not written, as what was read of it again gives something else: \(what)"
+    }
+  }
+}
