@@ -100,7 +100,9 @@ struct ONNXReader {
   private mutating func read(
     _ graph: Onnx_GraphProto, outer: Set<String>, depth: Int
   ) throws -> ONNXProgram {
-    guard depth <= limits.depth else { throw damaged("more than \(limits.depth) graphs lie in one another") }
+    guard depth <= limits.depth else {
+      throw damaged("more than \(limits.depth) graphs lie in one another")
+    }
     guard graph.sparseInitializer.isEmpty else {
       throw ONNXError.unsupported(file: file, found: "sparse tensors", expected: "dense ones")
     }
@@ -126,7 +128,8 @@ struct ONNXReader {
         message.name.isEmpty ? message.output.first { !$0.isEmpty } ?? type : message.name
       var node = ONNXNode(
         name: name, type: type, inputs: message.input, outputs: message.output)
-      for name in message.input where !name.isEmpty && !own.contains(name) && !outer.contains(name) {
+      for name in message.input where !name.isEmpty && !own.contains(name) && !outer.contains(name)
+      {
         throw damaged("the node \(node.title) takes '\(name)', which nothing before it gives")
       }
       if type == "Constant", let result = message.output.first {
@@ -154,10 +157,12 @@ struct ONNXReader {
       return ONNXProgram.Port(name: value.name, dtype: nil, shape: nil)
     }
     let type = value.type.tensorType
-    let shape = type.hasShape ? type.shape.dim.map { dimension -> Int? in
-      if case .dimValue(let length)? = dimension.value, length > 0 { return Int(length) }
-      return nil
-    } : nil
+    let shape =
+      type.hasShape
+      ? type.shape.dim.map { dimension -> Int? in
+        if case .dimValue(let length)? = dimension.value, length > 0 { return Int(length) }
+        return nil
+      } : nil
     return ONNXProgram.Port(name: value.name, dtype: DType(onnx: type.elemType), shape: shape)
   }
 
@@ -204,7 +209,8 @@ struct ONNXReader {
     }
   }
 
-  private mutating func constant(_ tensor: Onnx_TensorProto, _ name: String) throws -> ONNXConstant {
+  private mutating func constant(_ tensor: Onnx_TensorProto, _ name: String) throws -> ONNXConstant
+  {
     let shape = tensor.dims.map(Int.init)
     guard let dtype = DType(onnx: tensor.dataType) else {
       throw ONNXError.unsupported(
@@ -253,7 +259,8 @@ struct ONNXReader {
     }
     // Neither a way up nor a way through a link leads out of the folder.
     let parts = location.split(separator: "/", omittingEmptySubsequences: false)
-    guard !location.contains("\0"), !parts.isEmpty, parts.allSatisfy({ !["", "..", "."].contains($0) })
+    guard !location.contains("\0"), !parts.isEmpty,
+      parts.allSatisfy({ !["", "..", "."].contains($0) })
     else {
       throw damaged("the tensor '\(name)' is in '\(location)', expected a file beside it")
     }
