@@ -101,7 +101,11 @@ struct ONNXDamageTests {
           refused += 1
           continue
         }
-        _ = try? Graph(recording: network, input: shape, network.input.dtype) { network($0) }
+        do {
+          _ = try Graph(recording: network, input: shape, network.input.dtype) { network($0) }
+        } catch is GraphError, is TorchError {
+          // What a recording refuses may still be run.
+        }
         _ = try inferenceMode { try network.run(noise(shape).to(network.input.dtype)) }
         ran += 1
       } catch is ONNXError {
