@@ -15,7 +15,7 @@ import subprocess
 import sys
 import warnings
 
-FAMILIES = ("torchvision", "smp", "huggingface", "tensorflow")
+FAMILIES = ("torchvision", "smp", "huggingface")
 
 
 def arguments():
@@ -27,13 +27,16 @@ def arguments():
     result.add_argument("--exporters", nargs="+", default=["new", "old"], choices=["new", "old"])
     result.add_argument("--sizes", nargs="+", default=["fixed", "free"], choices=["fixed", "free"])
     result.add_argument("--opsets", nargs="+", type=int, default=[0], help="0 for the exporter's own")
-    result.add_argument("--side", type=int, default=128, help="the height of the image; it is 1.5 times as wide")
     result.add_argument("--write", action="store_true", help="write the files and run nothing")
     return result.parse_args()
 
 
 def networks():
-    """Each network's name, family, and what builds it."""
+    """Each network's name, family, what builds it, and the image's height and width."""
+    usual = (128, 192)
+    # The old exporter takes poolings to a grid only where it fits the map, of 1, 2, 3 and 6 cells a side.
+    gridded = (192, 384)
+
     def torchvision(name):
         def build():
             models = importlib.import_module("torchvision.models.segmentation")
@@ -54,34 +57,34 @@ def networks():
 
     for name in ("fcn_resnet50", "fcn_resnet101", "deeplabv3_resnet50", "deeplabv3_resnet101",
                  "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"):
-        yield f"torchvision {name}", "torchvision", torchvision(name)
+        yield f"torchvision {name}", "torchvision", torchvision(name), usual
     for decoder in ("Unet", "UnetPlusPlus", "MAnet", "Linknet", "FPN", "PSPNet", "PAN", "DeepLabV3",
                     "DeepLabV3Plus", "UPerNet", "Segformer"):
-        yield f"SMP {decoder}", "smp", smp(decoder)
-    yield "SMP Unet, EfficientNet-B0", "smp", smp("Unet", "efficientnet-b0")
-    yield "SMP Unet, MobileNetV2", "smp", smp("Unet", "mobilenet_v2")
-    yield "SMP DPT", "smp", smp("DPT", "tu-vit_tiny_patch16_224", dynamic_img_size=True)
+        yield f"SMP {decoder}", "smp", smp(decoder), gridded if decoder in ("PSPNet", "UPerNet") else usual
+    yield "SMP Unet, EfficientNet-B0", "smp", smp("Unet", "efficientnet-b0"), usual
+    yield "SMP Unet, MobileNetV2", "smp", smp("Unet", "mobilenet_v2"), usual
+    yield "SMP DPT", "smp", smp("DPT", "tu-vit_tiny_patch16_224", dynamic_img_size=True), usual
     labels = {str(i): f"class {i}" for i in range(19)}
     names = {name: int(i) for i, name in labels.items()}
     common = dict(id2label={int(i): name for i, name in labels.items()}, label2id=names)
     yield "HF SegFormer-B0", "huggingface", huggingface(
-        lambda t: t.SegformerForSemanticSegmentation(t.SegformerConfig(**common)))
+        lambda t: t.SegformerForSemanticSegmentation(t.SegformerConfig(**common))), usual
     yield "HF UPerNet, ConvNeXt-T", "huggingface", huggingface(
         lambda t: t.UperNetForSemanticSegmentation(t.UperNetConfig(
             backbone_config=t.ConvNextConfig(
                 hidden_sizes=[96, 192, 384, 768], depths=[3, 3, 9, 3], out_features=["stage1", "stage2", "stage3", "stage4"]),
-            hidden_size=128, use_auxiliary_head=False, **common)))
+            hidden_size=128, use_auxiliary_head=False, **common))), gridded
     yield "HF UPerNet, Swin-T", "huggingface", huggingface(
         lambda t: t.UperNetForSemanticSegmentation(t.UperNetConfig(
             backbone_config=t.SwinConfig(out_features=["stage1", "stage2", "stage3", "stage4"]),
-            hidden_size=128, use_auxiliary_head=False, **common)))
+            hidden_size=128, use_auxiliary_head=False, **common))), gridded
     yield "HF DPT", "huggingface", huggingface(
         lambda t: t.DPTForSemanticSegmentation(t.DPTConfig(
             hidden_size=192, num_hidden_layers=12, num_attention_heads=3, intermediate_size=768, image_size=128,
             backbone_out_indices=[2, 5, 8, 11], neck_hidden_sizes=[48, 96, 192, 192], fusion_hidden_size=64,
-            is_hybrid=False, use_auxiliary_head=False, **common)))
+            is_hybrid=False, use_auxiliary_head=False, **common))), (128, 128)
     yield "HF DeepLabV3+, MobileNetV2", "huggingface", huggingface(
-        lambda t: t.MobileNetV2ForSemanticSegmentation(t.MobileNetV2Config(**common)))
+        lambda t: t.MobileNetV2ForSemanticSegmentation(t.MobileNetV2Config(**common))), usual
 
 
 def plain(torch, network):
@@ -106,8 +109,8 @@ def plain(torch, network):
     return Plain().eval()
 
 
-def export(torch, network, path, exporter, free, opset, side):
-    image = torch.randn(1, 3, side, side * 3 // 2)
+def export(torch, network, path, exporter, free, opset, size):
+    image = torch.randn(1, 3, *size)
     settings = dict(input_names=["image"], output_names=["logits"], verbose=False)
     if opset:
         settings["opset_version"] = opset
@@ -122,7 +125,7 @@ def export(torch, network, path, exporter, free, opset, side):
         torch.onnx.export(network, (image,), path, dynamo=False, **settings)
 
 
-def compared(options, path, side):
+def compared(options, path, size):
     """What `atrous benchmark --example` says of ONNX Runtime's result."""
     import numpy
     import onnx
@@ -133,7 +136,7 @@ def compared(options, path, side):
     takes = session.get_inputs()[0]
     fixed = [length if isinstance(length, int) else None for length in takes.shape]
     planar = fixed[1] == 3 or fixed[-1] != 3
-    shape = [1, 3, side, side * 3 // 2] if planar else [1, side, side * 3 // 2, 3]
+    shape = [1, 3, *size] if planar else [1, *size, 3]
     shape = [known or length for known, length in zip(fixed, shape)]
     image = numpy.random.default_rng(0).standard_normal(shape).astype(numpy.float32)
     theirs = session.run([session.get_outputs()[0].name], {takes.name: image})[0]
@@ -160,7 +163,7 @@ def main():
         sys.exit(f"{error}; expected torch, onnx, onnxscript and onnxruntime (pip install)")
     failed = False
     print("| network | exporter, sizes, opset | difference | equal classes |\n|---|---|---|---|", flush=True)
-    for name, family, build in networks():
+    for name, family, build, size in networks():
         if family not in options.families or options.only.lower() not in name.lower():
             continue
         network = None
@@ -178,14 +181,14 @@ def main():
                             with open(os.devnull, "w") as nothing:
                                 keep, sys.stdout = sys.stdout, nothing
                                 try:
-                                    export(torch, network, path, exporter, sizes == "free", opset, options.side)
+                                    export(torch, network, path, exporter, sizes == "free", opset, size)
                                 finally:
                                     sys.stdout = keep
                         if options.write:
                             continue
                         # Free sizes are tried at another than the one that was exported.
-                        side = options.side if sizes == "fixed" else options.side * 3 // 2
-                        difference, equal = compared(options, path, side)
+                        own = size if sizes == "fixed" else (2 * size[0], size[1])
+                        difference, equal = compared(options, path, own)
                         cells = f"{difference:.1e} | {100 * equal:.3f} %"
                         failed |= difference > 1e-4 or equal < 0.9999
                     except ImportError as error:

@@ -31,7 +31,8 @@ struct ONNXDescription {
     func list<T: Decodable>(_ key: String, _ type: T.Type) throws -> T? {
       guard let text = metadata[key] else { return nil }
       guard let value = try? JSONDecoder().decode(type, from: Data(text.utf8)) else {
-        throw ONNXError.damaged(file: file, reason: "its metadata '\(key)' is \(text.prefix(80).debugDescription)")
+        throw ONNXError.damaged(
+          file: file, reason: "its metadata '\(key)' is \(text.prefix(80).debugDescription)")
       }
       return value
     }
@@ -40,7 +41,8 @@ struct ONNXDescription {
     }
     configuration =
       try there.map { try NetworkConfiguration(contentsOf: $0, overrides: overrides) }
-      ?? NetworkConfiguration(yaml: record?.configuration ?? "{}", named: file, overrides: overrides)
+      ?? NetworkConfiguration(
+        yaml: record?.configuration ?? "{}", named: file, overrides: overrides)
     // Data need not be there where the file's record says all of it.
     let isRecorded = there == nil && record != nil
     let described = isRecorded ? (map: nil, encoding: .unit) : try configuration.described()
@@ -51,7 +53,8 @@ struct ONNXDescription {
     } else if let names = try list("classes", [String].self) {
       let colors = try list("colors", [[UInt8]].self)
       if let colors, colors.count != names.count || colors.contains(where: { $0.count != 3 }) {
-        throw ONNXError.damaged(file: file, reason: "its metadata 'colors' are not those of \(names.count) classes")
+        throw ONNXError.damaged(
+          file: file, reason: "its metadata 'colors' are not those of \(names.count) classes")
       }
       map = try .identity(
         names.count, names: names, colors: colors?.map { Color($0[0], $0[1], $0[2]) })
@@ -61,7 +64,8 @@ struct ONNXDescription {
     if let map, map.count != classes {
       throw ONNXError.unsupported(
         file: file, found: "scores of \(classes) classes",
-        expected: "\(map.count), as many as are named: \(map.classes.map(\.name).joined(separator: ", "))")
+        expected:
+          "\(map.count), as many as are named: \(map.classes.map(\.name).joined(separator: ", "))")
     }
     if model.takesLevels {
       // What the network normalizes itself reaches it as levels.
@@ -70,7 +74,9 @@ struct ONNXDescription {
       encoding = try record.encoding()
     } else if configuration.saysNormalization {
       encoding = described.encoding
-    } else if let mean = try list("mean", [Double].self), let deviation = try list("deviation", [Double].self) {
+    } else if let mean = try list("mean", [Double].self),
+      let deviation = try list("deviation", [Double].self)
+    {
       let scale = try list("scale", [Double].self) ?? mean.map { _ in InputEncoding.usualScale }
       encoding = try InputEncoding(
         mean: mean, deviation: deviation, scale: scale,

@@ -53,7 +53,8 @@ package struct ONNXExample: JSONReport {
     let isSingle = isMap && own.size(1) == 1
     let (a, b) =
       isSingle
-      ? (own.atLeast(0), theirs.atLeast(0)) : isMap ? (own.argmax(1), theirs.argmax(1)) : (own, theirs)
+      ? (own.atLeast(0), theirs.atLeast(0))
+      : isMap ? (own.argmax(1), theirs.argmax(1)) : (own, theirs)
     return a.equal(to: b).to(.float64).mean().item
   }
 

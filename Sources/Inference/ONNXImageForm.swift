@@ -34,10 +34,13 @@ struct ONNXImageForm {
         "an input of \(dtype) \(network.inputText)",
         "numbers or 8-bit levels of four dimensions: images, bands, rows and columns")
     }
-    guard shape[0] ?? 1 == 1 else { throw unsupported("\(shape[0] ?? 0) images at once", "one, or any number") }
+    guard shape[0] ?? 1 == 1 else {
+      throw unsupported("\(shape[0] ?? 0) images at once", "one, or any number")
+    }
     takesBandsLast = shape[1] != 3 && shape[3] == 3
     guard takesBandsLast || shape[1] ?? 3 == 3 else {
-      throw unsupported("an input of \(network.inputText)", "images of three bands: red, green and blue")
+      throw unsupported(
+        "an input of \(network.inputText)", "images of three bands: red, green and blue")
     }
     let (height, width) = takesBandsLast ? (shape[1], shape[2]) : (shape[2], shape[3])
     if let height, let width {
@@ -59,7 +62,8 @@ struct ONNXImageForm {
         let result = try withoutGradients { try network.run(image) }
         guard result.dtype.isFloatingPoint else {
           throw unsupported(
-            "a result of \(result.dtype) \(result.shape) without scores before it", "scores of each class")
+            "a result of \(result.dtype) \(result.shape) without scores before it",
+            "scores of each class")
         }
         return result.shape
       }
@@ -68,7 +72,9 @@ struct ONNXImageForm {
       let result = try run(size.height, size.width)
       let scores = try Self.sides(
         result, size.height, size.width, preferringBandsLast: takesBandsLast, file: network.file)
-      (classes, givesBandsLast, isSingle) = (max(2, scores.classes), scores.areBandsLast, scores.classes == 1)
+      (classes, givesBandsLast, isSingle) = (
+        max(2, scores.classes), scores.areBandsLast, scores.classes == 1
+      )
       (stride, multiple) = (max(1, (size.height + scores.height - 1) / scores.height), 1)
       return
     }
@@ -76,7 +82,9 @@ struct ONNXImageForm {
     for multiple in Self.multiples where found == nil {
       do {
         // Sides of different lengths that are no multiples of twice the number.
-        let sides = (multiple * (2 * (130 / (2 * multiple)) + 1), multiple * (2 * (200 / (2 * multiple)) + 3))
+        let sides = (
+          multiple * (2 * (130 / (2 * multiple)) + 1), multiple * (2 * (200 / (2 * multiple)) + 3)
+        )
         let result = try run(sides.0, sides.1)
         let scores = try Self.sides(
           result, sides.0, sides.1, preferringBandsLast: takesBandsLast, file: network.file)
@@ -90,7 +98,8 @@ struct ONNXImageForm {
       }
     }
     guard let found else {
-      throw first ?? unsupported("scores of another size than the image's", "one score for some pixels each")
+      throw first
+        ?? unsupported("scores of another size than the image's", "one score for some pixels each")
     }
     (multiple, stride) = (found.multiple, found.stride)
     (classes, givesBandsLast, isSingle) = (
@@ -106,7 +115,8 @@ struct ONNXImageForm {
   ) throws -> Scores {
     guard shape.count == 4, shape[0] == 1, shape.allSatisfy({ $0 > 0 }) else {
       throw ONNXError.unsupported(
-        file: file, found: "a result of \(shape)", expected: "scores of each class: four dimensions")
+        file: file, found: "a result of \(shape)", expected: "scores of each class: four dimensions"
+      )
     }
     /// How far the sides are from those of the image, as a share.
     func error(_ rows: Int, _ columns: Int) -> Double {

@@ -59,11 +59,13 @@ final class ONNXBackbone: Layer, Backbone {
     sideMultiple = form.size == nil ? form.multiple : 1
     // Memory is measured on images of twice this side, which are to be about as large as a fixed one.
     minimumSide = form.size.map { max(1, min($0.width, $0.height) / 2) } ?? form.multiple
-    oddSides = form.size.map {
-      "seen by windows of \($0.width)×\($0.height), which have a quarter in common at least;"
-        + " smaller sides extended by zeros at right and bottom"
-    } ?? (form.multiple > 1
-      ? "extended to multiples of \(form.multiple) by zeros at right and bottom" : nil)
+    oddSides =
+      form.size.map {
+        "seen by windows of \($0.width)×\($0.height), which have a quarter in common at least;"
+          + " smaller sides extended by zeros at right and bottom"
+      }
+      ?? (form.multiple > 1
+        ? "extended to multiples of \(form.multiple) by zeros at right and bottom" : nil)
   }
 
   func features(_ x: Tensor) -> [Tensor] { [x] }
@@ -80,7 +82,9 @@ final class ONNXHead: Layer, SegmentationHead {
   private let network: ONNXNetwork
   private let form: ONNXImageForm
 
-  init(_ network: ONNXNetwork, _ form: ONNXImageForm) { (self.network, self.form) = (network, form) }
+  init(_ network: ONNXNetwork, _ form: ONNXImageForm) {
+    (self.network, self.form) = (network, form)
+  }
 
   override var children: [(name: String, module: Module)] { [] }
 

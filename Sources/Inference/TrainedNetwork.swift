@@ -128,7 +128,8 @@ public struct TrainedNetwork {
     guard isONNX(path) else { return }
     throw ONNXError.unsupported(
       file: path, found: "operators alone",
-      expected: "a backbone and a head, as a checkpoint or a configuration has, for atrous \(command)")
+      expected:
+        "a backbone and a head, as a checkpoint or a configuration has, for atrous \(command)")
   }
 
   /// Whether a path names a configuration, whose weights are drawn, and no trained network.
@@ -226,7 +227,8 @@ extension TrainedNetwork {
   static func classNames(of path: String, overrides: [String]) throws -> [String] {
     guard ONNXNetwork.isFile(path) else { return try Checkpoint(path).record.classes.map(\.name) }
     return try shapesOnly {
-      try ONNXDescription(ONNXModel(ONNXNetwork(path)), overrides: overrides).map?.classes.map(\.name)
+      try ONNXDescription(ONNXModel(ONNXNetwork(path)), overrides: overrides).map?.classes.map(
+        \.name)
         ?? []
     }
   }

@@ -9,7 +9,9 @@ import Training
 /// The network that an analysis looks at.
 struct NetworkOptions: ParsableArguments {
   @Argument(
-    help: "A configuration (YAML; weights are drawn), the folder of a run, a checkpoint or an ONNX file.")
+    help:
+      "A configuration (YAML; weights are drawn), the folder of a run, a checkpoint or an ONNX file."
+  )
   var network: String
 
   @OptionGroup var settings: ConfigurationOptions

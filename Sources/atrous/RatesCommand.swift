@@ -73,6 +73,7 @@ struct RatesCommand: ParsableCommand {
     }
   }
   private func rates(of network: String) throws -> NetworkRates {
+    try TrainedNetwork.refuseONNX(network, for: "rates")
     try TrainingConfiguration.check(network, overrides: settings.overrides)
     return try shapesOnly {
       let model = try TrainedNetwork.shapes(network, overrides: settings.overrides)

@@ -19,13 +19,19 @@ struct ONNXOperatorTests {
 
   /// What a node makes of whole numbers.
   private func numbers(
-    _ type: String, _ inputs: [[Int64]], _ attributes: [String: TestGraph.Value] = [:], opset: Int64 = 17
+    _ type: String, _ inputs: [[Int64]], _ attributes: [String: TestGraph.Value] = [:],
+    opset: Int64 = 17
   ) throws -> [Int64] {
     let tensor = try result(opset: opset) { graph in
       let names = inputs.map { graph.ints($0) }
       let known = graph.add(type, names, attributes)
       // A graph without a use of its input is refused.
-      let zero = graph.add("Mul", [graph.add("Size", [graph.add("Slice", ["x", graph.ints([0]), graph.ints([0])])]), graph.ints([1], [])])
+      let zero = graph.add(
+        "Mul",
+        [
+          graph.add("Size", [graph.add("Slice", ["x", graph.ints([0]), graph.ints([0])])]),
+          graph.ints([1], []),
+        ])
       return graph.add("Add", [known, zero])
     }
     return tensor.values(Int64.self)
@@ -35,7 +41,9 @@ struct ONNXOperatorTests {
   func padding() throws {
     let kernels = noise([4, 3, 3, 3])
     func convolved(_ attributes: [String: TestGraph.Value]) throws -> Tensor {
-      try result { graph in graph.add("Conv", ["x", graph.noise([4, 3, 3, 3], name: "w")], attributes) }
+      try result { graph in
+        graph.add("Conv", ["x", graph.noise([4, 3, 3, 3], name: "w")], attributes)
+      }
     }
     let weight = try #require(
       try {
@@ -62,7 +70,9 @@ struct ONNXOperatorTests {
       }
     }
     let corner = image.sliced(2, 0, 2).sliced(3, 0, 2).sum([2, 3]).floats
-    for (pads, counts) in [([1, 1, 1, 1], 0), ([1, 1, 1, 1], 1), ([1, 1, 0, 0], 0), ([1, 1, 0, 0], 1)] as [([Int64], Int64)] {
+    for (pads, counts) in [
+      ([1, 1, 1, 1], 0), ([1, 1, 1, 1], 1), ([1, 1, 0, 0], 0), ([1, 1, 0, 0], 1),
+    ] as [([Int64], Int64)] {
       let found = try pooled(["pads": .ints(pads), "count_include_pad": .int(counts)])
       let first = found.sliced(2, 0, 1).sliced(3, 0, 1).floats
       for (a, b) in zip(first, corner) { #expect(abs(a - b / (counts == 0 ? 4 : 9)) < 1e-6) }
@@ -80,14 +90,21 @@ struct ONNXOperatorTests {
     let wanted = try result { graph in
       graph.add(
         "ConvTranspose", ["x", graph.noise([3, 4, 3, 3])],
-        ["strides": .ints([2, 2]), "output_shape": .ints([16, 20]), "auto_pad": .string("SAME_UPPER")])
+        [
+          "strides": .ints([2, 2]), "output_shape": .ints([16, 20]),
+          "auto_pad": .string("SAME_UPPER"),
+        ])
     }
     #expect(wanted.shape == [1, 4, 16, 20])
   }
 
-  @Test("resize by every rule: linear and cubic ones as our operator where it is the same, else by the formula")
+  @Test(
+    "resize by every rule: linear and cubic ones as our operator where it is the same, else by the formula"
+  )
   func resizing() throws {
-    func resized(_ mode: String, _ rule: String, _ sizes: [Int64], nearest: String = "round_prefer_floor") throws -> Tensor {
+    func resized(
+      _ mode: String, _ rule: String, _ sizes: [Int64], nearest: String = "round_prefer_floor"
+    ) throws -> Tensor {
       try result { graph in
         graph.add(
           "Resize", ["x", "", "", graph.ints([1, 3] + sizes)],
@@ -136,7 +153,9 @@ struct ONNXOperatorTests {
     #expect(distance(try padded("edge"), columns([0, 0] + all + [9])) == 0)
     #expect(distance(try padded("wrap"), columns([8, 9] + all + [0])) == 0)
     #expect(distance(try padded("constant"), image.padded([2, 1])) == 0)
-    let cut = try result { graph in graph.add("Pad", ["x", graph.ints([0, 0, -1, 0, 0, 0, 0, -2])]) }
+    let cut = try result { graph in
+      graph.add("Pad", ["x", graph.ints([0, 0, -1, 0, 0, 0, 0, -2])])
+    }
     #expect(distance(cut, image.sliced(2, 1, 8).sliced(3, 0, 8)) == 0)
   }
 
@@ -145,7 +164,8 @@ struct ONNXOperatorTests {
     func cut(_ start: Int64, _ end: Int64, _ step: Int64) throws -> Tensor {
       try result { graph in
         graph.add(
-          "Slice", ["x", graph.ints([start]), graph.ints([end]), graph.ints([-1]), graph.ints([step])])
+          "Slice",
+          ["x", graph.ints([start]), graph.ints([end]), graph.ints([-1]), graph.ints([step])])
       }
     }
     func columns(_ list: [Int64]) -> Tensor { image.entries(3, Tensor(list)) }
@@ -183,7 +203,8 @@ struct ONNXOperatorTests {
     #expect(found.shape == [10, 4])
     let plain = try result { graph in
       let matrix = graph.add("Reshape", ["x", graph.ints([24, 10])])
-      return graph.add("Einsum", [matrix, graph.noise([10, 4])], ["equation": .string("ij, jk -> ik")])
+      return graph.add(
+        "Einsum", [matrix, graph.noise([10, 4])], ["equation": .string("ij, jk -> ik")])
     }
     let same = try result { graph in
       let matrix = graph.add("Reshape", ["x", graph.ints([24, 10])])

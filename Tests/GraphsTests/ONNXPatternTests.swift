@@ -8,7 +8,8 @@ struct ONNXPatternTests {
   private let image = noise([1, 3, 8, 10])
 
   /// The operators that a graph's network calls, and what it gives for the image.
-  private func run(_ graph: TestGraph, _ output: String) throws -> (kinds: [String], result: Tensor) {
+  private func run(_ graph: TestGraph, _ output: String) throws -> (kinds: [String], result: Tensor)
+  {
     let network = try graph.network(output)
     return (try kinds(network, [1, 3, 8, 10]), try network.run(image))
   }
@@ -37,7 +38,11 @@ struct ONNXPatternTests {
     var graph = TestGraph()
     let erf = graph.add("Erf", [graph.add("Mul", ["x", graph.floats([0.7], [])])])
     let output = graph.add(
-      "Mul", [graph.add("Mul", ["x", graph.add("Add", [erf, graph.floats([1], [])])]), graph.floats([0.5], [])])
+      "Mul",
+      [
+        graph.add("Mul", ["x", graph.add("Add", [erf, graph.floats([1], [])])]),
+        graph.floats([0.5], []),
+      ])
     #expect(try run(graph, output).kinds.contains("erf"))
   }
 
@@ -50,7 +55,8 @@ struct ONNXPatternTests {
     let clipped = graph.add("Clip", [graph.add("Add", ["x", three]), zero, six])
     let first = graph.add("Div", [graph.add("Mul", ["x", clipped]), six])
     let second = graph.add("Mul", ["x", graph.add("Div", [clipped, six])])
-    let third = graph.add("Mul", ["x", graph.add("HardSigmoid", ["x"], ["alpha": .float(1.0 / 6)])])
+    let third = graph.add(
+      "Mul", ["x", graph.add("HardSigmoid", ["x"], ["alpha": .float(1.0 / 6)])])
     for output in [first, second, third] {
       let found = try run(graph, output)
       #expect(found.kinds == ["hardswish"] && distance(found.result, image.hardswish()) < 1e-6)
@@ -59,13 +65,15 @@ struct ONNXPatternTests {
     #expect(try run(graph, gate).kinds == ["hardsigmoid"])
   }
 
-  @Test("of layer norm, along the last dimension or the channels, are the operator", arguments: [-1, 1])
+  @Test(
+    "of layer norm, along the last dimension or the channels, are the operator", arguments: [-1, 1])
   func layerNorm(axis: Int64) throws {
     var graph = TestGraph()
     let axes: [String: TestGraph.Value] = ["axes": .ints([axis])]
     let mean = graph.add("ReduceMean", ["x"], axes)
     let centred = graph.add("Sub", ["x", mean])
-    let variance = graph.add("ReduceMean", [graph.add("Pow", [centred, graph.floats([2], [])])], axes)
+    let variance = graph.add(
+      "ReduceMean", [graph.add("Pow", [centred, graph.floats([2], [])])], axes)
     let root = graph.add("Sqrt", [graph.add("Add", [variance, graph.floats([1e-6], [])])])
     let shape: [Int64] = axis == -1 ? [10] : [3, 1, 1]
     let scaled = graph.add(
@@ -92,8 +100,10 @@ struct ONNXPatternTests {
     switch form {
     case 0: scores = graph.add("Mul", [graph.add("MatMul", [rows, turned]), scale])
     case 1:
-      scores = graph.add("MatMul", [graph.add("Mul", [rows, root]), graph.add("Mul", [turned, root])])
-    case 2: scores = graph.add("Div", [graph.add("MatMul", [rows, turned]), graph.floats([4], [])])
+      scores = graph.add(
+        "MatMul", [graph.add("Mul", [rows, root]), graph.add("Mul", [turned, root])])
+    case 2:
+      scores = graph.add("Div", [graph.add("MatMul", [rows, turned]), graph.floats([4], [])])
     default:
       let product = graph.add("Mul", [graph.add("MatMul", [rows, turned]), scale])
       scores = graph.add("Add", [product, graph.noise([1, 1, 8, 8], name: "mask")])
@@ -121,7 +131,9 @@ struct ONNXPatternTests {
     #expect(bare.state.map(\.name) == ["w_T"] && bare.state[0].tensor.shape == [4, 10])
   }
 
-  @Test("of dilated convolutions between dealing out and putting together are one", arguments: [false, true])
+  @Test(
+    "of dilated convolutions between dealing out and putting together are one",
+    arguments: [false, true])
   func dilation(bandsLast: Bool) throws {
     var graph = TestGraph(input: bandsLast ? [1, 8, 10, 3] : [1, 3, 8, 10])
     // A rate of 2: the map with 2 around it, and what makes its sides even.
@@ -138,7 +150,8 @@ struct ONNXPatternTests {
       let six = graph.add("Reshape", [last, graph.ints([2, 2, -1, 4, 5, 4])])
       let turned = graph.add("Transpose", [six], ["perm": .ints([2, 3, 0, 4, 1, 5])])
       let joined = graph.add("Reshape", [turned, graph.ints([-1, 8, 10, 4])])
-      output = graph.add("Slice", [joined, graph.ints([0, 0]), graph.ints([7, 10]), graph.ints([1, 2])])
+      output = graph.add(
+        "Slice", [joined, graph.ints([0, 0]), graph.ints([7, 10]), graph.ints([1, 2])])
     } else {
       let padded = graph.add("Pad", ["x", graph.ints([0, 0, 2, 2, 0, 0, 2, 2])])
       let cut = graph.add("Reshape", [padded, graph.ints([1, 3, 6, 2, 7, 2])])

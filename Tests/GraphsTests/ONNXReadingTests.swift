@@ -35,8 +35,13 @@ struct ONNXReadingTests {
     #expect(known.count > read.state.count / 2)
     #expect(read.state.allSatisfy { $0.tensor.count > 0 })
     let again = try Graph(recording: read, input: [1, 3, 64, 96]) { read($0) }
-    func count(_ graph: Graph, _ kind: String) -> Int { graph.nodes.filter { $0.kind == kind }.count }
-    for kind in ["conv2d", "batch_norm", "linear", "layer_norm", "gelu", "scaled_dot_product_attention", "hardswish"] {
+    func count(_ graph: Graph, _ kind: String) -> Int {
+      graph.nodes.filter { $0.kind == kind }.count
+    }
+    for kind in [
+      "conv2d", "batch_norm", "linear", "layer_norm", "gelu", "scaled_dot_product_attention",
+      "hardswish",
+    ] {
       #expect(count(again, kind) == count(written, kind), "\(kind)")
     }
   }
@@ -45,13 +50,16 @@ struct ONNXReadingTests {
   func freeSizes() throws {
     var graph = TestGraph(input: [1, 3, nil, nil])
     let weight = graph.noise([4, 3, 3, 3])
-    let map = graph.add("Conv", ["x", weight], ["strides": .ints([2, 2]), "pads": .ints([1, 1, 1, 1])])
+    let map = graph.add(
+      "Conv", ["x", weight], ["strides": .ints([2, 2]), "pads": .ints([1, 1, 1, 1])])
     let shape = graph.add("Shape", ["x"])
     let sides = graph.add("Slice", [shape, graph.ints([2]), graph.ints([4]), graph.ints([0])])
-    let channels = graph.add("Slice", [graph.add("Shape", [map]), graph.ints([0]), graph.ints([2])])
+    let channels = graph.add(
+      "Slice", [graph.add("Shape", [map]), graph.ints([0]), graph.ints([2])])
     let sizes = graph.add("Concat", [channels, sides], ["axis": .int(0)])
     let large = graph.add(
-      "Resize", [map, "", "", sizes], ["mode": .string("linear"), "coordinate_transformation_mode": .string("half_pixel")])
+      "Resize", [map, "", "", sizes],
+      ["mode": .string("linear"), "coordinate_transformation_mode": .string("half_pixel")])
     let network = try graph.network(large)
     for (height, width) in [(8, 10), (31, 17)] {
       let image = noise([1, 3, height, width])
@@ -70,7 +78,9 @@ struct ONNXReadingTests {
     let result = graph.add("Hardmax", ["x"])
     let error = #expect(throws: ONNXError.self) { try graph.network(result) }
     let text = error?.description ?? ""
-    #expect(text.hasPrefix("test.onnx: the operator Hardmax 'n1' of 'x' is not supported, expected one of Abs, "))
+    #expect(
+      text.hasPrefix(
+        "test.onnx: the operator Hardmax 'n1' of 'x' is not supported, expected one of Abs, "))
     #expect(text.contains("ConvTranspose") && !text.contains("atrous."))
   }
 
@@ -89,7 +99,8 @@ struct ONNXReadingTests {
     #expect(throws: ONNXError.self) { try network.run(noise([1, 3, 8, 11])) }
   }
 
-  @Test("give the scores before softmax and the choice of the best class, or all that the file says")
+  @Test(
+    "give the scores before softmax and the choice of the best class, or all that the file says")
   func ends() throws {
     var graph = TestGraph()
     let scores = graph.add("Conv", ["x", graph.noise([4, 3, 1, 1])])
@@ -149,13 +160,17 @@ struct ONNXReadingTests {
     #expect(error?.description.contains(expected) == true, "\(error?.description ?? "")")
   }
 
-  @Test("take elements only from files inside of their own folder", arguments: ["../w", "/etc/passwd", "link", "w", "a/w", "short"])
+  @Test(
+    "take elements only from files inside of their own folder",
+    arguments: ["../w", "/etc/passwd", "link", "w", "a/w", "short"])
   func external(location: String) throws {
     let folder = try TemporaryFolder()
     let inner = "\(folder.path)/inner"
     _ = FileSystem.makeFolder("\(inner)/a")
     let bytes = [Float](repeating: 2, count: 3).withUnsafeBytes { Data($0) }
-    for path in ["\(folder.path)/w", "\(inner)/w", "\(inner)/a/w"] { try AtomicFile.write(path, bytes) }
+    for path in ["\(folder.path)/w", "\(inner)/w", "\(inner)/a/w"] {
+      try AtomicFile.write(path, bytes)
+    }
     try AtomicFile.write("\(inner)/short", Data(count: 11))
     try FileManager.default.createSymbolicLink(
       atPath: "\(inner)/link", withDestinationPath: "\(folder.path)/w")
@@ -196,7 +211,9 @@ struct ONNXReadingTests {
     ]
     for result in results {
       // Numbers alone are no network: the image is added to them.
-      let first = graph.add("Slice", [graph.add("Reshape", [result, graph.ints([-1])]), graph.ints([0]), graph.ints([1])])
+      let first = graph.add(
+        "Slice",
+        [graph.add("Reshape", [result, graph.ints([-1])]), graph.ints([0]), graph.ints([1])])
       let joined = graph.add("Add", ["x", graph.add("Cast", [first], ["to": .int(1)])])
       #expect(throws: ONNXError.self, "\(result)") {
         try graph.network(joined).run(noise([1, 3, 8, 10]))

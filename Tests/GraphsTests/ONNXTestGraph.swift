@@ -18,7 +18,8 @@ struct TestGraph {
     model.graph.input = [Self.port("x", shape, type)]
   }
 
-  private static func port(_ name: String, _ shape: [Int64?], _ type: Int32) -> Onnx_ValueInfoProto {
+  private static func port(_ name: String, _ shape: [Int64?], _ type: Int32) -> Onnx_ValueInfoProto
+  {
     var port = Onnx_ValueInfoProto()
     port.name = name
     port.type.tensorType.elemType = type
@@ -50,7 +51,9 @@ struct TestGraph {
     add(nil, shape ?? [Int64(values.count)], 7, values.withUnsafeBytes { Data($0) })
   }
 
-  private mutating func add(_ name: String?, _ shape: [Int64], _ type: Int32, _ data: Data) -> String {
+  private mutating func add(_ name: String?, _ shape: [Int64], _ type: Int32, _ data: Data)
+    -> String
+  {
     count += 1
     var tensor = Onnx_TensorProto()
     tensor.name = name ?? "c\(count)"
@@ -96,7 +99,9 @@ struct TestGraph {
   }
 
   /// Adds a node with one result.
-  mutating func add(_ type: String, _ inputs: [String], _ attributes: [String: Value] = [:]) -> String {
+  mutating func add(_ type: String, _ inputs: [String], _ attributes: [String: Value] = [:])
+    -> String
+  {
     node(type, inputs, attributes)[0]
   }
 

@@ -16,7 +16,8 @@ struct ONNXEnd {
       return
     }
     let chosen =
-      ["out", "logits", "output"].lazy.compactMap { name in outputs.first { $0.name == name } }.first
+      ["out", "logits", "output"].lazy.compactMap { name in outputs.first { $0.name == name } }
+      .first
       ?? outputs.first { $0.shape?.count == 4 } ?? outputs.first
     self.program.outputs = chosen.map { [$0] } ?? []
     cut()

@@ -30,13 +30,16 @@ struct ONNXFolding {
     try withoutGradients {
       for node in whole.nodes {
         let inputs = node.inputs.map { $0.isEmpty ? nil : values[$0] }
-        guard node.type != "If", zip(node.inputs, inputs).allSatisfy({ $0.isEmpty || $1 != nil }) else {
+        guard node.type != "If", zip(node.inputs, inputs).allSatisfy({ $0.isEmpty || $1 != nil })
+        else {
           rest.append(node)
           continue
         }
         let results = try interpreter.call(node, inputs, device: device)
         let given = inputs.reduce(0) { $0 + ($1.map { elementCount($0.shape) ?? 0 } ?? 0) }
-        guard results.allSatisfy({ (elementCount($0.shape) ?? 0) <= max(2 * given, Self.keptCount) }) else {
+        guard
+          results.allSatisfy({ (elementCount($0.shape) ?? 0) <= max(2 * given, Self.keptCount) })
+        else {
           rest.append(node)
           continue
         }

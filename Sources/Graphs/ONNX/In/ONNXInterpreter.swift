@@ -11,7 +11,9 @@ struct ONNXInterpreter {
   /// - Throws: ``ONNXError``.
   func call(_ node: ONNXNode, _ inputs: [ONNXValue?], device: Device) throws -> [ONNXValue] {
     do {
-      guard let rule = ONNXOperators.all[node.type] else { throw ONNXRefusal("it is not supported") }
+      guard let rule = ONNXOperators.all[node.type] else {
+        throw ONNXRefusal("it is not supported")
+      }
       let step = ONNXStep(node: node, inputs: inputs, opset: opset, limits: limits, device: device)
       let results = try attempt { try rule(step) }
       for result in results { try step.admit(result.shape) }

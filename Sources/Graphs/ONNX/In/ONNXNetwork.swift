@@ -48,7 +48,8 @@ package final class ONNXNetwork: Layer {
   ///
   /// - Throws: ``ONNXError``.
   package convenience init(
-    _ data: Data, named file: String, giving result: Result = .scores, limits: ONNXLimits = ONNXLimits()
+    _ data: Data, named file: String, giving result: Result = .scores,
+    limits: ONNXLimits = ONNXLimits()
   ) throws {
     try self.init(try ONNXReader(data, file: file, limits: limits), giving: result)
   }
@@ -103,11 +104,13 @@ package final class ONNXNetwork: Layer {
     guard used.count == 1 else {
       let names = used.map { "'\($0.name)'" }.joined(separator: ", ")
       throw ONNXError.unsupported(
-        file: file, found: used.isEmpty ? "no input" : "the inputs \(names)", expected: "a single image")
+        file: file, found: used.isEmpty ? "no input" : "the inputs \(names)",
+        expected: "a single image")
     }
     guard let dtype = used[0].dtype, let shape = used[0].shape else {
       throw ONNXError.damaged(
-        file: file, reason: "the type and the dimensions of its input '\(used[0].name)' are not said")
+        file: file,
+        reason: "the type and the dimensions of its input '\(used[0].name)' are not said")
     }
     return (used[0].name, dtype, shape)
   }
@@ -157,13 +160,15 @@ package final class ONNXNetwork: Layer {
   }
 
   private func run(
-    _ program: ONNXProgram, _ values: inout [String: ONNXValue], device: Device, _ lastUses: [[String]]
+    _ program: ONNXProgram, _ values: inout [String: ONNXValue], device: Device,
+    _ lastUses: [[String]]
   ) throws {
     for (index, node) in program.nodes.enumerated() {
       let inputs = try node.inputs.map { name -> ONNXValue? in
         if name.isEmpty { return nil }
         guard let value = values[name] ?? constants[name] else {
-          throw ONNXError.damaged(file: file, reason: "\(node.title) takes '\(name)', which is not there")
+          throw ONNXError.damaged(
+            file: file, reason: "\(node.title) takes '\(name)', which is not there")
         }
         return value
       }
@@ -186,12 +191,14 @@ package final class ONNXNetwork: Layer {
     guard let condition = inputs.first??.array?.single else {
       throw failed("its condition depends on the image's pixels")
     }
-    guard case .graph(let body)? = node.attributes[condition != 0 ? "then_branch" : "else_branch"] else {
+    guard case .graph(let body)? = node.attributes[condition != 0 ? "then_branch" : "else_branch"]
+    else {
       throw failed("a branch is missing")
     }
     var own = values
     for (name, constant) in body.constants {
-      own[name] = try constant.array().map { ONNXValue($0) } ?? ONNXValue(constant.tensor().to(device))
+      own[name] =
+        try constant.array().map { ONNXValue($0) } ?? ONNXValue(constant.tensor().to(device))
     }
     try run(body, &own, device: device, [])
     return try body.outputs.map { output in
@@ -211,7 +218,8 @@ extension ONNXNetwork {
     // A message begins with the version of its form, which is small, and another field.
     let start = FileSystem.beginning(path, 9)
     let fields: Set<UInt8> = [0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72]
-    return start.count == 9 && start[0] == 0x08 && (3...30).contains(start[1]) && fields.contains(start[2])
+    return start.count == 9 && start[0] == 0x08 && (3...30).contains(start[1])
+      && fields.contains(start[2])
       && start[8] != UInt8(ascii: "{")
   }
 }

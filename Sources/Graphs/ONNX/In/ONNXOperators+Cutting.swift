@@ -21,7 +21,8 @@ extension ONNXOperators {
     else { throw ONNXRefusal("its starts and ends do not fit each other") }
     let axes = try step.list(3, "its axes") ?? Array(starts.indices)
     let steps = try step.list(4, "its steps") ?? starts.map { _ in 1 }
-    guard axes.count == starts.count, steps.count == starts.count, steps.allSatisfy({ $0 != 0 }) else {
+    guard axes.count == starts.count, steps.count == starts.count, steps.allSatisfy({ $0 != 0 })
+    else {
       throw ONNXRefusal("its axes or steps do not fit its starts")
     }
     var result = value, seen = Set<Int>()
@@ -30,7 +31,8 @@ extension ONNXOperators {
       guard seen.insert(axis).inserted else { throw ONNXRefusal("it cuts dimension \(axis) twice") }
       let length = shape[axis], by = steps[index]
       func place(_ value: Int, _ range: ClosedRange<Int>) -> Int {
-        min(max(value < 0 ? value.addingClamped(length) : value, range.lowerBound), range.upperBound)
+        min(
+          max(value < 0 ? value.addingClamped(length) : value, range.lowerBound), range.upperBound)
       }
       if by > 0 {
         let (start, end) = (place(starts[index], 0...length), place(ends[index], 0...length))
@@ -40,7 +42,8 @@ extension ONNXOperators {
         // -1 stands for the place before the first.
         let start = place(starts[index], -1...max(length - 1, -1))
         let end = place(ends[index], -1...max(length - 1, -1))
-        let places = start > end ? Array(stride(from: start, to: end, by: max(by, -length - 1))) : []
+        let places =
+          start > end ? Array(stride(from: start, to: end, by: max(by, -length - 1))) : []
         result = try picked(result, axis, places, step)
       }
     }
@@ -50,7 +53,9 @@ extension ONNXOperators {
   private static func cut(
     _ value: ONNXValue, _ axis: Int, _ start: Int, _ end: Int, _ by: Int, _ step: ONNXStep
   ) throws -> ONNXValue {
-    if value.isKnown { return try picked(value, axis, Array(stride(from: start, to: end, by: by)), step) }
+    if value.isKnown {
+      return try picked(value, axis, Array(stride(from: start, to: end, by: by)), step)
+    }
     return ONNXValue(value.tensor.sliced(axis, start, end, step: by))
   }
 
@@ -89,7 +94,9 @@ extension ONNXOperators {
     guard sizes.count == count, sizes.allSatisfy({ (0...length).contains($0) }),
       sizes.reduce(0, { $0.addingClamped($1) }) == length
     else { throw ONNXRefusal("its parts \(sizes) do not fit \(length)") }
-    if !value.isKnown, let size = sizes.first, size > 0, count <= 64, sizes.allSatisfy({ $0 == size }) {
+    if !value.isKnown, let size = sizes.first, size > 0, count <= 64,
+      sizes.allSatisfy({ $0 == size })
+    {
       return value.tensor.split(size, along: axis).map { ONNXValue($0) }
     }
     var start = 0
@@ -104,7 +111,8 @@ extension ONNXOperators {
     guard let given = try step.node.ints("pads") ?? step.list(1, "its amounts") else {
       throw ONNXRefusal("its amounts are missing")
     }
-    let axes = try step.list(3, "its axes")?.map { try step.axis($0, rank: rank) } ?? Array(0..<rank)
+    let axes =
+      try step.list(3, "its axes")?.map { try step.axis($0, rank: rank) } ?? Array(0..<rank)
     guard given.count == 2 * axes.count, Set(axes).count == axes.count,
       given.allSatisfy({ (-ONNXStep.longest...ONNXStep.longest).contains($0) })
     else { throw ONNXRefusal("its amounts \(given) do not fit \(rank) dimensions") }

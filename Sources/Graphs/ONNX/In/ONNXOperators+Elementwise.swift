@@ -25,33 +25,79 @@ extension Operator {
 /// Arithmetic, element by element.
 extension ONNXOperators {
   static let elementwise: [String: Rule] = [
-    "Add": binary(+) { $0 + $1 } scalar: { $0 + $1 },
-    "Sub": binary(-) { $0 - $1 } scalar: { $0 - $1 } reversed: { $0 - $1 },
-    "Mul": binary(*) { $0 * $1 } scalar: { $0 * $1 },
+    "Add": binary(+) {
+      $0 + $1
+    } scalar: {
+      $0 + $1
+    },
+    "Sub": binary(-) {
+      $0 - $1
+    } scalar: {
+      $0 - $1
+    } reversed: {
+      $0 - $1
+    },
+    "Mul": binary(*) {
+      $0 * $1
+    } scalar: {
+      $0 * $1
+    },
     "Div": division,
     "Mod": { step in
       let isRemainderOfC = try step.flag("fmod")
       return try binary(step) { a, b in
         let rest = a.truncatingRemainder(dividingBy: b)
         return isRemainderOfC || rest == 0 || (rest < 0) == (b < 0) ? rest : rest + b
-      } tensors: { isRemainderOfC ? Operator.fmod($0, $1) : Operator.remainder($0, $1) }
+      } tensors: {
+        isRemainderOfC ? Operator.fmod($0, $1) : Operator.remainder($0, $1)
+      }
     },
-    "Pow": binary(Foundation.pow) { Operator.power($0, $1) } scalar: { $0.pow($1) },
-    "Max": variadic(Swift.max) { $0.maximum($1) }, "Min": variadic(Swift.min) { Operator.minimum($0, $1) },
+    "Pow": binary(Foundation.pow) {
+      Operator.power($0, $1)
+    } scalar: {
+      $0.pow($1)
+    },
+    "Max": variadic(Swift.max) { $0.maximum($1) },
+    "Min": variadic(Swift.min) { Operator.minimum($0, $1) },
     "Sum": variadic(+) { $0 + $1 },
     "Mean": { step in
       let sum = try variadic(+) { $0 + $1 }(step)[0]
       return [ONNXValue(step.tensor(of: sum) / Double(step.inputs.count))]
     },
     "Neg": unary(-) { -$0 }, "Abs": unary(Swift.abs) { $0.abs() },
-    "Sqrt": unary { $0.squareRoot() } tensor: { $0.sqrt() },
+    "Sqrt": unary {
+      $0.squareRoot()
+    } tensor: {
+      $0.sqrt()
+    },
     "Exp": unary(Foundation.exp) { $0.exp() }, "Log": unary(Foundation.log) { $0.log() },
-    "Floor": unary { $0.rounded(.down) } tensor: { Operator.floor($0) },
-    "Ceil": unary { $0.rounded(.up) } tensor: { Operator.ceil($0) },
-    "Round": unary { $0.rounded(.toNearestOrEven) } tensor: { Operator.round($0) },
-    "Reciprocal": unary { 1 / $0 } tensor: { Operator.reciprocal($0) },
-    "Sign": unary { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 } tensor: { Operator.sign($0) },
-    "Sin": one { Operator.sin($0) }, "Cos": one { Operator.cos($0) }, "Erf": one { Operator.erf($0) },
+    "Floor": unary {
+      $0.rounded(.down)
+    } tensor: {
+      Operator.floor($0)
+    },
+    "Ceil": unary {
+      $0.rounded(.up)
+    } tensor: {
+      Operator.ceil($0)
+    },
+    "Round": unary {
+      $0.rounded(.toNearestOrEven)
+    } tensor: {
+      Operator.round($0)
+    },
+    "Reciprocal": unary {
+      1 / $0
+    } tensor: {
+      Operator.reciprocal($0)
+    },
+    "Sign": unary {
+      $0 > 0 ? 1 : $0 < 0 ? -1 : 0
+    } tensor: {
+      Operator.sign($0)
+    },
+    "Sin": one { Operator.sin($0) }, "Cos": one { Operator.cos($0) },
+    "Erf": one { Operator.erf($0) },
     "Identity": { [try $0.value(0)] },
     "Dropout": { step in
       if step.has(2), try step.array(2, "its modes").single == 1 {
@@ -89,7 +135,8 @@ extension ONNXOperators {
       return [
         ONNXValue(
           ONNXArray(
-            array.shape, array.values.map { ONNXArray.rounded(number($0), array.dtype) }, array.dtype))
+            array.shape, array.values.map { ONNXArray.rounded(number($0), array.dtype) },
+            array.dtype))
       ]
     }
   }
@@ -97,7 +144,8 @@ extension ONNXOperators {
   /// An operator of two values of one type, which are broadcast to each other; `scalar` and `reversed` are its
   /// forms for a number on the right and on the left.
   static func binary(
-    _ number: @escaping @Sendable (Double, Double) -> Double, tensors: @escaping @Sendable (Tensor, Tensor) -> Tensor,
+    _ number: @escaping @Sendable (Double, Double) -> Double,
+    tensors: @escaping @Sendable (Tensor, Tensor) -> Tensor,
     scalar: (@Sendable (Tensor, Double) -> Tensor)? = nil,
     reversed: (@Sendable (Double, Tensor) -> Tensor)? = nil
   ) -> Rule {
@@ -118,7 +166,9 @@ extension ONNXOperators {
       throw ONNXRefusal("its sides are of \(a.dtype) and \(b.dtype), expected one type")
     }
     // A single number that does not add dimensions is an argument, as in our own networks.
-    if let scalar, let value = b.array?.single, b.shape.count <= a.shape.count, a.dtype.isFloatingPoint {
+    if let scalar, let value = b.array?.single, b.shape.count <= a.shape.count,
+      a.dtype.isFloatingPoint
+    {
       return [ONNXValue(scalar(a.tensor, value))]
     }
     if let value = a.array?.single, a.shape.count <= b.shape.count, b.dtype.isFloatingPoint {
@@ -128,11 +178,14 @@ extension ONNXOperators {
     return [ONNXValue(tensors(step.tensor(of: a), step.tensor(of: b)))]
   }
 
-  private static func isCommutative(_ step: ONNXStep) -> Bool { ["Add", "Mul"].contains(step.node.type) }
+  private static func isCommutative(_ step: ONNXStep) -> Bool {
+    ["Add", "Mul"].contains(step.node.type)
+  }
 
   /// Known numbers of two arrays, combined.
   static func combined(
-    _ a: ONNXArray, _ b: ONNXArray, _ shape: [Int], _ limits: ONNXLimits, giving dtype: DType? = nil,
+    _ a: ONNXArray, _ b: ONNXArray, _ shape: [Int], _ limits: ONNXLimits,
+    giving dtype: DType? = nil,
     _ number: (Double, Double) -> Double
   ) throws -> ONNXArray {
     guard let count = elementCount(shape), count <= limits.numbers else {
@@ -147,7 +200,8 @@ extension ONNXOperators {
 
   /// An operator of any number of values.
   private static func variadic(
-    _ number: @escaping @Sendable (Double, Double) -> Double, tensors: @escaping @Sendable (Tensor, Tensor) -> Tensor
+    _ number: @escaping @Sendable (Double, Double) -> Double,
+    tensors: @escaping @Sendable (Tensor, Tensor) -> Tensor
   ) -> Rule {
     { step in
       var result = try step.value(0)
@@ -158,7 +212,8 @@ extension ONNXOperators {
           result = ONNXValue(try combined(left, right, shape, step.limits, number))
         } else {
           guard result.dtype == next.dtype else {
-            throw ONNXRefusal("its inputs are of \(result.dtype) and \(next.dtype), expected one type")
+            throw ONNXRefusal(
+              "its inputs are of \(result.dtype) and \(next.dtype), expected one type")
           }
           result = ONNXValue(tensors(step.tensor(of: result), step.tensor(of: next)))
         }

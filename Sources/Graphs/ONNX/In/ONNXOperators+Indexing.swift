@@ -41,7 +41,8 @@ extension ONNXOperators {
       let value = try step.value(0), x = step.tensor(of: value), updates = try step.value(2)
       let (lists, rest) = try places(step, 1, x)
       guard updates.shape == rest + x.shape[lists.count...], updates.dtype == x.dtype else {
-        throw ONNXRefusal("what it puts has the shape \(updates.shape), expected \(rest + x.shape[lists.count...])")
+        throw ONNXRefusal(
+          "what it puts has the shape \(updates.shape), expected \(rest + x.shape[lists.count...])")
       }
       if let array = value.array, let places = try step.value(1).array, let new = updates.array {
         return [ONNXValue(put(new, at: places, in: array))]
@@ -61,7 +62,9 @@ extension ONNXOperators {
       let indices = try step.x.to(.int64)
       guard let depth = try step.list(1, "its depth")?.first, (1...65_536).contains(depth),
         step.node.int("axis") ?? -1 == -1
-      else { throw ONNXRefusal("its depth is no number from 1 to 65536, or its axis is not the last") }
+      else {
+        throw ONNXRefusal("its depth is no number from 1 to 65536, or its axis is not the last")
+      }
       let values = try step.array(2, "its values")
       guard values.values.count == 2 else { throw ONNXRefusal("expected two values") }
       try step.admit(indices.shape + [depth])
@@ -122,7 +125,8 @@ extension ONNXOperators {
     return (lists, rest)
   }
 
-  private static func put(_ new: ONNXArray, at places: ONNXArray, in array: ONNXArray) -> ONNXArray {
+  private static func put(_ new: ONNXArray, at places: ONNXArray, in array: ONNXArray) -> ONNXArray
+  {
     let count = places.shape.last ?? 1, steps = array.steps
     let length = array.shape[count...].reduce(1, *)
     var result = array

@@ -63,7 +63,8 @@ extension ONNXOperators {
       throw ONNXRefusal("maps with one side are not supported, expected (N, C, H, W)")
     }
     guard weight.rank == 4, weight.dtype == x.dtype else {
-      throw ONNXRefusal("its kernels are \(weight.dtype) \(weight.shape), expected \(x.dtype) with 4 dimensions")
+      throw ONNXRefusal(
+        "its kernels are \(weight.dtype) \(weight.shape), expected \(x.dtype) with 4 dimensions")
     }
     let groups = try step.int("group", or: 1, in: 1...ONNXStep.longest)
     let shape = weight.shape
@@ -123,12 +124,15 @@ extension ONNXOperators {
     let stride = try step.ints("strides", 2, or: 1, in: 1...longest)
     let dilation = try step.ints("dilations", 2, or: 1, in: 1...longest)
     let extra = try step.ints("output_padding", 2, or: 0, in: 0...longest)
-    guard map.allSatisfy({ $0 > 0 }), zip(extra, zip(stride, dilation)).allSatisfy({ $0 < Swift.max($1.0, $1.1) })
+    guard map.allSatisfy({ $0 > 0 }),
+      zip(extra, zip(stride, dilation)).allSatisfy({ $0 < Swift.max($1.0, $1.1) })
     else { throw ONNXRefusal("output_padding is \(extra), expected less than the stride") }
     func whole(_ axis: Int) throws -> Int {
       let (a, first) = (map[axis] - 1).multipliedReportingOverflow(by: stride[axis])
       let (b, second) = (kernel[axis] - 1).multipliedReportingOverflow(by: dilation[axis])
-      guard !first, !second, a < longest, b < longest else { throw ONNXRefusal("its result is too large") }
+      guard !first, !second, a < longest, b < longest else {
+        throw ONNXRefusal("its result is too large")
+      }
       return a + b + 1 + extra[axis]
     }
     let sides = [try whole(0), try whole(1)]
@@ -152,7 +156,9 @@ extension ONNXOperators {
       (before, after) = (Array(pads[..<2]), Array(pads[2...]))
     }
     let result = zip(sides, zip(before, after)).map { $0 - $1.0 - $1.1 }
-    guard result.allSatisfy({ $0 > 0 }) else { throw ONNXRefusal("its result has the sides \(result)") }
+    guard result.allSatisfy({ $0 > 0 }) else {
+      throw ONNXRefusal("its result has the sides \(result)")
+    }
     try step.admit([x.size(0), outputs] + sides)
     guard let count = elementCount(x.shape + shape[1...]), count <= step.limits.operations else {
       throw ONNXRefusal("it takes too many multiplications")
@@ -206,7 +212,9 @@ extension ONNXOperators {
   private static func averagePool(
     _ step: ONNXStep, _ x: Tensor, _ window: ONNXWindow, ceil: Bool
   ) throws -> Tensor {
-    guard window.dilation == [1, 1] else { throw ONNXRefusal("means of dilated windows are not supported") }
+    guard window.dilation == [1, 1] else {
+      throw ONNXRefusal("means of dilated windows are not supported")
+    }
     let countsMargin = try step.flag("count_include_pad")
     if isPlain(window) {
       return Operator.avgPool(x, window.kernel, window.stride, window.before, ceil, countsMargin)

@@ -45,7 +45,8 @@ extension ONNXOperators {
       let axis = try step.axis("axis", or: -1, rank: x.rank)
       let shape = Array(x.shape[axis...])
       guard x.dtype.isFloatingPoint else { throw ONNXRefusal("its input is of \(x.dtype)") }
-      let weight = step.has(1) ? try step.tensor(1) : nil, bias = step.has(2) ? try step.tensor(2) : nil
+      let weight = step.has(1) ? try step.tensor(1) : nil,
+        bias = step.has(2) ? try step.tensor(2) : nil
       let eps = try epsilon(step)
       if weight.map({ $0.shape == shape }) ?? true, bias.map({ $0.shape == shape }) ?? true {
         return [ONNXValue(x.layerNorm(shape, weight: weight, bias: bias, eps: eps))]

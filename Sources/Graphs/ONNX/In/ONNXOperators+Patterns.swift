@@ -7,7 +7,8 @@ extension ONNXOperators {
     "atrous.hardsigmoid": one { $0.hardsigmoid() },
     "atrous.linear": tensor { step in
       let x = try step.x, weight = try step.tensor(1), bias = step.has(2) ? try step.tensor(2) : nil
-      guard x.rank >= 1, weight.rank == 2, x.size(-1) == weight.size(1), x.dtype == weight.dtype else {
+      guard x.rank >= 1, weight.rank == 2, x.size(-1) == weight.size(1), x.dtype == weight.dtype
+      else {
         throw ONNXRefusal("\(x.shape) and the matrix \(weight.shape) do not fit each other")
       }
       let result = try step.admit(x.shape.dropLast() + [weight.size(0)])
@@ -25,7 +26,8 @@ extension ONNXOperators {
         let rank = vector.rank
         // A vector along the dimension that is normalized, and of one element in those after it.
         let place = rank - (x.rank - axis)
-        guard vector.count == length, place >= 0, vector.size(place) == length, vector.dtype == x.dtype
+        guard vector.count == length, place >= 0, vector.size(place) == length,
+          vector.dtype == x.dtype
         else { throw ONNXRefusal("a parameter of \(vector.shape) does not fit \(x.shape)") }
         return rank == 1 ? vector : vector.reshaped(length)
       }

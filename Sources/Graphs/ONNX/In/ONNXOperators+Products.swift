@@ -104,7 +104,9 @@ extension ONNXOperators {
       }
       for (index, count) in heads.enumerated() {
         let part = parts[index]
-        guard part.size(2) % count == 0 else { throw ONNXRefusal("\(part.shape) has no \(count) heads") }
+        guard part.size(2) % count == 0 else {
+          throw ONNXRefusal("\(part.shape) has no \(count) heads")
+        }
         parts[index] = part.reshaped(part.size(0), part.size(1), count, part.size(2) / count)
           .permuted(0, 2, 1, 3)
       }
@@ -130,7 +132,8 @@ extension ONNXOperators {
       throw ONNXRefusal("\(query.shape), \(key.shape) and \(value.shape) do not fit each other")
     }
     let weights = try step.admit(Array(query.shape.dropLast()) + [key.size(-2)])
-    guard let count = elementCount(weights + [query.size(-1)]), count <= step.limits.operations else {
+    guard let count = elementCount(weights + [query.size(-1)]), count <= step.limits.operations
+    else {
       throw ONNXRefusal("it takes too many multiplications")
     }
     if let mask {

@@ -14,28 +14,62 @@ extension Operator {
 /// What many elements become one by.
 extension ONNXOperators {
   static let reductions: [String: Rule] = [
-    "ReduceMean": reduction { $0.reduce(0, +) / Double($0.count) } tensor: { $0.mean($1, keep: $2) },
-    "ReduceSum": reduction { $0.reduce(0, +) } tensor: { $0.sum($1, keep: $2) },
-    "ReduceMax": reduction { $0.max() ?? -.infinity } tensor: { $0.maximum(along: $1, keep: $2) },
-    "ReduceMin": reduction { $0.min() ?? .infinity } tensor: { Operator.amin($0, $1, $2) },
-    "ReduceProd": reduction { $0.reduce(1, *) } tensor: { x, axes, keep in
+    "ReduceMean": reduction {
+      $0.reduce(0, +) / Double($0.count)
+    } tensor: {
+      $0.mean($1, keep: $2)
+    },
+    "ReduceSum": reduction {
+      $0.reduce(0, +)
+    } tensor: {
+      $0.sum($1, keep: $2)
+    },
+    "ReduceMax": reduction {
+      $0.max() ?? -.infinity
+    } tensor: {
+      $0.maximum(along: $1, keep: $2)
+    },
+    "ReduceMin": reduction {
+      $0.min() ?? .infinity
+    } tensor: {
+      Operator.amin($0, $1, $2)
+    },
+    "ReduceProd": reduction {
+      $0.reduce(1, *)
+    } tensor: { x, axes, keep in
       axes.sorted().reversed().reduce(x) { Operator.prod($0, $1, keep) }
     },
-    "ReduceL1": reduction { $0.reduce(0) { $0 + abs($1) } } tensor: { $0.abs().sum($1, keep: $2) },
-    "ReduceL2": reduction { $0.reduce(0) { $0 + $1 * $1 }.squareRoot() } tensor: {
+    "ReduceL1": reduction {
+      $0.reduce(0) { $0 + abs($1) }
+    } tensor: {
+      $0.abs().sum($1, keep: $2)
+    },
+    "ReduceL2": reduction {
+      $0.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    } tensor: {
       ($0 * $0).sum($1, keep: $2).sqrt()
     },
-    "ReduceSumSquare": reduction { $0.reduce(0) { $0 + $1 * $1 } } tensor: {
+    "ReduceSumSquare": reduction {
+      $0.reduce(0) { $0 + $1 * $1 }
+    } tensor: {
       ($0 * $0).sum($1, keep: $2)
     },
-    "ReduceLogSum": reduction { log($0.reduce(0, +)) } tensor: { $0.sum($1, keep: $2).log() },
-    "ReduceLogSumExp": reduction { log($0.reduce(0) { $0 + exp($1) }) } tensor: {
+    "ReduceLogSum": reduction {
+      log($0.reduce(0, +))
+    } tensor: {
+      $0.sum($1, keep: $2).log()
+    },
+    "ReduceLogSumExp": reduction {
+      log($0.reduce(0) { $0 + exp($1) })
+    } tensor: {
       Operator.logsumexp($0, $1, $2)
     },
-    "ArgMax": extremum { Operator.argmax($0, $1, $2) }, "ArgMin": extremum { Operator.argmin($0, $1, $2) },
+    "ArgMax": extremum { Operator.argmax($0, $1, $2) },
+    "ArgMin": extremum { Operator.argmin($0, $1, $2) },
     "TopK": { step in
       let x = try step.x, axis = try step.axis("axis", or: -1, rank: x.rank)
-      guard let count = try step.list(1, "its counts")?.first, count >= 0, count <= x.size(axis) else {
+      guard let count = try step.list(1, "its counts")?.first, count >= 0, count <= x.size(axis)
+      else {
         throw ONNXRefusal("it takes more elements than there are")
       }
       let largest = try step.flag("largest", or: true)
@@ -54,7 +88,8 @@ extension ONNXOperators {
 
   /// A reduction along dimensions; `number` is that of known numbers.
   private static func reduction(
-    _ number: @escaping @Sendable ([Double]) -> Double, tensor: @escaping @Sendable (Tensor, [Int], Bool) -> Tensor
+    _ number: @escaping @Sendable ([Double]) -> Double,
+    tensor: @escaping @Sendable (Tensor, [Int], Bool) -> Tensor
   ) -> Rule {
     { step in
       let value = try step.value(0), rank = value.shape.count
@@ -70,7 +105,9 @@ extension ONNXOperators {
       }
       let x = value.tensor
       guard !reduced.isEmpty else { return [value] }
-      guard reduced.allSatisfy({ x.size($0) > 0 }) else { throw ONNXRefusal("there is nothing to reduce") }
+      guard reduced.allSatisfy({ x.size($0) > 0 }) else {
+        throw ONNXRefusal("there is nothing to reduce")
+      }
       return [ONNXValue(tensor(x, reduced, keep))]
     }
   }

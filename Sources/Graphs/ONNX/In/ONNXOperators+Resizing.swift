@@ -11,7 +11,9 @@ extension ONNXOperators {
   static let resizing: [String: Rule] = [
     "Resize": tensor { step in
       let x = try step.x
-      guard x.rank >= 1, x.shape.allSatisfy({ $0 > 0 }) else { throw ONNXRefusal("its input is empty") }
+      guard x.rank >= 1, x.shape.allSatisfy({ $0 > 0 }) else {
+        throw ONNXRefusal("its input is empty")
+      }
       return try Resizing(step, x).result
     }
   ]
@@ -32,7 +34,8 @@ extension ONNXOperators {
       coefficient = step.float("cubic_coeff_a", or: -0.75)
       excludesOutside = try step.flag("exclude_outside")
       antialias = try step.flag("antialias")
-      let axes = try step.node.ints("axes")?.map { try step.axis($0, rank: x.rank) } ?? Array(0..<x.rank)
+      let axes =
+        try step.node.ints("axes")?.map { try step.axis($0, rank: x.rank) } ?? Array(0..<x.rank)
       guard Set(axes).count == axes.count, coefficient.isFinite else {
         throw ONNXRefusal("its axes \(axes) have one twice")
       }
@@ -84,7 +87,8 @@ extension ONNXOperators {
         if let whole = try ofMaps { return whole }
         if mode == "nearest" {
           return try changes.reduce(x) { x, change in
-            try ONNXOperators.picked(ONNXValue(x), change.axis, change.how.nearest(rule), step).tensor
+            try ONNXOperators.picked(ONNXValue(x), change.axis, change.how.nearest(rule), step)
+              .tensor
           }
         }
         guard mode == "linear" || mode == "cubic" else { throw ONNXRefusal("mode is '\(mode)'") }
@@ -125,7 +129,8 @@ extension ONNXOperators {
         }
         return isSame ? Operator.nearest(x, size) : nil
       }
-      guard modes.count == 1, !antialias, mode == "linear" || coefficient == -0.75 && !excludesOutside
+      guard modes.count == 1, !antialias,
+        mode == "linear" || coefficient == -0.75 && !excludesOutside
       else { return nil }
       let isAligned = modes == ["align_corners"]
       // With one element libtorch takes the middle, PyTorch's exporter says it takes the first.

@@ -20,7 +20,9 @@ extension ONNXOperators {
       [ONNXValue(ONNXArray([], [Double(elementCount(try step.value(0).shape) ?? 0)], .int64))]
     },
     "Reshape": { step in
-      guard let list = try step.list(1, "its lengths") else { throw ONNXRefusal("its lengths are missing") }
+      guard let list = try step.list(1, "its lengths") else {
+        throw ONNXRefusal("its lengths are missing")
+      }
       return [try reshaped(step.value(0), list, keepsZeros: try step.flag("allowzero"), step)]
     },
     "Flatten": { step in
@@ -43,12 +45,15 @@ extension ONNXOperators {
     },
     "Unsqueeze": { step in
       let value = try step.value(0)
-      guard let list = try step.node.ints("axes") ?? step.list(1, "its axes"), list.count <= 16 else {
+      guard let list = try step.node.ints("axes") ?? step.list(1, "its axes"), list.count <= 16
+      else {
         throw ONNXRefusal("its axes are missing")
       }
       let rank = value.shape.count + list.count
       let axes = Set(try list.map { try step.axis($0, rank: rank) })
-      guard axes.count == list.count else { throw ONNXRefusal("a dimension stands twice in its axes") }
+      guard axes.count == list.count else {
+        throw ONNXRefusal("a dimension stands twice in its axes")
+      }
       var rest = value.shape.makeIterator()
       let shape = (0..<rank).map { axes.contains($0) ? 1 : rest.next() ?? 1 }
       return [try reshaped(value, shape, keepsZeros: true, step)]
@@ -61,7 +66,10 @@ extension ONNXOperators {
       }
       guard let array = value.array else { return [ONNXValue(value.tensor.permuted(order))] }
       let shape = order.map { array.shape[$0] }
-      return [ONNXValue(array.picked(ONNXArray.places(shape, steps: order.map { array.steps[$0] }), shape))]
+      return [
+        ONNXValue(
+          array.picked(ONNXArray.places(shape, steps: order.map { array.steps[$0] }), shape))
+      ]
     },
     "Expand": { step in
       let value = try step.value(0)
@@ -105,19 +113,25 @@ extension ONNXOperators {
         throw ONNXRefusal("its step is 0, or not a single number")
       }
       let count = max(0, ((last - first) / by).rounded(.up))
-      guard count <= Double(step.limits.numbers) else { throw ONNXRefusal("it has \(count) numbers") }
+      guard count <= Double(step.limits.numbers) else {
+        throw ONNXRefusal("it has \(count) numbers")
+      }
       let values = (0..<Int(count)).map { ONNXArray.rounded(first + Double($0) * by, start.dtype) }
       return [ONNXValue(ONNXArray([values.count], values, start.dtype))]
     },
     "Concat": { step in
       let values = try step.inputs.indices.map { try step.value($0) }
-      guard let first = values.first, !first.shape.isEmpty else { throw ONNXRefusal("there is nothing to join") }
+      guard let first = values.first, !first.shape.isEmpty else {
+        throw ONNXRefusal("there is nothing to join")
+      }
       let axis = try step.axis("axis", or: 0, rank: first.shape.count)
       func rest(_ shape: [Int]) -> [Int] { shape.indices.filter { $0 != axis }.map { shape[$0] } }
-      guard values.allSatisfy({
-        $0.shape.count == first.shape.count && rest($0.shape) == rest(first.shape)
-          && $0.dtype == first.dtype
-      }) else { throw ONNXRefusal("what it joins along dimension \(axis) does not fit together") }
+      guard
+        values.allSatisfy({
+          $0.shape.count == first.shape.count && rest($0.shape) == rest(first.shape)
+            && $0.dtype == first.dtype
+        })
+      else { throw ONNXRefusal("what it joins along dimension \(axis) does not fit together") }
       var shape = first.shape
       shape[axis] = values.reduce(0) { $0 + $1.shape[axis] }
       try step.admit(shape)
@@ -132,7 +146,9 @@ extension ONNXOperators {
   private static func reshaped(
     _ value: ONNXValue, _ list: [Int], keepsZeros: Bool, _ step: ONNXStep
   ) throws -> ONNXValue {
-    guard list.count <= 16 else { throw ONNXRefusal("its result would have \(list.count) dimensions") }
+    guard list.count <= 16 else {
+      throw ONNXRefusal("its result would have \(list.count) dimensions")
+    }
     let own = value.shape
     var shape = try list.enumerated().map { index, length in
       guard length == 0, !keepsZeros else { return length }
@@ -153,7 +169,9 @@ extension ONNXOperators {
     return shape == own ? value : ONNXValue(value.tensor.reshaped(shape))
   }
 
-  private static func expanded(_ value: ONNXValue, _ shape: [Int], _ step: ONNXStep) throws -> ONNXValue {
+  private static func expanded(_ value: ONNXValue, _ shape: [Int], _ step: ONNXStep) throws
+    -> ONNXValue
+  {
     if shape == value.shape { return value }
     if let array = value.array, let count = elementCount(shape), count <= 4096 {
       return ONNXValue(array.picked(array.places(in: shape), shape))

@@ -6,7 +6,8 @@ enum ONNXOperators {
 
   /// The rules by the operators' names.
   static let all: [String: Rule] = [
-    elementwise, comparisons, activations, maps, resizing, normalizations, products, reductions, shapes, cutting,
+    elementwise, comparisons, activations, maps, resizing, normalizations, products, reductions,
+    shapes, cutting,
     indexing, patterns,
   ].reduce(into: [:]) { $0.merge($1) { _, last in last } }
 

@@ -1,7 +1,9 @@
 extension ONNXPatterns {
   /// `x · (1 + erf(x / √2)) / 2`, in whatever order it is multiplied.
   static func geluPattern(_ m: inout ONNXMatcher, _ node: ONNXNode) -> [ONNXNode]? {
-    guard node.type == "Mul" || node.type == "Div", let output = node.outputs.first else { return nil }
+    guard node.type == "Mul" || node.type == "Div", let output = node.outputs.first else {
+      return nil
+    }
     var factors = node.type == "Mul" ? m.factors(output, depth: 3) : []
     if node.type == "Div", node.inputs.count == 2 {
       guard m.isNumber(node.inputs[1], 2) else { return nil }
@@ -43,8 +45,8 @@ extension ONNXPatterns {
   /// `x · sigmoid(x)`.
   static func siluPattern(_ m: inout ONNXMatcher, _ node: ONNXNode) -> [ONNXNode]? {
     guard node.type == "Mul", node.inputs.count == 2 else { return nil }
-    for (x, gate) in [(node.inputs[0], node.inputs[1]), (node.inputs[1], node.inputs[0])] {
-      guard m.producer(gate, "Sigmoid")?.inputs == [x] else { continue }
+    for (x, gate) in [(node.inputs[0], node.inputs[1]), (node.inputs[1], node.inputs[0])]
+    where m.producer(gate, "Sigmoid")?.inputs == [x] {
       return [ONNXNode(name: node.name, type: "atrous.silu", inputs: [x], outputs: node.outputs)]
     }
     return nil
@@ -57,7 +59,8 @@ extension ONNXPatterns {
     }
     /// The x of `clip(x + 3, 0, 6)`.
     func shifted(_ name: String) -> String? {
-      guard let clip = m.producer(name, "Clip"), clip.inputs.count == 3, m.isNumber(clip.inputs[1], 0),
+      guard let clip = m.producer(name, "Clip"), clip.inputs.count == 3,
+        m.isNumber(clip.inputs[1], 0),
         m.isNumber(clip.inputs[2], 6), let sum = m.producer(clip.inputs[0], "Add"),
         let (x, three) = m.scaled(sum), three == 3
       else { return nil }
@@ -87,7 +90,9 @@ extension ONNXPatterns {
     }
     guard node.type == "Div", m.isNumber(node.inputs[1], 6) else { return nil }
     if let x = shifted(node.inputs[0]) { return replaced("atrous.hardsigmoid", x) }
-    guard let product = m.producer(node.inputs[0], "Mul"), product.inputs.count == 2 else { return nil }
+    guard let product = m.producer(node.inputs[0], "Mul"), product.inputs.count == 2 else {
+      return nil
+    }
     for (x, gate) in [
       (product.inputs[0], product.inputs[1]), (product.inputs[1], product.inputs[0]),
     ] where shifted(gate) == x { return replaced("HardSwish", x) }

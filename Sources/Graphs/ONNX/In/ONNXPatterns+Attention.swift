@@ -15,7 +15,8 @@ extension ONNXPatterns {
       guard mask != nil else { return nil }
     }
     let own = unscaled(m, scores)
-    guard let base = own.base, let product = m.producer(base, "MatMul"), product.inputs.count == 2 else {
+    guard let base = own.base, let product = m.producer(base, "MatMul"), product.inputs.count == 2
+    else {
       return nil
     }
     let query = unscaled(m, product.inputs[0]), key = unscaled(m, product.inputs[1])
@@ -25,7 +26,8 @@ extension ONNXPatterns {
 
     // The keys' last two dimensions are exchanged before the product; here they are as they were.
     var nodes: [ONNXNode] = [], keys = k
-    if let turn = m.producer(k, "Transpose"), let source = turn.inputs.first, let perm = turn.ints("perm"),
+    if let turn = m.producer(k, "Transpose"), let source = turn.inputs.first,
+      let perm = turn.ints("perm"),
       perm.count >= 2
     {
       var order = perm

@@ -35,9 +35,13 @@ private struct DilatedConvolution {
   let nodes: [ONNXNode]
 
   init?(_ m: ONNXMatcher, _ node: ONNXNode) {
-    guard node.type == "Slice" || node.type == "Reshape", let output = node.outputs.first else { return nil }
+    guard node.type == "Slice" || node.type == "Reshape", let output = node.outputs.first else {
+      return nil
+    }
     // A cut after it belongs to the figure, and is found with its own node.
-    if node.type == "Reshape", m.program.nodes.contains(where: { $0.type == "Slice" && $0.inputs.first == output }) {
+    if node.type == "Reshape",
+      m.program.nodes.contains(where: { $0.type == "Slice" && $0.inputs.first == output })
+    {
       return nil
     }
     for layout in Layout.all {
@@ -53,13 +57,15 @@ private struct DilatedConvolution {
     // Putting together.
     let isCut = last.type == "Slice"
     guard let joined = isCut ? m.producer(last.inputs.first ?? "", "Reshape") : last,
-      let turn = m.producer(joined.inputs.first ?? "", "Transpose"), turn.ints("perm") == layout.joining,
+      let turn = m.producer(joined.inputs.first ?? "", "Transpose"),
+      turn.ints("perm") == layout.joining,
       let small = m.producer(turn.inputs.first ?? "", "Reshape"), let after = m.lengths(small),
       after.count == 6, after[0] == after[1], after[0] > 1
     else { return nil }
     let rate = after[0]
     let sides = (rows: after[layout.sides.rows], columns: after[layout.sides.columns])
-    guard sides.rows > 0, sides.columns > 0, sides.rows < 1 << 20, sides.columns < 1 << 20, rate < 1 << 10
+    guard sides.rows > 0, sides.columns > 0, sides.rows < 1 << 20, sides.columns < 1 << 20,
+      rate < 1 << 10
     else { return nil }
 
     // The convolution, with a vector added and exchanges of dimensions around it.
@@ -69,7 +75,9 @@ private struct DilatedConvolution {
       (name, added) = (value, sum)
     }
     if isLast {
-      guard let back = m.producer(name, "Transpose"), back.ints("perm") == [0, 2, 3, 1] else { return nil }
+      guard let back = m.producer(name, "Transpose"), back.ints("perm") == [0, 2, 3, 1] else {
+        return nil
+      }
       name = back.inputs.first ?? ""
       if added == nil, let sum = m.producer(name, "Add"), let value = m.beside(sum) {
         (name, added) = (value, sum)
@@ -83,16 +91,20 @@ private struct DilatedConvolution {
     else { return nil }
     name = conv.inputs[0]
     if isLast {
-      guard let forth = m.producer(name, "Transpose"), forth.ints("perm") == [0, 3, 1, 2] else { return nil }
+      guard let forth = m.producer(name, "Transpose"), forth.ints("perm") == [0, 3, 1, 2] else {
+        return nil
+      }
       name = forth.inputs.first ?? ""
     }
 
     // Dealing out.
     guard let dealt = m.producer(name, "Reshape"),
-      let turned = m.producer(dealt.inputs.first ?? "", "Transpose"), turned.ints("perm") == layout.dealing,
+      let turned = m.producer(dealt.inputs.first ?? "", "Transpose"),
+      turned.ints("perm") == layout.dealing,
       let cut = m.producer(turned.inputs.first ?? "", "Reshape"), let before = m.lengths(cut),
       before.count == 6, before.allSatisfy({ (-1..<1 << 20).contains($0) }),
-      kernel.allSatisfy({ $0 < 1 << 20 }), before[layout.block.rows] == rate, before[layout.block.columns] == rate,
+      kernel.allSatisfy({ $0 < 1 << 20 }), before[layout.block.rows] == rate,
+      before[layout.block.columns] == rate,
       before[layout.inner.rows] - kernel[2] + 1 == sides.rows,
       before[layout.inner.columns] - kernel[3] + 1 == sides.columns
     else { return nil }
@@ -100,11 +112,13 @@ private struct DilatedConvolution {
     // Rows and columns before and after the map.
     var margins = [0, 0, 0, 0]
     if let pad = m.producer(source, "Pad"), pad.inputs.count >= 2, pad.inputs.count <= 3,
-      (pad.string("mode") ?? "constant") == "constant", let amounts = m.ints(pad.inputs[1]), amounts.count == 8,
+      (pad.string("mode") ?? "constant") == "constant", let amounts = m.ints(pad.inputs[1]),
+      amounts.count == 8,
       pad.inputs.count == 2 || pad.inputs[2].isEmpty || m.isNumber(pad.inputs[2], 0)
     {
       margins = [
-        amounts[layout.rows], amounts[layout.columns], amounts[layout.rows + 4], amounts[layout.columns + 4],
+        amounts[layout.rows], amounts[layout.columns], amounts[layout.rows + 4],
+        amounts[layout.columns + 4],
       ]
       guard amounts.allSatisfy({ (0..<(1 << 20)).contains($0) }),
         amounts.reduce(0, +) == margins.reduce(0, +)
@@ -112,8 +126,10 @@ private struct DilatedConvolution {
       source = pad.inputs[0]
     }
     if isCut {
-      guard let less = m.cutOff(
-        last, [layout.rows, layout.columns], [rate * sides.rows, rate * sides.columns]), less[0] == 0,
+      guard
+        let less = m.cutOff(
+          last, [layout.rows, layout.columns], [rate * sides.rows, rate * sides.columns]),
+        less[0] == 0,
         less[1] == 0, less[2] <= margins[2], less[3] <= margins[3]
       else { return nil }
       margins = [margins[0], margins[1], margins[2] - less[2], margins[3] - less[3]]
@@ -124,10 +140,13 @@ private struct DilatedConvolution {
     attributes["pads"] = .ints(margins)
     attributes["auto_pad"] = nil
     var result: [ONNXNode] = []
-    func add(_ type: String, _ inputs: [String], _ attributes: [String: ONNXNode.Attribute]) -> String {
+    func add(_ type: String, _ inputs: [String], _ attributes: [String: ONNXNode.Attribute])
+      -> String
+    {
       let name = "\(last.name)/atrous.\(result.count)"
       result.append(
-        ONNXNode(name: conv.name, type: type, inputs: inputs, outputs: [name], attributes: attributes))
+        ONNXNode(
+          name: conv.name, type: type, inputs: inputs, outputs: [name], attributes: attributes))
       return name
     }
     func sum(_ value: String) -> String {
@@ -171,12 +190,19 @@ extension ONNXMatcher {
 
   /// What a Slice cuts off at the beginning and the end of these dimensions, and of no other.
   fileprivate func cutOff(_ node: ONNXNode, _ axes: [Int], _ lengths: [Int]) -> [Int]? {
-    guard node.inputs.count >= 3, let starts = ints(node.inputs[1]), let ends = ints(node.inputs[2]),
+    guard node.inputs.count >= 3, let starts = ints(node.inputs[1]),
+      let ends = ints(node.inputs[2]),
       starts.count == ends.count
     else { return nil }
-    let own = node.inputs.count > 3 && !node.inputs[3].isEmpty ? ints(node.inputs[3]) : Array(starts.indices)
-    let steps = node.inputs.count > 4 && !node.inputs[4].isEmpty ? ints(node.inputs[4]) : starts.map { _ in 1 }
-    guard let own, let steps, own.count == starts.count, steps.allSatisfy({ $0 == 1 }) else { return nil }
+    let own =
+      node.inputs.count > 3 && !node.inputs[3].isEmpty
+      ? ints(node.inputs[3]) : Array(starts.indices)
+    let steps =
+      node.inputs.count > 4 && !node.inputs[4].isEmpty
+      ? ints(node.inputs[4]) : starts.map { _ in 1 }
+    guard let own, let steps, own.count == starts.count, steps.allSatisfy({ $0 == 1 }) else {
+      return nil
+    }
     var result = [0, 0, 0, 0]
     for (index, given) in own.enumerated() {
       let axis = given < 0 && given >= -4 ? given + 4 : given
@@ -186,7 +212,8 @@ extension ONNXMatcher {
         continue
       }
       let length = lengths[place]
-      let end = ends[index] < 0 ? max(0, ends[index].addingClamped(length)) : min(ends[index], length)
+      let end =
+        ends[index] < 0 ? max(0, ends[index].addingClamped(length)) : min(ends[index], length)
       guard starts[index] >= 0, starts[index] <= end else { return nil }
       (result[place], result[place + 2]) = (starts[index], length - end)
     }

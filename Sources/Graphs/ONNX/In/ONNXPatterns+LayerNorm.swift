@@ -3,7 +3,8 @@ extension ONNXPatterns {
   static func layerNormPattern(_ m: inout ONNXMatcher, _ node: ONNXNode) -> [ONNXNode]? {
     guard let output = node.outputs.first else { return nil }
     var inner = output, bias: String?, weight: String?
-    if node.type == "Add", let (value, constant) = parted(m, node), m.producer(value, "Mul") != nil {
+    if node.type == "Add", let (value, constant) = parted(m, node), m.producer(value, "Mul") != nil
+    {
       (inner, bias) = (value, constant)
     }
     if let product = m.producer(inner, "Mul"), let (value, constant) = parted(m, product) {
@@ -23,7 +24,9 @@ extension ONNXPatterns {
   }
 
   /// Of a node's two inputs the value and the constant.
-  private static func parted(_ m: ONNXMatcher, _ node: ONNXNode) -> (value: String, constant: String)? {
+  private static func parted(_ m: ONNXMatcher, _ node: ONNXNode) -> (
+    value: String, constant: String
+  )? {
     guard node.inputs.count == 2 else { return nil }
     let (a, b) = (node.inputs[0], node.inputs[1])
     switch (m.constant(a), m.constant(b)) {
@@ -53,7 +56,9 @@ extension ONNXPatterns {
     /// Whether a name is `x − mean(x)`, which exporters may work out twice.
     func isCentred(_ name: String) -> Bool {
       if name == quotient.inputs[0] { return true }
-      guard let other = m.producer(name, "Sub"), let (y, own) = centre(m, other) else { return false }
+      guard let other = m.producer(name, "Sub"), let (y, own) = centre(m, other) else {
+        return false
+      }
       return y == x && own == axis
     }
     let isSquare =

@@ -7,7 +7,8 @@ extension ONNXPatterns {
       guard let turned = m.rows(matrix)?.name ?? m.transposed(matrix) else { return nil }
       return [
         ONNXNode(
-          name: node.name, type: "atrous.linear", inputs: [x, turned] + (vector.map { [$0] } ?? []),
+          name: node.name, type: "atrous.linear",
+          inputs: [x, turned] + (vector.map { [$0] } ?? []),
           outputs: node.outputs)
       ]
     }

@@ -8,7 +8,8 @@ enum ONNXPatterns {
 
   /// The patterns in the order in which they are tried.
   static let all: [Pattern] = [
-    dilationPattern, geluPattern, siluPattern, hardSwishPattern, layerNormPattern, attentionPattern, linearPattern,
+    dilationPattern, geluPattern, siluPattern, hardSwishPattern, layerNormPattern, attentionPattern,
+    linearPattern,
   ]
 
   /// The program with the figures replaced, and without what nothing needs.
@@ -31,9 +32,10 @@ extension ONNXProgram {
   fileprivate var withoutAliases: ONNXProgram {
     var names: [String: String] = [:], kept: [ONNXNode] = []
     let results = Set(outputs.map(\.name))
-    let inBranches = Set(nodes.flatMap { node in
-      node.attributes.isEmpty ? [] : node.needed.filter { !node.inputs.contains($0) }
-    })
+    let inBranches = Set(
+      nodes.flatMap { node in
+        node.attributes.isEmpty ? [] : node.needed.filter { !node.inputs.contains($0) }
+      })
     for var node in nodes {
       node.inputs = node.inputs.map { names[$0] ?? $0 }
       let output = node.outputs.first ?? ""
@@ -104,7 +106,9 @@ struct ONNXMatcher {
     if case .array = constant.place { return nil }
     let new = "\(name)_T"
     if let known = program.constants[new] { return known.isTransposed ? new : nil }
-    guard producers[new] == nil, !program.inputs.contains(where: { $0.name == new }) else { return nil }
+    guard producers[new] == nil, !program.inputs.contains(where: { $0.name == new }) else {
+      return nil
+    }
     constant.isTransposed = true
     constant.name = new
     program.constants[new] = constant

@@ -61,7 +61,8 @@ struct ONNXResampling {
   ) throws -> (matrix: [Float], outside: [Bool]) {
     let stretch = antialias ? max(1, 1 / scale) : 1
     let reach = (cubic == nil ? 1.0 : 2.0) * stretch
-    var matrix = [Float](repeating: 0, count: to * from), outside = [Bool](repeating: false, count: to)
+    var matrix = [Float](repeating: 0, count: to * from),
+      outside = [Bool](repeating: false, count: to)
     for index in 0..<to {
       let place = try place(index)
       guard place.isFinite, abs(place) < 1e9 else { throw ONNXRefusal("a place is \(place)") }

@@ -30,14 +30,17 @@ struct ONNXStep {
   /// A tensor on the device where the network runs.
   func tensor(_ index: Int) throws -> Tensor { tensor(of: try value(index)) }
 
-  func tensor(of value: ONNXValue) -> Tensor { value.isKnown ? value.tensor.to(device) : value.tensor }
+  func tensor(of value: ONNXValue) -> Tensor {
+    value.isKnown ? value.tensor.to(device) : value.tensor
+  }
 
   var x: Tensor { get throws { try tensor(0) } }
 
   /// Numbers that have to be known before the network runs.
   func array(_ index: Int, _ what: String) throws -> ONNXArray {
     guard let array = try value(index).array else {
-      throw ONNXRefusal("\(what) depend on the image's pixels, expected numbers that are known before")
+      throw ONNXRefusal(
+        "\(what) depend on the image's pixels, expected numbers that are known before")
     }
     return array
   }
@@ -68,13 +71,16 @@ struct ONNXStep {
   func string(_ name: String, or standard: String) -> String { node.string(name) ?? standard }
 
   /// So many numbers, or as many times `standard`.
-  func ints(_ name: String, _ count: Int, or standard: Int, in range: ClosedRange<Int>) throws -> [Int] {
+  func ints(_ name: String, _ count: Int, or standard: Int, in range: ClosedRange<Int>) throws
+    -> [Int]
+  {
     guard let list = node.ints(name), !list.isEmpty else {
       return [Int](repeating: standard, count: count)
     }
     guard list.count == count, list.allSatisfy(range.contains) else {
       throw ONNXRefusal(
-        "\(name) is \(list), expected \(count) numbers from \(range.lowerBound) to \(range.upperBound)")
+        "\(name) is \(list), expected \(count) numbers from \(range.lowerBound) to \(range.upperBound)"
+      )
     }
     return list
   }
@@ -121,7 +127,8 @@ struct ONNXStep {
   /// Refuses to work out so many numbers beforehand.
   func admitNumbers(_ shape: [Int]) throws {
     guard let count = elementCount(shape), count <= limits.numbers else {
-      throw ONNXRefusal("numbers of shape \(shape) would be worked out, expected \(limits.numbers) at most")
+      throw ONNXRefusal(
+        "numbers of shape \(shape) would be worked out, expected \(limits.numbers) at most")
     }
   }
 
@@ -144,7 +151,8 @@ struct ONNXStep {
   func rank(_ x: Tensor, in range: ClosedRange<Int>) throws -> Int {
     let rank = x.rank
     guard range.contains(rank) else {
-      let ranks = range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"
+      let ranks =
+        range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"
       throw ONNXRefusal("its input has \(rank) dimensions, expected \(ranks)")
     }
     return rank

@@ -50,7 +50,8 @@ struct ONNXWindow {
       let extent = (kernel[axis] - 1) * dilation[axis] + 1
       let last = map[axis] + before[axis] + after[axis] - extent
       guard last >= 0 else {
-        throw ONNXRefusal("the map of \(map) is smaller than the kernel \(kernel) with rate \(dilation)")
+        throw ONNXRefusal(
+          "the map of \(map) is smaller than the kernel \(kernel) with rate \(dilation)")
       }
       return (ceil ? last + stride[axis] - 1 : last) / stride[axis] + 1
     }
