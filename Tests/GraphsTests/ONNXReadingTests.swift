@@ -25,7 +25,7 @@ struct ONNXReadingTests {
     let path = "\(folder.path)/model.onnx"
     try ONNXFile(written).write(to: path)
     let read = try ONNXNetwork(path)
-    let image = noise([1, 3, 64, 96])
+    let image = fixedNoise([1, 3, 64, 96])
     let (own, theirs) = try attempt { inferenceMode { (network(image), read(image)) } }
     let deviation = own.standardDeviation().item
     #expect(distance(own, theirs) < 1e-4 * deviation)
@@ -62,7 +62,7 @@ struct ONNXReadingTests {
       ["mode": .string("linear"), "coordinate_transformation_mode": .string("half_pixel")])
     let network = try graph.network(large)
     for (height, width) in [(8, 10), (31, 17)] {
-      let image = noise([1, 3, height, width])
+      let image = fixedNoise([1, 3, height, width])
       let result = try network.run(image)
       let kernel = try #require(network.state.first { $0.tensor.rank == 4 }?.tensor)
       let expected = image.conv2d(kernel, stride: [2, 2], padding: [1, 1])
@@ -89,14 +89,14 @@ struct ONNXReadingTests {
     var graph = TestGraph()
     let result = graph.add("Conv", ["x", graph.noise([4, 2, 3, 3])])
     let network = try graph.network(result)
-    let error = #expect(throws: ONNXError.self) { try network.run(noise([1, 3, 8, 10])) }
+    let error = #expect(throws: ONNXError.self) { try network.run(fixedNoise([1, 3, 8, 10])) }
     #expect(
       error?.description
         == "test.onnx: the operator Conv 'n2' of float32 [1, 3, 8, 10], float32 [4, 2, 3, 3]: "
         + "kernels [4, 2, 3, 3] in 1 groups do not fit 3 channels")
     // Inside a network it is told as operators tell what fails.
-    #expect(throws: TorchError.self) { try attempt { network(noise([1, 3, 8, 10])) } }
-    #expect(throws: ONNXError.self) { try network.run(noise([1, 3, 8, 11])) }
+    #expect(throws: TorchError.self) { try attempt { network(fixedNoise([1, 3, 8, 10])) } }
+    #expect(throws: ONNXError.self) { try network.run(fixedNoise([1, 3, 8, 11])) }
   }
 
   @Test(
@@ -111,7 +111,7 @@ struct ONNXReadingTests {
     #expect(cut.omitted == ["Cast", "ArgMax", "Softmax"])
     #expect(try kinds(cut, [1, 3, 8, 10]) == ["conv2d"])
     let whole = try graph.network(labels)
-    let image = noise([1, 3, 8, 10])
+    let image = fixedNoise([1, 3, 8, 10])
     let (result, own) = (try whole.run(image), try cut.run(image).argmax(1).to(.uint8))
     #expect(result.dtype == .uint8 && result.shape == [1, 8, 10])
     #expect(result.values(UInt8.self) == own.values(UInt8.self))
@@ -187,7 +187,7 @@ struct ONNXReadingTests {
     let path = "\(inner)/model.onnx"
     try AtomicFile.write(path, graph.data(result))
     if ["w", "a/w"].contains(location) {
-      let image = noise([1, 3, 8, 10])
+      let image = fixedNoise([1, 3, 8, 10])
       #expect(distance(try ONNXNetwork(path).run(image), image * 2) == 0)
     } else {
       let error = #expect(throws: ONNXError.self) { try ONNXNetwork(path) }
@@ -216,7 +216,7 @@ struct ONNXReadingTests {
         [graph.add("Reshape", [result, graph.ints([-1])]), graph.ints([0]), graph.ints([1])])
       let joined = graph.add("Add", ["x", graph.add("Cast", [first], ["to": .int(1)])])
       #expect(throws: ONNXError.self, "\(result)") {
-        try graph.network(joined).run(noise([1, 3, 8, 10]))
+        try graph.network(joined).run(fixedNoise([1, 3, 8, 10]))
       }
     }
   }

@@ -126,7 +126,7 @@ struct TestGraph {
 }
 
 /// Numbers between -1 and 1 that depend on the shape alone.
-func noise(_ shape: [Int]) -> Tensor {
+func fixedNoise(_ shape: [Int]) -> Tensor {
   let count = shape.reduce(1, *)
   let values = (0..<count).map { index -> Float in
     let step = (index * 104_729 + 7) % 2000
