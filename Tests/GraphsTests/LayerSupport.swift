@@ -7,6 +7,13 @@ func runner(_ module: Module, _ body: @escaping (Tensor) -> Tensor) -> Runner {
   Runner(module, .init(keepsWeights: true), body)
 }
 
+/// Numbers from a normal distribution.
+func noise(_ shape: [Int]) -> Tensor {
+  let x = Tensor(uninitialized: shape)
+  x.drawNormal()
+  return x
+}
+
 /// The root of the mean squared difference in deviations of `b`.
 func error(_ a: Tensor, _ b: Tensor) -> Double {
   guard a.shape == b.shape else { return .infinity }

@@ -71,14 +71,20 @@ struct PrecisionTests {
     for range: [Float] in [[0], [1, 0], [0, .nan], []] {
       #expect(InputRanges(layers: ["0.0": range]).unknown(in: net) == ["0.0"])
     }
-    guard InferencePrecision.int8.isSupported else { return }
+  }
+
+  @Test(
+    "takes whole numbers where there is a range",
+    .enabled(if: InferencePrecision.int8.isSupported, "the processor lacks AVX512_VNNI"))
+  func whole() {
     let unit = Sequential { ConvNorm(160, 24, kernel: 1) }
     unit.train(false)
-    let own = InputRanges(layers: ["0.0": range])
+    let x = Tensor(uninitialized: [1, 160, 20, 20])
+    x.drawUniform(0, 1)
     func reduced(_ ranges: InputRanges?) -> Double {
-      error(unit, first, .init(precision: .int8, ranges: ranges, keepsWeights: true)) { unit($0) }
+      error(unit, x, .init(precision: .int8, ranges: ranges, keepsWeights: true)) { unit($0) }
     }
-    let (whole, without) = (reduced(own), reduced(nil))
+    let (whole, without) = (reduced(InputRanges(layers: ["0.0": [-1, 2]])), reduced(nil))
     #expect(whole > 1e-3 && whole < 2e-2 && without < 4e-3)
   }
 

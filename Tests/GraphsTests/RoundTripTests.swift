@@ -23,12 +23,12 @@ struct RoundTripTests {
         #expect(RunnerTests.error(read(x), expected) < RunnerTests.bound(yaml))
         let runner = Runner(read) { read($0) }
         #expect(RunnerTests.error(runner(x), expected) < RunnerTests.bound(yaml))
-        // What is fast in the network is fast in the file: as many of the package's kernels.
+        // What is fast in the network is fast in the file: as many kernels of the package or more.
         func kernels(_ graph: Graph) -> Int {
           graph.optimized(without: [], .init()).nodes.count { $0.kind.hasPrefix("fused::") }
         }
         let again = try Graph(recording: read, input: x.shape, .float32) { read($0) }
-        #expect(kernels(again) == kernels(graph))
+        #expect(kernels(again) >= kernels(graph))
       }
     }
   }
