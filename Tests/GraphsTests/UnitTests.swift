@@ -121,6 +121,9 @@ struct UnitTests {
         norm.runningMean.drawNormal()
         norm.runningVar.drawUniform(0.5, 2)
       }
+      // The weights are given back once, and both forms are made of the same kernels.
+      let images = [130, 9, 131].map { noise([1, 8, $0, $0 + 1]) }
+      let expected = images.map { net($0) }
       // More than stays in the caches, and less.
       for (size, isByRows) in [(130, true), (9, false)] {
         let x = noise([1, 8, size, size + 1])
@@ -128,6 +131,34 @@ struct UnitTests {
           without: [], .init())
         #expect((graph.nodes[0].kind == Unit.expanded) == isByRows)
         #expect(largestError(runner(net) { net($0) }(x), net(x)) < 1e-5)
+      }
+      let run = Runner(net) { net($0) }
+      for (x, y) in zip(images, expected) { #expect(largestError(run(x), y) < 1e-5) }
+    }
+  }
+
+  @Test("split joins at some sizes and not at others, with the weights given back")
+  func changingProjections() throws {
+    let narrow = ConvNorm(16, 8, kernel: 1), fusion = ConvNorm(24, 16, kernel: 1)
+    let last = Conv2d(16, 4)
+    let net = Sequential {
+      narrow
+      fusion
+      last
+    }
+    net.train(false)
+    func body(_ x: Tensor) -> Tensor {
+      // Of one pixel nothing is enlarged.
+      let small = narrow(x.globalAvgPool2d()).resized(height: x.height, width: x.width)
+      return last(fusion(concatenate([x, small])))
+    }
+    let images = [noise([1, 16, 1, 1]), noise([1, 16, 5, 4]), noise([2, 16, 1, 1])]
+    try withoutGradients {
+      let expected = images.map(body)
+      let run = Runner(net) { body($0) }
+      for (x, y) in zip(images, expected) {
+        let found = try attempt { run(x) }
+        #expect(error(found, y) < 1e-5)
       }
     }
   }

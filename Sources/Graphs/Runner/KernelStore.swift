@@ -97,10 +97,10 @@ struct Constants {
     }
   }
 
-  /// The constants of this node and prefix, for a key.
+  /// The constants that kernels are made of, for a key: the same ones whatever else a node does.
   private var all: [Tensor] {
-    node.inputs.filter { $0.name.hasPrefix(prefix) }
-      .compactMap { graph.initializers[$0.value]?.tensor }
+    let norm = ["weight", "bias", "running_mean", "running_var"].map { "norm.\($0)" }
+    return (["weight", "bias"] + norm).compactMap { self[$0] }
   }
 
   /// What `make` gives, kept for all nodes with the same constants.
@@ -112,6 +112,8 @@ struct Constants {
   /// The weights with the normalization after them, and the numbers that are added to outputs.
   func folded() -> (weight: Tensor, bias: Tensor?) {
     guard let parameter = self["weight"] else { return (Tensor(0), nil) }
+    // A form that another size did not need.
+    (parameter as? Parameter)?.check(for: "prepare \(node.layer)")
     let weight = parameter.detached(), bias = self["bias"]?.detached()
     guard let (scale, shift) = affine("norm") else { return (weight, bias?.contiguous()) }
     let others = Array(repeating: 1, count: max(0, weight.rank - 1))
@@ -126,7 +128,16 @@ struct Constants {
     guard store.releasesWeights, let value = node.input(prefix + "weight"),
       graph.initializers[value]?.tensor is Parameter
     else { return false }
-    return graph.isReadOnce(value)
+    return graph.isReadOnce(value) && !isOfJoin
+  }
+
+  /// Whether it is a 1×1 convolution of a join, which at some sizes is split into its parts.
+  private var isOfJoin: Bool {
+    guard graph.values[node.input(prefix + "weight") ?? 0].shape.suffix(2) == [1, 1],
+      let input = node.input("input")
+    else { return node.kind == Unit.chain && node.attributes[prefix + "channels"] != nil }
+    return node.input(prefix + "before.running_mean") == nil
+      && graph.nodes.contains { $0.kind == "cat" && $0.outputs.contains(input) }
   }
 
   /// Gives the weights back.

@@ -22,17 +22,23 @@ struct ConvolutionKernels {
 
   /// The kernels of a convolution of maps of shape `input`.
   static func of(_ unit: Unit, _ constants: Constants, input: [Int]) -> ConvolutionKernels {
-    let build = unit.isPointwise ? build(unit, constants) : .float32("")
+    if unit.isPointwise { return pointwise(build(unit, constants), constants) }
     // oneDNN's order is for the size seen first, and serves the others.
-    return constants.kept("kernels \(build) \(unit.node.ints("stride"))") {
+    return constants.kept("kernels \(unit.node.ints("stride"))") {
       let (weight, bias) = constants.folded()
       defer { constants.release() }
-      if unit.isPointwise {
-        return ConvolutionKernels(
-          form: .packed(build.packed(weight)), reduced: build.name, bias: bias)
-      }
       return ConvolutionKernels(
         form: spatial(unit, weight, input: input), reduced: "", bias: bias)
+    }
+  }
+
+  /// Those of a 1×1 convolution, by itself or as one of several.
+  static func pointwise(_ build: Build, _ constants: Constants) -> ConvolutionKernels {
+    constants.kept("pointwise \(build)") {
+      let (weight, bias) = constants.folded()
+      defer { constants.release() }
+      return ConvolutionKernels(
+        form: .packed(build.packed(weight)), reduced: build.name, bias: bias)
     }
   }
 
@@ -101,6 +107,19 @@ struct PackedMatrix {
   let bias: Tensor?
   let reduced: String
 
+  /// A whole 1×1 convolution.
+  static func pointwise(_ build: ConvolutionKernels.Build, _ constants: Constants) -> PackedMatrix {
+    let kernels = ConvolutionKernels.pointwise(build, constants)
+    let outputs = constants["weight"]?.size(0) ?? 0
+    guard case .packed(let packed) = kernels.form else { return of(constants) }
+    return PackedMatrix(
+      outputs: outputs, packed: packed, bias: kernels.bias, reduced: kernels.reduced)
+  }
+
+  private init(outputs: Int, packed: Tensor, bias: Tensor?, reduced: String) {
+    (self.outputs, self.packed, self.bias, self.reduced) = (outputs, packed, bias, reduced)
+  }
+
   /// The matrix of a linear layer.
   static func of(_ constants: Constants) -> PackedMatrix {
     constants.kept("matrix") {
@@ -115,7 +134,12 @@ struct PackedMatrix {
   static func of(
     _ constants: Constants, channels: [Range<Int>], isBare: Bool, isRounded: Bool
   ) -> PackedMatrix {
-    constants.kept("stage \(channels) \(isBare) \(isRounded)") {
+    if channels.isEmpty, !isBare {
+      let inputs = constants["weight"]?.size(1) ?? 0
+      let precision = isRounded ? constants.store.precision : .float32
+      return pointwise(.float32(precision.build(inputs: inputs)), constants)
+    }
+    return constants.kept("stage \(channels) \(isBare) \(isRounded)") {
       let (all, bias) = constants.folded()
       let weight = all.flattened(from: 1)
       return PackedMatrix(

@@ -27,7 +27,7 @@ public final class Parameter: Tensor, @unchecked Sendable {
   }
 
   /// Fails for an operation that needs the elements where they were given back.
-  func check(for operation: String) {
+  package func check(for operation: String) {
     // Shapes alone need no elements.
     if isReleased, DoorScope.current?.isWithoutMaps != true {
       Door.fail(
