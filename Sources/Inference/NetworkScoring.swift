@@ -74,14 +74,14 @@ public struct NetworkScoring {
     }
   }
 
-  /// Refuses to compare results and checkpoints of different numbers of classes, or what is neither.
+  /// Refuses to compare results and networks of different numbers of classes, or what is neither.
   ///
   /// It scores nothing. Names may be others by overrides, so that only results tell them.
   /// - Throws: `ScoringError.incomparable`; what reading a checkpoint throws.
   package static func checkClasses(of paths: [String], overrides: [String] = []) throws {
     let counts = try paths.map {
       try ResultFolder.holdsResults($0)
-        ? ResultFolder.classes(in: $0) : Checkpoint($0).record.classes.map(\.name)
+        ? ResultFolder.classes(in: $0) : TrainedNetwork.classNames(of: $0, overrides: overrides)
     }
     for (path, classes) in zip(paths, counts) where classes.count != counts[0].count {
       func list(_ names: [String]) -> String { names.joined(separator: ", ") }

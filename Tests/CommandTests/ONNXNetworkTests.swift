@@ -28,6 +28,8 @@ struct ONNXNetworkTests {
       "export", run.path, "--onnx", file, "--dynamic", "--takes", takes, "--gives", gives)
     #expect(exported.status == 0, "\(exported)")
     #expect(try confusion(file) == confusion(run.path))
+    let compared = try Command.run("compare", run.path, file, "--output", "\(path)/compared")
+    #expect(compared.status == 0 && compared.output.contains("model"), "\(compared)")
   }
 
   /// A network of drawn weights for images of 40×30, of which nothing is known beside.
