@@ -42,7 +42,8 @@ def make(name):
     if name.startswith("hf_"):
         import transformers
 
-        backbone = transformers.ConvNextConfig(out_features=["stage1", "stage2", "stage3", "stage4"])
+        backbone = transformers.ConvNextConfig(hidden_sizes=[96, 192, 384, 768], depths=[3, 3, 9, 3],
+                                               out_features=["stage1", "stage2", "stage3", "stage4"])
         config = transformers.UperNetConfig(backbone_config=backbone, num_labels=19, use_auxiliary_head=False)
         return transformers.UperNetForSemanticSegmentation(config)
     import networks

@@ -44,7 +44,9 @@ struct ONNXExportTests {
   func written(_ options: [String], _ summary: String, _ files: [String]) throws {
     let outcome = try export(try configuration(), options + ["--example", "\(path)/example"])
     #expect(outcome.status == 0, "\(outcome)")
-    #expect(outcome.output.hasPrefix("\(file): ") && outcome.output.contains("\(summary)\nread again: largest difference "))
+    #expect(
+      outcome.output.hasPrefix("\(file): ")
+        && outcome.output.contains("\(summary)\nread again: largest difference "))
     #expect(try names == ["example"] + files + ["network.yaml"])
     let example = try FileManager.default.contentsOfDirectory(atPath: "\(path)/example")
     #expect(example.sorted() == ["input_0.pb", "output_0.pb"])

@@ -137,6 +137,24 @@ struct UnitTests {
     }
   }
 
+  @Test(
+    "follow expansions whose normalization is part of the weights, as in files of other programs")
+  func foldedExpansions() throws {
+    let expand = Conv2d(8, 72), depthwise = Conv2d(72, 72, kernel: 3, groups: 72)
+    let net = Sequential {
+      expand
+      depthwise
+    }
+    net.train(false)
+    func body(_ x: Tensor) -> Tensor { depthwise(expand(x).relu6()).relu6() }
+    let x = noise([1, 8, 130, 131])
+    try withoutGradients {
+      let graph = try Graph(recording: net, input: x.shape, .float32, body)
+      #expect(graph.optimized(without: [], .init()).nodes.map(\.kind) == [Unit.expanded])
+      #expect(largestError(runner(net, body)(x), body(x)) < 1e-5)
+    }
+  }
+
   @Test("split joins at some sizes and not at others, with the weights given back")
   func changingProjections() throws {
     let narrow = ConvNorm(16, 8, kernel: 1), fusion = ConvNorm(24, 16, kernel: 1)

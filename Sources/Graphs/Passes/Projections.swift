@@ -232,7 +232,7 @@ extension Pass {
     graph.rewrite { graph in
       for place in graph.places {
         guard let node = graph[place], node.kind == Unit.convolution,
-          case let unit = graph.unit(node), unit.isPointwise, unit.stride == 1, unit.precedesNorm,
+          case let unit = graph.unit(node), unit.isPointwise, unit.stride == 1,
           !unit.followsNorm, node.input("scale") == nil, node.input("addend") == nil,
           unit.activation.isKnownToKernels,
           settings.precision.build(inputs: unit.weight[1]).isEmpty,
