@@ -50,10 +50,7 @@ extension Pass {
         graph.replace(
           [place, after],
           by: conv.becoming(
-            Unit.convolution,
-            inputs: conv.inputs.map {
-              $0.name == "input" ? .init(name: "input", value: node.inputs[0].value) : $0
-            },
+            Unit.convolution, inputs: conv.inputs(reading: node.inputs[0].value),
             ["padding": .ints([start, start]), "end_padding": .int(pad[1] - pad[0])]))
       }
     }
@@ -119,7 +116,7 @@ extension Pass {
         guard let unit = graph[place], [Unit.convolution, Unit.matrix].contains(unit.kind),
           unit.string("activation").isEmpty,
           let (after, function) = graph.reader(unit.outputs[0]),
-          let activation = Unit.activation(function), activation != .sigmoid
+          let activation = Unit.activation(function), activation.isKnownToKernels
         else { continue }
         graph.replace(
           [place, after],
@@ -144,9 +141,7 @@ extension Pass {
           graph.reader(function.inputs[0].value) != nil,
           let statistics = Unit.statistics(of: norm, as: "before", graph)
         else { continue }
-        let inputs = conv.inputs.map {
-          $0.name == "input" ? .init(name: "input", value: norm.inputs[0].value) : $0
-        }
+        let inputs = conv.inputs(reading: norm.inputs[0].value)
         graph.replace(
           [place, functionPlace, normPlace],
           by: conv.becoming(
@@ -172,10 +167,7 @@ extension Pass {
             graph.shape($0.value) == [1, graph.shape(input)[1], 1, 1]
           }), graph.shape(product.inputs[1 - index].value) == graph.shape(input)
         else { continue }
-        let inputs = conv.inputs.map {
-          $0.name == "input"
-            ? .init(name: "input", value: product.inputs[1 - index].value) : $0
-        }
+        let inputs = conv.inputs(reading: product.inputs[1 - index].value)
         graph.replace(
           [place, before],
           by: conv.becoming(

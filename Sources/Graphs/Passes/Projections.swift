@@ -212,10 +212,7 @@ extension Pass {
         graph.replace(
           [before],
           by: node.becoming(
-            Unit.convolution,
-            inputs: node.inputs.map {
-              $0.name == "input" ? .init(name: "input", value: source) : $0
-            }, outputs: [small]))
+            Unit.convolution, inputs: node.inputs(reading: source), outputs: [small]))
         var later = resize
         later.inputs[0] = .init(name: resize.inputs[0].name, value: small)
         later.outputs = node.outputs

@@ -57,12 +57,6 @@ struct Rewriting {
     return (all[0], node)
   }
 
-  /// All who read a value.
-  func readers(_ value: ValueID) -> [Node] { (readings[value] ?? []).compactMap { nodes[$0] } }
-
-  /// Whether a value is a result of the graph.
-  func isOutput(_ value: ValueID) -> Bool { outputs.contains(value) }
-
   /// A new value.
   mutating func add(_ shape: [Int]) -> ValueID {
     values.append(Graph.Value(shape: shape, dtype: .float32))
@@ -111,6 +105,11 @@ extension Graph.Node {
       kind: kind, call: nil, inputs: inputs ?? self.inputs,
       attributes: attributes.merging(added) { $1 }, outputs: outputs ?? self.outputs, layer: layer,
       isAfterLayer: isAfterLayer)
+  }
+
+  /// The inputs with `value` in the place of the one called `input`.
+  func inputs(reading value: Graph.ValueID) -> [Input] {
+    inputs.map { $0.name == "input" ? .init(name: "input", value: value) : $0 }
   }
 
   /// The integers of an attribute, a single one as a list.

@@ -134,7 +134,8 @@ struct PackedMatrix {
   static func of(
     _ constants: Constants, channels: [Range<Int>], isBare: Bool, isRounded: Bool
   ) -> PackedMatrix {
-    if channels.isEmpty, !isBare {
+    // A part without a bias is always one of some inputs.
+    if channels.isEmpty {
       let inputs = constants["weight"]?.size(1) ?? 0
       let precision = isRounded ? constants.store.precision : .float32
       return pointwise(.float32(precision.build(inputs: inputs)), constants)
@@ -143,10 +144,7 @@ struct PackedMatrix {
       let (all, bias) = constants.folded()
       let weight = all.flattened(from: 1)
       return PackedMatrix(
-        channels.isEmpty
-          ? weight
-          : concatenate(
-            channels.map { weight.sliced(1, $0.lowerBound, $0.upperBound) }, along: 1),
+        concatenate(channels.map { weight.sliced(1, $0.lowerBound, $0.upperBound) }, along: 1),
         bias: isBare ? nil : bias, isRounded ? constants.store.precision : .float32)
     }
   }

@@ -32,7 +32,7 @@ extension Step {
       node, weight: node.input("weight").map { graph.values[$0].shape } ?? [0, 0, 0, 0])
     return switch node.kind {
     case Unit.convolution: convolution(unit, constants, watch)
-    case Unit.matrix: matrix(constants, unit)
+    case Unit.matrix: matrix(constants)
     case Unit.transposed: transposed(constants)
     case Unit.expanded: expandedDepthwise(unit, constants)
     case Unit.chain: chain(constants)
@@ -58,7 +58,7 @@ extension Step {
   }
 
   /// A matrix along the last dimension.
-  private static func matrix(_ constants: Constants, _ unit: Unit) -> Step {
+  private static func matrix(_ constants: Constants) -> Step {
     let node = constants.node, matrix = PackedMatrix.of(constants)
     let name = node.activationName
     return Step(way: named("matrix, packed", matrix.reduced)) { frame, _ in
@@ -83,7 +83,6 @@ extension Step {
 
   private static func expandedDepthwise(_ unit: Unit, _ constants: Constants) -> Step {
     let node = constants.node
-    let inner = Unit.expansion(of: node, constants.graph)
     var expansion = constants
     expansion.prefix = "expansion."
     let packed = PackedMatrix.of(expansion, channels: [], isBare: false, isRounded: false)
@@ -91,12 +90,12 @@ extension Step {
     guard case .depthwise(let taps) = kernels.form else { return plain(node) }
     let (first, name) = (node.string("expansion.activation"), node.activationName)
     let (kernel, stride, padding) = (unit.kernel, unit.stride, unit.padding)
-    let (end, dilation, outputs) = (unit.endPadding, unit.dilation, inner)
+    let (end, dilation) = (unit.endPadding, unit.dilation)
     return Step(way: "1×1 by rows, depthwise") { frame, _ in
       [
         Operator.expandedDepthwise(
-          frame[node.inputs[0].value], packed.packed, outputs, packed.bias, first, taps, kernel,
-          stride, padding, end, dilation, kernels.bias, name)
+          frame[node.inputs[0].value], packed.packed, packed.outputs, packed.bias, first, taps,
+          kernel, stride, padding, end, dilation, kernels.bias, name)
       ]
     }
   }
@@ -169,13 +168,6 @@ extension Step {
   /// A way and the type of its products.
   static func named(_ way: String, _ reduced: String) -> String {
     reduced.isEmpty ? way : "\(way), \(reduced)"
-  }
-}
-
-extension Unit {
-  /// The outputs of the 1×1 convolution before a depthwise one.
-  static func expansion(of node: Graph.Node, _ graph: Graph) -> Int {
-    node.input("expansion.weight").map { graph.values[$0].shape[0] } ?? 0
   }
 }
 
