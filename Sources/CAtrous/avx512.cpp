@@ -14,11 +14,18 @@ namespace in_avx512 {
 #define ROWS 12
 #include "build.inc"
 
-/// The same with 1×1 kernels of other cells.
+/// The same with 1×1 kernels of other cells, and 3×3 ones that multiply sixteen bits.
 template <typename Cell> constexpr Build reduced(const char *name) {
   Build build = buildNamed(name);
   build.numbers = Cell::numbers;
   build.pointwise = pointwise<Cell>;
+  build.winograd = winograd<HalfProducts>;
+  if (Cell::numbers == 4) {
+    build.codes = convolveCodes;
+    build.poolCodes = poolCodes;
+    build.decode = decode;
+    build.meanOfCodes = meanOfCodes;
+  }
   return build;
 }
 } // namespace in_avx512

@@ -16,7 +16,8 @@ namespace {
 bool isSupported(const Build &build) {
 #if defined(__x86_64__)
   if (&build == &avx512_vnni) return isSupported(avx512) && __builtin_cpu_supports("avx512vnni");
-  if (&build == &avx512_bf16) return isSupported(avx512) && __builtin_cpu_supports("avx512bf16");
+  if (&build == &avx512_bf16) 
+    return isSupported(avx512_vnni) && __builtin_cpu_supports("avx512bf16");
   if (&build == &avx512)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
@@ -167,6 +168,43 @@ int ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int
   return 0;
 }
 
+int64_t ca_codes_count(int build, int64_t outputs, int64_t inputs, int size) {
+  const int64_t panel = builds[build]->panel, whole = (outputs + panel - 1) / panel * panel;
+  const int64_t area = int64_t(size) * size;
+  return HEADER + whole + whole * area + whole * area * ((inputs + 3) / 4);
+}
+
+int ca_pack_codes(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
+                  float *packed) {
+  if (!builds[build]->codes || size < 1 || size * size > CA_MOST_CODED_TAPS) return -1;
+  const int64_t panel = builds[build]->panel, cells = (inputs + 3) / 4;
+  const int64_t whole = (outputs + panel - 1) / panel * panel, area = int64_t(size) * size;
+  memset(packed, 0, static_cast<size_t>(ca_codes_count(build, outputs, inputs, size)) * sizeof(float));
+  float *units = begin(packed, {.version = PackedHeader::coded,
+                                  .build = build,
+                                  .inputs = static_cast<int32_t>(inputs)});
+  int32_t *sums = reinterpret_cast<int32_t *>(units + whole);
+  int8_t *bytes = reinterpret_cast<int8_t *>(sums + whole * area);
+  for (int64_t output = 0; output < outputs; output++) {
+    const float *own = weight + output * inputs * area;
+    float most = 0;
+    for (int64_t k = 0; k < inputs * area; k++) most = std::max(most, __builtin_fabsf(own[k]));
+    // Kernels of zeros, or of what is no number, are zeros.
+    const float unit = most > 0 && most <= FLT_MAX ? most / 127 : 1;
+    units[output] = unit;
+    const int64_t place = output / panel, lane = output % panel;
+    for (int64_t tap = 0; tap < area; tap++)
+      for (int64_t k = 0; k < inputs; k++) {
+        const float number = __builtin_roundf(own[k * area + tap] / unit);
+        const int value = number >= -127 && number <= 127 ? static_cast<int>(number) : 0;
+        sums[(place * area + tap) * panel + lane] += value;
+        bytes[(((place * area + tap) * cells + k / 4) * panel + lane) * 4 + k % 4] =
+            static_cast<int8_t>(value);
+      }
+  }
+  return 0;
+}
+
 int ca_pack_whole(int build, const float *weight, int64_t outputs, int64_t inputs, float low,
                   float high, float *packed) {
   if (numbersOf(build, 1) != 4) return -1;
@@ -237,6 +275,9 @@ int convolve(int largest, const ca_kernels *kernels, int64_t length, const ca_ma
   if (build < 0 || (kernels->size != 1 && kernels->size != 3) || in->channels != kernels->inputs ||
       step < 1 || rate < 1 || out->channels != kernels->outputs || out->images != in->images ||
       out->height != (in->height + step - 1) / step || out->width != (in->width + step - 1) / step)
+    return -1;
+  const ca_map *other = fusion->addend;
+  if (in->type != CA_FLOAT32 || out->type != CA_FLOAT32 || (other && other->type != CA_FLOAT32))
     return -1;
   const Kernels own = opened(*kernels);
   const Convolving convolving;
@@ -321,6 +362,23 @@ void ca_depthwise_pack(const float *weight, int64_t channels, int size, float *t
       taps[tap * pitch + c] = c < channels ? weight[c * area + tap] : 0;
 }
 
+namespace {
+bool isCode(ca_code code) { return code.step > 0 && code.zero >= 0 && code.zero <= 255; }
+/// Whether a map has a code if it is one of codes.
+bool fits(const ca_map &map, ca_code code) { return map.type != CA_CODES || isCode(code); }
+
+/// Whether windows of a map lie where the outputs want them.
+bool isWindow(int size, int stride, int padding, int rate, const ca_map *in, const ca_map *out) {
+  if (size < 1 || stride < 1 || rate < 1 || padding < 0) return false;
+  const int64_t reach = int64_t(rate) * (size - 1);
+  auto fits = [&](int64_t length, int64_t outputs) {
+    return outputs >= 1 &&
+           (outputs - 1) * stride + reach - padding <= length - 1 + int64_t(padding);
+  };
+  return out->images == in->images && fits(in->height, out->height) && fits(in->width, out->width);
+}
+} // namespace
+
 void ca_depthwise_unpack(const float *taps, int64_t channels, int size, float *weight) {
   const int64_t area = int64_t(size) * size, pitch = tapsPitch(channels);
   for (int64_t tap = 0; tap < area; tap++)
@@ -329,7 +387,7 @@ void ca_depthwise_unpack(const float *taps, int64_t channels, int size, float *w
 
 int ca_depthwise_convolve(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,
                           const ca_map *out, const ca_fusion *fusion, int threads) {
-  if (fusion->scale || fusion->shift) return -1;
+  if (type == CA_CODES || fusion->scale || fusion->shift) return -1;
   return depthwise(build, &Build::depthwise,
                    {.kernels = *kernels,
                     .type = type,
@@ -337,6 +395,22 @@ int ca_depthwise_convolve(int build, const ca_depthwise *kernels, ca_type type, 
                     .centers = *out,
                     .threads = atLeastOne(threads),
                     .fusion = *fusion});
+}
+
+int ca_depthwise_codes(int build, const ca_depthwise *kernels, const ca_map *in, ca_code in_code,
+                       const ca_map *out, ca_code out_code, const ca_fusion *fusion, int threads) {
+  if (fusion->scale || fusion->shift || fusion->addend || in->type != CA_CODES ||
+      out->type != CA_CODES || !isCode(in_code) || !isCode(out_code))
+    return -1;
+  return depthwise(build, &Build::depthwise,
+                   {.kernels = *kernels,
+                    .type = CA_CODES,
+                    .windows = *in,
+                    .centers = *out,
+                    .threads = atLeastOne(threads),
+                    .fusion = *fusion,
+                    .in_code = in_code,
+                    .out_code = out_code});
 }
 
 int ca_expanded_depthwise(const ca_stage *expansion, const ca_depthwise *kernels, const ca_map *in,
@@ -457,6 +531,83 @@ int ca_chain(const ca_stage *stages, int number, const ca_map *in, int inputs, c
                           .place = place,
                           .aligns = aligns != 0,
                           .threads = atLeastOne(threads)});
+    return 0;
+  } catch (...) {
+    return -1;
+  }
+}
+
+int ca_pool_codes(int build, const ca_map *in, const ca_map *out, int size, int stride, int padding,
+                  int rate, int threads) {
+  // Each window meets the map.
+  if (!builds[build]->poolCodes || !isWindow(size, stride, padding, rate, in, out) ||
+      size > CA_MOST_TAPS || padding > size / 2 || in->channels != out->channels ||
+      in->type != CA_CODES || out->type != CA_CODES)
+    return -1;
+  const Kernels window{in->channels, in->channels, size, nullptr};
+  try {
+    builds[build]->poolCodes({.kernels = window,
+                              .in = *in,
+                              .out = *out,
+                              .stride = stride,
+                              .padding = padding,
+                              .rate = rate,
+                              .threads = atLeastOne(threads)});
+    return 0;
+  } catch (...) {
+    return -1;
+  }
+}
+
+int ca_convolve_codes(const ca_kernels *kernels, int64_t length, const ca_map *in, ca_code in_code,
+                      const ca_map *out, ca_code out_code, int stride, int padding, int rate,
+                      const ca_codes_fusion *fusion, int threads) {
+  if (length <= HEADER) return -1;
+  PackedHeader header;
+  memcpy(&header, kernels->packed, sizeof header);
+  if (header.version != PackedHeader::coded || !has(header.build) || kernels->size < 1 ||
+      header.inputs != kernels->inputs ||
+      length != ca_codes_count(header.build, kernels->outputs, kernels->inputs, kernels->size))
+    return -1;
+  if (!isWindow(kernels->size, stride, padding, rate, in, out) ||
+      in->channels != kernels->inputs || out->channels != kernels->outputs ||
+      !isCode(fusion->inputs) || !fits(*in, in_code) || !fits(*out, out_code) ||
+      (fusion->addend && !fits(*fusion->addend, fusion->addend_code)))
+    return -1;
+  const Kernels own = opened(*kernels);
+  const Convolving convolving;
+  try {
+    builds[header.build]->codes({.kernels = own,
+                                 .in = *in,
+                                 .out = *out,
+                                 .in_code = in_code,
+                                 .out_code = out_code,
+                                 .stride = stride,
+                                 .padding = padding,
+                                 .rate = rate,
+                                 .threads = atLeastOne(threads),
+                                 .fusion = *fusion});
+    return 0;
+  } catch (...) {
+    return -1;
+  }
+}
+
+int ca_decode(int build, const ca_map *in, ca_code code, const ca_map *out, int threads) {
+  if (!builds[build]->decode || in->images != out->images || in->height != out->height ||
+      in->width != out->width || in->channels != out->channels)
+    return -1;
+  builds[build]->decode({*in, *out, code, atLeastOne(threads)});
+  return 0;
+}
+
+int ca_mean_of_codes(int build, const ca_map *in, ca_code code, const ca_map *out, int threads) {
+  if (!builds[build]->meanOfCodes || in->images != out->images || in->channels != out->channels ||
+      in->height < 1 || in->width < 1 || in->height * in->width > INT32_MAX / 255)
+    return -1;
+  const Convolving convolving;
+  try {
+    builds[build]->meanOfCodes({*in, *out, code, atLeastOne(threads)});
     return 0;
   } catch (...) {
     return -1;

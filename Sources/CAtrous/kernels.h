@@ -16,6 +16,22 @@ struct Job {
   ca_way way = {};
 };
 
+/// What ca_convolve_codes works on.
+struct CodesJob {
+  const Kernels &kernels;
+  ca_map in, out;
+  ca_code in_code, out_code;
+  int stride, padding, rate, threads;
+  ca_codes_fusion fusion;
+};
+
+/// What ca_decode and ca_mean_of_codes work on.
+struct DecodeJob {
+  const ca_map &in, &out;
+  ca_code code;
+  int threads;
+};
+
 /// What ca_depthwise_convolve and its gradients work on.
 struct DepthwiseJob {
   const ca_depthwise &kernels;
@@ -29,6 +45,8 @@ struct DepthwiseJob {
   float *taps = nullptr;
   /// The 1×1 convolution of `windows` that gives what is read, if there is one.
   const Stage *expansion = nullptr;
+  /// The codes of maps of codes.
+  ca_code in_code{}, out_code{};
 };
 
 /// What ca_attention works on.
@@ -105,6 +123,11 @@ struct Build {
   int numbers;
   void (*pointwise)(const Job &);
   void (*winograd)(const Job &);
+  /// Null where products are of other numbers.
+  void (*codes)(const CodesJob &);
+  void (*poolCodes)(const CodesJob &);
+  void (*decode)(const DecodeJob &);
+  void (*meanOfCodes)(const DecodeJob &);
   /// Kernels that gather around what they write, or the transpose of that; the taps' gradient.
   void (*depthwise)(const DepthwiseJob &);
   void (*depthwiseTransposed)(const DepthwiseJob &);

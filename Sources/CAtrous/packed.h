@@ -9,12 +9,16 @@ namespace atrous {
 struct PackedHeader {
   /// The form of what follows. Other numbers are no kernels of this version.
   static constexpr uint32_t current = 1;
+  /// That of kernels for maps of eight bits.
+  static constexpr uint32_t coded = 0x101;
   uint32_t version;
   int32_t build;
   /// Of kernels of eight bits alone: a map's number x has the code x · codes + zero, without what
   /// stands behind the point.
   float codes, zero;
-  uint32_t unused[LINE - 4];
+  /// Of kernels for maps of eight bits alone: the inputs, several of which take one cell.
+  int32_t inputs;
+  uint32_t unused[LINE - 5];
 };
 constexpr int64_t HEADER = LINE;
 static_assert(sizeof(PackedHeader) == HEADER * sizeof(float));

@@ -30,9 +30,13 @@ struct Scan {
     return (input + 2 * padding + end - rate * (size - 1) - 1) / stride + 1;
   }
   void check(const at::Tensor &x) const {
-    TORCH_CHECK(x.dim() == 4 && x.device().is_cpu() &&
-                    (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16),
-                "takes maps (N, C, H, W) of type float32 or bfloat16 on the CPU, not ", x.sizes());
+    TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16,
+                "takes maps of type float32 or bfloat16, not ", x.scalar_type());
+    checkWindows(x);
+  }
+  void checkWindows(const at::Tensor &x) const {
+    TORCH_CHECK(x.dim() == 4 && x.device().is_cpu(), "takes maps (N, C, H, W) on the CPU, not ",
+                x.sizes());
     constexpr int64_t most = 1 << 20;
     TORCH_CHECK(size >= 1 && size <= CA_MOST_TAPS && stride >= 1 && stride <= most &&
                     padding >= 0 && padding <= most && end >= 0 && end <= most && rate >= 1 &&
@@ -45,9 +49,6 @@ struct Scan {
   }
 };
 
-ca_type typeOf(const at::Tensor &x) {
-  return x.scalar_type() == at::kFloat ? CA_FLOAT32 : CA_BFLOAT16;
-}
 at::Tensor numbers(int64_t count) { return at::empty({count}, at::kFloat); }
 
 /// Kernels (C, 1, size, size) in the order in which they are read.
@@ -97,6 +98,33 @@ at::Tensor prepared(const at::Tensor &x, const at::Tensor &taps, int64_t size, i
                     std::string_view name, std::string_view instructions) {
   return convolved(x, taps, {size, stride, padding, end, rate}, bias, addend, activation(name),
                    buildOf(instructions));
+}
+
+/// The same of codes; see `codes.cpp`.
+at::Tensor coded(const at::Tensor &x, double step, int64_t zero, const at::Tensor &taps,
+                 int64_t size, int64_t stride, int64_t padding, int64_t end, int64_t rate,
+                 const std::optional<at::Tensor> &bias, std::string_view name, double outStep,
+                 int64_t outZero) {
+  const Scan scan{size, stride, padding, end, rate};
+  scan.checkWindows(x);
+  TORCH_CHECK(x.scalar_type() == at::kByte, "takes codes, not ", x.scalar_type());
+  const int64_t channels = x.size(1);
+  TORCH_CHECK(taps.scalar_type() == at::kFloat && taps.is_contiguous() &&
+                  taps.numel() == ca_depthwise_count(channels, static_cast<int>(size)),
+              "has no kernels for ", channels, " channels");
+  auto out = spacedMap(x.size(0), channels, scan.length(x.size(2)), scan.length(x.size(3)),
+                       at::kByte);
+  if (out.numel() == 0) return out;
+  const auto in = readable(x);
+  const auto kernels = scan.kernels(channels, data(taps));
+  const ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, channels, "bias"),
+                         nullptr, activation(name)};
+  const ca_map read = map(in), write = map(out);
+  succeed(ca_depthwise_codes(buildOf(""), &kernels, &read,
+                             {static_cast<float>(step), static_cast<int>(zero)}, &write,
+                             {static_cast<float>(outStep), static_cast<int>(outZero)}, &fusion,
+                             at::get_num_threads()));
+  return out;
 }
 
 /// The same after a 1×1 convolution to `width` channels, packed by `pack`, with its own bias and activation.
@@ -184,6 +212,10 @@ at::Tensor depthwise(const at::Tensor &x, const at::Tensor &weight,
 
 TORCH_LIBRARY_FRAGMENT(atrous, library) {
   library.def("pack_depthwise(Tensor weight) -> Tensor", pack);
+  library.def("codes_depthwise(Tensor x, float step, int zero, Tensor taps, int size, int stride, "
+              "int padding, int end_padding, int rate, Tensor? bias, str activation, "
+              "float out_step, int out_zero) -> Tensor",
+              coded);
   library.def("prepared_depthwise(Tensor x, Tensor taps, int size, int stride, int padding, "
               "int end_padding, int rate, Tensor? bias, Tensor? addend, str activation, "
               "str instructions=\"\") -> Tensor",

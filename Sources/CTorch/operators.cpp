@@ -44,16 +44,6 @@ at::Tensor packWhole(const at::Tensor &weight, double low, double high,
   return packed;
 }
 
-/// A map (images, channels, height, width) without values and with adjacent channels, whose pixels do not
-/// begin in the same lines of the first cache: products read some of them at a time, and would have the use
-/// of a small part of it.
-at::Tensor spacedMap(int64_t images, int64_t channels, int64_t height, int64_t width) {
-  const int64_t room = channels % 512 == 0 ? channels + 16 : channels;
-  return at::empty({images, height, width, room}, at::kFloat)
-      .narrow(3, 0, channels)
-      .permute({0, 3, 1, 2});
-}
-
 /// A convolution whose padding keeps the size, with what stands before and after it, written to `out`.
 void convolve(const at::Tensor &x, const at::Tensor &packed, int64_t outputs, int64_t size,
               int64_t stride, int64_t rate, const std::optional<at::Tensor> &scale,
@@ -87,7 +77,7 @@ at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, int64_t ou
                        const std::optional<at::Tensor> &bias,
                        const std::optional<at::Tensor> &addend, std::string_view name) {
   const auto sizes = shape(x, outputs, size, stride, rate);
-  auto out = spacedMap(sizes[0], sizes[1], sizes[2], sizes[3]);
+  auto out = spacedMap(sizes[0], sizes[1], sizes[2], sizes[3], at::kFloat);
   convolve(x, packed, outputs, size, stride, rate, scale, shift, rectifies, bias, addend, name,
            out);
   return out;
@@ -143,7 +133,9 @@ TORCH_LIBRARY(atrous, library) {
   library.def("pack(Tensor weight, str instructions=\"\") -> Tensor", pack);
   library.def("pack_whole(Tensor weight, float low, float high, str instructions) -> Tensor",
               packWhole);
-  library.def("map(int images, int channels, int height, int width) -> Tensor", spacedMap);
+  library.def("map(int images, int channels, int height, int width, "
+              "ScalarType type) -> Tensor",
+              spacedMap);
   library.def("convolution(Tensor x, Tensor packed, int outputs, int size, int stride, int rate, "
               "Tensor? scale, Tensor? shift, bool rectifies, Tensor? bias, Tensor? addend, "
               "str activation) -> Tensor",

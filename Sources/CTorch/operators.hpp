@@ -34,6 +34,12 @@ inline at::Tensor channelsLast(const at::Tensor &like, at::IntArrayRef shape) {
   return at::empty(shape, like.options().memory_format(at::MemoryFormat::ChannelsLast));
 }
 
+/// The type of a map's numbers; float32 for those that the kernels do not know.
+inline ca_type typeOf(const at::Tensor &x) {
+  return x.scalar_type() == at::kByte       ? CA_CODES
+         : x.scalar_type() == at::kBFloat16 ? CA_BFLOAT16
+                                            : CA_FLOAT32;
+}
 inline ca_map map(const at::Tensor &x) {
   return {const_cast<float *>(data(x)),
           x.size(0),
@@ -42,14 +48,29 @@ inline ca_map map(const at::Tensor &x) {
           x.size(1),
           x.stride(0),
           x.stride(2),
-          x.stride(3)};
+          x.stride(3),
+          typeOf(x)};
 }
 
 /// The map of a tensor that was made with adjacent channels: one of a single pixel or channel may have
 /// strides that say nothing.
 inline ca_map fresh(at::Tensor &x) {
   const int64_t channels = x.size(1), row = x.size(3) * channels;
-  return {written(x), x.size(0), x.size(2), x.size(3), channels, x.size(2) * row, row, channels};
+  return {written(x), x.size(0), x.size(2), x.size(3), channels, x.size(2) * row, row, channels,
+          typeOf(x)};
+}
+
+/// A map (images, channels, height, width) without values and with adjacent channels, whose pixels do not
+/// begin in the same lines of the first cache: products read some of them at a time, and would have the use
+/// of a small part of it.
+inline at::Tensor spacedMap(int64_t images, int64_t channels, int64_t height, int64_t width,
+                            at::ScalarType type) {
+  const int64_t size = static_cast<int64_t>(c10::elementSize(type));
+  const int64_t room = channels * size % (size == 1 ? 4096 : 2048) == 0 ? channels + 64 / size
+                                                                        : channels;
+  return at::empty({images, height, width, room}, type)
+      .narrow(3, 0, channels)
+      .permute({0, 3, 1, 2});
 }
 
 inline ca_activation activation(std::string_view name) {

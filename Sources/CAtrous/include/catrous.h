@@ -11,11 +11,16 @@
 extern "C" {
 #endif
 
-/// Feature maps with adjacent channels; distances are in numbers, not bytes.
+/// The type of the numbers of maps. Codes are whole numbers of eight bits, without a sign.
+typedef enum { CA_FLOAT32, CA_BFLOAT16, CA_CODES } ca_type;
+
+/// Feature maps with adjacent channels; distances are in numbers, not bytes. `data` points to numbers of
+/// `type`. A map is of type float32 where nothing else is said.
 typedef struct {
   float *data;
   int64_t images, height, width, channels;
   int64_t image_stride, row_stride, pixel_stride;
+  ca_type type;
 } ca_map;
 
 typedef enum {
@@ -86,12 +91,55 @@ int ca_pack_whole(int build, const float *weight, int64_t outputs, int64_t input
 int ca_convolve(const ca_kernels *kernels, int64_t count, const ca_map *in, const ca_map *out,
                 int stride, int rate, const ca_fusion *fusion, int threads);
 
+/// How numbers lie in eight bits: a number is step · (code - zero), with codes from 0 to 255.
+typedef struct {
+  float step;
+  int zero;
+} ca_code;
+
+enum { CA_MOST_CODED_TAPS = 64 };
+
+/// What is done on the way in and out of a convolution of codes; a null pointer leaves a step out.
+typedef struct {
+  /// For each input channel: x becomes x · scale + shift, then its positive part if `rectifies`.
+  const float *scale, *shift;
+  int rectifies;
+  /// How what is multiplied lies in eight bits: the map's own code where nothing is done before.
+  ca_code inputs;
+  /// For each output channel.
+  const float *bias;
+  /// A map of the output's shape that is added before the activation.
+  const ca_map *addend;
+  ca_code addend_code;
+  ca_activation activation;
+} ca_codes_fusion;
+
+/// How many numbers ca_pack_codes writes for a build.
+int64_t ca_codes_count(int build, int64_t outputs, int64_t inputs, int size);
+/// Packs kernels (outputs, inputs, size, size), `size` 1 to 8, as whole numbers of eight bits, each output's evenly
+/// between minus and plus its largest. Returns 0, or -1 for a build that multiplies others.
+int ca_pack_codes(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
+                  float *packed);
+/// Convolves `in` to `out` with zeros around the map as far as the outputs reach. The maps may be of any type; a code is
+/// that of a map of codes, and says nothing of others.
+/// Returns 0, or -1 if memory is short or the maps do not fit the kernels.
+int ca_convolve_codes(const ca_kernels *kernels, int64_t count, const ca_map *in, ca_code in_code,
+                      const ca_map *out, ca_code out_code, int stride, int padding, int rate,
+                      const ca_codes_fusion *fusion, int threads);
+
+/// The largest number of each window of a map of codes, as ca_convolve_codes takes them. Returns 0, or -1 for a build that
+/// has no codes or maps that do not fit.
+int ca_pool_codes(int build, const ca_map *in, const ca_map *out, int size, int stride, int padding,
+                  int rate, int threads);
+/// Writes the numbers of a map of codes to a map of type float32. Returns 0, or -1 for a build that has no codes or maps
+/// of different shapes.
+int ca_decode(int build, const ca_map *in, ca_code code, const ca_map *out, int threads);
+/// Writes the mean of each channel of a map of codes to `out`, of one pixel. Returns the same.
+int ca_mean_of_codes(int build, const ca_map *in, ca_code code, const ca_map *out, int threads);
+
 /// How many products of single numbers one output of a 3×3 convolution takes for each pair of
 /// channels where there are many channels; 9 in the direct sum.
 double ca_products(int64_t height, int64_t width, int rate);
-
-/// The type of the numbers of maps.
-typedef enum { CA_FLOAT32, CA_BFLOAT16 } ca_type;
 
 enum { CA_MOST_TAPS = 32 };
 
@@ -119,6 +167,9 @@ void ca_depthwise_unpack(const float *taps, int64_t channels, int size, float *w
 /// changes nothing on the way in.
 int ca_depthwise_convolve(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,
                           const ca_map *out, const ca_fusion *fusion, int threads);
+/// The same for maps of codes; nothing is added.
+int ca_depthwise_codes(int build, const ca_depthwise *kernels, const ca_map *in, ca_code in_code,
+                       const ca_map *out, ca_code out_code, const ca_fusion *fusion, int threads);
 /// The gradient of the inputs, `out`, from that of the outputs, `in`.
 int ca_depthwise_transpose(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,
                            const ca_map *out, int threads);

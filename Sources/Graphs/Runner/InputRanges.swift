@@ -8,11 +8,18 @@ public struct InputRanges: Codable, Sendable, Equatable {
   /// The ranges of some layers.
   public init(layers: [String: [Float]]) { self.layers = layers }
 
+  /// What the range of a layer's input is called before factors for its channels are multiplied with it.
+  static func unscaled(_ layer: String) -> String { layer + unscaledSuffix }
+  private static let unscaledSuffix = " before its factors"
+
   /// The names of layers whose range is none or that `module` has no such layer for.
   public func unknown(in module: Module) -> [String] {
     let known = Set(module.modules.filter { $0.module.gainsFromWholeNumbers }.map(\.name))
     return layers.filter { name, range in
-      !known.contains(name) || range.count != 2 || !range.allSatisfy(\.isFinite)
+      !known.contains(
+        name.hasSuffix(Self.unscaledSuffix)
+          ? String(name.dropLast(Self.unscaledSuffix.count)) : name)
+        || range.count != 2 || !range.allSatisfy(\.isFinite)
         || range[0] > range[1]
     }.keys.sorted()
   }
@@ -21,8 +28,6 @@ public struct InputRanges: Codable, Sendable, Equatable {
 extension Module {
   /// Whether this is a convolution that products of whole numbers make faster.
   fileprivate final var gainsFromWholeNumbers: Bool {
-    guard let conv = self as? Conv2d else { return false }
-    return conv.kernel == 1 && conv.padding == 0 && conv.endPadding == 0 && conv.groups == 1
-      && conv.weight.size(1) >= InferencePrecision.manyInputs
+    self is Conv2d || self is ConvTranspose2d
   }
 }

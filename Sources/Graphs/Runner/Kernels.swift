@@ -27,8 +27,12 @@ struct ConvolutionKernels {
     return constants.kept("kernels \(unit.node.ints("stride"))") {
       let (weight, bias) = constants.folded()
       defer { constants.release() }
+      let build =
+        unit.isPacked && constants.graph.leadsOn(unit.node)
+        ? constants.store.precision.build(inputs: unit.weight[1], isNormalized: true) : ""
       return ConvolutionKernels(
-        form: spatial(unit, weight, input: input), reduced: "", bias: bias)
+        form: spatial(unit, weight, build, input: input),
+        reduced: build.isEmpty ? "" : "16 bits", bias: bias)
     }
   }
 
@@ -81,8 +85,10 @@ struct ConvolutionKernels {
   }
 
   /// The form of a convolution of larger kernels.
-  private static func spatial(_ unit: Unit, _ weight: Tensor, input: [Int]) -> Form {
-    if unit.isPacked { return .packed(Operator.pack(weight)) }
+  private static func spatial(
+    _ unit: Unit, _ weight: Tensor, _ build: String, input: [Int]
+  ) -> Form {
+    if unit.isPacked { return .packed(Operator.pack(weight, build)) }
     if unit.isDepthwise { return .depthwise(Operator.packDepthwise(weight)) }
     guard unit.endPadding == 0, let order = Operator.order, Operator.ordered != nil else {
       return .plain(weight)

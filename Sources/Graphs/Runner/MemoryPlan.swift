@@ -18,12 +18,13 @@ struct MemoryPlan {
   private(set) var ends: [[Graph.ValueID]]
 
   private let graph: Graph
+  private let codes: CodePlan
   private var readers: [Graph.ValueID: [Int]] = [:]
   private var makers: [Graph.ValueID: Int] = [:]
 
   /// The plan for a graph whose nodes at some places can write to memory that they are given.
-  init(_ graph: Graph, writesToPlace: [Bool], without off: Set<String>) {
-    self.graph = graph
+  init(_ graph: Graph, writesToPlace: [Bool], _ codes: CodePlan, without off: Set<String>) {
+    (self.graph, self.codes) = (graph, codes)
     ends = Array(repeating: [], count: graph.nodes.count)
     for (index, node) in graph.nodes.enumerated() {
       for input in node.inputs { readers[input.value, default: []].append(index) }
@@ -47,7 +48,9 @@ struct MemoryPlan {
       var seen: Set<Graph.ValueID> = []
       for input in node.inputs.map(\.value) {
         let width = graph.values[input].shape[1]
-        if seen.insert(input).inserted, canLie(input, writesToPlace, before: index) {
+        if seen.insert(input).inserted, codes.values[input] == codes.values[result],
+          canLie(input, writesToPlace, before: index)
+        {
           places[input] = Place(whole: own.whole, start: start)
         }
         start += width
@@ -89,6 +92,7 @@ struct MemoryPlan {
         let addend = node.input("addend"), places[addend] == nil, node.input("input") != addend,
         let maker = makers[addend], writesToPlace[maker],
         graph.nodes[maker].kind == Unit.convolution,
+        codes.values[addend]?.dtype == codes.values[node.outputs[0]]?.dtype,
         let all = readers[addend], all.max() == index,
         // Nobody sees it in another shape.
         all.allSatisfy({

@@ -7,12 +7,18 @@ final class Plan {
   private let steps: [Step]
   private let memory: MemoryPlan
   private let constants: [Tensor?]
+  private let codes: CodePlan
 
   /// The plan of `graph`, all of whose weights are packed.
   init(_ graph: Graph, _ store: KernelStore, without off: Set<String>, watch: InputWatches?) {
+    var graph = graph
+    codes =
+      store.precision == .int8 && watch == nil
+      ? store.ranges.map { CodePlan(&graph, ranges: $0) } ?? CodePlan() : CodePlan()
     self.graph = graph
-    steps = graph.nodes.map { Step.of($0, graph, store, watch: watch) }
-    memory = MemoryPlan(graph, writesToPlace: steps.map(\.writesToPlace), without: off)
+    let codes = codes
+    steps = graph.nodes.indices.map { Step.of($0, graph, store, codes, watch: watch) }
+    memory = MemoryPlan(graph, writesToPlace: steps.map(\.writesToPlace), codes, without: off)
     // What is packed needs to be kept no longer.
     let read = Set(
       graph.nodes.flatMap { node in
@@ -77,7 +83,8 @@ final class Plan {
       frame.wholes[place.whole]
       ?? {
         let shape = graph.values[place.whole].shape
-        return Operator.map(shape[0], shape[1], shape[2], shape[3])
+        let dtype = codes.values[place.whole]?.dtype ?? .float32
+        return Operator.map(shape[0], shape[1], shape[2], shape[3], dtype)
       }()
     frame.wholes[place.whole] = whole
     return whole.size(1) == channels
@@ -117,5 +124,6 @@ extension Graph.Node {
 }
 
 extension Operator {
-  fileprivate static let map = Operator("map", namespace: "atrous")
+  /// A map without values and with adjacent channels.
+  static let map = Operator("map", namespace: "atrous")
 }

@@ -17,10 +17,11 @@ extension Step {
         x = (x * before.scale.reshaped(1, -1, 1, 1) + before.shift.reshaped(1, -1, 1, 1))
           .reluInPlace()
       }
+      unscaled?.see(x)
       return frame[scale].map { $0 * x } ?? x
     }
-    let isWatched = unit.gainsFromWholeNumbers && unit.isNormalized
-    let seen = isWatched ? watch?[node.layer] : nil
+    let seen = unit.isWhole || unit.isDepthwise ? watch?[node.layer] : nil
+    let unscaled = seen == nil || scale == nil ? nil : watch?[InputRanges.unscaled(node.layer)]
     switch kernels.form {
     case .packed(let packed):
       return Step(
@@ -33,9 +34,11 @@ extension Step {
       let (kernel, stride, padding) = (unit.kernel, unit.stride, unit.padding)
       let (end, dilation, name) = (unit.endPadding, unit.dilation, activation.rawValue)
       return Step(way: "depthwise") { frame, _ in
-        [
+        let x = prepared(frame)
+        seen?.see(x)
+        return [
           Operator.depthwise(
-            prepared(frame), taps, kernel, stride, padding, end, dilation, kernels.bias,
+            x, taps, kernel, stride, padding, end, dilation, kernels.bias,
             frame[addend], name)
         ]
       }
@@ -47,6 +50,7 @@ extension Step {
       let groups = unit.groups
       return Step(way: "oneDNN") { frame, _ in
         let x = prepared(frame)
+        seen?.see(x)
         let y =
           Operator.ordered?(
             x.contiguous(.channelsLast), ordered, kernels.bias, padding, stride, dilation, groups,
@@ -60,6 +64,7 @@ extension Step {
       let (end, groups) = (unit.endPadding, unit.groups)
       return Step(way: "libtorch") { frame, _ in
         var x = prepared(frame)
+        seen?.see(x)
         if end > 0 { x = x.padded([0, end, 0, end]) }
         let y = x.conv2d(
           weight, bias: kernels.bias, stride: stride, padding: padding, dilation: dilation,

@@ -24,16 +24,34 @@ struct Step {
 
 extension Step {
   /// The step of `node`.
-  static func of(_ node: Graph.Node, _ graph: Graph, _ store: KernelStore, watch: InputWatches?)
-    -> Step
-  {
+  static func of(
+    _ place: Int, _ graph: Graph, _ store: KernelStore, _ codes: CodePlan, watch: InputWatches?
+  ) -> Step {
+    let node = graph.nodes[place]
     let constants = Constants(node: node, graph: graph, store: store)
     let unit = Unit(
       node, weight: node.input("weight").map { graph.values[$0].shape } ?? [0, 0, 0, 0])
+    if let products = codes.products[place] {
+      return node.kind == Unit.transposed
+        ? codedTransposed(constants, codes, products) : coded(unit, constants, codes, products)
+    }
+    if let input = node.inputs.first?.value, let form = codes.values[input] {
+      if node.kind == CodePlan.decoding { return decode(input, form) }
+      if case .codes(let code) = form {
+        if node.isMeanOfMap { return mean(input, code) }
+        if node.isPoolingOfCodes { return pool(node, input) }
+        if unit.isDepthwise, node.kind == Unit.convolution,
+          let result = codes.code(node.outputs[0]),
+          let step = codedDepthwise(unit, constants, code, result)
+        {
+          return step
+        }
+      }
+    }
     return switch node.kind {
     case Unit.convolution: convolution(unit, constants, watch)
     case Unit.matrix: matrix(constants)
-    case Unit.transposed: transposed(constants)
+    case Unit.transposed: transposed(constants, watch?[node.layer])
     case Unit.expanded: expandedDepthwise(unit, constants)
     case Unit.chain: chain(constants)
     case "fused::attention":
@@ -70,10 +88,11 @@ extension Step {
     }
   }
 
-  private static func transposed(_ constants: Constants) -> Step {
+  private static func transposed(_ constants: Constants, _ watch: InputWatch?) -> Step {
     let node = constants.node, kernels = TransposedKernels.of(constants)
     return Step(way: "1×1, packed, to every \(kernels.scale)th pixel", writesToPlace: true) {
       frame, target in
+      watch?.see(frame[node.inputs[0].value])
       let y = Operator.enlarge(
         frame[node.inputs[0].value], kernels.taps, kernels.outputs, kernels.scale, kernels.bias,
         target)

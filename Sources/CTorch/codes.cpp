@@ -1,0 +1,176 @@
+// Convolutions of maps of eight bits; see `ca_code` in catrous.h. Maps of codes are tensors of type uint8, whose steps and
+// zeros stand beside them; a step of 0 means numbers of type float32.
+#include "operators.hpp"
+
+#include <cmath>
+#include <torch/library.h>
+
+namespace {
+
+void checkMap(const at::Tensor &x) {
+  const auto type = x.scalar_type();
+  TORCH_CHECK(x.device().is_cpu() && x.dim() == 4 &&
+                  (type == at::kFloat || type == at::kBFloat16 || type == at::kByte),
+              "takes maps (N, C, H, W) of type float32, bfloat16 or uint8 on the CPU, not ",
+              x.sizes(), " of type ", type);
+}
+
+ca_code code(double step, int64_t zero) {
+  TORCH_CHECK(std::isfinite(step) && step >= 0 && zero >= 0 && zero <= 255,
+              "takes steps from 0 and zeros from 0 to 255, not ", step, " and ", zero);
+  return {static_cast<float>(step), static_cast<int>(zero)};
+}
+
+at::Tensor packCodes(const at::Tensor &weight, std::string_view instructions) {
+  check(weight);
+  TORCH_CHECK(weight.dim() == 4 && weight.size(2) == weight.size(3),
+              "packs square kernels, not ", weight.sizes());
+  const int build = buildOf(instructions);
+  const auto plain = weight.contiguous();
+  const int size = static_cast<int>(weight.size(2));
+  auto packed = at::empty({ca_codes_count(build, weight.size(0), weight.size(1), size)},
+                          weight.options().memory_format(at::MemoryFormat::Contiguous));
+  TORCH_CHECK(ca_pack_codes(build, data(plain), weight.size(0), weight.size(1), size,
+                            written(packed)) == 0,
+              "the instructions '", std::string(instructions),
+              "' do not multiply whole numbers, or kernels are larger than 8 × 8");
+  return packed;
+}
+
+/// A convolution of what `x` holds, as codes of `step` and `zero`, with what stands before and after it, written to `into` if
+/// there is one.
+at::Tensor convolution(const at::Tensor &x, double xStep, int64_t xZero, const at::Tensor &packed,
+                       int64_t outputs, int64_t size, int64_t stride, int64_t padding, int64_t rate,
+                       double step, int64_t zero, const std::optional<at::Tensor> &scale,
+                       const std::optional<at::Tensor> &shift, bool rectifies,
+                       const std::optional<at::Tensor> &bias,
+                       const std::optional<at::Tensor> &addend, double addendStep,
+                       int64_t addendZero, std::string_view name, double outStep, int64_t outZero,
+                       at::ScalarType type, const std::optional<at::Tensor> &into) {
+  checkMap(x);
+  check(packed);
+  TORCH_CHECK(size >= 1 && size <= 8 && stride >= 1 && stride <= INT_MAX && padding >= 0 &&
+                  padding <= INT_MAX && rate >= 1 && rate <= INT_MAX / 8,
+              "has no size ", size, ", stride ", stride, ", padding ", padding, " and rate ", rate);
+  auto along = [&](int64_t length) {
+    return (length + 2 * padding - rate * (size - 1) - 1) / stride + 1;
+  };
+  const int64_t shape[] = {x.size(0), outputs, along(x.size(2)), along(x.size(3))};
+  at::Tensor out;
+  if (into && into->defined()) {
+    out = *into;
+    checkMap(out);
+    TORCH_CHECK(out.sizes() == at::IntArrayRef(shape) && isReadable(out) &&
+                    out.scalar_type() == type,
+                "writes maps ", at::IntArrayRef(shape), " of type ", type,
+                " with adjacent channels, not ", out.sizes(), " of type ", out.scalar_type());
+  } else {
+    TORCH_CHECK(shape[2] >= 0 && shape[3] >= 0, "has no outputs for ", x.sizes());
+    out = spacedMap(shape[0], shape[1], shape[2], shape[3], type);
+  }
+  if (out.numel() == 0) return out;
+  const auto in = readable(x);
+  at::Tensor other;
+  ca_map added;
+  ca_codes_fusion fusion{numbers(scale, x.size(1), "scale"),
+                         numbers(shift, x.size(1), "shift"),
+                         rectifies,
+                         code(step, zero),
+                         numbers(bias, outputs, "bias"),
+                         nullptr,
+                         code(addendStep, addendZero),
+                         activation(name)};
+  if (addend && addend->defined()) {
+    checkMap(*addend);
+    TORCH_CHECK(addend->sizes() == out.sizes(), "adds ", addend->sizes(), " to ", out.sizes());
+    other = readable(*addend);
+    added = map(other);
+    fusion.addend = &added;
+  }
+  auto write = map(out);
+  write.data = written(out);
+  const ca_map read = map(in);
+  const ca_kernels kernels{outputs, x.size(1), static_cast<int>(size), data(packed)};
+  TORCH_CHECK(ca_convolve_codes(&kernels, packed.numel(), &read, code(xStep, xZero), &write,
+                                code(outStep, outZero), static_cast<int>(stride),
+                                static_cast<int>(padding), static_cast<int>(rate), &fusion,
+                                at::get_num_threads()) == 0,
+              "not enough memory, or kernels for other channels");
+  return out;
+}
+
+/// A build that has codes.
+int coded() {
+  const int build = ca_build("avx512_vnni");
+  TORCH_CHECK(build >= 0, "the processor has no instructions for codes");
+  return build;
+}
+
+at::Tensor decode(const at::Tensor &x, double step, int64_t zero) {
+  TORCH_CHECK(step > 0, "takes codes");
+  checkMap(x);
+  auto out =
+      at::empty(x.sizes(),
+                x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
+  if (out.numel() == 0) return out;
+  const auto in = readable(x);
+  const ca_map read = map(in), write = fresh(out);
+  TORCH_CHECK(ca_decode(coded(), &read, code(step, zero), &write, at::get_num_threads()) == 0,
+              "cannot be decoded");
+  return out;
+}
+
+/// The largest of each window.
+at::Tensor poolCodes(const at::Tensor &x, int64_t size, int64_t stride, int64_t padding,
+                     int64_t rate, bool roundsUp) {
+  checkMap(x);
+  TORCH_CHECK(size >= 1 && size <= 32 && stride >= 1 && stride <= INT_MAX && padding >= 0 &&
+                  padding <= size / 2 && rate >= 1 && rate <= INT_MAX / 32,
+              "has no windows of size ", size, ", stride ", stride, ", padding ", padding,
+              " and rate ", rate);
+  auto along = [&](int64_t length) {
+    return (length + 2 * padding - rate * (size - 1) - 1) / stride + 1;
+  };
+  TORCH_CHECK(!roundsUp, "rounds sizes down");
+  auto out = spacedMap(x.size(0), x.size(1), along(x.size(2)), along(x.size(3)), at::kByte);
+  if (out.numel() == 0) return out;
+  const auto in = readable(x);
+  const ca_map read = map(in);
+  ca_map write = map(out);
+  TORCH_CHECK(ca_pool_codes(coded(), &read, &write, static_cast<int>(size),
+                            static_cast<int>(stride), static_cast<int>(padding),
+                            static_cast<int>(rate), at::get_num_threads()) == 0,
+              "has no such windows");
+  return out;
+}
+
+/// The mean of each channel, (N, C, 1, 1).
+at::Tensor meanOfCodes(const at::Tensor &x, double step, int64_t zero) {
+  TORCH_CHECK(step > 0 && x.numel() > 0, "takes codes");
+  checkMap(x);
+  auto out = at::empty({x.size(0), x.size(1), 1, 1}, x.options().dtype(at::kFloat));
+  const auto in = readable(x);
+  const ca_map read = map(in), write = fresh(out);
+  TORCH_CHECK(ca_mean_of_codes(coded(), &read, code(step, zero), &write, at::get_num_threads()) ==
+                  0,
+              "has no mean");
+  return out;
+}
+
+} // namespace
+
+TORCH_LIBRARY_FRAGMENT(atrous, library) {
+  library.def("pack_codes(Tensor weight, str instructions) -> Tensor", packCodes);
+  library.def(
+      "codes_convolution(Tensor x, float x_step, int x_zero, Tensor packed, int outputs, int size, "
+      "int stride, int padding, int rate, float step, int zero, Tensor? scale, Tensor? shift, "
+      "bool rectifies, Tensor? bias, Tensor? addend, float addend_step, int addend_zero, "
+      "str activation, float out_step, int out_zero, ScalarType type, "
+      "Tensor(a!)? into) -> Tensor(a!)",
+      convolution);
+  library.def("decode(Tensor x, float step, int zero) -> Tensor", decode);
+  library.def("pool_codes(Tensor x, int size, int stride, int padding, int rate, "
+              "bool rounds_up) -> Tensor",
+              poolCodes);
+  library.def("mean_of_codes(Tensor x, float step, int zero) -> Tensor", meanOfCodes);
+}

@@ -1,0 +1,157 @@
+import Torch
+
+extension Step {
+  /// A convolution that multiplies codes, with what stands before and after it.
+  static func coded(_ unit: Unit, _ constants: Constants, _ codes: CodePlan, _ products: Code)
+    -> Step
+  {
+    let node = unit.node
+    let input = node.input("input") ?? 0, output = node.outputs[0]
+    let (addend, scale) = (node.input("addend"), node.input("scale"))
+    let before = constants.affine("before")
+    let rectifies = before != nil && scale == nil
+    let kernels = CodedKernels.of(constants)
+    let activation = unit.activation
+    let name = activation.isKnownToKernels ? activation.rawValue : "none"
+    let (outputs, kernel, stride) = (unit.outputs, unit.kernel, unit.stride)
+    let (padding, rate) = (unit.padding, unit.dilation)
+    func numbers(_ value: Graph.ValueID?) -> (step: Double, zero: Int) {
+      value.flatMap { codes.code($0) }.map { ($0.step, $0.zero) } ?? (0, 0)
+    }
+    let (own, added, result) = (numbers(input), numbers(addend), numbers(output))
+    let type = codes.values[output]?.dtype ?? .float32
+    let shape = "\(kernel)×\(kernel), int8"
+    return Step(
+      way: "\(shape)\(own.step == 0 ? ", rounds its input" : "")", writesToPlace: true
+    ) { frame, target in
+      var affine = before
+      if let scale {
+        let factors = frame[scale].reshaped(-1)
+        affine = (factors, factors.zerosLike())
+      }
+      let y = Operator.convolution(
+        frame[input], own.step, own.zero, kernels.packed, outputs, kernel, stride, padding, rate,
+        products.step, products.zero, affine?.scale, affine?.shift, rectifies, kernels.bias,
+        frame[addend], added.step, added.zero, name, result.step, result.zero, type, target)
+      return [target ?? y]
+    }
+  }
+
+  /// A transposed convolution that multiplies codes, each of its taps as a 1×1 convolution to every so many pixels.
+  static func codedTransposed(_ constants: Constants, _ codes: CodePlan, _ products: Code) -> Step {
+    let node = constants.node
+    let input = node.inputs[0].value, output = node.outputs[0]
+    let kernels = CodedTaps.of(constants)
+    let own = codes.code(input), result = codes.code(output)
+    let type = codes.values[output]?.dtype ?? .float32
+    let shape = constants.graph.values[output].shape
+    let scale = kernels.scale
+    return Step(way: "1×1, int8, to every \(scale)th pixel", writesToPlace: true) { frame, target in
+      let whole = target ?? Operator.map(shape[0], shape[1], shape[2], shape[3], type)
+      for (tap, packed) in kernels.taps.enumerated() {
+        let part = Operator.slice(
+          Operator.slice(whole, 2, tap / scale, shape[2], scale), 3, tap % scale, shape[3], scale)
+        _ = Operator.convolution(
+          frame[input], own?.step ?? 0, own?.zero ?? 0, packed, kernels.outputs, 1, 1, 0, 1,
+          products.step, products.zero, nil as Tensor?, nil as Tensor?, false, kernels.bias,
+          nil as Tensor?, 0.0, 0, "none", result?.step ?? 0, result?.zero ?? 0, type, part)
+      }
+      return [whole]
+    }
+  }
+
+  /// A convolution of each channel of a map of codes by itself, to codes.
+  static func codedDepthwise(_ unit: Unit, _ constants: Constants, _ own: Code, _ result: Code)
+    -> Step?
+  {
+    let node = unit.node, input = node.inputs[0].value
+    let kernels = ConvolutionKernels.of(unit, constants, input: [])
+    guard case .depthwise(let taps) = kernels.form else { return nil }
+    let (kernel, stride, padding) = (unit.kernel, unit.stride, unit.padding)
+    let (end, dilation, name) = (unit.endPadding, unit.dilation, unit.activation.rawValue)
+    return Step(way: "depthwise of codes") { frame, _ in
+      [
+        Operator.codedDepthwise(
+          frame[input], own.step, own.zero, taps, kernel, stride, padding, end, dilation,
+          kernels.bias, name, result.step, result.zero)
+      ]
+    }
+  }
+
+  /// The numbers of a map in type float32.
+  static func decode(_ value: Graph.ValueID, _ form: NumberForm) -> Step {
+    switch form {
+    case .bfloat16:
+      Step(way: "bfloat16 to float32") { frame, _ in [frame[value].to(.float32)] }
+    case .codes(let code):
+      Step(way: "codes to float32") { frame, _ in
+        [Operator.decode(frame[value], code.step, code.zero)]
+      }
+    }
+  }
+
+  /// The largest codes of windows.
+  static func pool(_ node: Graph.Node, _ value: Graph.ValueID) -> Step {
+    let size = node.pair("kernel_size")[0]
+    let stride = node.pair("stride").first ?? size
+    let (padding, rate) = (node.pair("padding")[0], node.pair("dilation")[0])
+    return Step(way: "pooling of codes") { frame, _ in
+      [Operator.poolCodes(frame[value], size, stride, padding, rate, false)]
+    }
+  }
+
+  /// The mean of each channel of a map of codes.
+  static func mean(_ value: Graph.ValueID, _ code: Code) -> Step {
+    Step(way: "mean of codes") { frame, _ in
+      [Operator.meanOfCodes(frame[value], code.step, code.zero)]
+    }
+  }
+}
+
+/// A convolution's kernels as codes, with the normalization after them folded in.
+private struct CodedKernels {
+  let packed: Tensor
+  let bias: Tensor?
+
+  static func of(_ constants: Constants) -> CodedKernels {
+    constants.kept("codes") {
+      let (weight, bias) = constants.folded()
+      defer { constants.release() }
+      return CodedKernels(
+        packed: Operator.packCodes(weight, InferencePrecision.wholeBuild), bias: bias)
+    }
+  }
+}
+
+/// The taps of a transposed convolution, each as a 1×1 convolution of codes.
+private struct CodedTaps {
+  let taps: [Tensor]
+  let outputs: Int, scale: Int
+  let bias: Tensor?
+
+  static func of(_ constants: Constants) -> CodedTaps {
+    constants.kept("coded taps") {
+      let (weight, bias) = constants.folded()
+      defer { constants.release() }
+      let kernel = weight.size(2)
+      let taps = (0..<kernel * kernel).map { tap in
+        let (row, column) = (tap / kernel, tap % kernel)
+        let part = weight.sliced(2, row, row + 1).sliced(3, column, column + 1)
+        return Operator.packCodes(
+          part.transposed(0, 1).contiguous(), InferencePrecision.wholeBuild)
+      }
+      return CodedTaps(
+        taps: taps, outputs: weight.size(1), scale: kernel, bias: bias?.contiguous())
+    }
+  }
+}
+
+extension Operator {
+  fileprivate static let slice = Operator("slice", "Tensor")
+  fileprivate static let packCodes = Operator("pack_codes", namespace: "atrous")
+  fileprivate static let convolution = Operator("codes_convolution", namespace: "atrous")
+  fileprivate static let codedDepthwise = Operator("codes_depthwise", namespace: "atrous")
+  fileprivate static let decode = Operator("decode", namespace: "atrous")
+  fileprivate static let meanOfCodes = Operator("mean_of_codes", namespace: "atrous")
+  fileprivate static let poolCodes = Operator("pool_codes", namespace: "atrous")
+}
