@@ -20,8 +20,8 @@ template <typename Cell> constexpr Build reduced(const char *name) {
   build.numbers = Cell::numbers;
   build.pointwise = pointwise<Cell>;
   build.winograd = winograd<HalfProducts>;
+  build.codes = convolveDirectly<std::conditional_t<Cell::numbers == 4, CodeCell, HalfCell>>;
   if (Cell::numbers == 4) {
-    build.codes = convolveCodes;
     build.poolCodes = poolCodes;
     build.decode = decode;
     build.meanOfCodes = meanOfCodes;

@@ -170,14 +170,15 @@ int ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int
 
 int64_t ca_codes_count(int build, int64_t outputs, int64_t inputs, int size) {
   const int64_t panel = builds[build]->panel, whole = (outputs + panel - 1) / panel * panel;
-  const int64_t area = int64_t(size) * size;
-  return HEADER + whole + whole * area + whole * area * ((inputs + 3) / 4);
+  const int64_t area = int64_t(size) * size, numbers = builds[build]->numbers;
+  return HEADER + whole + whole * area + whole * area * ((inputs + numbers - 1) / numbers);
 }
 
 int ca_pack_codes(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
                   float *packed) {
   if (!builds[build]->codes || size < 1 || size * size > CA_MOST_CODED_TAPS) return -1;
-  const int64_t panel = builds[build]->panel, cells = (inputs + 3) / 4;
+  const int64_t panel = builds[build]->panel, numbers = builds[build]->numbers;
+  const int64_t cells = (inputs + numbers - 1) / numbers;
   const int64_t whole = (outputs + panel - 1) / panel * panel, area = int64_t(size) * size;
   memset(packed, 0, static_cast<size_t>(ca_codes_count(build, outputs, inputs, size)) * sizeof(float));
   float *units = begin(packed, {.version = PackedHeader::coded,
@@ -185,6 +186,18 @@ int ca_pack_codes(int build, const float *weight, int64_t outputs, int64_t input
                                   .inputs = static_cast<int32_t>(inputs)});
   int32_t *sums = reinterpret_cast<int32_t *>(units + whole);
   int8_t *bytes = reinterpret_cast<int8_t *>(sums + whole * area);
+  if (numbers == 2) {
+    uint16_t *halves = reinterpret_cast<uint16_t *>(bytes);
+    for (int64_t output = 0; output < outputs; output++) {
+      units[output] = 1;
+      const int64_t place = output / panel, lane = output % panel;
+      for (int64_t tap = 0; tap < area; tap++)
+        for (int64_t k = 0; k < inputs; k++)
+          halves[(((place * area + tap) * cells + k / 2) * panel + lane) * 2 + k % 2] =
+              bfloat16Bits(weight[(output * inputs + k) * area + tap]);
+    }
+    return 0;
+  }
   for (int64_t output = 0; output < outputs; output++) {
     const float *own = weight + output * inputs * area;
     float most = 0;
@@ -559,19 +572,57 @@ int ca_pool_codes(int build, const ca_map *in, const ca_map *out, int size, int 
   }
 }
 
+namespace {
+/// The same by products of sixteen bits.
+int convolveMixed(const ca_kernels *kernels, int64_t length, const ca_map *in, ca_code in_code,
+                  const ca_map *out, ca_code out_code, int stride, int padding, int rate,
+                  const ca_codes_fusion *fusion, int threads) {
+  const int build = buildOf(*kernels, length);
+  if (build < 0 || builds[build]->numbers < 2 || kernels->size != 3 || stride != 1 || rate < 1 ||
+      padding != rate || fusion->scale || in->channels != kernels->inputs ||
+      out->channels != kernels->outputs || out->images != in->images ||
+      out->height != in->height || out->width != in->width || !fits(*in, in_code) ||
+      !fits(*out, out_code) || (fusion->addend && !fits(*fusion->addend, fusion->addend_code)))
+    return -1;
+  const Kernels own = opened(*kernels);
+  const ca_fusion rest{nullptr,      nullptr,        0,
+                       fusion->bias, fusion->addend, fusion->activation};
+  const Convolving convolving;
+  try {
+    builds[build]->winograd({.kernels = own,
+                             .in = *in,
+                             .out = *out,
+                             .stride = 1,
+                             .rate = rate,
+                             .threads = atLeastOne(threads),
+                             .fusion = rest,
+                             .isMixed = true,
+                             .in_code = in_code,
+                             .out_code = out_code,
+                             .addend_code = fusion->addend_code});
+    return 0;
+  } catch (...) {
+    return -1;
+  }
+}
+} // namespace
+
 int ca_convolve_codes(const ca_kernels *kernels, int64_t length, const ca_map *in, ca_code in_code,
                       const ca_map *out, ca_code out_code, int stride, int padding, int rate,
                       const ca_codes_fusion *fusion, int threads) {
   if (length <= HEADER) return -1;
   PackedHeader header;
   memcpy(&header, kernels->packed, sizeof header);
+  if (header.version == PackedHeader::current)
+    return convolveMixed(kernels, length, in, in_code, out, out_code, stride, padding, rate, fusion,
+                         threads);
   if (header.version != PackedHeader::coded || !has(header.build) || kernels->size < 1 ||
       header.inputs != kernels->inputs ||
       length != ca_codes_count(header.build, kernels->outputs, kernels->inputs, kernels->size))
     return -1;
   if (!isWindow(kernels->size, stride, padding, rate, in, out) ||
       in->channels != kernels->inputs || out->channels != kernels->outputs ||
-      !isCode(fusion->inputs) || !fits(*in, in_code) || !fits(*out, out_code) ||
+      (builds[header.build]->numbers == 4 && !isCode(fusion->inputs)) || !fits(*in, in_code) || !fits(*out, out_code) ||
       (fusion->addend && !fits(*fusion->addend, fusion->addend_code)))
     return -1;
   const Kernels own = opened(*kernels);

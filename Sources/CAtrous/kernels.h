@@ -14,6 +14,9 @@ struct Job {
   const ca_fusion &fusion;
   /// What a measured plan chose; the rules where it says nothing.
   ca_way way = {};
+  /// Whether maps are of other types than float32, and the codes of those of codes.
+  bool isMixed = false;
+  ca_code in_code{}, out_code{}, addend_code{};
 };
 
 /// What ca_convolve_codes works on.

@@ -75,7 +75,7 @@ at::Tensor convolution(const at::Tensor &x, double xStep, int64_t xZero, const a
   ca_codes_fusion fusion{numbers(scale, x.size(1), "scale"),
                          numbers(shift, x.size(1), "shift"),
                          rectifies,
-                         code(step, zero),
+                         {static_cast<float>(step), static_cast<int>(zero)},
                          numbers(bias, outputs, "bias"),
                          nullptr,
                          code(addendStep, addendZero),

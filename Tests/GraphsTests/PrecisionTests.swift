@@ -116,7 +116,7 @@ struct PrecisionTests {
         let same = found.argmax(1).equal(to: plain.argmax(1)).to(.float32).mean().item
         let error = RunnerTests.error(found, plain)
         // Noise through drawn weights: classes are closer than in any trained network.
-        #expect(error > 1e-5 && error < (precision == .int8 ? 0.08 : 0.02))
+        #expect(error > 1e-5 && error < (precision == .int8 ? 0.15 : 0.02))
         #expect(same > (precision == .int8 ? 0.95 : 0.99))
       }
     }

@@ -117,7 +117,7 @@ typedef struct {
 /// How many numbers ca_pack_codes writes for a build.
 int64_t ca_codes_count(int build, int64_t outputs, int64_t inputs, int size);
 /// Packs kernels (outputs, inputs, size, size), `size` 1 to 8, as whole numbers of eight bits, each output's evenly
-/// between minus and plus its largest. Returns 0, or -1 for a build that multiplies others.
+/// between minus and plus its largest; as bfloat16 for "avx512_bf16". Returns 0, or -1 for a build that multiplies others.
 int ca_pack_codes(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
                   float *packed);
 /// Convolves `in` to `out` with zeros around the map as far as the outputs reach. The maps may be of any type; a code is

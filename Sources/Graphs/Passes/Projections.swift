@@ -225,8 +225,8 @@ extension Pass {
   static let rows = Pass(
     name: "rows", summary: "a 1×1 convolution by the rows that the depthwise one after it reads"
   ) { graph, settings in
-    // Codes take less memory than what is saved here.
-    guard !settings.isWatched, settings.precision != .int8 else { return }
+    // Maps of fewer bits take less memory than what is saved here.
+    guard !settings.isWatched, settings.precision == .float32 else { return }
     graph.rewrite { graph in
       for place in graph.places {
         guard let node = graph[place], node.kind == Unit.convolution,

@@ -29,12 +29,18 @@ enum NumberForm: Hashable {
   }
 }
 
+/// What a convolution multiplies where that is not float32.
+enum ProductForm: Hashable {
+  case bfloat16
+  case codes(Code)
+}
+
 /// Which values of a graph lie in fewer bits while it runs, and what its convolutions multiply.
 struct CodePlan {
   /// The forms of values; others are of type float32.
   private(set) var values: [Graph.ValueID: NumberForm] = [:]
-  /// The codes of what convolutions multiply, by their places in the graph.
-  private(set) var products: [Int: Code] = [:]
+  /// What convolutions multiply, by their places in the graph; others multiply what they do without this plan.
+  private(set) var products: [Int: ProductForm] = [:]
 
   /// Nothing in fewer bits.
   init() {}
@@ -44,6 +50,17 @@ struct CodePlan {
     if case .codes(let code) = values[value] { code } else { nil }
   }
 
+  /// Finds what of `graph` may lie in sixteen bits, and gives readers of other numbers what they need by new nodes.
+  init(bfloat16 graph: inout Graph) {
+    let reading = Reading(graph)
+    for (place, node) in graph.nodes.enumerated()
+    where node.kind == Unit.convolution && reading.multiplies(node) && graph.leadsOn(node) {
+      products[place] = .bfloat16
+    }
+    findHalves(graph, reading, passesOn: true)
+    insertDecoding(&graph, reading)
+  }
+
   /// Finds what of `graph` may lie in eight bits, and gives readers of other numbers what they need by new nodes.
   init(_ graph: inout Graph, ranges: InputRanges) {
     let reading = Reading(graph)
@@ -51,7 +68,7 @@ struct CodePlan {
       guard let range = ranges.layers[node.layer], range.count == 2, graph.leadsOn(node) else {
         continue
       }
-      products[place] = Code(low: range[0], high: range[1])
+      products[place] = .codes(Code(low: range[0], high: range[1]))
     }
     // Values whose numbers lie alike: joined ones, and what pooling takes and gives.
     var groups = Groups(graph.values.count)
@@ -92,10 +109,10 @@ struct CodePlan {
       if node.input("scale") == nil, node.input("before.running_mean") == nil,
         let input = node.input("input"), let code = code(input)
       {
-        products[place] = code
+        products[place] = .codes(code)
       }
     }
-    findHalves(graph, reading)
+    findHalves(graph, reading, passesOn: false)
     insertDecoding(&graph, reading)
   }
 
@@ -118,12 +135,16 @@ struct CodePlan {
     }
   }
 
-  /// What is joined for convolutions that round it, each by a normalization of its own, lies in sixteen bits until
-  /// then.
-  private mutating func findHalves(_ graph: Graph, _ reading: Reading) {
+  /// What convolutions give for others that round it lies in sixteen bits until then: what is joined for convolutions with
+  /// a normalization each, and all maps between convolutions of bfloat16, which pooling and convolutions of each
+  /// channel pass on.
+  private mutating func findHalves(_ graph: Graph, _ reading: Reading, passesOn: Bool) {
+    func passes(_ node: Graph.Node) -> Bool {
+      passesOn && (node.kind == "max_pool2d" || reading.isDepthwise(node))
+    }
     var halves: Set<Graph.ValueID> = []
     for (place, node) in graph.nodes.enumerated()
-    where products[place] != nil || reading.isJoin(node) {
+    where products[place] != nil || reading.isJoin(node) || passes(node) {
       halves.formUnion(node.outputs.filter { values[$0] == nil && !graph.outputs.contains($0) })
     }
     var makers: [Graph.ValueID: Graph.Node] = [:]
@@ -135,7 +156,8 @@ struct CodePlan {
       var others: Set<Graph.ValueID> = []
       for (place, node) in graph.nodes.enumerated() {
         for input in node.inputs where halves.contains(input.value) {
-          if products[place] != nil || (reading.isJoin(node) && halves.contains(node.outputs[0])) {
+          let leadsOn = (reading.isJoin(node) || passes(node)) && halves.contains(node.outputs[0])
+          if products[place] != nil || leadsOn {
             rounded.insert(input.value)
           } else {
             others.insert(input.value)
@@ -143,9 +165,11 @@ struct CodePlan {
         }
       }
       for value in halves {
-        let isJoin = makers[value].map(reading.isJoin) ?? false
+        let maker = makers[value]
+        let isJoin = maker.map(reading.isJoin) ?? false
+        let isCut = maker.map { passes($0) && !halves.contains($0.inputs[0].value) } ?? false
         // Who reads other numbers of a join gets them once.
-        if !rounded.contains(value) || (others.contains(value) && !isJoin) {
+        if isCut || !rounded.contains(value) || (others.contains(value) && !isJoin && !passesOn) {
           halves.remove(value)
           isChanged = true
         }
@@ -157,14 +181,13 @@ struct CodePlan {
   /// Nodes that give numbers of type float32 to whoever does not read codes.
   private mutating func insertDecoding(_ graph: inout Graph, _ reading: Reading) {
     var nodes: [Graph.Node] = []
-    var places: [Int: Code] = [:]
+    var places: [Int: ProductForm] = [:]
     var decoded: [Graph.ValueID: Graph.ValueID] = [:]
     for (place, node) in graph.nodes.enumerated() {
       var node = node
       let readsCodes =
-        products[place] != nil || node.isPoolingOfCodes
-        || (reading.isDepthwise(node) && code(node.outputs[0]) != nil)
-        || (reading.isMean(node) && code(node.inputs[0].value) != nil)
+        products[place] != nil || (reading.isMean(node) && values[node.inputs[0].value] != nil)
+        || ((node.isPoolingOfCodes || reading.isDepthwise(node)) && values[node.outputs[0]] != nil)
       let form = reading.isJoin(node) ? values[node.outputs[0]] : nil
       if !readsCodes {
         for index in node.inputs.indices {
@@ -182,7 +205,7 @@ struct CodePlan {
           node.inputs[index] = .init(name: node.inputs[index].name, value: decoded[value] ?? value)
         }
       }
-      if let code = products[place] { places[nodes.count] = code }
+      if let form = products[place] { places[nodes.count] = form }
       nodes.append(node)
     }
     graph.nodes = nodes

@@ -13,8 +13,11 @@ final class Plan {
   init(_ graph: Graph, _ store: KernelStore, without off: Set<String>, watch: InputWatches?) {
     var graph = graph
     codes =
-      store.precision == .int8 && watch == nil
-      ? store.ranges.map { CodePlan(&graph, ranges: $0) } ?? CodePlan() : CodePlan()
+      switch (store.precision, store.ranges) {
+      case (.int8, let ranges?): CodePlan(&graph, ranges: ranges)
+      case (.bfloat16, _): CodePlan(bfloat16: &graph)
+      default: CodePlan()
+      }
     self.graph = graph
     let codes = codes
     steps = graph.nodes.indices.map { Step.of($0, graph, store, codes, watch: watch) }

@@ -2,16 +2,17 @@ import Torch
 
 extension Step {
   /// A convolution that multiplies codes, with what stands before and after it.
-  static func coded(_ unit: Unit, _ constants: Constants, _ codes: CodePlan, _ products: Code)
-    -> Step
-  {
+  static func coded(
+    _ unit: Unit, _ constants: Constants, _ codes: CodePlan, _ products: ProductForm
+  ) -> Step {
     let node = unit.node
     let input = node.input("input") ?? 0, output = node.outputs[0]
     let (addend, scale) = (node.input("addend"), node.input("scale"))
     let before = constants.affine("before")
     let rectifies = before != nil && scale == nil
-    let kernels = CodedKernels.of(constants)
+    let kernels = CodedKernels.of(unit, constants, products)
     let activation = unit.activation
+    // What passes made part of a convolution is one that the kernels know.
     let name = activation.isKnownToKernels ? activation.rawValue : "none"
     let (outputs, kernel, stride) = (unit.outputs, unit.kernel, unit.stride)
     let (padding, rate) = (unit.padding, unit.dilation)
@@ -20,10 +21,17 @@ extension Step {
     }
     let (own, added, result) = (numbers(input), numbers(addend), numbers(output))
     let type = codes.values[output]?.dtype ?? .float32
-    let shape = "\(kernel)×\(kernel), int8"
-    return Step(
-      way: "\(shape)\(own.step == 0 ? ", rounds its input" : "")", writesToPlace: true
-    ) { frame, target in
+    let (product, word): (Code?, String) =
+      switch products {
+      case .bfloat16: (nil, "bfloat16")
+      case .codes(let code): (code, "int8")
+      }
+    let isRead = codes.values[input]?.dtype == (product == nil ? .bfloat16 : .uint8)
+    let way =
+      "\(kernel)×\(kernel), " + (kernels.isWinograd ? "Winograd, 16 bits" : word)
+      + (isRead && before == nil && scale == nil ? "" : ", rounds its input")
+    let (step, zero) = (product?.step ?? 1, product?.zero ?? 0)
+    return Step(way: way, writesToPlace: true) { frame, target in
       var affine = before
       if let scale {
         let factors = frame[scale].reshaped(-1)
@@ -31,7 +39,7 @@ extension Step {
       }
       let y = Operator.convolution(
         frame[input], own.step, own.zero, kernels.packed, outputs, kernel, stride, padding, rate,
-        products.step, products.zero, affine?.scale, affine?.shift, rectifies, kernels.bias,
+        step, zero, affine?.scale, affine?.shift, rectifies, kernels.bias,
         frame[addend], added.step, added.zero, name, result.step, result.zero, type, target)
       return [target ?? y]
     }
@@ -100,10 +108,17 @@ extension Step {
     }
   }
 
-  /// The mean of each channel of a map of codes.
-  static func mean(_ value: Graph.ValueID, _ code: Code) -> Step {
-    Step(way: "mean of codes") { frame, _ in
-      [Operator.meanOfCodes(frame[value], code.step, code.zero)]
+  /// The mean of each channel of a map, in float32.
+  static func mean(_ value: Graph.ValueID, _ form: NumberForm) -> Step {
+    switch form {
+    case .bfloat16:
+      Step(way: "mean of bfloat16") { frame, _ in
+        [Operator.mean(frame[value], [2, 3], true, DType.float32)]
+      }
+    case .codes(let code):
+      Step(way: "mean of codes") { frame, _ in
+        [Operator.meanOfCodes(frame[value], code.step, code.zero)]
+      }
     }
   }
 }
@@ -112,13 +127,26 @@ extension Step {
 private struct CodedKernels {
   let packed: Tensor
   let bias: Tensor?
+  /// Whether products are of combinations of taps, in sixteen bits.
+  let isWinograd: Bool
 
-  static func of(_ constants: Constants) -> CodedKernels {
-    constants.kept("codes") {
+  static func of(_ unit: Unit, _ constants: Constants, _ products: ProductForm) -> CodedKernels {
+    let isHalf = products == .bfloat16
+    let isPlain = !unit.followsNorm && unit.node.input("scale") == nil
+    // Direct products of codes are faster than those of sixteen bits elsewhere.
+    let isWide = min(unit.weight[0], unit.weight[1]) >= 256 && unit.dilation <= 4
+    let isWinograd =
+      unit.kernel == 3 && unit.isPacked && isPlain && (isHalf || isWide)
+      && InferencePrecision.bfloat16.isSupported
+    return constants.kept(isWinograd ? "mixed" : isHalf ? "halves" : "codes") {
       let (weight, bias) = constants.folded()
       defer { constants.release() }
-      return CodedKernels(
-        packed: Operator.packCodes(weight, InferencePrecision.wholeBuild), bias: bias)
+      let packed =
+        isWinograd
+        ? Operator.pack(weight, InferencePrecision.halfBuild)
+        : Operator.packCodes(
+          weight, isHalf ? InferencePrecision.halfBuild : InferencePrecision.wholeBuild)
+      return CodedKernels(packed: packed, bias: bias, isWinograd: isWinograd)
     }
   }
 }
@@ -147,6 +175,7 @@ private struct CodedTaps {
 }
 
 extension Operator {
+  fileprivate static let mean = Operator("mean", "dim")
   fileprivate static let slice = Operator("slice", "Tensor")
   fileprivate static let packCodes = Operator("pack_codes", namespace: "atrous")
   fileprivate static let convolution = Operator("codes_convolution", namespace: "atrous")

@@ -32,13 +32,15 @@ extension Step {
     let unit = Unit(
       node, weight: node.input("weight").map { graph.values[$0].shape } ?? [0, 0, 0, 0])
     if let products = codes.products[place] {
-      return node.kind == Unit.transposed
-        ? codedTransposed(constants, codes, products) : coded(unit, constants, codes, products)
+      if node.kind == Unit.transposed, case .codes(let code) = products {
+        return codedTransposed(constants, codes, code)
+      }
+      return coded(unit, constants, codes, products)
     }
     if let input = node.inputs.first?.value, let form = codes.values[input] {
       if node.kind == CodePlan.decoding { return decode(input, form) }
+      if node.isMeanOfMap { return mean(input, form) }
       if case .codes(let code) = form {
-        if node.isMeanOfMap { return mean(input, code) }
         if node.isPoolingOfCodes { return pool(node, input) }
         if unit.isDepthwise, node.kind == Unit.convolution,
           let result = codes.code(node.outputs[0]),

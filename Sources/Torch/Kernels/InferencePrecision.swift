@@ -40,6 +40,8 @@ public enum InferencePrecision: String, Sendable, CaseIterable {
   }
   /// So many inputs are rounded in less time than their products save.
   package static let manyInputs = 128
+  /// That of products of sixteen bits.
+  package static let halfBuild = "avx512_bf16"
   /// That of whole numbers.
   package static let wholeBuild = "avx512_vnni"
 
