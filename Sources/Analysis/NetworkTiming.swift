@@ -31,12 +31,14 @@ package struct NetworkTiming: JSONReport {
   ///   - plain: Whether it is timed as it is.
   ///   - prepared: Whether it is timed prepared for inference.
   ///   - precision: The type in which the prepared network multiplies.
+  ///   - ranges: The ranges of what layers take, for int8; found on the noise if there are none.
   ///   - profile: Whether the operators of the last form are timed, too.
   /// - Throws: `TorchError` if the network cannot run at this size; `UnknownPass` for what the environment's
   ///   `ATROUS_PASSES` says.
   package init(
     _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
-    prepared: Bool, precision: InferencePrecision = .float32, profile: Bool
+    prepared: Bool, precision: InferencePrecision = .float32, ranges: InputRanges? = nil,
+    profile: Bool
   ) throws {
     threads = Engine.threads
     self.precision = precision.rawValue
@@ -45,14 +47,16 @@ package struct NetworkTiming: JSONReport {
       inferenceMode {
         measure(
           model, height: height, width: width, repeats: repeats, plain: plain,
-          prepared: prepared, precision: precision, passesOff: passesOff, profile: profile)
+          prepared: prepared, precision: precision, ranges: ranges, passesOff: passesOff,
+          profile: profile)
       }
     }
   }
 
   private mutating func measure(
     _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
-    prepared: Bool, precision: InferencePrecision, passesOff: Set<String>, profile: Bool
+    prepared: Bool, precision: InferencePrecision, ranges: InputRanges?, passesOff: Set<String>,
+    profile: Bool
   ) {
     let image = model.noiseImage(height: height, width: width)
     let device = model.state.first?.tensor.device ?? .cpu
@@ -73,8 +77,8 @@ package struct NetworkTiming: JSONReport {
     var runner: Runner?
     if prepared {
       // What is measured afterwards needs no other form.
-      let ranges = precision == .int8 ? model.calibrated { _ = $0(image) } : nil
-      let made = model.runner(.init(precision: precision, ranges: ranges, without: passesOff))
+      let own = precision == .int8 ? ranges ?? model.calibrated { _ = $0(image) } : nil
+      let made = model.runner(.init(precision: precision, ranges: own, without: passesOff))
       preparedSeconds = medianTime { made($0) }
       runner = made
     }
@@ -175,5 +179,14 @@ extension SegmentationModel {
     let image = Tensor(uninitialized: [1, height, width, inputChannels]).permuted(0, 3, 1, 2)
     image.drawNormal(deviation: 1)
     return image
+  }
+}
+
+extension SegmentationModel {
+  /// The ranges of what layers take for noise.
+  package func rangesOfNoise(height: Int, width: Int) throws -> InputRanges {
+    try attempt {
+      inferenceMode { calibrated { _ = $0(noiseImage(height: height, width: width)) } }
+    }
   }
 }

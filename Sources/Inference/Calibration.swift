@@ -40,18 +40,26 @@ public struct Calibration: Sendable, Equatable {
         device: network.device, mode: InferenceMode(padding: settings.padding))
       try Evaluator(predictor, imageSize: settings.imageSize).run(on: dataset)
     }
-    if let file {
-      do {
-        try AtomicFile.write(file, Data(jsonText(ranges).utf8))
-      } catch let error as WriteError {
-        throw CalibrationError.notWritable(file: file, reason: error.reason)
-      }
-    }
+    if let file { try Self.write(ranges, to: file) }
     form.ranges = ranges
     return form
   }
 
-  private static func read(_ file: String, for model: SegmentationModel) throws -> InputRanges {
+  /// Writes ranges to a file.
+  ///
+  /// - Throws: ``CalibrationError/notWritable(file:reason:)``.
+  package static func write(_ ranges: InputRanges, to file: String) throws {
+    do {
+      try AtomicFile.write(file, Data(jsonText(ranges).utf8))
+    } catch let error as WriteError {
+      throw CalibrationError.notWritable(file: file, reason: error.reason)
+    }
+  }
+
+  /// The ranges of a file, which are those of `model`.
+  ///
+  /// - Throws: ``CalibrationError``.
+  package static func read(_ file: String, for model: SegmentationModel) throws -> InputRanges {
     let ranges: InputRanges
     do {
       ranges = try JSONDecoder().decode(

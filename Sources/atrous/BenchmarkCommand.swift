@@ -1,5 +1,6 @@
 import Analysis
 import ArgumentParser
+import Files
 import Imaging
 import Torch
 import Inference
@@ -31,6 +32,12 @@ struct BenchmarkCommand: ParsableCommand {
 
   @Option(help: "The type of the prepared network's products: float32, bfloat16 or int8.")
   var precision = InferencePrecision.float32
+
+  @Option(
+    help:
+      "For int8: the file with ranges of what layers take, which is written with those of noise if there is none."
+  )
+  var ranges: String?
 
   @Option(help: "The images of a training step.")
   var batch = 2
@@ -65,6 +72,9 @@ struct BenchmarkCommand: ParsableCommand {
     guard !tune || form != .training && !profile else {
       throw ValidationError("--tune is for inference, without --profile.")
     }
+    guard ranges == nil || precision == .int8 && form != .training && !tune else {
+      throw ValidationError("--ranges expects --precision int8 and a form of inference.")
+    }
     guard (1...1024).contains(batch) else {
       throw ValidationError("--batch is \(batch), expected a number from 1 to 1024.")
     }
@@ -97,9 +107,14 @@ struct BenchmarkCommand: ParsableCommand {
           repeats: repeats)
         return try show(report, text: report.text, asJSON: json)
       }
+      if let ranges, !FileSystem.exists(ranges) {
+        try Calibration.write(
+          model.rangesOfNoise(height: size.height, width: size.width), to: ranges)
+      }
       let report = try NetworkTiming(
         model, height: size.height, width: size.width, repeats: repeats,
-        plain: form != .prepared, prepared: form != .plain, precision: precision, profile: profile)
+        plain: form != .prepared, prepared: form != .plain, precision: precision,
+        ranges: try ranges.map { try Calibration.read($0, for: model) }, profile: profile)
       try show(report, text: report.text, asJSON: json)
     }
   }
