@@ -137,7 +137,7 @@ struct ONNXShapeTests {
       },
       { graph, x in
         let places = graph.add("ArgMax", [x], ["axis": .int(3), "keepdims": .int(0)])
-        return graph.add("Gather", [x, places], ["axis": .int(2)])
+        return graph.add("Gather", [x, places], ["axis": .int(3)])
       },
     ],
     "GatherElements": [
