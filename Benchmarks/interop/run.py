@@ -190,6 +190,9 @@ def main():
     print("| network | " + " | ".join(f"{name.strip()} | equal" for name in columns) + " |")
     print("|---|" + "---|" * (2 * len(columns)), flush=True)
     failed, start = 0, time.time()
+    # A single pixel is more than a ten-thousandth of a small image.
+    pixels = min(int(width) * int(height) for width, height in (size.split("x") for size in sizes))
+    share = max(1e-4, 1.5 / pixels)
     for name, text in networks.items():
         if options.only.lower() not in name.lower():
             continue
@@ -206,10 +209,10 @@ def main():
                     isWrong = True
                 else:
                     cells += [f"{answer[0]:.1e}", f"{100 * answer[1]:.3f} %"]
-                    isWrong |= not (answer[0] <= 1e-4 and answer[1] >= 0.9999)
+                    isWrong |= not (answer[0] <= 1e-4 and answer[1] >= 1 - share)
         failed += isWrong
         print(f"| {name}{mark} | " + " | ".join(cells) + " |", flush=True)
-    print(f"\n{failed} beyond 1e-4 or below 99.99 %; {time.time() - start:.0f} s")
+    print(f"\n{failed} beyond 1e-4 or below 99.99 %, a single pixel not counted; {time.time() - start:.0f} s")
     return failed > 0
 
 

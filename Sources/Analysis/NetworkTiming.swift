@@ -12,6 +12,8 @@ package struct NetworkTiming: JSONReport {
   package let precision: String
   /// The median seconds of an image, in the forms that were timed.
   package private(set) var plainSeconds: Double?, preparedSeconds: Double?
+  /// The seconds from opening the network's file to the first result, in the prepared form.
+  package private(set) var firstSeconds: Double?
   /// The most memory that the process has held, in megabytes.
   package private(set) var peakMegabytes: Double?
   /// The root of the mean squared difference of scores, in their standard deviations.
@@ -33,12 +35,13 @@ package struct NetworkTiming: JSONReport {
   ///   - precision: The type in which the prepared network multiplies.
   ///   - ranges: The ranges of what layers take, for int8; found on the noise if there are none.
   ///   - profile: Whether the operators of the last form are timed, too.
+  ///   - opening: The seconds that the network took to open.
   /// - Throws: `TorchError` if the network cannot run at this size; `UnknownPass` for what the environment's
   ///   `ATROUS_PASSES` says.
   package init(
     _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
     prepared: Bool, precision: InferencePrecision = .float32, ranges: InputRanges? = nil,
-    profile: Bool
+    profile: Bool, opening: Double? = nil
   ) throws {
     threads = Engine.threads
     self.precision = precision.rawValue
@@ -48,7 +51,7 @@ package struct NetworkTiming: JSONReport {
         measure(
           model, height: height, width: width, repeats: repeats, plain: plain,
           prepared: prepared, precision: precision, ranges: ranges, passesOff: passesOff,
-          profile: profile)
+          profile: profile, opening: opening)
       }
     }
   }
@@ -56,16 +59,20 @@ package struct NetworkTiming: JSONReport {
   private mutating func measure(
     _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
     prepared: Bool, precision: InferencePrecision, ranges: InputRanges?, passesOff: Set<String>,
-    profile: Bool
+    profile: Bool, opening: Double?
   ) {
     let image = model.noiseImage(height: height, width: width)
     let device = model.state.first?.tensor.device ?? .cpu
     let input = image.to(device)
     var scores: [Tensor] = []
+    var first = 0.0
     func medianTime(_ network: (Tensor) -> Tensor) -> Double {
       // The first time packs kernels and takes memory.
-      scores.append(network(input))
-      Engine.synchronize(device)
+      first =
+        ContinuousClock().measure {
+          scores.append(network(input))
+          Engine.synchronize(device)
+        } / .seconds(1)
       return (0..<repeats).map { _ in
         ContinuousClock().measure {
           _ = network(input)
@@ -81,6 +88,7 @@ package struct NetworkTiming: JSONReport {
       let made = model.runner(.init(precision: precision, ranges: own, without: passesOff))
       preparedSeconds = medianTime { made($0) }
       runner = made
+      firstSeconds = opening.map { $0 + first }
     }
     peakMegabytes = ProcessUsage.current.map { $0.peakKilobytes / 1e3 }
     if scores.count == 2 {
@@ -111,6 +119,7 @@ package struct NetworkTiming: JSONReport {
     }
     add("plain          ", plainSeconds, "%.3f s")
     add("prepared       ", preparedSeconds, "%.3f s")
+    add("first result   ", firstSeconds, "%.3f s")
     if let plainSeconds, let preparedSeconds {
       add("times faster   ", plainSeconds / preparedSeconds, "%.2f")
     }

@@ -2,6 +2,7 @@
 #include "catrous.h"
 #include "kernels.h"
 #include "plans.h"
+#include "threads.h"
 #include <algorithm>
 #include <cfloat>
 #include <cstdlib>
@@ -153,18 +154,26 @@ int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size) {
 }
 
 int ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
-            float *packed) {
+            float *packed, int threads) {
   const int64_t panel = builds[build]->panel, area = int64_t(size) * size;
   const int64_t numbers = numbersOf(build, size);
   if (numbers > 2) return -1;
   packed = begin(packed, {.version = PackedHeader::current, .build = build});
-  for (int64_t begin = 0; begin < outputs; begin += panel)
-    for (int64_t tap = 0; tap < area; tap++)
-      for (int64_t k = 0; k < inputs; k += numbers)
-        for (int64_t output = begin; output < begin + panel; output++)
-          *packed++ = output < outputs ? cellOf(weight + (output * inputs + k) * area + tap, area,
-                                                inputs - k, numbers)
-                                       : 0;
+  const int64_t cells = (inputs + numbers - 1) / numbers;
+  parallel(threads, (outputs + panel - 1) / panel, [&](int, int64_t index) {
+    float *const own = packed + index * area * cells * panel;
+    // A line of an output's weights is read whole before those of the next output.
+    for (int64_t begin = 0; begin < cells; begin += LINE)
+      for (int64_t lane = 0; lane < panel; lane++) {
+        const int64_t output = index * panel + lane;
+        for (int64_t cell = begin; cell < std::min(begin + LINE, cells); cell++)
+          for (int64_t tap = 0, k = cell * numbers; tap < area; tap++)
+            own[(tap * cells + cell) * panel + lane] =
+                output < outputs ? cellOf(weight + (output * inputs + k) * area + tap, area,
+                                          inputs - k, numbers)
+                                 : 0;
+      }
+  });
   return 0;
 }
 

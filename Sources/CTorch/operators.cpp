@@ -19,8 +19,8 @@ at::Tensor pack(const at::Tensor &weight, std::string_view instructions) {
   const int size = static_cast<int>(weight.size(2));
   auto packed = at::empty({ca_packed_count(build, weight.size(0), weight.size(1), size)},
                           weight.options().memory_format(at::MemoryFormat::Contiguous));
-  TORCH_CHECK(ca_pack(build, data(plain), weight.size(0), weight.size(1), size, written(packed)) ==
-                  0,
+  TORCH_CHECK(ca_pack(build, data(plain), weight.size(0), weight.size(1), size, written(packed),
+                      at::get_num_threads()) == 0,
               "packs whole numbers by pack_whole");
   return packed;
 }

@@ -39,7 +39,9 @@ package struct ONNXExample: JSONReport {
       let apart = (own - theirs).abs()
       return [
         apart.reshaped(-1).maximum(along: [0]).item, deviation,
-        Self.agreement(own, theirs, isWhole: !result.dtype.isFloatingPoint),
+        Self.agreement(
+          own, theirs, isWhole: !result.dtype.isFloatingPoint,
+          classes: image.rank == 4 && image.size(1) != 3 && image.size(3) == 3 ? 3 : 1),
       ]
     }
     largest = numbers[0]
@@ -47,14 +49,17 @@ package struct ONNXExample: JSONReport {
     agreement = numbers[2]
   }
 
-  /// The share of places that agree.
-  private static func agreement(_ own: Tensor, _ theirs: Tensor, isWhole: Bool) -> Double {
+  /// The share of places that agree, where `classes` is the dimension of the classes of a map: the last one
+  /// of a network that takes images with their bands last.
+  private static func agreement(
+    _ own: Tensor, _ theirs: Tensor, isWhole: Bool, classes: Int
+  ) -> Double {
     let isMap = own.rank == 4 && !isWhole
-    let isSingle = isMap && own.size(1) == 1
+    let isSingle = isMap && own.size(classes) == 1
     let (a, b) =
       isSingle
       ? (own.atLeast(0), theirs.atLeast(0))
-      : isMap ? (own.argmax(1), theirs.argmax(1)) : (own, theirs)
+      : isMap ? (own.argmax(classes), theirs.argmax(classes)) : (own, theirs)
     return a.equal(to: b).to(.float64).mean().item
   }
 

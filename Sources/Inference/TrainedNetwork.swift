@@ -114,7 +114,8 @@ public struct TrainedNetwork {
     }
     model = try build(configuration)
     model.train(false)
-    model.useChannelsLast()
+    // The processor's kernels are packed from weights as they lie in the file.
+    if !(model is ONNXModel && device == .cpu) { model.useChannelsLast() }
     model.move(to: device)
   }
 

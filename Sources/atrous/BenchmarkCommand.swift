@@ -12,7 +12,8 @@ struct BenchmarkCommand: ParsableCommand {
     commandName: "benchmark",
     abstract: "Time a network on noise: inference, as it is and prepared for it, or training.",
     discussion: """
-      Both forms are timed in turn. Prints the median of each, the most memory that the process \
+      Both forms are timed in turn. Prints the median of each, the time from opening the file to the prepared \
+      form's first result, the most memory that the process \
       held, and how far the prepared network's scores are from the other's. With --form training a \
       step of a run is timed: the scores and the loss of a batch, gradients, new weights by SGD \
       with momentum. --example compares an ONNX file's network with results that came with it, in the form of \
@@ -94,7 +95,9 @@ struct BenchmarkCommand: ParsableCommand {
       if form == .training {
         try TrainedNetwork.refuseONNX(network.network, for: "benchmark --form training")
       }
+      let start = ContinuousClock.now
       let model = try network.load().model
+      let opening = (ContinuousClock.now - start) / .seconds(1)
       let size = try image.area(for: model)
       if tune {
         let report = try PlanTuning(
@@ -114,7 +117,8 @@ struct BenchmarkCommand: ParsableCommand {
       let report = try NetworkTiming(
         model, height: size.height, width: size.width, repeats: repeats,
         plain: form != .prepared, prepared: form != .plain, precision: precision,
-        ranges: try ranges.map { try Calibration.read($0, for: model) }, profile: profile)
+        ranges: try ranges.map { try Calibration.read($0, for: model) }, profile: profile,
+        opening: opening)
       try show(report, text: report.text, asJSON: json)
     }
   }

@@ -157,6 +157,23 @@ struct PassTests {
         == ["upsample_bilinear2d", "convolution relu"])
   }
 
+  @Test("join to what another join has, along the same dimension")
+  func nesting() throws {
+    let graph = try Graph(recording: net, input: [1, 16, 8, 8]) { x in
+      let a = net.conv(x), b = net.norm(a)
+      let pair = concatenate([x, a]), three = concatenate([x, a, b])
+      let rows = concatenate([x, a, b], along: 2).sliced(2, 0, 8)
+      return concatenate([three, b, x, a, pair, rows])
+    }
+    func counts(_ off: Set<String>) -> [Int] {
+      graph.optimized(without: off, .init()).nodes.filter { $0.kind == "cat" }
+        .map(\.inputs.count)
+    }
+    #expect(counts(["nest"]) == [2, 3, 3, 6])
+    // The last one has `b, x, a` with `x, a` for the first.
+    #expect(counts([]) == [2, 2, 3, 5])
+  }
+
   @Test("know transposed convolutions without overlaps, attention and layer normalization")
   func others() throws {
     #expect(try kinds(net) { net.apart($0) } == ["transposed"])

@@ -161,6 +161,37 @@ struct RunnerTests {
     #expect(kinds.names.filter { ["copy_", "batch_norm", "cat"].contains($0) } == ["copy_"])
   }
 
+  /// A dense block as files have it: each layer joins all maps anew.
+  private final class Flat: Layer {
+    let first = Conv2d(3, 16, kernel: 3), last = Conv2d(64, 5)
+    let layers = (1...3).map { Conv2d(16 * $0, 16, kernel: 3) }
+
+    override func forward(_ x: Tensor) -> Tensor {
+      var maps = [first(x)]
+      for layer in layers {
+        maps.append(layer((maps.count == 1 ? maps[0] : concatenate(maps)).relu()))
+      }
+      return last(concatenate(maps).relu())
+    }
+  }
+
+  @Test("copy no map of a dense block that joins all maps anew but the first")
+  func flatCopies() throws {
+    let network = Flat()
+    network.train(false)
+    let x = noise([1, 3, 24, 32])
+    for off in [[], ["nest"]] as [Set<String>] {
+      let kinds = Kinds()
+      inferenceMode {
+        let runner = Runner(network, .init(keepsWeights: true, without: off)) { network($0) }
+        _ = runner(x)
+        observing(kinds) { #expect(Self.error(runner(x), network(x)) < 5e-6) }
+      }
+      let copies = kinds.names.count { $0 == "copy_" }
+      #expect(off.isEmpty ? copies == 1 : copies > 1)
+    }
+  }
+
   @Test("say what cannot be run as an operator's failure")
   func failures() throws {
     let network = try Self.drawn(Self.networks[0])

@@ -77,7 +77,7 @@ int64_t ca_packed_count(int build, int64_t outputs, int64_t inputs, int size);
 /// Packs kernels; `packed` is aligned to a line of the cache. Returns 0, or -1 for a build that multiplies
 /// whole numbers; see ca_pack_whole.
 int ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
-            float *packed);
+            float *packed, int threads);
 
 /// Packs kernels of size 1 as whole numbers of eight bits, each output's evenly between minus and plus its
 /// largest, for maps of numbers from `low` to `high`; others are cut off there. Returns 0, or -1 for a

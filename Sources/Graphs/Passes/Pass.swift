@@ -25,7 +25,7 @@ package struct Pass: Sendable {
   /// All passes, in the order in which they are applied.
   package static let all = [
     pack, padding, norm, sum, activation, prenorm, scale, attention, layerNorm, projection, enlarge,
-    rows,
+    rows, nest,
   ]
   /// The names of what the plan of a graph does beside: joins written in place, and sums written over
   /// what they add.

@@ -65,6 +65,6 @@ extension Operator {
     if input.count > 0, shape.contains(where: { $0 < 1 }) {
       Door.fail("\(name)(\(Value.summary(arguments)))", "the map is smaller than the kernel")
     }
-    return Self.shape(shape, input.dtype)
+    return Self.shape(shape, meaning?.dtype(call) ?? input.dtype)
   }
 }

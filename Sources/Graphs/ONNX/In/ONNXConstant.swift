@@ -1,5 +1,7 @@
+import Dispatch
 import Files
 import Foundation
+import Synchronization
 import Torch
 
 /// A tensor of a file.
@@ -70,22 +72,31 @@ struct ONNXConstant {
   }
 
   /// The elements as a tensor; one with shape and type only inside of `shapesOnly`.
-  func tensor() throws -> Tensor {
-    switch place {
-    case .array(let array): return array.tensor
-    case .bytes(let data): return turned(tensor(of: data))
-    case .file(let path, let offset):
-      let tensor = Tensor(uninitialized: shape, dtype)
-      guard !tensor.isWithoutMemory else { return turned(tensor) }
-      let size = count * dtype.byteCount
-      let isRead = try tensor.withMemory { memory in
-        try Self.read(path, offset, into: UnsafeMutableRawBufferPointer(start: memory, count: size))
+  func tensor() throws -> Tensor { try Self.tensors([self])[0] }
+
+  /// The elements of several constants as tensors; those in files are read by as many threads as operators
+  /// have.
+  static func tensors(_ constants: [ONNXConstant]) throws -> [Tensor] {
+    var reads: [Read] = []
+    let tensors = try constants.map { constant in
+      switch constant.place {
+      case .array(let array): return array.tensor
+      case .bytes(let data): return constant.tensor(of: data)
+      case .file(let path, let offset):
+        let tensor = Tensor(uninitialized: constant.shape, constant.dtype)
+        let size = constant.count * constant.dtype.byteCount
+        guard !tensor.isWithoutMemory, size > 0 else { return tensor }
+        guard let memory = tensor.withMemory({ $0 }) else {
+          throw ONNXError.unreadable(
+            file: path, reason: "there is no memory for \(constant.name)")
+        }
+        reads.append(
+          Read(path: path, offset: offset, buffer: .init(start: memory, count: size)))
+        return tensor
       }
-      if isRead == nil && size > 0 {
-        throw ONNXError.unreadable(file: path, reason: "there is no memory for \(name)")
-      }
-      return turned(tensor)
     }
+    try withExtendedLifetime(tensors) { try Read.all(reads) }
+    return zip(constants, tensors).map { $0.turned($1) }
   }
 
   private func turned(_ tensor: Tensor) -> Tensor {
@@ -103,15 +114,21 @@ struct ONNXConstant {
     case .array: return Data()
     case .file(let path, let offset):
       var data = Data(count: count * dtype.byteCount)
-      try data.withUnsafeMutableBytes { try Self.read(path, offset, into: $0) }
+      try data.withUnsafeMutableBytes {
+        try Read(path: path, offset: offset, buffer: $0).run()
+      }
       return data
     }
   }
+}
 
-  /// Fills `buffer` with a file's bytes.
-  private static func read(
-    _ path: String, _ offset: Int, into buffer: UnsafeMutableRawBufferPointer
-  ) throws {
+/// Memory that a part of a file's bytes is to fill.
+private struct Read: @unchecked Sendable {
+  let path: String, offset: Int
+  let buffer: UnsafeMutableRawBufferPointer
+
+  /// Fills the memory.
+  func run() throws {
     let descriptor = FileSystem.open(path, O_RDONLY | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw ONNXError.unreadable(file: path, reason: FileSystem.reason(errno))
@@ -126,5 +143,22 @@ struct ONNXConstant {
       }
       done += count
     }
+  }
+
+  /// Fills the memory of all, one after another on each thread.
+  static func all(_ reads: [Read]) throws {
+    let first = Mutex<(any Error)?>(nil), next = Atomic(0)
+    let threads = min(Engine.threads, reads.count)
+    guard threads > 0 else { return }
+    DispatchQueue.concurrentPerform(iterations: threads) { _ in
+      while true {
+        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard index < reads.count else { return }
+        do { try reads[index].run() } catch {
+          return first.withLock { if $0 == nil { $0 = error } }
+        }
+      }
+    }
+    if let error = first.withLock({ $0 }) { throw error }
   }
 }

@@ -15,15 +15,18 @@ struct ONNXFolding {
   init(_ whole: ONNXProgram, _ interpreter: ONNXInterpreter) throws {
     program = whole
     var values: [String: ONNXValue] = [:], rest: [ONNXNode] = []
+    var weights: [(name: String, constant: ONNXConstant, array: ONNXArray?)] = []
     for (name, constant) in whole.constants {
       let array = try constant.array()
       // Whole numbers, and numbers without dimensions, are no weights.
-      values[name] =
-        if let array, !constant.dtype.isFloatingPoint || constant.shape.isEmpty {
-          ONNXValue(array)
-        } else {
-          ONNXValue(try constant.tensor(), array)
-        }
+      if let array, !constant.dtype.isFloatingPoint || constant.shape.isEmpty {
+        values[name] = ONNXValue(array)
+      } else {
+        weights.append((name, constant, array))
+      }
+    }
+    for (weight, tensor) in zip(weights, try ONNXConstant.tensors(weights.map(\.constant))) {
+      values[weight.name] = ONNXValue(tensor, weight.array)
     }
     // Where there are shapes only, all tensors are on a device of their own.
     let device = Tensor(0).device

@@ -65,6 +65,7 @@ extension ONNXOperators {
   ) throws -> ONNXValue {
     guard let array = value.array else {
       let x = value.tensor
+      if places == Array(0..<x.size(axis)) { return value }
       if places == Array((0..<x.size(axis)).reversed()) { return ONNXValue(x.flipped(axis)) }
       return ONNXValue(x.entries(axis, Tensor(places.map(Int64.init)).to(step.device)))
     }

@@ -10,8 +10,8 @@
 /// 1. Elementwise operators, and those that join, cut or reorder: add the name to the list of them.
 /// 2. One that looks at a window of a map, such as a convolution or a pooling: add a row of
 ///    ``init(channels:operations:window:)``, from which shapes and receptive fields follow.
-/// 3. Others: ``init(operations:reach:copies:shape:)``. `shape` is needed only if libtorch has no rule for
-///    tensors without memory; shapes-only runs stop with its message then.
+/// 3. Others: ``init(operations:reach:copies:dtype:shape:)``. `shape` is needed only if libtorch has no rule
+///    for tensors without memory; shapes-only runs stop with its message then.
 package struct OperatorMeaning: Sendable {
   /// Which positions of a map a position of the result depends on.
   package enum Reach: Sendable {
@@ -27,6 +27,8 @@ package struct OperatorMeaning: Sendable {
 
   /// The shape of the result; nil where libtorch's own rule serves.
   let shape: (@Sendable (OperatorCall) -> [Int]?)?
+  /// The type of a result whose shape is told; nil for that of the first tensor.
+  let dtype: @Sendable (OperatorCall) -> DType?
   /// The floating-point operations of a call.
   let operations: @Sendable (OperatorCall) -> Int
   /// What a position of the result depends on.
@@ -38,10 +40,11 @@ package struct OperatorMeaning: Sendable {
   init(
     operations: @escaping @Sendable (OperatorCall) -> Int = { _ in 0 },
     reach: @escaping @Sendable (OperatorCall) -> Reach = { _ in .position }, copies: Bool = false,
+    dtype: @escaping @Sendable (OperatorCall) -> DType? = { _ in nil },
     shape: (@Sendable (OperatorCall) -> [Int]?)? = nil
   ) {
     (self.shape, self.operations, self.reach) = (shape, operations, reach)
-    self.copies = copies
+    (self.copies, self.dtype) = (copies, dtype)
   }
 
   /// An operator whose result (…, C, H, W) has these channels, each position seeing a window of the first

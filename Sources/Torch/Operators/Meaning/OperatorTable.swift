@@ -1,6 +1,6 @@
 extension OperatorMeaning {
   /// What operators do, by name; those of other namespaces than `aten` by `namespace::name`.
-  static let table = [positionwise, sameShape, maps, products, fused].reduce(into: [:]) {
+  static let table = [positionwise, sameShape, choices, maps, products, fused].reduce(into: [:]) {
     $0.merge($1) { _, _ in fatalError("an operator has two rows") }
   }
 
@@ -12,10 +12,10 @@ extension OperatorMeaning {
   /// Those that treat each position by itself, join, cut or reorder, and losses; libtorch knows their shapes.
   private static let positionwise = rows(
     """
-    add add_ sub rsub mul mul_ div neg pow sqrt rsqrt exp log abs clamp eq ne ge lt isfinite maximum where
+    add add_ sub rsub mul mul_ div neg pow sqrt rsqrt exp log clamp eq ne ge lt isfinite maximum
     masked_fill addcmul gelu sigmoid silu tanh softmax log_softmax dropout feature_dropout argmax topk sort
-    gather index index_select cat stack split chunk flatten reshape permute transpose unsqueeze squeeze expand
-    slice select flip contiguous clone detach as_strided empty zeros_like ones_like arange copy_ fill_ normal_
+    gather index cat stack split chunk flatten reshape permute transpose unsqueeze squeeze expand
+    slice select contiguous clone detach as_strided empty zeros_like ones_like arange copy_ fill_ normal_
     uniform_ requires_grad_ bincount cumsum diff cross_entropy_loss binary_cross_entropy_with_logits nll_loss_nd
     atrous::pack atrous::pack_whole atrous::pack_depthwise mkldnn::_reorder_convolution_weight
     """, OperatorMeaning())
@@ -23,9 +23,24 @@ extension OperatorMeaning {
   /// Those that treat each position by itself, and whose shapes libtorch leaves to PyTorch's Python.
   private static let sameShape = rows(
     """
-    batch_norm layer_norm group_norm relu relu_ hardswish hardsigmoid hardtanh roll atrous::trained_norm
-    atrous::layer_norm
+    batch_norm layer_norm group_norm relu relu_ hardswish hardsigmoid hardtanh roll flip abs
+    atrous::trained_norm atrous::layer_norm
     """, OperatorMeaning(shape: { $0.tensors.first?.shape }))
+
+  /// Those that give truth values, or choose, and whose shapes libtorch leaves to PyTorch's Python.
+  private static let choices = rows(
+    "isnan logical_not logical_and logical_or logical_xor",
+    OperatorMeaning(dtype: { _ in .bool }, shape: { $0.commonShape })
+  ).merging([
+    "where": OperatorMeaning(dtype: { $0.tensor("self")?.dtype }, shape: { $0.commonShape }),
+    "index_select": OperatorMeaning(shape: { call in
+      guard var shape = call.tensor("self")?.shape, case let dimension = call.int("dim"),
+        (-shape.count..<shape.count).contains(dimension)
+      else { return nil }
+      shape[dimension < 0 ? dimension + shape.count : dimension] = call.count("index")
+      return shape
+    }),
+  ]) { $1 }
 
   /// Those that look at a window of a map, at all of it, or at one of another size.
   private static let maps: [String: OperatorMeaning] = [
@@ -48,7 +63,10 @@ extension OperatorMeaning {
       reach: { _ in .everything },
       shape: { $0.tensors[0].shape.dropLast(2) + $0.ints("output_size") }),
   ]
-  .merging(rows("mean sum amax max std all linalg_vector_norm", reduction)) { $1 }
+  .merging(rows("mean sum amax amin prod max std all linalg_vector_norm", reduction)) { $1 }
+  .merging(["logsumexp": OperatorMeaning(reach: reduction.reach, shape: { $0.reducedShape })]) {
+    $1
+  }
   .merging(
     rows(
       "upsample_bilinear2d upsample_bicubic2d upsample_nearest2d",
@@ -114,6 +132,28 @@ extension OperatorCall {
   }
   /// The rows and columns of kernels.
   func sides(_ name: String) -> [Int] { [size(name, 2), size(name, 3)] }
+  /// The shape that all tensors are broadcast to; nil where they do not fit each other.
+  var commonShape: [Int]? {
+    tensors.map(\.shape).reduce([]) { whole, shape in
+      guard let whole else { return nil }
+      let (more, fewer) = whole.count < shape.count ? (shape, whole) : (whole, shape)
+      var result = more
+      for (index, length) in fewer.enumerated() {
+        let place = more.count - fewer.count + index
+        guard result[place] == length || result[place] == 1 || length == 1 else { return nil }
+        if result[place] == 1 { result[place] = length }
+      }
+      return result
+    }
+  }
+  /// The shape without the dimensions `dim`, or with one element along them.
+  var reducedShape: [Int]? {
+    guard let shape = tensors.first?.shape else { return nil }
+    let dimensions = Set(ints("dim").map { $0 < 0 ? $0 + shape.count : $0 })
+    return shape.indices.compactMap {
+      dimensions.contains($0) ? (bool("keepdim") ? 1 : nil) : shape[$0]
+    }
+  }
   /// The shape but the last dimension.
   func leading(_ name: String) -> [Int] { tensor(name)?.shape.dropLast() ?? [] }
 }
