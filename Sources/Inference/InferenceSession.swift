@@ -74,6 +74,8 @@ public final class InferenceSession: Sendable {
   public let orientation: ImageOrientation
   /// The memory that an image may take, in bytes.
   public let memoryBudget: Int
+  /// What another program's file is, says of itself and leaves to be assumed, a line each.
+  public let notes: [String]
 
   // Only the queue uses it, but for what never changes once it is made.
   private nonisolated(unsafe) let predictor: Predictor
@@ -97,6 +99,7 @@ public final class InferenceSession: Sendable {
     }
     (labelMap, self.labels, orientation) = (map, labels, network.orientation)
     memoryBudget = options.memoryBudget
+    notes = network.pretrained?.lines ?? []
     predictor = try network.predictor(options)
     // From here on what an image would need is only read, by any thread.
     try attempt { _ = predictor.memoryNeed(Size(width: 1, height: 1)) }

@@ -1,3 +1,4 @@
+import Checkpoints
 import Configuration
 import Datasets
 import Evaluation
@@ -29,10 +30,13 @@ public struct TrainedNetwork {
   public let record: CheckpointRecord?
   /// The configuration.
   public let configuration: NetworkConfiguration
+  /// What another program's file says of itself; nil for files of this one.
+  public let pretrained: PretrainedNetwork?
   /// What an ONNX file does not say and photographs need; nil for nothing, and for other files.
   let missing: ONNXError?
 
-  /// Reads a checkpoint file, the best checkpoint of a run's folder, or an ONNX file.
+  /// Reads a checkpoint file, the best checkpoint of a run's folder, an ONNX file, or a network of another
+  /// program that says itself what it is.
   ///
   /// Data need not be there: classes and normalization are part of the record, or stand where
   /// docs/onnx.md says.
@@ -40,13 +44,20 @@ public struct TrainedNetwork {
   ///   - path: The checkpoint file, or the run's folder.
   ///   - overrides: Changes of the configuration, of the form `key.path=value`.
   ///   - device: Where the network is to run.
-  /// - Throws: ``CheckpointError``, `WeightFileError`, `ConfigurationError`, `DatasetError`, `ONNXError`.
+  /// - Throws: ``CheckpointError``, `WeightFileError`, `ConfigurationError`, `DatasetError`, `ONNXError`,
+  ///   ``PretrainedError``.
   public init(checkpoint path: String, overrides: [String] = [], device: Device = .cpu) throws {
     guard !ONNXNetwork.isFile(path) else {
       try self.init(onnx: path, overrides: overrides, device: device)
       return
     }
-    let checkpoint = try Checkpoint(path)
+    let checkpoint: Checkpoint
+    switch try Self.stored(path) {
+    case .checkpoint(let own): checkpoint = own
+    case .pretrained(let network):
+      try self.init(network, overrides: overrides, device)
+      return
+    }
     let record = checkpoint.record
     try self.init(
       checkpoint.file, NetworkConfiguration(of: checkpoint, overrides: overrides), record,
@@ -92,10 +103,59 @@ public struct TrainedNetwork {
     ) { _ in model }
   }
 
+  /// Builds a network of another program.
+  private init(
+    _ network: PretrainedNetwork, overrides: [String], _ device: Device
+  ) throws {
+    let configuration = try network.configuration(overrides: overrides)
+    let (map, encoding) = try configuration.described()
+    try self.init(
+      network.source.path, configuration, nil, map: { _ in map }, encoding: encoding,
+      pretrained: network, device
+    ) { configuration in
+      let model = try Initialization.skipped {
+        try configuration.buildModel(classes: map?.count, pretrained: false)
+      }
+      try network.load(into: model)
+      return model
+    }
+  }
+
+  /// What a path that is no ONNX file holds.
+  enum Stored {
+    case checkpoint(Checkpoint)
+    case pretrained(PretrainedNetwork)
+  }
+
+  /// The checkpoint at a path, or the network of another program.
+  ///
+  /// - Throws: As ``init(checkpoint:overrides:device:)``; the checkpoint's error where nothing is
+  ///   recognised.
+  static func stored(_ path: String) throws -> Stored {
+    do {
+      return .checkpoint(try Checkpoint(path))
+    } catch let error as CheckpointError {
+      let isOther =
+        switch error {
+        case .noRecord: true
+        case .notFound: FileSystem.isFolder(path)
+        default: false
+        }
+      guard isOther else { throw error }
+      do {
+        if let network = try PretrainedNetwork(path) { return .pretrained(network) }
+      } catch WeightFileError.notCheckpoint, WeightFileError.noTensors {
+        // A folder without weights is more likely one that should have been a run's.
+        throw error
+      }
+      throw error
+    }
+  }
+
   private init(
     _ file: String, _ configuration: NetworkConfiguration, _ record: CheckpointRecord?,
     map: (NetworkConfiguration) throws -> LabelMap?, encoding: InputEncoding,
-    missing: ONNXError? = nil, _ device: Device,
+    missing: ONNXError? = nil, pretrained: PretrainedNetwork? = nil, _ device: Device,
     build: (NetworkConfiguration) throws -> SegmentationModel
   ) throws {
     let threads = try configuration.threads()
@@ -103,6 +163,7 @@ public struct TrainedNetwork {
     Engine.setFlushDenormal(true)
     (self.file, self.configuration, self.record) = (file, configuration, record)
     (self.encoding, self.device, self.missing) = (encoding, device, missing)
+    self.pretrained = pretrained
     labelMap = try map(configuration)
     orientation = try configuration.orientation()
     precision = try configuration.precision()
@@ -146,9 +207,13 @@ extension TrainedNetwork {
   public static func shapes(_ path: String, overrides: [String] = []) throws -> SegmentationModel {
     if ONNXNetwork.isFile(path) { return try ONNXModel(ONNXNetwork(path)) }
     guard isConfiguration(path) else {
-      let checkpoint = try Checkpoint(path)
-      return try NetworkConfiguration(of: checkpoint, overrides: overrides)
-        .buildModel(classes: checkpoint.record.classes.count, pretrained: false)
+      switch try stored(path) {
+      case .pretrained(let network):
+        return try network.configuration(overrides: overrides).buildModel(pretrained: false)
+      case .checkpoint(let checkpoint):
+        return try NetworkConfiguration(of: checkpoint, overrides: overrides)
+          .buildModel(classes: checkpoint.record.classes.count, pretrained: false)
+      }
     }
     // The number of classes is the label map's where the configuration names data.
     return try NetworkConfiguration(contentsOf: path, overrides: overrides)
@@ -226,7 +291,14 @@ extension TrainedNetwork {
   ///
   /// - Throws: As ``init(checkpoint:overrides:device:)``.
   static func classNames(of path: String, overrides: [String]) throws -> [String] {
-    guard ONNXNetwork.isFile(path) else { return try Checkpoint(path).record.classes.map(\.name) }
+    guard ONNXNetwork.isFile(path) else {
+      switch try stored(path) {
+      case .checkpoint(let checkpoint): return checkpoint.record.classes.map(\.name)
+      case .pretrained(let network):
+        return try network.configuration(overrides: overrides).described().map?.classes.map(\.name)
+          ?? []
+      }
+    }
     return try shapesOnly {
       try ONNXDescription(ONNXModel(ONNXNetwork(path)), overrides: overrides).map?.classes.map(
         \.name)

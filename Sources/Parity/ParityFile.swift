@@ -24,52 +24,6 @@ package enum ParityError: Error, CustomStringConvertible, LocalizedError {
   package var errorDescription: String? { description }
 }
 
-/// A value of a JSON file.
-package indirect enum JSON: Sendable {
-  case null, bool(Bool), number(Double), string(String), list([JSON]), object([String: JSON])
-
-  init(_ value: Any) {
-    switch value {
-    case let value as String: self = .string(value)
-    case let value as NSNumber:
-      self =
-        String(cString: value.objCType) == "c" ? .bool(value.boolValue) : .number(value.doubleValue)
-    case let value as [Any]: self = .list(value.map(JSON.init))
-    case let value as [String: Any]: self = .object(value.mapValues(JSON.init))
-    default: self = .null
-    }
-  }
-
-  /// The value at `key` of an object.
-  package subscript(key: String) -> JSON? {
-    if case .object(let object) = self { object[key] } else { nil }
-  }
-  /// The value as a whole number.
-  package var int: Int? { number.flatMap { Int(exactly: $0) } }
-  /// The value as a number.
-  package var number: Double? { if case .number(let value) = self { value } else { nil } }
-  /// The value as yes or no.
-  package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
-  /// The value as text.
-  package var string: String? { if case .string(let value) = self { value } else { nil } }
-  /// The value as a list.
-  package var list: [JSON]? { if case .list(let value) = self { value } else { nil } }
-  /// The value as an object.
-  package var object: [String: JSON]? { if case .object(let value) = self { value } else { nil } }
-  /// The value as a list of whole numbers.
-  package var ints: [Int]? {
-    guard let list else { return nil }
-    let numbers = list.compactMap(\.int)
-    return numbers.count == list.count ? numbers : nil
-  }
-  /// The value as a list of numbers.
-  package var numbers: [Double]? {
-    guard let list else { return nil }
-    let numbers = list.compactMap(\.number)
-    return numbers.count == list.count ? numbers : nil
-  }
-}
-
 /// Some values of a tensor: its shape, its moments, and elements at flat indices.
 package struct Probe: Sendable {
   let shape: [Int]

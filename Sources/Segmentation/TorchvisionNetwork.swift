@@ -34,8 +34,11 @@ public struct TorchvisionNetwork: Sendable, Equatable {
   }
 
   /// The section `model` that describes it.
-  public func configuration(classes: Int = 21) -> String {
-    let auxiliary = hasAuxiliary ? "\n  auxiliary: [{name: fcn, level: 2, weight: 0.5}]" : ""
+  ///
+  /// - Parameter auxiliary: Whether it has an auxiliary classifier; nil for what published files have.
+  public func configuration(classes: Int = 21, auxiliary: Bool? = nil) -> String {
+    let auxiliary =
+      hasAuxiliary && auxiliary ?? true ? "\n  auxiliary: [{name: fcn, level: 2, weight: 0.5}]" : ""
     return "model:\n  backbone: \(backbone)\n  head: \(head)\(auxiliary)\n  classes: \(classes)"
   }
 

@@ -3,6 +3,7 @@ import Checkpoints
 import Configuration
 import Files
 import Foundation
+import Inference
 import Segmentation
 import Torch
 import Training
@@ -17,14 +18,18 @@ struct ImportCommand: ParsableCommand {
       and TensorFlow Lite, and recognises the names of torchvision, timm, EfficientNet-PyTorch, \
       MMSegmentation, milesial's U-Net and DenseASPP. Prints what loads, what is missing, what is \
       left over and which shapes disagree. The exit status is 1 if the weights do not fit. Without \
-      --model it lists the file's tensors: name, shape, type and sum.
+      --model --dry-run lists the file's tensors: name, shape, type and sum, and --output takes what says \
+      itself what network it is, such as a folder of segmentation_models.pytorch's save_pretrained or \
+      a file of torchvision's networks, and writes the configuration that was used beside the weights.
       """)
 
   @ArgumentParser.Argument(help: "The file of weights, or a folder with one.")
   var file: String
 
   @Option(
-    help: "The configuration (YAML) with a section 'model'; without it the tensors are listed.")
+    help: ArgumentHelp(
+      "The configuration (YAML) with a section 'model'; not needed where the file says what it is.")
+  )
   var model: String?
 
   @OptionGroup var settings: ConfigurationOptions
@@ -47,15 +52,15 @@ struct ImportCommand: ParsableCommand {
   @Flag(help: "Print the list of tensors as JSON.")
   var json = false
 
-  @Option(help: "Where the weights go, as a checkpoint for evaluate, predict and export.")
+  @Option(
+    help: ArgumentHelp(
+      "Where the weights go, as a checkpoint for evaluate, predict and export: NAME.safetensors, or a folder."
+    ))
   var output: String?
 
   func validate() throws {
     guard dryRun || output != nil else {
       throw ValidationError("Either --output or --dry-run is needed.")
-    }
-    guard model != nil || output == nil else {
-      throw ValidationError("--output needs --model, the network that the weights are for.")
     }
     guard model == nil || !json else {
       throw ValidationError("--json lists the file's tensors, without --model.")
@@ -65,31 +70,64 @@ struct ImportCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let rules = try rules.map { try NameMap(contentsOf: $0) }
-      guard let model else { return try list(rules) }
-      if !dryRun, let output { try FileSystem.makeOutputFolder(of: output) }
-      let weights = try WeightFile.open(file, part: part)
-      let network = try ConfiguredModel(model, overrides: settings.overrides)
-      let plan = WeightImport(weights, for: network.model, rules: rules)
-      print("\(file): \(weights.format.rawValue), \(weights.entries.count) tensors")
-      for note in weights.notes { print("note: \(note)") }
-      print(plan.text(names: verbose ? nil : 12))
-      if verbose {
-        print("what loads:")
-        for (ours, theirs) in plan.names { print("  \(theirs) -> \(ours)") }
+      if let model {
+        let weights = try WeightFile.open(file, part: part)
+        let network = try ConfiguredModel(model, overrides: settings.overrides)
+        let plan = WeightImport(weights, for: network.model, rules: rules)
+        tell(weights)
+        let fits =
+          plan.report.isComplete || plan.onlyClassifierIsLeftOver || plan.lacksOnlyAuxiliary
+          || ignoreClassifier && plan.classCounts != nil
+        return try load(plan, into: network, fits: fits)
       }
-      for line in plan.geometryNotes(for: network.model) { print(line) }
-      let fits =
-        plan.report.isComplete || plan.onlyClassifierIsLeftOver || plan.lacksOnlyAuxiliary
-        || ignoreClassifier && plan.classCounts != nil
-      guard fits else {
-        if plan.classCounts != nil { print("--ignore-classifier loads the rest") }
-        throw ExitCode(1)
+      if output == nil { try list(rules) }
+      guard !json, rules == nil, part == nil else { return try refuse() }
+      let pretrained: PretrainedNetwork
+      do {
+        guard let found = try PretrainedNetwork(file) else { return try refuse() }
+        pretrained = found
+      } catch  where output == nil {
+        // The tensors are listed, which is what was asked for.
+        return print("note: \(describe(error))")
       }
-      guard !dryRun, let output else { return }
-      try plan.load([])
-      try network.write(to: output)
-      print("wrote \(output)")
+      for line in pretrained.lines { print(line) }
+      let network = try ConfiguredModel(pretrained, overrides: settings.overrides)
+      let plan = pretrained.plan(for: network.model)
+      if output != nil { tell(pretrained.source.weights) }
+      let fits = pretrained.isWhole(plan)
+      if output == nil {
+        return print(
+          "weights: \(plan.report.loaded.count) tensors load"
+            + (fits ? "" : "; of others atrous import FILE --output RUN says more"))
+      }
+      try load(plan, into: network, fits: fits)
     }
+  }
+
+  /// Ends where the file does not say what network it is, unless its tensors were all that was asked for.
+  private func refuse() throws {
+    if output != nil { throw PretrainedError.unknown(file: file) }
+  }
+
+  private func tell(_ weights: WeightFile) {
+    print("\(file): \(weights.format.rawValue), \(weights.entries.count) tensors")
+    for note in weights.notes { print("note: \(note)") }
+  }
+
+  private func load(_ plan: WeightImport, into network: ConfiguredModel, fits: Bool) throws {
+    print(plan.text(names: verbose ? nil : 12))
+    if verbose {
+      print("what loads:")
+      for (ours, theirs) in plan.names { print("  \(theirs) -> \(ours)") }
+    }
+    for line in plan.geometryNotes(for: network.model) { print(line) }
+    guard fits else {
+      if plan.classCounts != nil { print("--ignore-classifier loads the rest") }
+      throw ExitCode(1)
+    }
+    guard !dryRun, let output else { return }
+    try plan.load([])
+    for written in try network.write(to: output) { print("wrote \(written)") }
   }
 
   /// Lists the tensors under the names that the file has.

@@ -76,6 +76,7 @@ struct PredictCommand: ParsableCommand {
       let session = try InferenceSession(
         paths.count == 2 ? paths[0] : PackagedWeights.file(), overrides: settings.overrides,
         options: options, device: device)
+      for line in session.notes { note(line) }
       var files = try PredictionFiles(in: output, session.labelMap)
       files.opacity = opacity
       files.panel = panel

@@ -1,3 +1,5 @@
+import Files
+
 /// Transformers, and the heads that came with them.
 extension MMSegmentationSettings {
   /// A vision transformer; its patches are its output stride.

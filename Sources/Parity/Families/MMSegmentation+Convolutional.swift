@@ -1,3 +1,5 @@
+import Files
+
 /// Convolutional networks.
 extension MMSegmentationSettings {
   /// A residual network.

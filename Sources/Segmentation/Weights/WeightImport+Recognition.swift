@@ -65,10 +65,16 @@ extension WeightImport {
   }
 
   /// What a file may have the weights of: the network, or its backbone alone.
-  static func targets(of module: Module) -> [Target] {
+  ///
+  /// Of a whole network whose convention is known only that is tried.
+  static func targets(of module: Module, convention: String? = nil) -> [Target] {
     let state = module.state.map { (name: $0.name, shape: $0.tensor.shape) }
     guard let model = module as? SegmentationModel else {
       return [("", state, NamingConvention.conventions(ofPart: module))]
+    }
+    if let convention {
+      let known = NamingConvention.conventions(of: model).filter { $0.name == convention }
+      if !known.isEmpty { return [("", state, known)] }
     }
     let head = "backbone."
     let backbone = state.compactMap { entry in

@@ -35,8 +35,12 @@ public struct WeightImport {
   /// - Parameters:
   ///   - module: A network, a backbone or a classifier of images.
   ///   - rules: Rewrites the file's names first.
-  public init(_ file: WeightFile, for module: Module, rules: NameMap? = nil) {
-    let targets = Self.targets(of: module)
+  ///   - convention: The convention of the file's names where that is known; nil for the one that fits
+  ///     best.
+  public init(
+    _ file: WeightFile, for module: Module, rules: NameMap? = nil, convention known: String? = nil
+  ) {
+    let targets = Self.targets(of: module, convention: known)
     var (file, notes) = (rules.map { rules in file.renamed { rules($0) } } ?? file, [String]())
     var (best, others) = Self.best(targets, in: file)
     if best.map({ $0.fitting < $0.pairs.count }) ?? true,
