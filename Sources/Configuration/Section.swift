@@ -113,7 +113,8 @@ public final class Section {
 
   private func value(_ key: String) -> Node? {
     if !known.contains(key) { known.append(key) }
-    guard let value = node[Node(key)] else { return nil }
+    // A number in quotes, as JSON has it, is another key than the number.
+    guard let value = node[Node(key)] ?? node[Node(key, Tag(.str))] else { return nil }
     if case .scalar = value, value.null != nil { return nil }
     return value
   }

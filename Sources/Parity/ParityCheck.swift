@@ -1,6 +1,7 @@
 import Analysis
 import Files
 import Foundation
+import Segmentation
 import Torch
 
 /// What came of comparing a model with one file of the kit.
@@ -31,8 +32,14 @@ package enum Parity {
     let model = try Initialization.skipped { try ReferenceModel.build(file) }
     var comparison = Comparison()
     try attempt {
-      Rule.fill(model.module, named: model.name)
-      checkState(file, model, &comparison)
+      if let recipes = model.recipes {
+        let state = try file.state()
+        try Rule.fill(model.module, by: recipes, of: state)
+        checkRecipes(recipes, of: state, file, model, &comparison)
+      } else {
+        Rule.fill(model.module, named: model.name)
+        checkState(file, model, &comparison)
+      }
       if file.json["optimizers"] != nil {
         try checkTraining(file, model, &comparison)
       } else if let inputs = file.json["inputs"]?.list?.compactMap(\.string) {
@@ -78,6 +85,42 @@ package enum Parity {
     }
     for name in own.keys.sorted() where state[name] == nil {
       comparison.disagree("\(name) is not in the reference")
+    }
+  }
+
+  /// That all tensors there are, and no others, become ours of the right shape; and how many values they
+  /// have.
+  private static func checkRecipes(
+    _ recipes: [String: WeightRecipe], of state: [String: [Int]], _ file: ParityFile,
+    _ model: ReferenceModel, _ comparison: inout Comparison
+  ) {
+    var used: Set<String> = []
+    for (name, tensor) in model.module.state where (tensor as? Buffer)?.isConstant != true {
+      comparison.names += 1
+      guard let recipe = recipes[name] else {
+        comparison.disagree("\(name) has no name there")
+        continue
+      }
+      used.formUnion(recipe.names)
+      guard let shape = recipe.shape({ state[$0] }) else {
+        comparison.disagree("\(name): the reference has no \(recipe), or not of such shapes")
+        continue
+      }
+      guard shape.filter({ $0 != 1 }) == tensor.shape.filter({ $0 != 1 }) else {
+        comparison.disagree("\(name) is \(tensor.shape), the reference's \(recipe) \(shape)")
+        continue
+      }
+    }
+    for name in state.keys.sorted() where !used.contains(name) && !model.isUnused(name) {
+      comparison.disagree("\(name) is not read here")
+    }
+    guard let parameters = file.json["parameters"]?.int else { return }
+    comparison.counts += 1
+    let buffers = ["running_mean", "running_var", "num_batches_tracked"]
+    let own = state.filter { entry in !buffers.contains { entry.key.hasSuffix($0) } }
+      .reduce(0) { $0 + $1.value.reduce(1, *) }
+    if own != parameters {
+      comparison.disagree("parameters: \(own), the reference has \(parameters)")
     }
   }
 

@@ -80,6 +80,19 @@ package struct ParityFile: Sendable {
   /// The shape of the state entry called `name`, in the reference's state dictionary.
   package func stateShape(_ name: String) -> [Int]? { json["state"]?[name]?.ints }
 
+  /// The shapes of the reference's state dictionary, by its names.
+  func state() throws -> [String: [Int]] {
+    guard let state = json["state"]?.object else {
+      throw ParityError.malformed(file: path, key: "state", expected: "names and shapes")
+    }
+    return try state.mapValues { value in
+      guard let shape = value.ints, shape.allSatisfy({ $0 > 0 && $0 <= 1 << 24 }) else {
+        throw ParityError.malformed(file: path, key: "state", expected: "names and shapes")
+      }
+      return shape
+    }
+  }
+
   /// Whether the reference has state entries, or gradients, whose names begin so.
   package func hasEntries(_ prefix: String) -> Bool {
     ["state", "gradients"].contains { key in

@@ -7,6 +7,10 @@ package struct ReferenceModel {
   package var module: Layer
   /// The reference's name of the state entry that the module calls so.
   package var name: (String) -> String = { $0 }
+  /// What the module's tensors are made of there, where more than names differs.
+  package var recipes: [String: WeightRecipe]?
+  /// Whether a name is one that files have and nothing reads.
+  package var isUnused: (String) -> Bool = { _ in false }
   /// The outputs by the kit's names for an image (N, C, H, W), in evaluation mode.
   package var outputs: (Tensor) -> [String: Tensor]
   /// The backbone's maps that the kit probes.
@@ -22,6 +26,29 @@ package struct ReferenceModel {
     loss = { image, labels, ignored in
       crossEntropy(module(image), labels, ignored: ignored)
     }
+  }
+
+  /// A segmentation network with the weights of a convention; its outputs are `logits`, `upsampled` and
+  /// `auxiliary0`.
+  package init(
+    _ model: SegmentationModel, _ convention: NamingConvention,
+    image: @escaping (Tensor) -> Tensor = { $0 }
+  ) {
+    self.init(model)
+    recipes = convention.recipes(of: model)
+    isUnused = convention.isUnused
+    outputs = { given in
+      let x = image(given)
+      let output = model.output(x, withAuxiliary: true)
+      let training = model.trainingOutput(model.maps(x), x)
+      var named = [
+        "logits": output.logits, "upsampled": model.upsampled(output.logits, like: x),
+      ]
+      let auxiliary = output.auxiliary + training.helpers.map(\.scores)
+      for (index, tensor) in auxiliary.enumerated() { named["auxiliary\(index)"] = tensor }
+      return named
+    }
+    stages = { model.backbone.features(image($0)) }
   }
 
   /// A segmentation network whose output is `out`; its auxiliary heads' go by the name `auxiliary`
@@ -74,6 +101,7 @@ package struct ReferenceModel {
     "denseaspp": denseASPP2018,
     "efficientnet": efficientNetLite,
     "milesial": milesial,
+    "hf": huggingFace,
     "mmseg": mmsegmentation,
   ]
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Segmentation
 import Torch
 
 /// The parity kit's deterministic values: every number follows from its name and its index.
@@ -30,8 +31,11 @@ enum Rule {
 
   /// The value of the state entry called `name`, or nothing where the model's own stays.
   static func state(_ name: String, like tensor: Tensor) -> Tensor? {
-    guard tensor.dtype.isFloatingPoint else { return nil }
-    let shape = tensor.shape
+    tensor.dtype.isFloatingPoint ? value(name, tensor.shape) : nil
+  }
+
+  /// The value of the floating-point state entry called `name`.
+  static func value(_ name: String, _ shape: [Int]) -> Tensor {
     let units = units(name, shape.reduce(1, *)).reshaped(shape)
     switch name.split(separator: ".").last ?? "" {
     case "bias" where shape.count <= 1, "running_mean" where shape.count <= 1:
@@ -62,6 +66,19 @@ enum Rule {
   static func fill(_ module: Module, named name: (String) -> String) {
     for (own, tensor) in module.state {
       if let value = state(name(own), like: tensor) { tensor.assign(value) }
+    }
+  }
+
+  /// Gives every parameter and buffer of `module` what its recipe makes of the reference's values.
+  static func fill(
+    _ module: Module, by recipes: [String: WeightRecipe], of state: [String: [Int]]
+  ) throws {
+    for (own, tensor) in module.state where tensor.dtype.isFloatingPoint {
+      guard let recipe = recipes[own], let shape = recipe.shape({ state[$0] }),
+        shape.reduce(1, *) == tensor.count
+      else { continue }
+      let made = try recipe.value { value($0, state[$0] ?? []) }
+      withoutGradients { tensor.assign(made.reshaped(tensor.shape)) }
     }
   }
 }

@@ -42,7 +42,7 @@ public struct NetworkGeometry: Sendable, Codable, Equatable {
     backbone = Self.dilations(own)
     head = Self.words(heads)
     let convolutions = (own + heads).compactMap { $0.module as? Conv2d }
-    padsEnds = convolutions.contains { $0.endPadding > 0 && $0.stride > 1 }
+    padsEnds = convolutions.contains { ($0.endPadding > 0 || $0.padsBySize) && $0.stride > 1 }
     var counts: [Double: Int] = [:]
     for (_, module) in own + heads {
       if let eps = (module as? BatchNorm2d)?.eps ?? (module as? LayerNorm)?.eps {

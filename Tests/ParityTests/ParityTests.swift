@@ -22,6 +22,8 @@ struct ParityTests {
       "mmseg-segformer_mit-b0", "mmseg-segmenter_vit-t_mask", "mmseg-setr_mla_vit-small",
       "mmseg-setr_naive_vit-small", "mmseg-deeplabv3_r18-d8", "mmseg-encnet_r50-d8",
       "mmseg-unet-s5-d16_fcn", "denseaspp-DenseASPP121", "train-denseaspp-DenseASPP121",
+      "hf-segformer_b0", "hf-upernet_swin_tiny", "hf-dpt", "hf-deeplabv3_mobilenet_v2_1.0_513",
+      "hf-deeplabv3_mobilenet_v2_os16",
     ])
   func agrees(_ name: String) throws {
     let result = try Parity.check(kit.appending(path: "\(name).json").path)

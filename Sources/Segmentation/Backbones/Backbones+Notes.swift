@@ -35,6 +35,9 @@ extension ModelBuilder {
     "DenseNet/dropRate": .init("The share of a layer's new channels that training drops.", "0.1"),
     "depths": .init("The blocks of each of the four stages.", "[2, 2, 6, 2]"),
     "widths": .init("The channels of each of the four stages.", "[96, 192, 384, 768]"),
+    "mix transformer/widths": .init(
+      "The channels of each of the four stages, where they are not `width` for each head.",
+      "[32, 64, 160, 256]"),
     "U-Net/widths": .init(
       "The channels at each size, the image's first.", "[16, 32, 64, 128, 256]"),
     "form": .init(
@@ -66,6 +69,11 @@ extension ModelBuilder {
     "reductions": .init(
       "How many times smaller the map is that each stage's attention sees.", "[8, 4, 2, 1]"),
     "eps": .init("What normalizations add to the variance.", "1e-6"),
+    "merging": .init(
+      """
+      In which order 2×2 positions are joined: whole positions, or the four values of each channel; \
+      as `form` says without the key.
+      """, "positions"),
     "window": .init("The side of a window in positions.", "7"),
     "deepStem": .init(
       """
@@ -116,6 +124,15 @@ extension ModelBuilder {
     "joinClassToken": .init(
       "Whether each map has the class token beside every position, which the head `dpt` can read.",
       "true"),
+    "lastConvolution": .init(
+      "Whether the 1×1 convolution to the classifier's channels follows the last block.", "false"),
+    "padding": .init(
+      """
+      Where zeros stand: on all sides; as TensorFlow puts them, by the size of each map; or around \
+      each block's input, before its first convolution.
+      """, "tensorflow"),
+    "stemPadding": .init("Whether the first convolution has zeros around the image.", "false"),
+    "channelMultiplier": .init("What the channels of all layers are multiplied by.", "0.5"),
     "patchBias": .init("Whether the patches' matrix has a bias.", "false"),
   ])
 

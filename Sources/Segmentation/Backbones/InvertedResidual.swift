@@ -23,6 +23,10 @@ final class InvertedResidual: Layer, RecomputableLayer {
     /// The zeros before the map and those that the end gets beyond that; nil for as many on each
     /// side as keep the size.
     var padding: (start: Int, extra: Int)?
+    /// Whether a stride has the padding that follows the size of the map.
+    var padsBySize = false
+    /// Whether the zeros stand around the block's input, before what expands it.
+    var padsBlock = false
   }
 
   /// Where torchvision's names put the parts.
@@ -33,6 +37,8 @@ final class InvertedResidual: Layer, RecomputableLayer {
   let project: Conv2d, norm: BatchNorm2d
   private let depth: StochasticDepth
   private let adds: Bool
+  /// The zeros around the block's input.
+  private let ring: Int
   private let names: Names
 
   init(
@@ -43,9 +49,11 @@ final class InvertedResidual: Layer, RecomputableLayer {
     expand =
       width == input
       ? nil : ConvNorm(input, width, kernel: 1, eps: eps, momentum: momentum, row.activation)
+    ring = scan.padsBlock ? scan.dilation * (row.kernel - 1) / 2 : 0
     depthwise = ConvNorm(
-      width, width, kernel: row.kernel, stride: scan.stride, padding: scan.padding?.start,
-      endPadding: scan.padding?.extra ?? 0, dilation: scan.dilation, groups: width, eps: eps,
+      width, width, kernel: row.kernel, stride: scan.stride,
+      padding: scan.padsBlock ? 0 : scan.padding?.start, endPadding: scan.padding?.extra ?? 0,
+      padsBySize: scan.padsBySize, dilation: scan.dilation, groups: width, eps: eps,
       momentum: momentum, row.activation)
     squeeze = row.squeezes ? SqueezeExcitation(width) : nil
     project = Conv2d(width, row.output, bias: false)
@@ -74,7 +82,8 @@ final class InvertedResidual: Layer, RecomputableLayer {
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    var y = depthwise(expand?(x) ?? x)
+    let input = ring == 0 ? x : x.padded([ring, ring, ring, ring])
+    var y = depthwise(expand?(input) ?? input)
     // Where nothing is left out, the sum is part of the convolution.
     guard isTraining else { return project(y, scaledBy: squeeze?(y), norm, adding: adds ? x : nil) }
     y = project(y, scaledBy: squeeze?(y), norm)

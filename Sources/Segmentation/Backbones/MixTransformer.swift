@@ -12,6 +12,8 @@ public final class MixTransformer: Layer, Backbone {
     public var depths: [Int]
     /// The heads of each stage's attention; a stage has `width` channels for each of them.
     public var heads = [1, 2, 5, 8], width: Int
+    /// The channels of each stage, where they are not `width` for each head.
+    public var widths: [Int]?
     /// The side of each stage's patches.
     public var patches = [7, 3, 3, 3]
     /// How many times smaller the map is that each stage's attention sees.
@@ -49,7 +51,7 @@ public final class MixTransformer: Layer, Backbone {
 
   /// A network for images of `inputChannels` channels.
   public init(_ configuration: Configuration, inputChannels: Int = 3) {
-    let widths = configuration.heads.map { $0 * configuration.width }
+    let widths = configuration.widths ?? configuration.heads.map { $0 * configuration.width }
     var rates = dropRates(configuration.dropRate, configuration.depths.reduce(0, +))[...]
     layers = configuration.depths.indices.map { stage in
       defer { rates = rates.dropFirst(configuration.depths[stage]) }
@@ -178,6 +180,10 @@ extension MixTransformer {
     BackboneEntry(outputStrides: [32]) { options, section in
       var configuration = configuration
       try configuration.readSizes(section)
+      configuration.widths = try section.optionalInts("widths", count: 4, in: 1...8192)
+      if let widths = configuration.widths {
+        try section.checkHeads(configuration.heads, of: widths)
+      }
       configuration.patches = try section.ints(
         "patches", default: configuration.patches, in: 1...31)
       configuration.reductions = try section.ints(

@@ -16,24 +16,56 @@ public final class MobileNetV2: MobileNetwork {
     (t: 6, c: 320, n: 1, s: 1),
   ]
 
+  /// What makes one network different from another.
+  public struct Configuration: Sendable, Equatable {
+    /// What the channels of all layers are multiplied by, to multiples of eight.
+    public var multiplier = 1.0
+    /// Whether the 1×1 convolution to the classifier's 1280 channels follows the last block.
+    public var endsWithConvolution = true
+    /// Where zeros stand.
+    public var padding = MobileNetwork.Padding.symmetric
+    /// Whether the first convolution has zeros around the image.
+    public var padsStem = true
+    /// Whether a block whose stride dilation replaces is dilated itself, rather than from the next on.
+    public var dilatesStridedBlocks = false
+    /// What normalizations add to the variance.
+    public var eps = 1e-5
+
+    /// The paper's network.
+    public init() {}
+  }
+
   /// The convolutional part of a MobileNetV2.
   ///
   /// - Parameters:
   ///   - outputStride: 8, 16 or 32.
   ///   - cut: how many of the five resolutions to keep.
   ///   - inputChannels: the channels of the image.
-  public init(outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3) {
-    var input = 32
+  public init(
+    _ configuration: Configuration = .init(), outputStride: Int = 32, cut: Int? = nil,
+    inputChannels: Int = 3
+  ) {
+    func channels(_ count: Int) -> Int {
+      roundedToEight((Double(count) * configuration.multiplier).rounded())
+    }
+    let stem = channels(32)
+    var input = stem
     var rows: [InvertedResidual.Row] = []
     for (t, c, n, s) in Self.table {
       for index in 0..<n {
-        rows.append(.init(expanded: t * input, output: c, stride: index == 0 ? s : 1))
-        input = c
+        rows.append(
+          .init(expanded: t * input, output: channels(c), stride: index == 0 ? s : 1))
+        input = channels(c)
       }
     }
-    super.init(
-      Plan(stem: 32, last: 1280, rows: rows, activation: .relu6, names: .ofMobileNetV2),
-      outputStride: outputStride, cut: cut, inputChannels: inputChannels)
+    var plan = Plan(
+      stem: stem, last: configuration.multiplier > 1 ? channels(1280) : 1280, rows: rows,
+      activation: .relu6, names: .ofMobileNetV2, eps: configuration.eps)
+    plan.padding = configuration.padding
+    plan.padsStem = configuration.padsStem
+    plan.endsWithConvolution = configuration.endsWithConvolution
+    plan.dilatesStridedBlocks = configuration.dilatesStridedBlocks
+    super.init(plan, outputStride: outputStride, cut: cut, inputChannels: inputChannels)
   }
 }
 
@@ -41,9 +73,16 @@ extension MobileNetV2 {
   /// `mobilenet_v2`.
   static let entries = [
     "mobilenet_v2": BackboneEntry { options, section in
-      MobileNetV2(
-        outputStride: options.outputStride, cut: try section.optionalInt("cut", in: 1...5),
-        inputChannels: options.inputChannels)
+      var configuration = Configuration()
+      configuration.multiplier = try section.double("channelMultiplier", default: 1, in: 0.05...8)
+      configuration.endsWithConvolution = try section.bool("lastConvolution", default: true)
+      configuration.padding = try section.choice("padding", default: .symmetric)
+      configuration.padsStem = try section.bool("stemPadding", default: true)
+      configuration.dilatesStridedBlocks = !(try section.bool("contractDilation", default: true))
+      configuration.eps = try section.double("eps", default: 1e-5, in: 0...1)
+      return MobileNetV2(
+        configuration, outputStride: options.outputStride,
+        cut: try section.optionalInt("cut", in: 1...5), inputChannels: options.inputChannels)
     }
   ]
 }

@@ -20,6 +20,22 @@ public class MobileNetwork: Sequential, Backbone {
     var tapsAfterStride = false
     /// The side of the images that TensorFlow's padding was laid out for, where the network has it.
     var nominalSide: Int?
+    /// Where zeros stand otherwise.
+    var padding = Padding.symmetric
+    /// Whether the first convolution has zeros around the image.
+    var padsStem = true
+    /// Whether the last convolution follows the blocks.
+    var endsWithConvolution = true
+  }
+
+  /// Where zeros stand around maps.
+  public enum Padding: String, Sendable, CaseIterable {
+    /// On all sides of what a kernel scans.
+    case symmetric
+    /// As TensorFlow puts them, by the size of each map.
+    case tensorflow
+    /// Around each block's input, before its first convolution.
+    case block
   }
 
   /// The channels of each feature map, finest first.
@@ -39,8 +55,9 @@ public class MobileNetwork: Sequential, Backbone {
     let first = Self.scan(kernel: 3, step: 2, stride: 2, dilation: 1, side: &side)
     append(
       ConvNorm(
-        inputChannels, plan.stem, stride: 2, padding: first.padding?.start,
-        endPadding: first.padding?.extra ?? 0, eps: eps, momentum: momentum, plan.activation))
+        inputChannels, plan.stem, stride: 2, padding: plan.padsStem ? first.padding?.start : 0,
+        endPadding: first.padding?.extra ?? 0, padsBySize: plan.padding == .tensorflow, eps: eps,
+        momentum: momentum, plan.activation))
     var widths = [plan.stem], reached = [2], levels = [0]
 
     let count = 1 + plan.rows.count { $0.stride > 1 }
@@ -50,9 +67,11 @@ public class MobileNetwork: Sequential, Backbone {
       if level == kept { break }
       let before = dilator.dilation
       let (stride, after) = dilator.next(row.stride)
-      let scan = Self.scan(
+      var scan = Self.scan(
         kernel: row.kernel, step: row.stride, stride: stride,
         dilation: plan.dilatesStridedBlocks ? after : before, side: &side)
+      scan.padsBySize = plan.padding == .tensorflow
+      scan.padsBlock = plan.padding == .block
       append(
         InvertedResidual(
           widths.last ?? 0, row, scan, names: plan.names, eps: eps, momentum: momentum))
@@ -60,7 +79,7 @@ public class MobileNetwork: Sequential, Backbone {
       reached.append(dilator.stride)
       levels.append(level)
     }
-    if kept == count {
+    if kept == count, plan.endsWithConvolution {
       append(
         ConvNorm(
           widths.last ?? 0, plan.last, kernel: 1, eps: eps, momentum: momentum, plan.activation))

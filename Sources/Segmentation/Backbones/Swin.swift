@@ -27,6 +27,8 @@ public final class Swin: Sequential, Backbone {
     /// puts the four values of a channel one after another rather than whole positions, and images
     /// are extended to whole patches.
     public var form = HeadForm.torchvision
+    /// In which order merging puts what it joins; the form's if nil.
+    public var merging: Merging?
     /// The share of elements that training drops after each matrix.
     public var dropout = 0.0
     /// The share of images for which training leaves the last block out; earlier ones less often.
@@ -46,6 +48,14 @@ public final class Swin: Sequential, Backbone {
     ]
   }
 
+  /// In which order 2×2 positions are joined.
+  public enum Merging: String, Sendable, CaseIterable {
+    /// Whole positions one after another, as in the authors' code.
+    case positions
+    /// The four values of a channel one after another.
+    case channels
+  }
+
   /// The channels of each stage.
   public let channels: [Int]
   /// The output stride of each stage.
@@ -62,12 +72,14 @@ public final class Swin: Sequential, Backbone {
     strides = configuration.depths.indices.map { Self.patch << $0 }
     norms = configuration.normalizesMaps ? channels.map { LayerNorm($0) } : []
     extendsImage = configuration.form == .mmsegmentation
+    let merging =
+      configuration.merging ?? (configuration.form == .torchvision ? .positions : .channels)
     super.init()
     append(
       Patches(inputChannels, configuration.width, side: Self.patch))
     var rates = dropRates(configuration.dropRate, configuration.depths.reduce(0, +))[...]
     for (stage, depth) in configuration.depths.enumerated() {
-      if stage > 0 { append(PatchMerging(channels[stage - 1], configuration.form)) }
+      if stage > 0 { append(PatchMerging(channels[stage - 1], merging)) }
       let blocks = (0..<depth).map { index in
         SwinBlock(
           channels[stage], heads: configuration.heads[stage], isShifted: index % 2 == 1,
@@ -143,12 +155,12 @@ final class SwinBlock: Layer, RecomputableLayer {
 /// by a matrix.
 final class PatchMerging: Layer {
   let reduction: Linear, norm: LayerNorm
-  private let form: HeadForm
+  private let order: Swin.Merging
 
-  init(_ width: Int, _ form: HeadForm) {
+  init(_ width: Int, _ order: Swin.Merging) {
     reduction = Linear(4 * width, 2 * width, bias: false)
     norm = LayerNorm(4 * width)
-    self.form = form
+    self.order = order
   }
 
   override func forward(_ x: Tensor) -> Tensor {
@@ -157,10 +169,10 @@ final class PatchMerging: Layer {
       even.sliced(1, row, even.size(1), step: 2).sliced(2, column, even.size(2), step: 2)
     }
     let joined =
-      switch form {
-      case .torchvision:
+      switch order {
+      case .positions:
         concatenate([corner(0, 0), corner(1, 0), corner(0, 1), corner(1, 1)], along: 3)
-      case .mmsegmentation:
+      case .channels:
         stack([corner(0, 0), corner(0, 1), corner(1, 0), corner(1, 1)], along: 4)
           .flattened(from: 3)
       }
@@ -178,6 +190,8 @@ extension Swin {
         configuration.heads, of: (0..<4).map { configuration.width << $0 })
       configuration.window = try section.int("window", default: 7, in: 1...64)
       configuration.form = try section.choice("form", default: .torchvision)
+      section.declare("merging", as: .word(Merging.allCases.map(\.rawValue)))
+      if section.has("merging") { configuration.merging = try section.choice("merging") }
       configuration.normalizesMaps = try section.bool("normalizeMaps", default: true)
       return Swin(configuration, inputChannels: options.inputChannels)
     }

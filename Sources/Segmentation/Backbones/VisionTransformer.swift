@@ -45,7 +45,7 @@ public final class VisionTransformer: Layer, Backbone {
   /// The maps (N, channels, H / patch, W / patch) after the blocks that `levels` counts.
   public func features(_ x: Tensor) -> [Tensor] {
     let grid = patches(x.extended(toMultipleOf: configuration.patch))
-    return tokens(grid).map { tokens in
+    return tokens(ofPatches: grid).map { tokens in
       let start = configuration.keepsClassToken ? 1 : 0
       let spots = tokens.sliced(1, start, tokens.size(1))
       let read =
@@ -58,11 +58,15 @@ public final class VisionTransformer: Layer, Backbone {
 
   /// The class token (N, width) after the last block.
   func classFeatures(_ x: Tensor) -> Tensor? {
-    tokens(patches(x.extended(toMultipleOf: configuration.patch))).last?.selected(1, 0)
+    tokens(x).last?.selected(1, 0)
   }
 
-  /// The tokens (N, tokens, width) after each block that gives a map, the class token first.
-  private func tokens(_ grid: Tensor) -> [Tensor] {
+  /// The tokens (N, tokens, width) of an image after each block that gives a map, the class token first.
+  package func tokens(_ x: Tensor) -> [Tensor] {
+    tokens(ofPatches: patches(x.extended(toMultipleOf: configuration.patch)))
+  }
+
+  private func tokens(ofPatches grid: Tensor) -> [Tensor] {
     let spots = grid.flattened(from: 2).transposed(1, 2)
     let first = classToken.expanded([grid.size(0), 1, configuration.width])
     var x = concatenate([first, spots], along: 1) + positions(grid.height, grid.width)

@@ -12,6 +12,10 @@ public final class DPT: Layer {
     public var reassembled = [96, 192, 384, 768], channels = 256
     /// What becomes of the class token, where maps have it beside every position.
     public var readout = Readout.project
+    /// Whether convolutions of a fusion have a normalization rather than a bias.
+    public var normalizesFusions = true
+    /// The weight of the loss of a second classifier on the last map; nil for none.
+    public var auxiliaryWeight: Double?
     /// The share of elements that training drops before the classifier.
     public var dropout = 0.1
 
@@ -33,7 +37,9 @@ public final class DPT: Layer {
   let convs: [Conv2d], fusionBlocks: [Fusion]
   let project: ConvNorm
   let classifier: Conv2d
+  let auxiliary: FCN?
   private let dropout: Dropout
+  private let auxiliaryWeight: Double
 
   /// A head on maps of `input` channels to `classes` scores.
   ///
@@ -47,19 +53,37 @@ public final class DPT: Layer {
       Reassemble(sizes.0, sizes.1, level: level, hasClassToken ? configuration.readout : nil)
     }
     convs = configuration.reassembled.map { Conv2d($0, channels, kernel: 3, bias: false) }
-    fusionBlocks = convs.indices.map { Fusion(channels, isFirst: $0 == 0) }
+    fusionBlocks = convs.indices.map {
+      Fusion(channels, isFirst: $0 == 0, normalizes: configuration.normalizesFusions)
+    }
     project = ConvNorm(channels, channels)
     classifier = Conv2d(channels, classes)
+    auxiliaryWeight = configuration.auxiliaryWeight ?? 0
+    var helper = FCN.Configuration()
+    helper.channels = channels
+    auxiliary = configuration.auxiliaryWeight.map { _ in FCN(channels, classes: classes, helper) }
     dropout = Dropout(configuration.dropout, ofChannels: true)
   }
 
   /// The scores (N, classes, H, W) at twice the size of the first reassembled map.
   public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {
+    fused(maps).map { classifier(dropout(project($0))) } ?? image
+  }
+
+  /// The scores, and those of the second classifier.
+  public func trainingScores(_ maps: [Tensor], image: Tensor) -> TrainingScores {
+    guard let fused = fused(maps) else { return TrainingScores(logits: image) }
+    return TrainingScores(
+      logits: classifier(dropout(project(fused))),
+      helpers: auxiliary.map { [HelperScores($0(fused), weight: auxiliaryWeight)] } ?? [])
+  }
+
+  /// The map that all levels are fused into, (N, channels, H, W).
+  private func fused(_ maps: [Tensor]) -> Tensor? {
     let sizes = maps.indices.map { convs[$0](reassemble[$0](maps[$0])) }
-    let fused = zip(fusionBlocks, sizes.reversed()).reduce(nil as Tensor?) { coarser, level in
+    return zip(fusionBlocks, sizes.reversed()).reduce(nil as Tensor?) { coarser, level in
       level.0(level.1, into: coarser)
     }
-    return fused.map { classifier(dropout(project($0))) } ?? image
   }
 }
 
@@ -107,9 +131,9 @@ final class Fusion: Layer {
   let resConvUnit1: ResidualUnit?, resConvUnit2: ResidualUnit
   let project: Conv2d
 
-  init(_ channels: Int, isFirst: Bool) {
-    resConvUnit1 = isFirst ? nil : ResidualUnit(channels)
-    resConvUnit2 = ResidualUnit(channels)
+  init(_ channels: Int, isFirst: Bool, normalizes: Bool) {
+    resConvUnit1 = isFirst ? nil : ResidualUnit(channels, normalizes: normalizes)
+    resConvUnit2 = ResidualUnit(channels, normalizes: normalizes)
     project = Conv2d(channels, channels)
   }
 
@@ -123,11 +147,14 @@ final class Fusion: Layer {
 
 /// Two convolutions around a shortcut, each after its activation.
 final class ResidualUnit: Layer {
-  let conv1: ConvNorm, conv2: ConvNorm
+  let conv1: Layer, conv2: Layer
 
-  init(_ channels: Int) {
-    conv1 = ConvNorm(channels, channels, .none)
-    conv2 = ConvNorm(channels, channels, .none)
+  init(_ channels: Int, normalizes: Bool) {
+    func convolution() -> Layer {
+      normalizes ? ConvNorm(channels, channels, .none) : Conv2d(channels, channels, kernel: 3)
+    }
+    conv1 = convolution()
+    conv2 = convolution()
   }
 
   override func forward(_ x: Tensor) -> Tensor { conv2(conv1(x.relu()).relu()) + x }
@@ -148,6 +175,8 @@ extension DPT: SegmentationHead {
           "reassembled", "\(configuration.reassembled)", expected: "four numbers of channels")
       }
       configuration.readout = try section.choice("readout", default: .project)
+      configuration.normalizesFusions = try section.bool("normalizeFusions", default: true)
+      configuration.auxiliaryWeight = try section.optionalDouble("auxiliaryWeight", in: 0...100)
       configuration.dropout = try section.double("dropout", default: 0.1, in: 0...0.99)
       return DPT(
         input.channels, classes: input.classes, hasClassToken: input.joinsClassToken,

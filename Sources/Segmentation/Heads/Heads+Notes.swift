@@ -61,6 +61,16 @@ extension ModelBuilder {
       What becomes of the class token: left out, added to every position, or mixed with it by \
       a matrix.
       """, "ignore"),
+    "normalizeFusions": .init(
+      "Whether convolutions of a fusion have a normalization rather than a bias.", "false"),
+    "auxiliaryWeight": .init(
+      "The weight of the loss of a second classifier on the last map, which only training uses.",
+      "0.4"),
+    "levels": .init(
+      """
+      What each map goes through before all are joined: a matrix with normalization and ReLU, as \
+      in MMSegmentation, or a matrix alone, as in the authors' code and that of others.
+      """, "matrix"),
     "codes": .init("The number of code words.", "32"),
     "presenceWeight": .init(
       "The weight of the loss for the classes that an image shows; 0 leaves it out.", "0.2"),

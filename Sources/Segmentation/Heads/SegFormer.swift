@@ -6,17 +6,27 @@ import Torch
 ///
 /// Names are those of MMSegmentation's `SegformerHead`.
 public final class SegFormer: Layer {
-  let convs: [ConvNorm], fusionConv: ConvNorm
+  /// What a map goes through before it is joined with the others.
+  public enum Level: String, Sendable, CaseIterable {
+    /// A matrix, a normalization and a ReLU, as in MMSegmentation.
+    case unit
+    /// A matrix with a bias alone, as in the paper and the authors' code.
+    case matrix
+  }
+
+  let convs: [Layer], fusionConv: ConvNorm
   let classifier: Conv2d
   private let dropout: Dropout
   private let interpolation: Interpolation, alignCorners: Bool
 
   /// A head on maps of `input` channels, finest first, to `classes` scores.
   public init(
-    _ input: [Int], classes: Int, channels: Int = 256, dropout: Double = 0.1,
-    interpolation: Interpolation = .bilinear, alignCorners: Bool = false
+    _ input: [Int], classes: Int, channels: Int = 256, level: Level = .unit,
+    dropout: Double = 0.1, interpolation: Interpolation = .bilinear, alignCorners: Bool = false
   ) {
-    convs = input.map { ConvNorm($0, channels, kernel: 1) }
+    convs = input.map {
+      level == .unit ? ConvNorm($0, channels, kernel: 1) : Conv2d($0, channels)
+    }
     fusionConv = ConvNorm(input.count * channels, channels, kernel: 1)
     classifier = Conv2d(channels, classes)
     self.dropout = Dropout(dropout, ofChannels: true)
@@ -43,6 +53,7 @@ extension SegFormer: SegmentationHead {
       SegFormer(
         input.channels, classes: input.classes,
         channels: try section.int("channels", default: 256, in: 1...8192),
+        level: try section.choice("levels", default: .unit),
         dropout: try section.double("dropout", default: 0.1, in: 0...0.99),
         interpolation: try section.choice("interpolation", default: .bilinear),
         alignCorners: input.alignCorners)

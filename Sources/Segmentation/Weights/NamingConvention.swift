@@ -7,14 +7,17 @@ public struct NamingConvention: Sendable {
 
   /// What the convention is called.
   public let name: String
-  /// Their names by ours, in the order of the state; nothing if they have no such network.
-  let theirs: @Sendable (_ state: [StateEntry]) -> [(ours: String, theirs: String)]
+  /// What ours are made of, in the order of the state; nothing if they have no such network.
+  let recipes: @Sendable (_ state: [StateEntry]) -> [(ours: String, recipe: WeightRecipe)]
+  /// Patterns of names, as ``NameRule`` has them, that files have and nothing reads.
+  let unused: [NameRule]
 
   /// A convention that gives a name for each of ours, or nil.
   init(_ name: String, _ rename: @escaping @Sendable (String) -> String?) {
     self.name = name
-    theirs = { state in
-      state.compactMap { entry in rename(entry.name).map { (entry.name, $0) } }
+    unused = []
+    recipes = { state in
+      state.compactMap { entry in rename(entry.name).map { (entry.name, .tensor($0)) } }
     }
   }
 
@@ -22,21 +25,48 @@ public struct NamingConvention: Sendable {
     _ name: String, state: @escaping @Sendable ([StateEntry]) -> [(ours: String, theirs: String)]
   ) {
     self.name = name
-    theirs = state
+    unused = []
+    recipes = { state($0).map { ($0.ours, .tensor($0.theirs)) } }
   }
 
+  /// A convention as a table; `newer` renames what the table gives.
+  ///
+  /// - Parameter unused: Patterns of their names that nothing reads.
+  init(
+    _ name: String, _ rules: [NameRule], unused: [String] = [],
+    newer: (@Sendable (String) -> String)? = nil
+  ) {
+    self.name = name
+    self.unused = unused.map { NameRule($0, "") }
+    recipes = { state in
+      state.compactMap { entry in
+        guard let recipe = rules.recipe(entry.name) else { return nil }
+        return (entry.name, newer.map(recipe.renamed) ?? recipe)
+      }
+    }
+  }
+
+  /// Their names by ours, in the order of the state, for all that needs nothing but a name.
+  func theirs(_ state: [StateEntry]) -> [(ours: String, theirs: String)] {
+    recipes(state).compactMap { entry in entry.recipe.plainName.map { (entry.ours, $0) } }
+  }
+
+  /// Whether a name is one of those that files have and nothing reads.
+  package func isUnused(_ name: String) -> Bool { unused.contains { $0(name) != nil } }
+
   /// The conventions for parts of networks: backbones and classifiers of images.
-  static let ofParts: [NamingConvention] = [
-    .init("torchvision") { $0 },
-    .init("torchvision-2017") { dottedDenseLayers($0) },
-    .init("timm", state: InvertedResidualNames.timm),
-    .init("timm", state: ConvNeXtNames.timm),
-    .init("timm") { timmDeepStem($0) },
-    .init("timm", TransformerNames.vision),
-    .init("timm") { TransformerNames.swin($0, mergingIsLater: true) },
-    .init("swin") { TransformerNames.swin($0, mergingIsLater: false) },
-    .efficientNetPyTorch,
-  ]
+  static let ofParts: [NamingConvention] =
+    [
+      .init("torchvision") { $0 },
+      .init("torchvision-2017") { dottedDenseLayers($0) },
+      .init("timm", state: InvertedResidualNames.timm),
+      .init("timm", state: ConvNeXtNames.timm),
+      .init("timm") { timmDeepStem($0) },
+      .init("timm", TransformerNames.vision),
+      .init("timm") { TransformerNames.swin($0, mergingIsLater: true) },
+      .init("swin") { TransformerNames.swin($0, mergingIsLater: false) },
+      .efficientNetPyTorch,
+    ] + HuggingFaceNames.ofParts
 
   /// The names of Melas-Kyriazi's EfficientNet-PyTorch and of the EfficientNet-Lite made from it:
   /// `_conv_stem.weight`, `_blocks.3._depthwise_conv.weight`, `_fc.bias`.
@@ -75,7 +105,7 @@ extension NamingConvention {
     if model.auxiliary.count == 1 {
       conventions.append(.mmsegmentation(model, listsAuxiliary: true))
     }
-    return conventions
+    return conventions + HuggingFaceNames.conventions(of: model)
   }
 
   /// The conventions for a backbone or a classifier of images.
@@ -90,9 +120,16 @@ extension NamingConvention {
       uniquingKeysWith: { first, _ in first })
   }
 
+  /// What this convention makes a module's tensors of, by their names.
+  public func recipes(of module: Module) -> [String: WeightRecipe] {
+    Dictionary(
+      recipes(module.state.map { ($0.name, $0.tensor.shape) }).map { ($0.ours, $0.recipe) },
+      uniquingKeysWith: { first, _ in first })
+  }
+
   /// The state of a module under the names of this convention.
   public func state(of module: Module) -> [(name: String, tensor: Tensor)] {
-    let names = names(of: module)
-    return module.state.compactMap { entry in names[entry.name].map { ($0, entry.tensor) } }
+    let recipes = recipes(of: module)
+    return module.state.flatMap { entry in recipes[entry.name]?.parts(entry.tensor) ?? [] }
   }
 }

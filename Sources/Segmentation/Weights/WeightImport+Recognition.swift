@@ -51,9 +51,9 @@ extension WeightImport {
   /// They stand not after its prefix, or in a module that it has not. Heads that it may lack are not
   /// among them.
   static func outside(
-    _ names: [String], prefix: String, pairs: [(ours: String, theirs: String)]
+    _ names: [String], prefix: String, taken: some Sequence<String>
   ) -> Set<String> {
-    let modules = Set(pairs.map { module($0.theirs, after: prefix) })
+    let modules = Set(taken.map { module($0, after: prefix) })
     return Set(
       names.filter { name in
         guard name.hasPrefix(prefix) else { return true }
@@ -91,7 +91,9 @@ extension WeightImport {
   struct Candidate {
     let convention: String, part: String, prefix: String
     /// All names of the state, whether the file has them or not.
-    let pairs: [(ours: String, theirs: String)]
+    let pairs: [(ours: String, recipe: WeightRecipe)]
+    /// Whether a name after the prefix is one that nothing reads.
+    let isUnused: (String) -> Bool
     /// How many tensors of the right shape the file has.
     let fitting: Int
 
@@ -102,8 +104,8 @@ extension WeightImport {
       _ convention: NamingConvention, _ part: String, _ state: [NamingConvention.StateEntry],
       in file: WeightFile
     ) -> [Candidate] {
-      let pairs = convention.theirs(state)
-      guard let first = pairs.first?.theirs else { return [] }
+      let pairs = convention.recipes(state)
+      guard let first = pairs.first?.recipe.names.first else { return [] }
       let shapes = Dictionary(state.map { ($0.name, $0.shape) }, uniquingKeysWith: { a, _ in a })
       let prefixes = file.entries.lazy.map(\.name)
         .filter { $0 == first || $0.hasSuffix("." + first) }
@@ -114,18 +116,27 @@ extension WeightImport {
           < (WeightFile.isAverage($1) ? 1 : 0, $1.count, $1)
       }
       .prefix(maximumPrefixes).compactMap { prefix in
-        let named = pairs.map { (ours: $0.ours, theirs: prefix + $0.theirs) }
-        let fitting = named.count { ours, theirs in
-          guard let shape = shapes[ours], let entry = file.entry(theirs) else { return false }
-          return entry.reshaped(shape) != nil
+        let named = pairs.map { (ours: $0.ours, recipe: $0.recipe.renamed { prefix + $0 }) }
+        let fitting = named.count { ours, recipe in
+          guard let shape = shapes[ours] else { return false }
+          guard let theirs = recipe.plainName else {
+            return recipe.shape { file.entry($0)?.shape }.map { $0.isLike(shape) } ?? false
+          }
+          return file.entry(theirs)?.reshaped(shape) != nil
         }
         // Fewer than a tenth are a coincidence.
         guard 10 * fitting >= named.count else { return nil }
         let path = part.isEmpty ? "" : part + "."
         return Candidate(
           convention: convention.name, part: part, prefix: prefix,
-          pairs: named.map { (path + $0.ours, $0.theirs) }, fitting: fitting)
+          pairs: named.map { (path + $0.ours, $0.recipe) }, isUnused: convention.isUnused,
+          fitting: fitting)
       }
     }
   }
+}
+
+extension [Int] {
+  /// Whether a shape is another but for dimensions of length 1.
+  func isLike(_ other: [Int]) -> Bool { filter { $0 != 1 } == other.filter { $0 != 1 } }
 }

@@ -27,6 +27,7 @@ extension WeightImport: CustomStringConvertible {
     if let summary = leftAsideSummary { lines.append("note: \(summary)") }
     list("resized for another size of image or window", resized)
     list("passed over, mean and deviation of the file's images", passedOver)
+    list("passed over, which nothing reads", unread)
     list("missing in the file", report.missing)
     list("left over in the file", report.unexpected)
     list(

@@ -14,10 +14,13 @@ public struct WeightImport {
   public let part: String
   /// What loads and what does not; names that are left over are the file's.
   public let report: LoadReport
-  /// The network's names and the file's, for what loads, in the network's order.
+  /// The network's names and the file's, for what loads, in the network's order; of several tensors that
+  /// become one what is done with them, too.
   public let names: [(ours: String, theirs: String)]
   /// What the file has that no network takes: the mean and deviation of its images.
   public let passedOver: [String]
+  /// What files of the convention have and nothing reads, neither here nor there.
+  public let unread: [String]
   /// What the file has outside of the network: constants of the loss, metrics, a second network.
   public let leftAside: [String]
   /// Position embeddings that load resized from another size of image or window.
@@ -27,6 +30,9 @@ public struct WeightImport {
   /// The shapes of what the file has, by its names.
   let shapes: [String: [Int]]
   let file: WeightFile
+  /// What is made of several of the file's tensors, or of changed ones, by our names.
+  private let recipes: [String: WeightRecipe]
+  private let source: WeightFile
   private let module: Module
   private let resizings: [String: (Tensor) -> Tensor]
 
@@ -60,9 +66,17 @@ public struct WeightImport {
     let pairs = best?.pairs ?? []
 
     var found: [String: WeightFile.Entry] = [:]
-    for (ours, theirs) in pairs {
-      if let entry = file.entry(theirs) { found[ours] = entry }
+    var recipes: [String: WeightRecipe] = [:]
+    var made: [String: [Int]] = [:]
+    for (ours, recipe) in pairs {
+      if let theirs = recipe.plainName {
+        if let entry = file.entry(theirs) { found[ours] = entry }
+      } else if let shape = recipe.shape({ file.entry($0)?.shape }) {
+        (recipes[ours], made[ours]) = (recipe, shape)
+      }
     }
+    self.recipes = recipes
+    source = file
     self.shapes = file.shapes
     let shapes = Dictionary(
       module.state.map { ($0.name, $0.tensor.shape) }, uniquingKeysWith: { first, _ in first })
@@ -74,25 +88,36 @@ public struct WeightImport {
         return shapes[name].flatMap(entry.reshaped) ?? entry
       })
     self.module = module
-    var report = module.loadReport(self.file.shapes)
-    let used = Set(pairs.map(\.theirs))
+    let both = self.file.shapes.merging(
+      made.map { name, shape in
+        (name, shapes[name].flatMap { $0.isLike(shape) ? $0 : nil } ?? shape)
+      }
+    ) { first, _ in first }
+    var report = module.loadReport(both)
+    let used = Set(pairs.flatMap(\.recipe.names))
     let resizings = Self.resizings(of: module, report.mismatched)
     resized = report.mismatched.map(\.name).filter(resizings.keys.contains)
     self.resizings = resizings
     report.loaded += resized
     report.mismatched.removeAll { resizings.keys.contains($0.name) }
     // Counters of batches that old files lack.
-    report.loaded = report.loaded.filter { found[$0] != nil }
+    report.loaded = report.loaded.filter { found[$0] != nil || recipes[$0] != nil }
     let unused = file.entries.map(\.name).filter { !used.contains($0) }
     passedOver = unused.filter { $0.hasPrefix(Self.preprocessing) }
-    let rest = unused.filter { !$0.hasPrefix(Self.preprocessing) }
+    let own = prefix
+    let isUnread: (String) -> Bool = { name in
+      name.hasPrefix(own) && best?.isUnused(String(name.dropFirst(own.count))) ?? false
+    }
+    unread = unused.filter(isUnread)
+    let rest = unused.filter { !$0.hasPrefix(Self.preprocessing) && !isUnread($0) }
     let isFound = report.missing.allSatisfy { $0.hasPrefix(Self.auxiliary) }
-    let outside = isFound ? Self.outside(rest, prefix: prefix, pairs: pairs) : []
+    let outside = isFound ? Self.outside(rest, prefix: prefix, taken: used) : []
     leftAside = rest.filter(outside.contains)
     report.unexpected = rest.filter { !outside.contains($0) }
     self.notes = notes
     self.report = report
-    names = pairs.filter { found[$0.ours] != nil }
+    names = pairs.filter { found[$0.ours] != nil || recipes[$0.ours] != nil }
+      .map { ($0.ours, $0.recipe.description) }
   }
 
   /// Copies what fits into the network.
@@ -106,7 +131,18 @@ public struct WeightImport {
     }
     try file.load(into: module, strictness: [])
     for (name, tensor) in module.state {
-      guard let resize = resizings[name] else { continue }
+      guard let recipe = recipes[name],
+        let shape = recipe.shape({ source.entry($0)?.shape }), shape.isLike(tensor.shape)
+      else { continue }
+      // Its parts are let go before the next.
+      try attempt {
+        try withoutGradients {
+          tensor.assign(try recipe.value { try source.tensor($0) }.reshaped(tensor.shape))
+        }
+      }
+    }
+    for (name, tensor) in module.state {
+      guard let resize = resizings[name], file.entry(name) != nil else { continue }
       let given = try file.tensor(name)
       try attempt { withoutGradients { tensor.assign(resize(given.to(.float32))) } }
     }

@@ -12,6 +12,9 @@ public final class Conv2d: Layer {
   public let padding: Int
   /// Further zeros at the right and at the bottom, as in TensorFlow's padding of even sizes.
   public let endPadding: Int
+  /// Whether strides have TensorFlow's padding instead, which follows the size of each map: so many zeros
+  /// that ⌈size / stride⌉ outputs fit, the odd one at the end.
+  public let padsBySize: Bool
   /// The distance between the kernel's taps, the atrous rate.
   public let dilation: Int
   /// The number of independent groups of channels.
@@ -26,13 +29,15 @@ public final class Conv2d: Layer {
   /// uniformly within ±1/√(inputs · kernel² / groups).
   public init(
     _ input: Int, _ output: Int, kernel: Int = 1, stride: Int = 1, padding: Int? = nil,
-    endPadding: Int = 0, dilation: Int = 1, groups: Int = 1, bias: Bool = true
+    endPadding: Int = 0, padsBySize: Bool = false, dilation: Int = 1, groups: Int = 1,
+    bias: Bool = true
   ) {
     weight = Parameter(Tensor(uninitialized: [output, input / groups, kernel, kernel]))
     self.bias = bias ? Parameter(0, [output]) : nil
     self.stride = stride
     self.padding = padding ?? dilation * (kernel - 1) / 2
     self.endPadding = endPadding
+    self.padsBySize = padsBySize
     self.dilation = dilation
     self.groups = groups
     super.init()
@@ -41,13 +46,14 @@ public final class Conv2d: Layer {
 
   public override func forward(_ x: Tensor) -> Tensor {
     weight.check(for: "conv2d")
-    if trainsDepthwise(x) {
-      return Operator.depthwise(x, weight, bias, stride, padding, endPadding, dilation)
+    let (map, padding) = padsBySize && stride > 1 ? paddedBySize(x) : (x, padding)
+    if trainsDepthwise(map) {
+      return Operator.depthwise(map, weight, bias, stride, padding, endPadding, dilation)
     }
-    if isTraining, isTrainable, x.size(1) == weight.size(1), x.trainsOnOwnKernels {
-      return Operator.convolution(x, weight, bias, stride, kernel == 1 ? 1 : dilation)
+    if isTraining, isTrainable, map.size(1) == weight.size(1), map.trainsOnOwnKernels {
+      return Operator.convolution(map, weight, bias, stride, kernel == 1 ? 1 : dilation)
     }
-    let x = endPadding == 0 ? x : x.padded([0, endPadding, 0, endPadding])
+    let x = endPadding == 0 ? map : map.padded([0, endPadding, 0, endPadding])
     func convolved(_ x: Tensor) -> Tensor {
       x.conv2d(
         weight, bias: bias, stride: [stride, stride], padding: [padding, padding],
@@ -61,6 +67,19 @@ public final class Conv2d: Layer {
       return withoutAutocast(on: .cpu) { convolved(x.to(.float32)) }.to(.bfloat16)
     }
     return convolved(x)
+  }
+
+  /// The map with the zeros that its size asks for, and how many are still needed on all sides.
+  private func paddedBySize(_ x: Tensor) -> (Tensor, Int) {
+    let reach = dilation * (kernel - 1) + 1
+    func zeros(_ size: Int) -> (before: Int, after: Int) {
+      let rest = size % stride == 0 ? stride : size % stride
+      let total = max(0, reach - rest)
+      return (total / 2, total - total / 2)
+    }
+    let (rows, columns) = (zeros(x.height), zeros(x.width))
+    if rows.before == rows.after, rows == columns { return (x, rows.before) }
+    return (x.padded([columns.before, columns.after, rows.before, rows.after]), 0)
   }
 
   /// Whether the package's kernels for training compute the convolution: of size 1, or 3 with stride 1,

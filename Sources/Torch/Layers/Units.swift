@@ -72,7 +72,7 @@ extension Linear {
 
 /// A convolution, a normalization and an activation, numbered 0, 1, 2 as in torchvision.
 public final class ConvNorm: Layer {
-  /// The convolution, without a bias.
+  /// The convolution, without a bias unless that was asked for.
   public let conv: Conv2d
   /// The normalization.
   public let norm: Layer
@@ -83,12 +83,13 @@ public final class ConvNorm: Layer {
   /// A unit from `input` to `output` channels.
   public init(
     _ input: Int, _ output: Int, kernel: Int = 3, stride: Int = 1, padding: Int? = nil,
-    endPadding: Int = 0, dilation: Int = 1, groups: Int = 1, eps: Double = 1e-5,
-    momentum: Double = 0.1, _ activation: Activation = .relu
+    endPadding: Int = 0, padsBySize: Bool = false, dilation: Int = 1, groups: Int = 1,
+    eps: Double = 1e-5, momentum: Double = 0.1, bias: Bool = false,
+    _ activation: Activation = .relu
   ) {
     conv = Conv2d(
       input, output, kernel: kernel, stride: stride, padding: padding, endPadding: endPadding,
-      dilation: dilation, groups: groups, bias: false)
+      padsBySize: padsBySize, dilation: dilation, groups: groups, bias: bias)
     norm = BatchNorm2d(output, eps: eps, momentum: momentum)
     self.activation = activation
   }
