@@ -160,7 +160,10 @@ let package = Package(
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
     .testTarget(
       name: "ParityTests",
-      dependencies: ["Parity", "Configuration", "Segmentation", "Graphs", "TestSupport"],
+      dependencies: [
+        "Parity", "Configuration", "Segmentation", "Graphs", "TestSupport", "Inference", "Files",
+        "Datasets",
+      ],
       exclude: ["Fixtures"]),
     .testTarget(
       name: "CommandTests",

@@ -48,6 +48,11 @@ public struct NetworkConfiguration {
 
   // MARK: The network
 
+  /// The section that describes the network.
+  ///
+  /// - Throws: `ConfigurationError`.
+  func model() throws -> Section { try root.section("model") }
+
   /// What the configuration calls the head.
   package var head: String? { try? root.section("model").section("head").string("name") }
 

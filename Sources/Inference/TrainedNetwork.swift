@@ -116,7 +116,7 @@ public struct TrainedNetwork {
       let model = try Initialization.skipped {
         try configuration.buildModel(classes: map?.count, pretrained: false)
       }
-      try network.load(into: model)
+      try network.load(into: model, configuration)
       return model
     }
   }

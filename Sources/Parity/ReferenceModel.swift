@@ -103,6 +103,7 @@ package struct ReferenceModel {
     "milesial": milesial,
     "hf": huggingFace,
     "mmseg": mmsegmentation,
+    "smp": segmentationModelsPyTorch,
   ]
 }
 

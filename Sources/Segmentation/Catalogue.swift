@@ -138,13 +138,18 @@ public enum Catalogue {
     EncNet.entries,
     FCN.entries,
     FastFCN.entries,
+    FPN.entries,
+    Linknet.entries,
     LRASPP.entries,
     NonLocalNet.entries,
+    PAN.entries,
     PSPNet.entries,
     SETR.entries,
     SETRAggregation.entries,
     SegFormer.entries,
     Segmenter.entries,
+    UNetDecoder.entries,
+    UNetPlusPlus.entries,
     UPerNet.entries,
   ])
 

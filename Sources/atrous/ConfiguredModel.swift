@@ -8,7 +8,7 @@ import Training
 /// The network of a configuration, for weights from elsewhere.
 struct ConfiguredModel {
   let model: SegmentationModel
-  private let network: NetworkConfiguration
+  let network: NetworkConfiguration
   /// Whether nobody wrote the configuration before.
   private let isTold: Bool
 

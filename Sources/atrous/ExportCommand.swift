@@ -11,7 +11,7 @@ import Training
 struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
-    abstract: "Write weights as safetensors or .pth, or the network as ONNX.",
+    abstract: "Write weights as safetensors or .pth, the network as ONNX or for another program.",
     discussion: """
       A checkpoint of a run is written with the averaged weights where there are some, under the \
       names of torchvision or those of --names. Any other file of weights is written as it is. \
@@ -19,6 +19,10 @@ struct ExportCommand: ParsableCommand {
 
       With --checkpoint the file is a checkpoint for evaluate, predict and the analyses, without \
       what only training needs.
+
+      With --as a network is written as another program loads it: smp, a folder for \
+      segmentation_models.pytorch's from_pretrained, or torchvision, a state dictionary. A network that \
+      the program has not, or would compute otherwise, is refused.
 
       With --onnx the network itself is written, for images of one size or with --dynamic of any, in the \
       standard's own operators: for ONNX Runtime, OpenVINO, TensorRT and others. A configuration gives one \
@@ -37,6 +41,11 @@ struct ExportCommand: ParsableCommand {
   @Option(
     help: "The convention of the names: torchvision, mmsegmentation, milesial or denseaspp-2018.")
   var names: String?
+
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp("The program to write for: smp or torchvision.", valueName: "program"))
+  var family: String?
 
   @Flag(help: "Write a checkpoint: the weights with the configuration, classes and scores.")
   var checkpoint = false
@@ -81,6 +90,7 @@ struct ExportCommand: ParsableCommand {
     if let name = own ?? opset.map({ _ in "opset" }) ?? flag {
       throw ValidationError("--\(name) needs --onnx.")
     }
+    if let family { return try validate(family) }
     guard let output else {
       throw ValidationError("Expected --output NAME.safetensors, NAME.pth, or --onnx NAME.onnx.")
     }
@@ -96,7 +106,19 @@ struct ExportCommand: ParsableCommand {
     }
   }
 
+  private func validate(_ family: String) throws {
+    let known = PretrainedWriter.all.map(\.family)
+    guard known.contains(family) else {
+      throw ValidationError("--as is '\(family)', expected \(known.joined(separator: " or ")).")
+    }
+    guard output != nil else { throw ValidationError("--as needs --output, the folder or file.") }
+    guard names == nil, !checkpoint, !half else {
+      throw ValidationError("--as takes no --names, --checkpoint and --half.")
+    }
+  }
+
   private func validateONNX() throws {
+    guard family == nil else { throw ValidationError("--onnx takes no --as.") }
     guard output == nil, names == nil, !checkpoint, !half else {
       throw ValidationError("--onnx takes no --output, --names, --checkpoint and --half.")
     }
@@ -151,6 +173,11 @@ struct ExportCommand: ParsableCommand {
       }
       guard let output else { return }
       try FileSystem.makeOutputFolder(of: output)
+      if let family {
+        let lines = try PretrainedWriter.write(
+          file, as: family, to: output, overrides: settings.overrides)
+        return print(lines.joined(separator: "\n"))
+      }
       if checkpoint {
         try Checkpoint(file).writeForUse(output, half: half, overrides: settings.overrides)
         return print("\(output): a checkpoint, to be used")

@@ -78,7 +78,7 @@ struct ImportCommand: ParsableCommand {
         let fits =
           plan.report.isComplete || plan.onlyClassifierIsLeftOver || plan.lacksOnlyAuxiliary
           || ignoreClassifier && plan.classCounts != nil
-        return try load(plan, into: network, fits: fits)
+        return try load(plan, into: network, fits: fits) { try plan.load([]) }
       }
       if output == nil { try list(rules) }
       guard !json, rules == nil, part == nil else { return try refuse() }
@@ -92,15 +92,14 @@ struct ImportCommand: ParsableCommand {
       }
       for line in pretrained.lines { print(line) }
       let network = try ConfiguredModel(pretrained, overrides: settings.overrides)
-      let plan = pretrained.plan(for: network.model)
+      let plan = try pretrained.plan(for: network.model, network.network)
       if output != nil { tell(pretrained.source.weights) }
-      let fits = pretrained.isWhole(plan)
       if output == nil {
         return print(
-          "weights: \(plan.report.loaded.count) tensors load"
-            + (fits ? "" : "; of others atrous import FILE --output RUN says more"))
+          "weights: \(plan.weights.report.loaded.count) tensors load"
+            + (plan.isWhole ? "" : "; of others atrous import FILE --output RUN says more"))
       }
-      try load(plan, into: network, fits: fits)
+      try load(plan.weights, into: network, fits: plan.isWhole) { try plan.load() }
     }
   }
 
@@ -114,7 +113,9 @@ struct ImportCommand: ParsableCommand {
     for note in weights.notes { print("note: \(note)") }
   }
 
-  private func load(_ plan: WeightImport, into network: ConfiguredModel, fits: Bool) throws {
+  private func load(
+    _ plan: WeightImport, into network: ConfiguredModel, fits: Bool, _ copy: () throws -> Void
+  ) throws {
     print(plan.text(names: verbose ? nil : 12))
     if verbose {
       print("what loads:")
@@ -126,7 +127,7 @@ struct ImportCommand: ParsableCommand {
       throw ExitCode(1)
     }
     guard !dryRun, let output else { return }
-    try plan.load([])
+    try copy()
     for written in try network.write(to: output) { print("wrote \(written)") }
   }
 

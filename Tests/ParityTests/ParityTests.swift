@@ -1,5 +1,7 @@
+import Datasets
 import Files
 import Foundation
+import Inference
 import TestSupport
 import Testing
 import Torch
@@ -23,11 +25,32 @@ struct ParityTests {
       "mmseg-setr_naive_vit-small", "mmseg-deeplabv3_r18-d8", "mmseg-encnet_r50-d8",
       "mmseg-unet-s5-d16_fcn", "denseaspp-DenseASPP121", "train-denseaspp-DenseASPP121",
       "hf-segformer_b0", "hf-upernet_swin_tiny", "hf-dpt", "hf-deeplabv3_mobilenet_v2_1.0_513",
-      "hf-deeplabv3_mobilenet_v2_os16",
+      "hf-deeplabv3_mobilenet_v2_os16", "smp-unet_resnet34", "smp-unetplusplus_resnet34",
+      "smp-fpn_resnet50", "smp-deeplabv3_resnet50", "smp-deeplabv3plus_resnet50",
+      "smp-pspnet_resnet50", "smp-upernet_resnet50", "smp-segformer_mit_b0",
     ])
   func agrees(_ name: String) throws {
     let result = try Parity.check(kit.appending(path: "\(name).json").path)
     #expect(result.disagreements == [])
+  }
+
+  @Test(
+    "with segmentation_models.pytorch holds for a folder that is read by itself alone",
+    .enabled(if: kitIsHere, "skipped: the parity kit is not beside the checkout"))
+  func folder() throws {
+    let folder = URL(fileURLWithPath: shared).appending(path: "checkpoints/smp-unet_tiny").path
+    let file = try #require(FileManager.default.contents(atPath: "\(folder).json"))
+    let json = try #require(JSON(file))
+    let shape = try #require(json["input"]?.ints)
+    let probe = try #require(json["outputs"]?["logits"].flatMap { Probe($0) })
+    let network = try TrainedNetwork(checkpoint: folder)
+    var comparison = Comparison()
+    withoutGradients {
+      comparison.compare("logits", network.model(Rule.image("input", shape)), probe)
+    }
+    #expect(comparison.disagreements == [])
+    #expect(network.pretrained?.description.family == "smp")
+    #expect(network.encoding.mean == [0.5, 0.5, 0.5])
   }
 
   @Test("the rule's stream is the README's")

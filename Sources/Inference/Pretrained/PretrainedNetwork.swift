@@ -23,6 +23,8 @@ public struct PretrainedNetwork {
     public var assumed: [String] = []
     /// What the names begin with of tensors that the network has no use for.
     public var unused: [String] = []
+    /// Whether the file has one score, the foreground's, where the network has two classes.
+    public var isBinary = false
   }
 
   /// Recognises a network of one program; nil if the source is none of its kind.
@@ -31,7 +33,7 @@ public struct PretrainedNetwork {
   public typealias Reader = @Sendable (PretrainedSource) throws -> Description?
 
   /// The readers, of which the first that recognises a source is taken.
-  static let readers: [Reader] = [TorchvisionReader.read]
+  static let readers: [Reader] = [SMPReader.read, TorchvisionReader.read]
 
   /// Where the weights are, and what lies beside them.
   public let source: PretrainedSource
@@ -59,34 +61,79 @@ public struct PretrainedNetwork {
     try NetworkConfiguration(yaml: description.yaml, named: source.path, overrides: overrides)
   }
 
-  /// What loads into `model`, and what does not.
-  public func plan(for model: SegmentationModel) -> WeightImport {
-    WeightImport(source.weights, for: model, convention: description.convention)
-  }
-
-  /// Loads the weights into the network that ``configuration(overrides:)`` describes.
+  /// What loads into the network of ``configuration(overrides:)``, and what does not.
   ///
-  /// - Throws: `WeightFileError` for weights that are not all of the network's.
-  func load(into model: SegmentationModel) throws {
-    let plan = plan(for: model)
-    guard isWhole(plan) else {
-      throw WeightFileError.otherNetwork(file: source.weights.path, report: plan.report)
+  /// - Throws: `ConfigurationError`.
+  public func plan(
+    for model: SegmentationModel, _ configuration: NetworkConfiguration
+  ) throws -> PretrainedPlan {
+    guard description.isBinary, model.classes == 2 else {
+      return PretrainedPlan(self, model)
     }
-    try plan.load([])
+    // The file's network, whose single score becomes the second of two.
+    let single = try NetworkConfiguration(
+      yaml: configuration.yaml, named: source.path,
+      overrides: ["model.classes=1", "data.classes=[foreground]"])
+    return try PretrainedPlan(
+      self, Initialization.skipped { try single.buildModel(pretrained: false) }, twin: model)
   }
 
-  /// Whether everything of the network loads, and nothing is left over that it should have.
-  public func isWhole(_ plan: WeightImport) -> Bool {
-    plan.report.mismatched.isEmpty
-      && (plan.report.missing.isEmpty || plan.lacksOnlyAuxiliary)
-      && plan.report.unexpected.allSatisfy { name in
-        description.unused.contains { name.hasPrefix($0) }
-      }
+  /// Loads the weights into the network of a configuration.
+  ///
+  /// - Throws: `WeightFileError` for weights that are not all of the network's; `ConfigurationError`.
+  func load(into model: SegmentationModel, _ configuration: NetworkConfiguration) throws {
+    let plan = try plan(for: model, configuration)
+    guard plan.isWhole else {
+      throw WeightFileError.otherNetwork(file: source.weights.path, report: plan.weights.report)
+    }
+    try plan.load()
   }
 
   /// What it is, what was told and what was assumed, a line each.
   public var lines: [String] {
     ["network: \(description.title)"] + description.told.map { "told: \($0)" }
       + description.assumed.map { "assumed: \($0)" }
+  }
+}
+
+/// The weights of a network that says itself what it is, before they are loaded.
+public struct PretrainedPlan {
+  /// What loads and what does not.
+  public let weights: WeightImport
+  /// Whether everything of the network loads, and nothing is left over that it should have.
+  public let isWhole: Bool
+  private let model: SegmentationModel
+  private let twin: SegmentationModel?
+
+  /// The weights for `model`; `twin` is the same with two classes in the place of one score.
+  init(_ network: PretrainedNetwork, _ model: SegmentationModel, twin: SegmentationModel? = nil) {
+    (self.model, self.twin) = (model, twin)
+    weights = WeightImport(
+      network.source.weights, for: model, convention: network.description.convention)
+    let report = weights.report
+    isWhole =
+      report.mismatched.isEmpty && (report.missing.isEmpty || weights.lacksOnlyAuxiliary)
+      && report.unexpected.allSatisfy { name in
+        network.description.unused.contains { name.hasPrefix($0) }
+      }
+  }
+
+  /// Copies the weights into the network.
+  ///
+  /// - Throws: `WeightFileError`; `TorchError` if memory is short.
+  public func load() throws {
+    try weights.load([])
+    guard let twin else { return }
+    try attempt {
+      withoutGradients {
+        for (own, single) in zip(twin.state, model.state) {
+          let value = single.tensor
+          // A score of 0 for the background leaves the sigmoid of the other as its probability.
+          own.tensor.assign(
+            own.tensor.shape == value.shape
+              ? value : concatenate([value.zerosLike(), value], along: 0))
+        }
+      }
+    }
   }
 }

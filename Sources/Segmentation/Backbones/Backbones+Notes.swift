@@ -43,6 +43,22 @@ extension ModelBuilder {
     "form": .init(
       "Whose form it has where toolkits differ: weights of MMSegmentation need its own.",
       "mmsegmentation"),
+    "stemMap": .init(
+      "Whether the stem's map, half of the image's size, is the first of the maps.", "true"),
+    "DenseNet/normalizeMaps": .init(
+      """
+      Whether a map is taken after the normalization and ReLU of the transition behind it, as \
+      segmentation_models.pytorch does.
+      """, "true"),
+    "ResNet/blocks": .init("The blocks of each stage.", "[2, 2, 2, 2]"),
+    "ResNet/widths": .init(
+      "The channels of each stage's 3×3 convolutions, where they are not doubled.",
+      "[32, 48, 96, 192]"),
+    "dilateBoth": .init(
+      """
+      Whether both 3×3 convolutions of a dilated block are dilated where it has two, as \
+      segmentation_models.pytorch does.
+      """, "true"),
     "normalizeMaps": .init("Whether each map is normalized before heads see it.", "true"),
     "layerScale": .init("The factor of a block's branch before training.", "1e-6"),
     "blocks": .init("The layers of each dense block.", "[4, 6, 8]"),
@@ -148,7 +164,7 @@ extension ModelBuilder {
     "mix transformer": "SegFormer's transformer of four stages (Xie et al., 2021).",
     "MobileNetV2": "Inverted residuals (Sandler et al., 2018).",
     "MobileNetV3": "Inverted residuals found by a search (Howard et al., 2019).",
-    "ResNet": "Residual networks (He et al., 2016).",
+    "ResNet": "Residual networks (He et al., 2016), wider ones and those of grouped convolutions.",
     "Swin": "A transformer of shifted windows (Liu et al., 2021).",
     "U-Net": "An encoder and a decoder at the image's full resolution (Ronneberger et al., 2015).",
     "vision transformer":

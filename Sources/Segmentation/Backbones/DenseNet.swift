@@ -21,6 +21,10 @@ public final class DenseNet: Sequential, Backbone {
     public var endsWithTransition = false
     /// The share of a layer's new channels that training drops.
     public var dropRate = 0.0
+    /// Whether the stem's map, of output stride 2, is the first.
+    public var hasStemMap = false
+    /// Whether a block's map is what the transition after it makes of it by its normalization and ReLU.
+    public var normalizesMaps = false
 
     /// A network of `blocks` layers that each add `growth` channels.
     public init(blocks: [Int], growth: Int = 32, stem: Int = 64) {
@@ -42,6 +46,7 @@ public final class DenseNet: Sequential, Backbone {
   public private(set) var channels: [Int] = []
   /// The output stride of each feature map, finest first.
   public private(set) var strides: [Int] = []
+  private let hasStemMap: Bool, normalizesMaps: Bool
 
   /// The convolutional part of a DenseNet.
   ///
@@ -52,8 +57,11 @@ public final class DenseNet: Sequential, Backbone {
   public init(
     _ configuration: Configuration, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3
   ) {
+    hasStemMap = configuration.hasStemMap
+    normalizesMaps = configuration.normalizesMaps
     super.init()
     let (growth, stem) = (configuration.growth, configuration.stem)
+    if hasStemMap { (channels, strides) = ([stem], [2]) }
     append(Conv2d(inputChannels, stem, kernel: 7, stride: 2, bias: false), as: "conv0")
     append(BatchNorm2d(stem), as: "norm0")
     append(ReLU(), as: "relu0")
@@ -83,19 +91,35 @@ public final class DenseNet: Sequential, Backbone {
     Initialization.kaimingNormal(self)
   }
 
-  /// The outputs of the dense blocks; the last one normalized where the network is whole.
+  /// The outputs of the dense blocks, and of the stem where that is a map; the last one normalized where
+  /// the network is whole.
   public func features(_ x: Tensor) -> [Tensor] {
     var x = x
     var maps: [Tensor] = []
     var start = 0
+    if hasStemMap {
+      x = applied(0..<Self.pooling, to: x)
+      maps.append(x)
+      start = Self.pooling
+    }
     for end in blockIndices {
       x = applied(start..<end + 1, to: x)
-      maps.append(x)
       start = end + 1
+      if normalizesMaps, end + 1 < count, let transition = self[end + 1] as? Transition {
+        let map = transition.normalized(x)
+        maps.append(map)
+        x = transition.narrowed(map)
+        start += 1
+      } else {
+        maps.append(x)
+      }
     }
-    maps[maps.count - 1] = applied(start..<count, to: x)
+    if start < count { maps[maps.count - 1] = applied(start..<count, to: x) }
     return maps
   }
+
+  /// Where the stem ends, before its pooling.
+  private static let pooling = 3
 
   /// The last map alone.
   public override func forward(_ x: Tensor) -> Tensor { applied(0..<count, to: x) }
@@ -107,11 +131,13 @@ public final class DenseNet: Sequential, Backbone {
   /// What leads to each map: a dense block with what stands before it.
   public var stages: [[Module]] {
     let ends = blockIndices
-    return ends.indices.map { stage in
-      let start = stage == 0 ? 0 : ends[stage - 1] + 1
-      let end = stage + 1 == ends.count ? layers.count - 1 : ends[stage]
-      return layers[start...end].map(\.layer)
-    }
+    let stem = hasStemMap ? [layers[..<Self.pooling].map { $0.layer as Module }] : []
+    return stem
+      + ends.indices.map { stage in
+        let start = stage == 0 ? (hasStemMap ? Self.pooling : 0) : ends[stage - 1] + 1
+        let end = stage + 1 == ends.count ? layers.count - 1 : ends[stage]
+        return layers[start...end].map(\.layer)
+      }
   }
 }
 
@@ -186,6 +212,15 @@ final class Transition: Layer, RecomputableLayer {
     let y = conv(x, after: norm)
     return pools ? y.avgPool2d(2) : y
   }
+
+  /// The map normalized and rectified, which ``narrowed(_:)`` takes.
+  func normalized(_ x: Tensor) -> Tensor { norm(x).relu() }
+
+  /// What is left to do after ``normalized(_:)``.
+  func narrowed(_ x: Tensor) -> Tensor {
+    let y = conv(x)
+    return pools ? y.avgPool2d(2) : y
+  }
 }
 
 extension DenseNet {
@@ -214,6 +249,8 @@ extension DenseNet {
     configuration.bottleneck = try section.int("bottleneck", default: 4, in: 1...64)
     configuration.endsWithTransition = try section.bool("finalTransition", default: false)
     configuration.dropRate = try section.double("dropRate", default: 0, in: 0...0.99)
+    configuration.hasStemMap = try section.bool("stemMap", default: false)
+    configuration.normalizesMaps = try section.bool("normalizeMaps", default: false)
     let cut = try section.optionalInt("cut", in: 1...max(1, configuration.blocks.count))
     self.init(
       configuration, outputStride: options.outputStride, cut: cut,

@@ -18,6 +18,12 @@ public final class ResNet: Layer, Backbone {
     public var stemChannels = 64
     /// The channels of the first stage's 3×3 convolutions; each later stage doubles them.
     public var width = 64
+    /// The channels of each stage's 3×3 convolutions, where they are not doubled.
+    public var widths: [Int]?
+    /// The groups of the 3×3 convolutions of blocks with 1×1 convolutions (Xie et al., 2017).
+    public var groups = 1
+    /// The channels of those convolutions for each 64 of the stage's width.
+    public var groupedWidth = 64
     /// Whether shortcuts halve the map by means rather than by a stride ("V1d").
     public var averagesShortcuts = false
     /// What multiplies the dilation of the last stage's blocks in turn (Chen et al., 2017, §3.2.1).
@@ -28,29 +34,43 @@ public final class ResNet: Layer, Backbone {
     public var dilations: [Int]?
     /// Whether the first block of a dilated stage keeps the dilation before, as in torchvision.
     public var contractsDilation = true
+    /// Whether both 3×3 convolutions of a block without 1×1 convolutions are dilated.
+    public var dilatesBoth = false
+    /// Whether the stem's map, of output stride 2, is the first.
+    public var hasStemMap = false
 
     /// A network of `blocks` in each of its stages.
-    public init(_ blocks: [Int], isBottleneck: Bool = true) {
+    public init(
+      _ blocks: [Int], isBottleneck: Bool = true, groups: Int = 1, groupedWidth: Int = 64
+    ) {
       self.blocks = blocks
       self.isBottleneck = isBottleneck
+      self.groups = groups
+      self.groupedWidth = groupedWidth
     }
 
-    /// The networks of the paper's Table 1.
+    /// The networks of the paper's Table 1, grouped ones (Xie et al., 2017) and wide ones.
     public static let named: [String: Configuration] = [
       "resnet18": .init([2, 2, 2, 2], isBottleneck: false),
       "resnet34": .init([3, 4, 6, 3], isBottleneck: false),
       "resnet50": .init([3, 4, 6, 3]),
       "resnet101": .init([3, 4, 23, 3]),
       "resnet152": .init([3, 8, 36, 3]),
+      "resnext50_32x4d": .init([3, 4, 6, 3], groups: 32, groupedWidth: 4 * 32),
+      "resnext101_32x4d": .init([3, 4, 23, 3], groups: 32, groupedWidth: 4 * 32),
+      "resnext101_32x8d": .init([3, 4, 23, 3], groups: 32, groupedWidth: 8 * 32),
+      "wide_resnet50_2": .init([3, 4, 6, 3], groupedWidth: 128),
+      "wide_resnet101_2": .init([3, 4, 23, 3], groupedWidth: 128),
     ]
   }
 
   let conv1: Conv2d?, bn1: BatchNorm2d?
   let stem: Sequential?
   private let layers: [Sequential]
-  /// The channels of each stage.
+  private let hasStemMap: Bool
+  /// The channels of each map.
   public let channels: [Int]
-  /// The output stride of each stage.
+  /// The output stride of each map.
   public let strides: [Int]
 
   /// The convolutional part of a residual network.
@@ -72,9 +92,10 @@ public final class ResNet: Layer, Backbone {
     let expansion = configuration.isBottleneck ? 4 : 1
     var dilator = Dilator(limit: outputStride, stride: 4)
     var layers: [Sequential] = []
-    var channels: [Int] = [], strides: [Int] = []
+    hasStemMap = configuration.hasStemMap
+    var channels = hasStemMap ? [input] : [], strides = hasStemMap ? [2] : []
     for (index, depth) in blocks.enumerated() {
-      let width = configuration.width << index
+      let width = configuration.widths?[index] ?? configuration.width << index
       let (stride, needed) = dilator.next(index == 0 ? 1 : 2)
       let dilation = configuration.dilations?[index] ?? needed
       let isLast = index + 1 == blocks.count
@@ -89,7 +110,7 @@ public final class ResNet: Layer, Backbone {
         layer.append(
           ResidualBlock(
             input, width, expansion: expansion, stride: block == 0 ? stride : 1, dilation: rate,
-            averagesShortcut: configuration.averagesShortcuts))
+            configuration))
         input = expansion * width
       }
       layers.append(layer)
@@ -122,31 +143,34 @@ public final class ResNet: Layer, Backbone {
       + layers.enumerated().map { ("layer\($0 + 1)", $1) }
   }
 
-  /// The outputs of the stages.
+  /// The outputs of the stages, and of the stem before its pooling where that is a map.
   public func features(_ x: Tensor) -> [Tensor] {
-    var x = start(x)
-    return layers.map { layer in
-      x = layer(x)
-      return x
-    }
+    let first = stemMap(x)
+    var x = pooled(first)
+    return (hasStemMap ? [first] : [])
+      + layers.map { layer in
+        x = layer(x)
+        return x
+      }
   }
 
   /// The output of the last stage.
   public override func forward(_ x: Tensor) -> Tensor {
-    layers.reduce(start(x)) { $1($0) }
+    layers.reduce(pooled(stemMap(x))) { $1($0) }
   }
 
-  private func start(_ x: Tensor) -> Tensor {
-    (stem?(x) ?? conv1?(x, bn1, .relu) ?? x).maxPool2d(3, stride: 2, padding: 1)
-  }
+  private func stemMap(_ x: Tensor) -> Tensor { stem?(x) ?? conv1?(x, bn1, .relu) ?? x }
+
+  private func pooled(_ x: Tensor) -> Tensor { x.maxPool2d(3, stride: 2, padding: 1) }
 
   /// Padding on all sides lets any image through.
   public var minimumSide: Int { 1 }
 
-  /// What leads to each map; the stem goes with the first.
+  /// What leads to each map; the stem goes with the first stage unless its map is one.
   public var stages: [[Module]] {
-    let first: [Module?] = [conv1, bn1, stem]
-    return layers.enumerated().map { ($0 == 0 ? first.compactMap { $0 } : []) + [$1] }
+    let first: [Module] = [conv1 as Module?, bn1, stem].compactMap { $0 }
+    if hasStemMap { return [first] + layers.map { [$0] } }
+    return layers.enumerated().map { ($0 == 0 ? first : []) + [$1] }
   }
 }
 
@@ -159,25 +183,30 @@ final class ResidualBlock: Layer, RecomputableLayer {
 
   init(
     _ input: Int, _ width: Int, expansion: Int, stride: Int, dilation: Int,
-    averagesShortcut: Bool = false
+    _ configuration: ResNet.Configuration
   ) {
     let output = expansion * width
+    let middle = expansion > 1 ? max(1, width * configuration.groupedWidth / 64) : width
     if expansion > 1 {
-      conv1 = Conv2d(input, width, bias: false)
-      conv2 = Conv2d(width, width, kernel: 3, stride: stride, dilation: dilation, bias: false)
-      conv3 = Conv2d(width, output, bias: false)
+      conv1 = Conv2d(input, middle, bias: false)
+      conv2 = Conv2d(
+        middle, middle, kernel: 3, stride: stride, dilation: dilation,
+        groups: configuration.groups, bias: false)
+      conv3 = Conv2d(middle, output, bias: false)
     } else {
-      // torchvision refuses dilation here; MMSegmentation dilates the first of both.
+      // torchvision refuses dilation here; MMSegmentation dilates the first of both,
+      // segmentation_models.pytorch both.
       conv1 = Conv2d(input, width, kernel: 3, stride: stride, dilation: dilation, bias: false)
-      conv2 = Conv2d(width, width, kernel: 3, bias: false)
+      conv2 = Conv2d(
+        width, width, kernel: 3, dilation: configuration.dilatesBoth ? dilation : 1, bias: false)
       conv3 = nil
     }
-    bn1 = BatchNorm2d(width)
-    bn2 = BatchNorm2d(width)
+    bn1 = BatchNorm2d(middle)
+    bn2 = BatchNorm2d(middle)
     bn3 = expansion > 1 ? BatchNorm2d(output) : nil
     if stride == 1 && input == output {
       downsample = nil
-    } else if averagesShortcut {
+    } else if configuration.averagesShortcuts {
       downsample = Sequential {
         Function { $0.avgPool2d(stride, ceil: true) }
         Conv2d(input, output, bias: false)
@@ -198,7 +227,7 @@ final class ResidualBlock: Layer, RecomputableLayer {
 }
 
 extension ResNet {
-  /// `resnet18` to `resnet152`.
+  /// `resnet18` to `resnet152` and their relatives.
   static let entries = Configuration.named.mapValues { configuration in
     BackboneEntry(outputStrides: [4, 8, 16, 32]) { options, section in
       var configuration = configuration
@@ -206,8 +235,19 @@ extension ResNet {
       configuration.stemChannels = try section.int(
         "stemChannels", default: configuration.stemChannels, in: 2...1024)
       configuration.width = try section.int("width", default: configuration.width, in: 1...1024)
+      let stages = configuration.blocks.count
+      configuration.blocks = try section.ints("blocks", default: configuration.blocks, in: 1...512)
+      configuration.widths = try section.optionalInts("widths", count: stages, in: 1...8192)
+      try section.checkStages(stages, ["blocks": configuration.blocks])
+      if configuration.groups > 1, configuration.width % 64 != 0 || configuration.widths != nil {
+        throw section.invalid(
+          configuration.widths == nil ? "width" : "widths", "given for grouped convolutions",
+          expected: "a multiple of 64 as the width, and no widths")
+      }
       configuration.averagesShortcuts = try section.bool("averageShortcuts", default: false)
       configuration.contractsDilation = try section.bool("contractDilation", default: true)
+      configuration.dilatesBoth = try section.bool("dilateBoth", default: false)
+      configuration.hasStemMap = try section.bool("stemMap", default: false)
       configuration.multiGrid = try section.optionalInts("multiGrid", in: 1...64)
       configuration.lastDilations = try section.optionalInts("lastDilations", in: 1...64)
       configuration.dilations = try section.optionalInts(

@@ -20,6 +20,8 @@ public final class ASPP: Layer {
     public var poolsFirst = false
     /// Whether atrous convolutions are depthwise separable (Chen et al., 2018).
     public var isSeparable = false
+    /// What stands between a depthwise convolution and the 1×1 after it.
+    public var between = SeparableForm.relu
     /// The kernel of the convolution that joins the branches: 1, or 3 as in MMSegmentation.
     public var projection = 1
     /// The share of elements that training drops from the result.
@@ -64,7 +66,7 @@ public final class ASPP: Layer {
     inputs = input
     let branches = configuration.rates.map { rate -> Layer in
       rate > 1 && configuration.isSeparable
-        ? SeparableConvNorm(input, channels, dilation: rate)
+        ? configuration.between.unit(input, channels, dilation: rate)
         : ConvNorm(
           input, channels, kernel: rate == 1 ? configuration.unitKernel : 3, dilation: rate)
     }
@@ -117,6 +119,23 @@ public final class ASPP: Layer {
       names.insert("image mean", at: pooling)
     }
     return names
+  }
+}
+
+/// What stands between both convolutions of a depthwise separable one.
+public enum SeparableForm: String, Sendable, CaseIterable {
+  /// A normalization and a ReLU (MMSegmentation, TensorFlow).
+  case relu
+  /// A normalization (PaddleSeg).
+  case norm
+  /// Nothing (segmentation_models.pytorch).
+  case nothing
+
+  /// A unit from `input` to `output` channels.
+  func unit(_ input: Int, _ output: Int, dilation: Int = 1) -> SeparableConvNorm {
+    SeparableConvNorm(
+      input, output, dilation: dilation, between: self == .relu ? .relu : .none,
+      isBare: self == .nothing)
   }
 }
 
@@ -176,13 +195,12 @@ extension ASPP.Configuration {
       rates = Self.rates(baseRate: base, outputStride: outputStride)
     }
     channels = try section.int("channels", default: channels, in: 1...8192)
-    unitKernel = try section.int("unitKernel", default: unitKernel, in: 1...3)
-    if unitKernel == 2 { throw section.invalid("unitKernel", "2", expected: "1 or 3") }
+    unitKernel = try section.smallKernel("unitKernel", default: unitKernel)
     poolsImage = try section.bool("imagePooling", default: poolsImage)
     poolsFirst = try section.bool("poolFirst", default: poolsFirst)
     isSeparable = try section.bool("separable", default: isSeparable)
-    projection = try section.int("projection", default: projection, in: 1...3)
-    if projection == 2 { throw section.invalid("projection", "2", expected: "1 or 3") }
+    between = try section.choice("between", default: between)
+    projection = try section.smallKernel("projection", default: projection)
     dropout = try section.double("dropout", default: dropout, in: 0...0.99)
   }
 }

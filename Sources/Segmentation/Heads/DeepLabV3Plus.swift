@@ -12,6 +12,14 @@ public final class DeepLabV3Plus: Layer, SegmentationHead {
     public var pyramid = ASPP.Configuration.mmsegmentation
     /// The channels to which the finer map is narrowed.
     public var lowChannels = 48
+    /// How many convolutions follow on the joined maps.
+    public var convolutions = 2
+    /// Whether they are depthwise separable.
+    public var isSeparable = true
+    /// Whether a depthwise separable convolution follows the pyramid.
+    public var refinesPyramid = false
+    /// Whether the finer map is the first of those that are joined.
+    public var lowFirst = false
     /// The share of channels that training drops before the classifier.
     public var classifierDropout = 0.1
 
@@ -20,11 +28,12 @@ public final class DeepLabV3Plus: Layer, SegmentationHead {
   }
 
   let aspp: ASPP
+  let refinement: SeparableConvNorm?
   let c1Bottleneck: ConvNorm
-  let sepBottleneck: [SeparableConvNorm]
+  let sepBottleneck: [Layer]
   let classifier: Conv2d
   private let dropout: Dropout
-  private let level: Int, alignCorners: Bool
+  private let level: Int, lowFirst: Bool, alignCorners: Bool
 
   /// A head on the last map, of `high` channels, and on map `level`, of `low` channels.
   public init(
@@ -34,10 +43,14 @@ public final class DeepLabV3Plus: Layer, SegmentationHead {
     let channels = configuration.pyramid.channels
     aspp = ASPP(high, configuration.pyramid)
     c1Bottleneck = ConvNorm(low, configuration.lowChannels, kernel: 1)
-    sepBottleneck = [
-      SeparableConvNorm(channels + configuration.lowChannels, channels),
-      SeparableConvNorm(channels, channels),
-    ]
+    let form = configuration.pyramid.between
+    refinement = configuration.refinesPyramid ? form.unit(channels, channels) : nil
+    sepBottleneck = (0..<configuration.convolutions).map { index in
+      let input = index == 0 ? channels + configuration.lowChannels : channels
+      return configuration.isSeparable
+        ? form.unit(input, channels) : ConvNorm(input, channels)
+    }
+    lowFirst = configuration.lowFirst
     classifier = Conv2d(channels, classes)
     dropout = Dropout(configuration.classifierDropout, ofChannels: true)
     self.level = level
@@ -48,7 +61,9 @@ public final class DeepLabV3Plus: Layer, SegmentationHead {
   public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {
     guard let high = maps.last else { return image }
     let low = c1Bottleneck(maps[level])
-    let joined = concatenate([aspp(high).resized(like: low, alignCorners: alignCorners), low])
+    let pyramid = aspp(high)
+    let larger = (refinement?(pyramid) ?? pyramid).resized(like: low, alignCorners: alignCorners)
+    let joined = concatenate(lowFirst ? [low, larger] : [larger, low])
     return classifier(dropout(sepBottleneck.reduce(joined) { $1($0) }))
   }
 }
@@ -65,11 +80,15 @@ extension DeepLabV3Plus {
       configuration.pyramid = try .init(
         section, outputStride: input.strides.last ?? 16, base: configuration.pyramid)
       configuration.lowChannels = try section.int("lowChannels", default: 48, in: 1...8192)
+      configuration.convolutions = try section.int("convolutions", default: 2, in: 1...16)
+      configuration.isSeparable = try section.bool("separableDecoder", default: true)
+      configuration.refinesPyramid = try section.bool("refinePyramid", default: false)
+      configuration.lowFirst = try section.bool("lowFirst", default: false)
       configuration.classifierDropout = try section.double(
         "classifierDropout", default: configuration.classifierDropout, in: 0...0.99)
       return DeepLabV3Plus(
         low: input.channels[level], level: level, high: input.last, classes: input.classes,
-        configuration, alignCorners: input.alignCorners)
+        configuration, alignCorners: try section.corners(input))
     }
   ]
 

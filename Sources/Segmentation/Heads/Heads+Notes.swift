@@ -14,6 +14,15 @@ extension ModelBuilder {
       """,
       "0.01"),
     "channels": .init("The channels of the head's maps.", "256"),
+    "fpn/channels": .init(
+      "The channels of each level before all are joined, a multiple of 32.", "128"),
+    "linknet/channels": .init("The channels before the classifier.", "32"),
+    "pan/channels": .init("The channels of the decoder's maps.", "32"),
+    "unet/channels": .init(
+      "The channels after each doubling, the deepest map first.", "[256, 128, 64, 32, 16]"),
+    "unetplusplus/channels": .init(
+      "The channels after each doubling, the deepest map first.", "[256, 128, 64, 32, 16]"),
+    "pspnet/channels": .init("The channels before the classifier.", "256"),
     "fcn/channels": .init(
       "The channels of the convolutions; a quarter of the map's in torchvision's form.", "256"),
     "dropout": .init("The share of channels or elements that training drops.", "0.1"),
@@ -38,7 +47,46 @@ extension ModelBuilder {
     "unitKernel": .init("The kernel of a branch of rate 1: 1 or 3.", "1"),
     "imagePooling": .init("Whether a branch sees the mean of the whole map.", "false"),
     "poolFirst": .init("Whether that branch is the first rather than the last.", "true"),
+    "pspnet/poolFirst": .init(
+      "Whether the means stand before the map that they are joined with.", "true"),
     "separable": .init("Whether atrous convolutions are depthwise separable.", "true"),
+    "between": .init(
+      """
+      What stands between both convolutions of a separable one: a normalization and a ReLU, a \
+      normalization, or nothing as in segmentation_models.pytorch.
+      """, "nothing"),
+    "separableDecoder": .init(
+      "Whether the convolutions on the joined maps are depthwise separable.", "false"),
+    "refinePyramid": .init(
+      "Whether a depthwise separable convolution follows the pyramid.", "true"),
+    "lowFirst": .init(
+      "Whether the map of detail is the first of those that are joined.", "true"),
+    "deeplabv3plus/convolutions": .init(
+      "The number of convolutions on the joined maps.", "1"),
+    "alignCorners": .init(
+      """
+      Whether the head itself resizes so that the corners' centres stay; as the network does \
+      without the key.
+      """,
+      "false"),
+    "pan/alignCorners": .init(
+      "Whether the head itself resizes so that the corners' centres stay.", "false"),
+    "maps": .init("How many maps, counted from the last, the head sees.", "4"),
+    "normalizeMaps": .init(
+      "Whether each map is normalized over its channels first.", "true"),
+    "normalizeMean": .init(
+      "Whether the mean of the whole map has a normalization rather than a bias.", "false"),
+    "poolChannels": .init(
+      "The channels of each region's means; as many as before the classifier without the key.",
+      "128"),
+    "pyramidChannels": .init("The channels of the feature pyramid.", "256"),
+    "merge": .init("How levels become one map: summed, or joined.", "concatenation"),
+    "attention": .init(
+      "Whether channels and positions are weighted around each pair of convolutions (scSE).",
+      "true"),
+    "center": .init(
+      "Whether two more convolutions stand before the first doubling, as for VGG.", "true"),
+    "classifierKernel": .init("The side of the classifier's kernel: 1 or 3.", "3"),
     "projection": .init("The kernel of the convolution that joins the branches: 1 or 3.", "3"),
     "refine": .init(
       "Whether a 3×3 convolution stands between the pyramid and the classifier.", "false"),
@@ -113,9 +161,13 @@ extension ModelBuilder {
     "encnet": "Features weighted by what an image's code words say (Zhang et al., 2018).",
     "fastfcn": "Maps of all sizes joined at the finest, before another head (Wu et al., 2019).",
     "fcn": "A few convolutions and a classifier (Long et al., 2015).",
+    "fpn": "A feature pyramid, each level enlarged and all summed (Kirillov et al., 2019).",
     "linear": "A classifier alone, for backbones that do the rest, such as a U-Net.",
+    "linknet":
+      "A decoder that adds what the backbone has at each size (Chaurasia and Culurciello, 2017).",
     "lraspp": "MobileNetV3's small head (Howard et al., 2019).",
     "nonlocal": "A non-local block between convolutions (Wang et al., 2018).",
+    "pan": "Pyramid attention, and guidance by deeper maps (Li et al., 2018).",
     "pspnet": "Means over regions of several sizes (Zhao et al., 2017).",
     "segformer": "Maps of all sizes, narrowed and joined (Xie et al., 2021).",
     "segmenter": "A mask transformer: a token for each class (Strudel et al., 2021).",
@@ -123,6 +175,8 @@ extension ModelBuilder {
     "setr_mla": "SETR's head on maps that the neck `mla` aggregated (Zheng et al., 2021).",
     "setr_naive": "SETR's classifier on a transformer's last map (Zheng et al., 2021).",
     "setr_pup": "SETR's progressive enlargement (Zheng et al., 2021).",
+    "unet": "A U-Net's decoder over the maps of any backbone (Ronneberger et al., 2015).",
+    "unetplusplus": "A U-Net with decoders in its skip connections (Zhou et al., 2018).",
     "upernet": "Pyramid pooling and a feature pyramid (Xiao et al., 2018).",
   ]
 }

@@ -5,20 +5,33 @@ import Torch
 /// regions, each through a 1×1 convolution and resized to the features again.
 public final class PyramidPooling: Layer {
   private let scales: [Int]
-  let convs: [ConvNorm]
-  private let alignCorners: Bool
+  let convs: [Layer]
+  private let alignCorners: Bool, poolsFirst: Bool
 
   /// The channels of the result.
   public let outputs: Int
 
   /// A pyramid over `input` channels with a level of `channels` for each of `scales`, the numbers of
   /// regions along a side.
+  ///
+  /// - Parameters:
+  ///   - normalizesMean: Whether the level of one region has a normalization rather than a bias.
+  ///   - poolsFirst: Whether the levels stand before the features.
   public init(
-    _ input: Int, channels: Int, scales: [Int] = [1, 2, 3, 6], alignCorners: Bool = false
+    _ input: Int, channels: Int, scales: [Int] = [1, 2, 3, 6], normalizesMean: Bool = true,
+    poolsFirst: Bool = false, alignCorners: Bool = false
   ) {
     self.scales = scales
     self.alignCorners = alignCorners
-    convs = scales.map { _ in ConvNorm(input, channels, kernel: 1) }
+    self.poolsFirst = poolsFirst
+    convs = scales.map { scale in
+      scale > 1 || normalizesMean
+        ? ConvNorm(input, channels, kernel: 1)
+        : Sequential {
+          Conv2d(input, channels)
+          ReLU()
+        }
+    }
     outputs = input + scales.count * channels
   }
 
@@ -27,7 +40,7 @@ public final class PyramidPooling: Layer {
     let levels = zip(scales, convs).map { scale, conv in
       conv(x.regionMeans(scale)).resized(like: x, alignCorners: alignCorners)
     }
-    return concatenate([x] + levels)
+    return concatenate(poolsFirst ? levels + [x] : [x] + levels)
   }
 }
 

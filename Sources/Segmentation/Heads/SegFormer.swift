@@ -56,7 +56,7 @@ extension SegFormer: SegmentationHead {
         level: try section.choice("levels", default: .unit),
         dropout: try section.double("dropout", default: 0.1, in: 0...0.99),
         interpolation: try section.choice("interpolation", default: .bilinear),
-        alignCorners: input.alignCorners)
+        alignCorners: try section.corners(input))
     }
   ]
 }

@@ -6,6 +6,7 @@ import Torch
 ///
 /// Names are those of MMSegmentation's `UPerHead`.
 public final class UPerNet: Layer {
+  let featureNorms: [LayerNorm]
   let pspModules: PyramidPooling, bottleneck: ConvNorm
   let lateralConvs: [ConvNorm], fpnConvs: [ConvNorm]
   let fpnBottleneck: ConvNorm
@@ -18,10 +19,12 @@ public final class UPerNet: Layer {
   /// - Parameters:
   ///   - channels: the channels of each level.
   ///   - scales: the numbers of regions along a side that the last map's pyramid pools.
+  ///   - normalizesMaps: whether each map is normalized over its channels first.
   public init(
     _ input: [Int], classes: Int, channels: Int = 512, scales: [Int] = [1, 2, 3, 6],
-    dropout: Double = 0.1, alignCorners: Bool = false
+    normalizesMaps: Bool = false, dropout: Double = 0.1, alignCorners: Bool = false
   ) {
+    featureNorms = normalizesMaps ? input.map { LayerNorm($0, ofImages: true, eps: 1e-6) } : []
     pspModules = PyramidPooling(
       input.last ?? 1, channels: channels, scales: scales, alignCorners: alignCorners)
     bottleneck = ConvNorm(pspModules.outputs, channels)
@@ -35,6 +38,8 @@ public final class UPerNet: Layer {
 
   /// The scores (N, classes, H, W) at the size of the finest map.
   public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {
+    var maps = Array(maps.suffix(lateralConvs.count + 1))
+    if !featureNorms.isEmpty { maps = zip(featureNorms, maps).map { $0($1) } }
     guard let finest = maps.first, let coarsest = maps.last else { return image }
     // Top-down: each level is its own map and all coarser ones.
     var top = bottleneck(pspModules(coarsest))
@@ -57,11 +62,12 @@ extension UPerNet: SegmentationHead {
       needs: "several maps, finest first", of: { $0.strides.count > 1 && $0.strides.isRising }
     ) { input, section in
       UPerNet(
-        input.channels, classes: input.classes,
+        Array(input.channels.suffix(try section.lastMaps(of: input))), classes: input.classes,
         channels: try section.int("channels", default: 512, in: 1...8192),
         scales: try section.regionCounts("scales", default: [1, 2, 3, 6]),
+        normalizesMaps: try section.bool("normalizeMaps", default: false),
         dropout: try section.double("dropout", default: 0.1, in: 0...0.99),
-        alignCorners: input.alignCorners)
+        alignCorners: try section.corners(input))
     }
   ]
 }

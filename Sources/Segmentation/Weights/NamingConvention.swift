@@ -105,7 +105,7 @@ extension NamingConvention {
     if model.auxiliary.count == 1 {
       conventions.append(.mmsegmentation(model, listsAuxiliary: true))
     }
-    return conventions + HuggingFaceNames.conventions(of: model)
+    return conventions + HuggingFaceNames.conventions(of: model) + SMPNames.conventions(of: model)
   }
 
   /// The conventions for a backbone or a classifier of images.

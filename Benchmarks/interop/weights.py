@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Weights of other toolkits in and out: written by the original, read and run here, written back, loaded strictly.
+
+For each network with drawn weights: the original writes its file or folder; `atrous predict` runs it on a photograph by
+itself alone, and the share of pixels with the original's label is counted; `atrous import` and `atrous export --as`
+write it back, and the original loads that with `strict=True` and answers: the largest difference in multiples of the
+scores' deviation. Prints a table as Markdown; the exit status is 1 if labels agree at fewer than 99.99 % of pixels or
+scores differ by more than 1e-5. Needs torch, torchvision, segmentation-models-pytorch, pillow and numpy.
+"""
+
+import argparse
+import importlib
+import os
+import subprocess
+import sys
+import warnings
+
+FAMILIES = ("torchvision", "smp")
+
+
+def arguments():
+    result = argparse.ArgumentParser(description=__doc__)
+    result.add_argument("--atrous", default=".build/release/atrous")
+    result.add_argument("--photo", required=True, help="a photograph of at least 352 pixels a side")
+    result.add_argument("--folder", default="out/interop/weights", help="where files go, and stay")
+    result.add_argument("--only", default="", help="networks whose name has this")
+    result.add_argument("--families", nargs="+", default=FAMILIES, choices=FAMILIES)
+    return result.parse_args()
+
+
+def networks():
+    """Each network's name, family, what builds it, and the module that classes pixels."""
+    def torchvision(name, classes=21):
+        def build():
+            models = importlib.import_module("torchvision.models.segmentation")
+            extra = {} if name.startswith("lraspp") else {"aux_loss": False}
+            return getattr(models, name)(weights=None, weights_backbone=None, num_classes=classes, **extra)
+        last = {"deeplabv3": "classifier.4", "fcn": "classifier.4", "lraspp": "classifier.high_classifier"}
+        return build, last[name.split("_")[0]]
+
+    def smp(decoder, encoder="resnet34", classes=19, **settings):
+        def build():
+            toolkit = importlib.import_module("segmentation_models_pytorch")
+            return getattr(toolkit, decoder)(encoder, encoder_weights=None, classes=classes, **settings)
+        return build, "segmentation_head.0"
+
+    for name in ("fcn_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"):
+        yield f"torchvision {name}", "torchvision", *torchvision(name)
+    for decoder in ("Unet", "UnetPlusPlus", "Linknet", "FPN", "PSPNet", "PAN", "DeepLabV3", "DeepLabV3Plus", "UPerNet",
+                    "Segformer"):
+        yield f"SMP {decoder}, ResNet-34", "smp", *smp(decoder)
+    for decoder in ("Unet", "DeepLabV3", "DeepLabV3Plus", "PAN"):
+        yield f"SMP {decoder}, ResNet-50", "smp", *smp(decoder, "resnet50")
+    for decoder in ("Unet", "DeepLabV3Plus", "PAN"):
+        yield f"SMP {decoder}, tu-ResNet-50", "smp", *smp(decoder, "tu-resnet50")
+    for encoder in ("densenet121", "mobilenet_v2", "resnext50_32x4d", "tu-resnet18", "mit_b0"):
+        yield f"SMP Unet, {encoder}", "smp", *smp("Unet", encoder)
+    for encoder in ("mobilenet_v2", "resnet18"):
+        yield f"SMP DeepLabV3Plus, {encoder}", "smp", *smp("DeepLabV3Plus", encoder)
+    yield "SMP Segformer, mit_b0", "smp", *smp("Segformer", "mit_b0")
+    yield "SMP FPN, densenet169", "smp", *smp("FPN", "densenet169")
+    yield "SMP UPerNet, mobilenet_v2", "smp", *smp("UPerNet", "mobilenet_v2")
+    yield "SMP Unet of depth 4, scSE", "smp", *smp(
+        "Unet", "resnet18", encoder_depth=4, decoder_channels=(64, 48, 32, 16), decoder_attention_type="scse")
+    yield "SMP UnetPlusPlus of depth 3, bilinear", "smp", *smp(
+        "UnetPlusPlus", "resnet18", encoder_depth=3, decoder_channels=(32, 24, 16), decoder_interpolation="bilinear")
+    yield "SMP FPN, joined", "smp", *smp("FPN", "resnet18", decoder_merge_policy="cat", decoder_segmentation_channels=64)
+    yield "SMP DeepLabV3, stride 16, separable", "smp", *smp(
+        "DeepLabV3", "resnet18", encoder_output_stride=16, decoder_aspp_separable=True, decoder_atrous_rates=(6, 12, 18))
+    yield "SMP DeepLabV3Plus, stride 8", "smp", *smp("DeepLabV3Plus", "resnet50", encoder_output_stride=8)
+    yield "SMP Unet of one class", "smp", *smp("Unet", "resnet18", classes=1)
+
+
+def scores(torch, network, image):
+    with torch.inference_mode():
+        result = network(image)
+    return result["out"] if isinstance(result, dict) else result
+
+
+def drawn(torch, network, last, image):
+    """The network with norms that do something, and classes that all have their share of the photograph."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias, 0, 0.1)
+    network.eval()
+    classifier = network.get_submodule(last)
+    with torch.no_grad():
+        classifier.bias -= scores(torch, network, image).mean((0, 2, 3))
+    return network
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        text = (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}").splitlines()
+        raise RuntimeError(next((line for line in text if line.startswith("error")), text[-1]))
+    return done.stdout
+
+
+def compared(options, torch, name, family, build, last, photo, image):
+    import numpy
+    from PIL import Image
+    torch.manual_seed(0)
+    network = drawn(torch, build(), last, image)
+    folder = os.path.join(options.folder, "".join(c if c.isalnum() else "_" for c in name))
+    os.makedirs(folder, exist_ok=True)
+    if family == "smp":
+        written = os.path.join(folder, "original")
+        network.save_pretrained(written)
+    else:
+        written = os.path.join(folder, "original.pth")
+        torch.save(network.state_dict(), written)
+    theirs = scores(torch, network, image)
+    labels = theirs[0].argmax(0) if theirs.shape[1] > 1 else (theirs[0, 0] > 0).long()
+    run(options.atrous, "predict", written, photo, "--output", folder)
+    stem = os.path.splitext(os.path.basename(photo))[0]
+    own = numpy.array(Image.open(os.path.join(folder, f"{stem}_labels.png")))
+    equal = float((own == labels.numpy()).mean())
+    run(options.atrous, "import", written, "--output", os.path.join(folder, "run"))
+    back = os.path.join(folder, "back" if family == "smp" else "back.pth")
+    run(options.atrous, "export", os.path.join(folder, "run"), "--as", family, "--output", back)
+    if family == "smp":
+        again = importlib.import_module("segmentation_models_pytorch").from_pretrained(back, strict=True).eval()
+    else:
+        again = build().eval()
+        again.load_state_dict(torch.load(back, weights_only=True), strict=True)
+    answer = scores(torch, again, image)
+    if theirs.shape[1] == 1:
+        # What was a sigmoid of one score is a softmax of two.
+        answer = answer[:, 1:] - answer[:, :1]
+    return equal, float((answer - theirs).abs().max() / theirs.std()), len(labels.unique())
+
+
+def main():
+    options = arguments()
+    warnings.filterwarnings("ignore")
+    try:
+        import numpy
+        import torch
+        from PIL import Image
+    except ImportError as error:
+        sys.exit(f"{error}; expected torch, torchvision, segmentation-models-pytorch, pillow and numpy (pip install)")
+    os.makedirs(options.folder, exist_ok=True)
+    picture = Image.open(options.photo).convert("RGB")
+    width, height = (min(480, side // 32 * 32) for side in picture.size)
+    picture = picture.crop((0, 0, width, height))
+    photo = os.path.join(options.folder, "photo.png")
+    picture.save(photo)
+    mean, deviation = numpy.array([0.485, 0.456, 0.406]), numpy.array([0.229, 0.224, 0.225])
+    levels = (numpy.asarray(picture) / 255.0 - mean) / deviation
+    image = torch.tensor(levels.transpose(2, 0, 1)[None], dtype=torch.float32)
+    failed = False
+    print("| network | equal labels | classes seen | difference after the way back |\n|---|---|---|---|", flush=True)
+    for name, family, build, last in networks():
+        if family not in options.families or options.only.lower() not in name.lower():
+            continue
+        try:
+            equal, difference, classes = compared(options, torch, name, family, build, last, photo, image)
+            cells = f"{100 * equal:.4f} % | {classes} | {difference:.1e}"
+            failed |= equal < 0.9999 or difference > 1e-5
+        except ImportError as error:
+            cells = f"left out: {error} | | "
+        except Exception as error:  # one network's failure is a row
+            cells = f"{(str(error).strip() or type(error).__name__).splitlines()[0][:300]} | | "
+            failed = True
+        print(f"| {name} | {cells} |", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+import Configuration
+import Files
+
+/// Reads what segmentation_models.pytorch's `save_pretrained` says of a network: its class and the arguments
+/// that it was made with.
+package enum SMPReader {
+  /// The library's version whose classes and defaults are known.
+  static let version = "0.6"
+
+  @Sendable
+  static func read(_ source: PretrainedSource) throws -> PretrainedNetwork.Description? {
+    guard let json = try source.json("config.json"), json["_model_class"]?.string != nil,
+      json["encoder_name"] != nil
+    else { return nil }
+    return try describe(json, file: "\(source.path)/config.json")
+  }
+
+  /// The network of a configuration of the library's.
+  ///
+  /// - Throws: `ConfigurationError` for a value that nothing here stands for.
+  package static func describe(
+    _ json: JSON, file: String
+  ) throws -> PretrainedNetwork.Description {
+    let section = try Section(yaml: json.text, named: file)
+    let name = try section.string("_model_class")
+    guard let decoder = decoders[name] else {
+      throw section.invalid(
+        "_model_class", "'\(name)'", expected: decoders.keys.sorted().joined(separator: ", "))
+    }
+    // A single score is that of the foreground.
+    let classes = try section.int("classes", default: 1, in: 1...65_535)
+    var network = try SMPNetwork(section, depth: decoder.depth, stride: decoder.stride)
+    let head = try decoder.head(section, &network)
+    var description = PretrainedNetwork.Description(
+      family: "smp", title: "segmentation_models.pytorch's \(name) on \(network.encoder)",
+      yaml: "", convention: "smp")
+    description.isBinary = classes == 1
+    try network.readRest(section, into: &description)
+    let names =
+      classes == 1 ? ["background", "foreground"] : (0..<classes).map { "\($0)" }
+    let listed = names.map { "\"\($0)\"" }.joined(separator: ", ")
+    description.yaml = """
+      model:
+        alignCorners: true
+        backbone: \(flow(network.backbone))
+        head: \(flow(head))
+        classes: \(names.count)
+      data:
+        normalization: \(network.normalization)
+        classes: [\(listed)]
+
+      """
+    return description
+  }
+
+  /// Entries in their order as a YAML mapping in one line.
+  private static func flow(_ entries: [(key: String, value: JSON)]) -> String {
+    let words = entries.map { key, value in
+      // Words need no quotes.
+      let text = value.string.map { $0.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" } }
+      return "\(key): \(text == true ? value.string ?? "" : value.text)"
+    }
+    return "{" + words.joined(separator: ", ") + "}"
+  }
+}
+
+/// The encoder of a network of segmentation_models.pytorch, and what its decoder is built for.
+struct SMPNetwork {
+  /// The keys of a section, in order.
+  typealias Entries = [(key: String, value: JSON)]
+
+  /// The library's name of the encoder.
+  let encoder: String
+  /// How often the encoder halves the image.
+  let depth: Int
+  /// The output stride.
+  let stride: Int
+  /// The section `backbone`.
+  private(set) var backbone: Entries
+  /// How images are normalized, as YAML.
+  private(set) var normalization = "imagenet"
+  /// The backbone's maps.
+  private(set) var maps = 5
+  /// Whether the first of them has an output stride of 4 rather than 2.
+  private(set) var startsAtFour = false
+  private var notes: [String] = []
+  private var told: [String] = []
+
+  /// The backbone's map that the decoder sees last.
+  var lastMap: Int { depth - 1 - (startsAtFour ? 1 : 0) }
+
+  /// Which that is, where it is not the last of all.
+  var level: Entries {
+    lastMap < maps - 1 ? [("level", .number(Double(lastMap)))] : []
+  }
+
+  init(_ section: Section, depth usualDepth: Int, stride usualStride: Int) throws {
+    encoder = try section.string("encoder_name", default: "resnet34")
+    depth = try section.int("encoder_depth", default: usualDepth, in: 1...5)
+    stride =
+      usualStride == 32
+      ? 32 : try section.int("encoder_output_stride", default: usualStride, in: 8...32)
+    guard [8, 16, 32].contains(stride) else {
+      throw section.invalid("encoder_output_stride", "\(stride)", expected: "8, 16 or 32")
+    }
+    let channels = try section.int("in_channels", default: 3, in: 1...64)
+    // What is dilated never comes where the encoder ends before.
+    let reached = min(stride, 1 << depth)
+    backbone = []
+    let isTimm = encoder.hasPrefix("tu-")
+    let name = isTimm ? String(encoder.dropFirst(3)) : encoder
+    let architecture = String(name.prefix { $0 != "." })
+    func unknown(_ expected: String) -> ConfigurationError {
+      section.invalid("encoder_name", "'\(encoder)'", expected: expected)
+    }
+    switch architecture {
+    case let name where Self.residual.contains(name):
+      backbone = [("name", .string(name))]
+      if reached < 32 { backbone.append(("outputStride", .number(Double(max(stride, 4))))) }
+      if !isTimm, stride < 32 {
+        backbone += [("contractDilation", false), ("dilateBoth", true)]
+        told.append(
+          "dilation: all convolutions of a dilated stage have its rate, the first block's too, as this"
+            + " library's own encoders do (torchvision's and timm's first block keeps the rate before)"
+        )
+      } else if stride < 32 {
+        told.append(
+          "dilation: the first block of a dilated stage keeps the rate before, as timm's do")
+      }
+      backbone.append(("stemMap", true))
+    case let name where name.hasPrefix("densenet") && Self.dense.contains(name) && !isTimm:
+      guard stride == 32 else { throw unknown("another encoder, as this one cannot be dilated") }
+      backbone = [("name", .string(name)), ("stemMap", true), ("normalizeMaps", true)]
+    case "mobilenet_v2" where !isTimm:
+      backbone = [("name", "mobilenet_v2"), ("outputStride", .number(Double(stride)))]
+      if stride < 32 { backbone.append(("contractDilation", false)) }
+    case "test_resnet" where isTimm && depth <= 3 && stride == 32:
+      // timm's smallest; its later stages have blocks of another kind.
+      backbone = [
+        ("name", "resnet18"), ("blocks", [1, 1, 1, 1]), ("widths", [32, 48, 48, 96]),
+        ("deepStem", true), ("stemChannels", 32), ("averageShortcuts", true),
+        ("stemMap", true), ("cut", .number(Double(max(1, depth - 1)))),
+      ]
+      maps = max(2, depth)
+      normalization = "{mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5]}"
+    default:
+      throw unknown(Self.known)
+    }
+    if isTimm, Self.residual.contains(architecture), depth < 5 {
+      // timm leaves out what no map comes from.
+      backbone.append(("cut", .number(Double(max(1, depth - 1)))))
+      maps = max(2, depth)
+    }
+    if channels != 3 {
+      backbone.append(("inputChannels", .number(Double(channels))))
+      notes.append("images of \(channels) bands; how they are normalized is not known")
+    }
+    let normal = normalization == "imagenet" ? "ImageNet's" : "timm's"
+    notes.append(
+      "images are normalized by \(normal) mean and deviation, as for the weights that \(encoder)"
+        + " begins with; the library leaves that to the program around it")
+  }
+
+  private static let residual: Set<String> = [
+    "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
+    "resnext101_32x4d", "resnext101_32x8d",
+  ]
+  private static let dense: Set<String> = [
+    "densenet121", "densenet161", "densenet169", "densenet201",
+  ]
+  private static var known: String {
+    (residual.sorted() + dense.sorted() + ["mobilenet_v2"]).joined(separator: ", ")
+      + ", or tu- and a ResNet of timm's"
+  }
+
+  /// Reads what concerns every class, and says what is not as usual.
+  func readRest(
+    _ section: Section, into description: inout PretrainedNetwork.Description
+  ) throws {
+    let activation = try section.optionalString("activation")
+    switch activation {
+    case nil, "identity", "softmax", "softmax2d", "logsoftmax": break
+    case "sigmoid":
+      if !description.isBinary {
+        description.told.append(
+          "activation sigmoid: classes may overlap there; here the best one is taken")
+      }
+    default:
+      throw section.invalid(
+        "activation", "'\(activation ?? "")'", expected: "none, softmax or sigmoid")
+    }
+    if section.has("aux_params") {
+      description.told.append("aux_params: a classifier of whole images, which is left aside")
+      description.unused.append("classification_head.")
+      _ = try section.section("aux_params")
+    }
+    description.told += told
+    description.assumed += notes
+    if description.isBinary {
+      description.told.append(
+        "one score: 0 is where background and foreground are as likely, as for a sigmoid of 0.5")
+    } else {
+      description.assumed.append("classes are called by their numbers")
+    }
+  }
+}
