@@ -169,7 +169,7 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         "atrous", "Files", "Imaging", "Checkpoints", "Datasets", "Evaluation", "Torch", "Training",
-        "Weights",
+        "Weights", "Inference", "Segmentation", "Configuration",
         "TestSupport",
       ]),
   ],

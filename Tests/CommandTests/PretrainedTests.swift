@@ -1,4 +1,6 @@
 import Checkpoints
+import Configuration
+import Files
 import Foundation
 import Inference
 import Segmentation
@@ -59,5 +61,188 @@ struct PretrainedTests {
     #expect(result.status == 1 && result.errors.contains("nothing in it says what network it is"))
     #expect(try Command.run("import", file, "--dry-run").status == 0)
     #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/run"))
+  }
+
+  /// A folder as segmentation_models.pytorch writes it, with drawn weights.
+  private func smpFolder(
+    _ folder: TemporaryFolder, _ configuration: String, name: String = "smp"
+  ) throws -> String {
+    let path = "\(folder.path)/\(name)"
+    let json = try #require(JSON(Data(configuration.utf8)))
+    let description = try SMPReader.describe(json, file: path)
+    let count = try #require(json["classes"]?.int)
+    let section = try Section(
+      yaml: description.yaml, named: path, overrides: ["model.classes=\(count)"])
+    Engine.seed(5)
+    let model = try ModelBuilder.build(section.section("model"))
+    let names = try #require(
+      NamingConvention.conventions(of: model).first { $0.name == "smp" })
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    try WeightFile.write(names.state(of: model), to: "\(path)/model.safetensors")
+    try Data(configuration.utf8).write(to: URL(fileURLWithPath: "\(path)/config.json"))
+    return path
+  }
+
+  private static let unet = """
+    {"_model_class": "Unet", "encoder_name": "resnet18", "encoder_depth": 3, "encoder_weights": null,
+     "decoder_channels": [16, 8, 8], "decoder_use_norm": "batchnorm", "decoder_attention_type": null,
+     "decoder_interpolation": "nearest", "in_channels": 3, "classes": 3, "activation": null,
+     "aux_params": null}
+    """
+
+  @Test("of segmentation_models.pytorch come in from their folder alone, and go out as they came")
+  func smp() throws {
+    let run = try Run.finished()
+    let photo = "\(run.folder)/images/0.png"
+    let folder = try TemporaryFolder()
+    let original = try smpFolder(folder, Self.unet)
+    let direct = try Command.run("predict", original, photo, "--output", "\(folder.path)/direct")
+    #expect(direct.status == 0, "\(direct)")
+    #expect(direct.errors.contains("network: segmentation_models.pytorch's Unet on resnet18"))
+    #expect(direct.errors.contains("assumed: images are normalized by ImageNet's"))
+    let imported = try Command.run("import", original, "--output", "\(folder.path)/run")
+    #expect(imported.status == 0 && imported.output.contains("names: smp"), "\(imported)")
+
+    let back = "\(folder.path)/back"
+    let exported = try Command.run(
+      "export", "\(folder.path)/run", "--as", "smp", "--output", back)
+    #expect(exported.status == 0, "\(exported)")
+    let (old, new) = try (WeightFile.open(original), WeightFile.open(back))
+    #expect(Set(old.entries.map(\.name)) == Set(new.entries.map(\.name)))
+    for entry in old.entries {
+      #expect(try old.sum(entry) == new.entry(entry.name).map { try new.sum($0) }, "\(entry.name)")
+    }
+    func configuration(_ folder: String) throws -> String {
+      let text = try #require(FileManager.default.contents(atPath: "\(folder)/config.json"))
+      return try #require(JSON(text)).text
+    }
+    #expect(try configuration(original) == configuration(back))
+    let again = try Command.run("predict", back, photo, "--output", "\(folder.path)/again")
+    #expect(again.status == 0, "\(again)")
+    let files = ["direct", "again"].map {
+      FileManager.default.contents(atPath: "\(folder.path)/\($0)/0_labels.png")
+    }
+    #expect(files[0] != nil && files[0] == files[1])
+  }
+
+  @Test("of one score are of two classes, whose scores differ by it")
+  func binary() throws {
+    let folder = try TemporaryFolder()
+    let text = Self.unet.replacing("\"classes\": 3", with: "\"classes\": 1")
+    let path = try smpFolder(folder, text)
+    let network = try TrainedNetwork(checkpoint: path)
+    #expect(network.classNames == ["background", "foreground"])
+    let section = try Section(
+      yaml: try #require(network.pretrained).description.yaml, named: "test",
+      overrides: ["model.classes=1"])
+    let single = try ModelBuilder.build(section.section("model")).train(false)
+    try WeightImport(WeightFile.open(path), for: single).load()
+    let x = Tensor(uninitialized: [1, 3, 32, 64])
+    x.drawNormal()
+    try attempt {
+      inferenceMode {
+        let two = network.model(x)
+        let difference = (two.sliced(1, 1, 2) - two.sliced(1, 0, 1)).floats
+        #expect(zip(difference, single(x).floats).allSatisfy { abs($0 - $1) < 1e-5 })
+      }
+    }
+  }
+
+  @Test(
+    "of segmentation_models.pytorch are refused with the key that nothing here stands for",
+    arguments: [
+      ("\"resnet18\"", "\"vgg99\"", "encoder_name", "resnet18"),
+      ("\"Unet\"", "\"MAnet\"", "_model_class", "UnetPlusPlus"),
+      ("[16, 8, 8]", "[16, 8]", "decoder_channels", "3 numbers"),
+      ("[16, 8, 8]", "[16, 8, -8]", "decoder_channels", "8192"),
+      ("\"encoder_depth\": 3", "\"encoder_depth\": 9999999999999", "encoder_depth", "1 to 5"),
+      ("\"nearest\"", "\"area\"", "decoder_interpolation", "bilinear"),
+      ("\"batchnorm\"", "\"instancenorm\"", "decoder_use_norm", "batchnorm"),
+      ("\"activation\": null", "\"activation\": \"tanh\"", "activation", "softmax"),
+      (
+        "\"decoder_attention_type\": null", "\"decoder_attention_type\": 7",
+        "decoder_attention_type", "scse"
+      ),
+      ("\"classes\": 3", "\"classes\": 4", "classifier.classifier", "[4"),
+      ("\"encoder_weights\": null", "\"encoder_weights\": ", "config.json", "JSON"),
+    ])
+  func refusals(_ old: String, _ new: String, _ key: String, _ expected: String) throws {
+    let folder = try TemporaryFolder()
+    let path = try smpFolder(folder, Self.unet)
+    let text = Self.unet.replacing(old, with: new)
+    #expect(text != Self.unet)
+    try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/config.json"))
+    let result = try Command.run("import", path, "--output", "\(folder.path)/run")
+    let said = result.output + result.errors
+    #expect(result.status == 1 && said.contains(path), "\(result)")
+    #expect(said.contains(key) && said.contains(expected), "\(result)")
+    #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/run"))
+  }
+
+  @Test("tell which rule of dilation was taken, and warn where names speak for the other")
+  func dilation() throws {
+    let folder = try TemporaryFolder()
+    let head = "head: {name: deeplabv3, rates: [1, 6, 12, 18], channels: 8}, classes: 2"
+    func yaml(_ name: String, _ backbone: String) throws -> String {
+      let path = "\(folder.path)/\(name).yaml"
+      let text =
+        "model: {alignCorners: true, backbone: {name: resnet18, outputStride: 16, stemMap: true"
+        + "\(backbone)}, \(head)}"
+      try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+      return path
+    }
+    let at = try yaml("at-once", ", contractDilation: false, dilateBoth: true")
+    let keeps = try yaml("keeps", "")
+    let model = try ModelBuilder.build(Section(contentsOf: at).section("model"))
+    let names = NamingConvention.conventions(of: model).filter { $0.name == "smp" }
+    for isTimm in [false, true] {
+      // The same shapes under the library's names and under timm's in it.
+      let state = try #require(
+        names.map { $0.state(of: model) }.first { state in
+          state.contains { $0.name.hasPrefix("encoder.model.") } == isTimm
+        })
+      let file = "\(folder.path)/\(isTimm ? "timm" : "own").safetensors"
+      try WeightFile.write(state, to: file)
+      for (configuration, isRight) in [(at, !isTimm), (keeps, isTimm)] {
+        let plan = try Command.run("import", file, "--model", configuration, "--dry-run")
+        #expect(plan.status == 0 && plan.output.contains("everything loads"), "\(plan)")
+        let taken = configuration == at ? "has the new rate at once" : "keeps the rate before"
+        #expect(plan.output.contains("taken: the first block of a dilated stage \(taken)"))
+        let warning = "expected contractDilation: \(isTimm)"
+        #expect(plan.output.contains(warning) != isRight, "\(plan)")
+      }
+    }
+  }
+
+  @Test("go out as torchvision's, or are refused where torchvision would compute otherwise")
+  func torchvisionOut() throws {
+    let folder = try TemporaryFolder()
+    let weights = try ExchangeTests.torchvisionWeights(folder)
+    let back = "\(folder.path)/back.pth"
+    let exported = try Command.run("export", weights, "--as", "torchvision", "--output", back)
+    #expect(exported.status == 0, "\(exported)")
+    #expect(exported.output.contains("num_classes=4"))
+    let (old, new) = try (WeightFile.open(weights), WeightFile.open(back))
+    #expect(old.entries.map(\.name) == new.entries.map(\.name))
+    for entry in old.entries {
+      #expect(try old.sum(entry) == new.entry(entry.name).map { try new.sum($0) }, "\(entry.name)")
+    }
+
+    let other = "\(folder.path)/other.yaml"
+    try Data(
+      "model: {backbone: {name: mobilenet_v3_large}, head: {name: lraspp}, classes: 4}".utf8
+    ).write(to: URL(fileURLWithPath: other))
+    try Command.run("export", other, "--as", "torchvision", "--output", back)
+      .expectRefusal("which computes something else", "lraspp_mobilenet_v3_large")
+    try Command.run("export", other, "--as", "smp", "--output", "\(folder.path)/no")
+      .expectRefusal("has no head 'lraspp'")
+    #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/no"))
+    for wrong in [
+      ["--as", "keras", "--output", back], ["--as", "smp"],
+      ["--as", "smp", "--output", back, "--half"],
+      ["--as", "smp", "--onnx", "\(folder.path)/x.onnx"],
+    ] {
+      #expect(try Command(["export", weights] + wrong).wait().status == 64)
+    }
   }
 }

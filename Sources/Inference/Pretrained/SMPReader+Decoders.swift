@@ -59,6 +59,15 @@ extension SMPReader {
           ("lowChannels", 48), ("classifierDropout", 0),
         ] + network.level
     },
+    "Segformer": Decoder { section, network in
+      [
+        ("name", "segformer"), ("levels", "matrix"),
+        ("channels", try number(section, "decoder_segmentation_channels", 256)),
+        ("dropout", 0), ("alignCorners", false),
+        // All maps come to a quarter of the image's size.
+        ("sizeLevel", network.startsAtFour ? 0 : 1),
+      ] + network.level
+    },
     "UPerNet": Decoder { section, network in
       try checkNorm(section)
       return [

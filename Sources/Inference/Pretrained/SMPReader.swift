@@ -1,5 +1,6 @@
 import Configuration
 import Files
+import Segmentation
 
 /// Reads what segmentation_models.pytorch's `save_pretrained` says of a network: its class and the arguments
 /// that it was made with.
@@ -134,6 +135,11 @@ struct SMPNetwork {
     case "mobilenet_v2" where !isTimm:
       backbone = [("name", "mobilenet_v2"), ("outputStride", .number(Double(stride)))]
       if stride < 32 { backbone.append(("contractDilation", false)) }
+    case let name where name.hasPrefix("mit_b") && !isTimm && depth == 5:
+      guard Catalogue.backbones[name] != nil else { throw unknown(Self.known) }
+      guard stride == 32 else { throw unknown("another encoder, as this one is not dilated here") }
+      backbone = [("name", .string(name)), ("eps", .number(1e-6)), ("patchEps", .number(1e-5))]
+      (maps, startsAtFour) = (4, true)
     case "test_resnet" where isTimm && depth <= 3 && stride == 32:
       // timm's smallest; its later stages have blocks of another kind.
       backbone = [
@@ -169,7 +175,8 @@ struct SMPNetwork {
     "densenet121", "densenet161", "densenet169", "densenet201",
   ]
   private static var known: String {
-    (residual.sorted() + dense.sorted() + ["mobilenet_v2"]).joined(separator: ", ")
+    (residual.sorted() + dense.sorted() + ["mit_b0 to mit_b5", "mobilenet_v2"]).joined(
+      separator: ", ")
       + ", or tu- and a ResNet of timm's"
   }
 

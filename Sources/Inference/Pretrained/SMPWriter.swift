@@ -149,6 +149,9 @@ private struct Arguments {
         try head.bool("separable", default: isPlus))
       json["encoder_output_stride"] = .number(Double(stride))
       json["upsampling"] = isPlus ? 4 : .null
+    case "segformer":
+      try number("decoder_segmentation_channels", "channels", 256)
+      json["upsampling"] = 4
     case "upernet":
       try number("decoder_channels", "channels", 512)
       json["decoder_use_norm"] = "batchnorm"
@@ -162,7 +165,7 @@ private struct Arguments {
     "unet": "Unet", "unetplusplus": "UnetPlusPlus", "linknet": "Linknet", "fpn": "FPN",
     "pan": "PAN",
     "pspnet": "PSPNet", "deeplabv3": "DeepLabV3", "deeplabv3plus": "DeepLabV3Plus",
-    "upernet": "UPerNet",
+    "segformer": "Segformer", "upernet": "UPerNet",
   ]
 
   /// The library's name of a backbone: its own, or timm's where only that computes the same.

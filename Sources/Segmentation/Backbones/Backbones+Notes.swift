@@ -84,6 +84,8 @@ extension ModelBuilder {
     "patches": .init("The side of each stage's patches.", "[7, 3, 3, 3]"),
     "reductions": .init(
       "How many times smaller the map is that each stage's attention sees.", "[8, 4, 2, 1]"),
+    "patchEps": .init(
+      "What normalizations after patches and after reduced maps add, where that differs.", "1e-5"),
     "eps": .init("What normalizations add to the variance.", "1e-6"),
     "merging": .init(
       """

@@ -24,6 +24,8 @@ public final class MixTransformer: Layer, Backbone {
     public var hasBias = true
     /// What the normalizations add to the variance.
     public var eps = 1e-6
+    /// What those after patches and after reduced maps add, where that is something else.
+    public var patchEps: Double?
     /// The share of elements that training drops after each matrix.
     public var dropout = 0.0
     /// The share of images for which training leaves the last block out; earlier ones less often.
@@ -95,7 +97,7 @@ final class MixStage: Layer {
     let patch = configuration.patches[stage]
     projection = Conv2d(
       input, width, kernel: patch, stride: stage == 0 ? 4 : 2, padding: patch / 2)
-    patchNorm = LayerNorm(width, eps: configuration.eps)
+    patchNorm = LayerNorm(width, eps: configuration.patchEps ?? configuration.eps)
     blocks = dropRates.map { rate in
       MixBlock(
         width, heads: configuration.heads[stage], reduction: configuration.reductions[stage],
@@ -138,7 +140,8 @@ final class MixBlock: Layer, RecomputableLayer {
     reduce =
       reduction > 1
       ? Conv2d(width, width, kernel: reduction, stride: reduction, padding: 0) : nil
-    reducedNorm = reduction > 1 ? LayerNorm(width, eps: configuration.eps) : nil
+    reducedNorm =
+      reduction > 1 ? LayerNorm(width, eps: configuration.patchEps ?? configuration.eps) : nil
     norm2 = LayerNorm(width, eps: configuration.eps)
     expand = Conv2d(width, hidden)
     depthwise = Conv2d(hidden, hidden, kernel: 3, groups: hidden)
@@ -191,6 +194,7 @@ extension MixTransformer {
       try section.checkStages(
         4, ["patches": configuration.patches, "reductions": configuration.reductions])
       configuration.eps = try section.double("eps", default: configuration.eps, in: 0...1)
+      configuration.patchEps = try section.optionalDouble("patchEps", in: 0...1)
       return MixTransformer(configuration, inputChannels: options.inputChannels)
     }
   }

@@ -68,6 +68,8 @@ public final class ResNet: Layer, Backbone {
   let stem: Sequential?
   private let layers: [Sequential]
   private let hasStemMap: Bool
+  /// Whether the first block of a dilated stage keeps the dilation before.
+  let contractsDilation: Bool
   /// The channels of each map.
   public let channels: [Int]
   /// The output stride of each map.
@@ -93,6 +95,7 @@ public final class ResNet: Layer, Backbone {
     var dilator = Dilator(limit: outputStride, stride: 4)
     var layers: [Sequential] = []
     hasStemMap = configuration.hasStemMap
+    contractsDilation = configuration.contractsDilation
     var channels = hasStemMap ? [input] : [], strides = hasStemMap ? [2] : []
     for (index, depth) in blocks.enumerated() {
       let width = configuration.widths?[index] ?? configuration.width << index

@@ -74,6 +74,8 @@ extension ModelBuilder {
     "maps": .init("How many maps, counted from the last, the head sees.", "4"),
     "normalizeMaps": .init(
       "Whether each map is normalized over its channels first.", "true"),
+    "sizeLevel": .init(
+      "The map to whose size all are brought, counted from 0 at the finest.", "1"),
     "normalizeMean": .init(
       "Whether the mean of the whole map has a normalization rather than a bias.", "false"),
     "poolChannels": .init(

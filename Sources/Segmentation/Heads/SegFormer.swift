@@ -18,12 +18,15 @@ public final class SegFormer: Layer {
   let classifier: Conv2d
   private let dropout: Dropout
   private let interpolation: Interpolation, alignCorners: Bool
+  private let sizeLevel: Int
 
   /// A head on maps of `input` channels, finest first, to `classes` scores.
   public init(
     _ input: [Int], classes: Int, channels: Int = 256, level: Level = .unit,
-    dropout: Double = 0.1, interpolation: Interpolation = .bilinear, alignCorners: Bool = false
+    dropout: Double = 0.1, interpolation: Interpolation = .bilinear, sizeLevel: Int = 0,
+    alignCorners: Bool = false
   ) {
+    self.sizeLevel = sizeLevel
     convs = input.map {
       level == .unit ? ConvNorm($0, channels, kernel: 1) : Conv2d($0, channels)
     }
@@ -34,9 +37,10 @@ public final class SegFormer: Layer {
     self.alignCorners = alignCorners
   }
 
-  /// The scores (N, classes, H, W) at the size of the finest map.
+  /// The scores (N, classes, H, W) at the size of the finest map, or of another that was asked for.
   public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {
-    guard let finest = maps.first else { return image }
+    guard maps.indices.contains(sizeLevel) else { return image }
+    let finest = maps[sizeLevel]
     let levels = zip(convs, maps).map { conv, map in
       conv(map).resized(
         height: finest.height, width: finest.width, interpolation, alignCorners: alignCorners)
@@ -56,6 +60,7 @@ extension SegFormer: SegmentationHead {
         level: try section.choice("levels", default: .unit),
         dropout: try section.double("dropout", default: 0.1, in: 0...0.99),
         interpolation: try section.choice("interpolation", default: .bilinear),
+        sizeLevel: try section.int("sizeLevel", default: 0, in: 0...input.channels.count - 1),
         alignCorners: try section.corners(input))
     }
   ]

@@ -46,6 +46,15 @@ public struct NamingConvention: Sendable {
     }
   }
 
+  /// A convention for the tensors of one network, by our names.
+  init(_ name: String, of network: [String: WeightRecipe]) {
+    self.name = name
+    unused = []
+    recipes = { state in
+      state.compactMap { entry in network[entry.name].map { (entry.name, $0) } }
+    }
+  }
+
   /// Their names by ours, in the order of the state, for all that needs nothing but a name.
   func theirs(_ state: [StateEntry]) -> [(ours: String, theirs: String)] {
     recipes(state).compactMap { entry in entry.recipe.plainName.map { (entry.ours, $0) } }

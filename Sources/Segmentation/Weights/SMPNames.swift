@@ -69,8 +69,43 @@ enum SMPNames {
     } + [(ours, theirs)]
   }
 
+  /// The encoder that NVIDIA's SegFormer has, too: queries apart, keys and values in one.
+  private static let mixTransformer: [NameRule] = {
+    let (own, block) = ("layers.#.1.#.", "encoder.block$1+1.$2.")
+    var rules = [
+      NameRule("layers.#.0.projection.*", "encoder.patch_embed$1+1.proj.*"),
+      NameRule("layers.#.0.norm.*", "encoder.patch_embed$1+1.norm.*"),
+      NameRule("layers.#.2.*", "encoder.norm$1+1.*"),
+      NameRule(own + "norm#.*", block + "norm$3.*"),
+      NameRule(
+        own + "attn.attn.in_proj_*",
+        .joined([.tensor(block + "attn.q.*"), .tensor(block + "attn.kv.*")], shares: [1, 2])),
+      NameRule(own + "attn.attn.out_proj.*", block + "attn.proj.*"),
+      NameRule(own + "attn.*", block + "attn.*"),
+      NameRule(own + "ffn.layers.1.*", block + "mlp.dwconv.dwconv.*"),
+    ]
+    rules += .matrix(own + "ffn.layers.0", block + "mlp.fc1")
+    rules += .matrix(own + "ffn.layers.4", block + "mlp.fc2")
+    return rules
+  }()
+
+  /// SegFormer's head on so many maps, of which the coarsest comes first there.
+  private static func segFormer(_ count: Int) -> [NameRule] {
+    let fusion = WeightRecipe.tensor("decoder.fuse_stage.0.weight")
+    var rules = [
+      NameRule(
+        "fusion_conv.0.weight", .inputs(fusion, sizes: [], order: (0..<count).reversed())),
+      NameRule("fusion_conv.1.*", "decoder.fuse_stage.1.*"),
+      NameRule("classifier.*", "segmentation_head.0.*"),
+    ]
+    for index in 0..<count {
+      rules += .matrix("convs.\(index)", "decoder.mlp_stage.\(count - 1 - index).linear")
+    }
+    return rules
+  }
+
   /// The names of the library's own encoder on this backbone, and of timm's, each with what stands before it.
-  private static func encoders(_ backbone: any Backbone) -> [[String: String]] {
+  private static func encoders(_ backbone: any Backbone) -> [[String: WeightRecipe]] {
     let own: (String) -> String? = { name in
       switch backbone {
       case let network as ResNet: network.stem == nil ? "encoder.\(name)" : nil
@@ -78,15 +113,21 @@ enum SMPNames {
       default: nil
       }
     }
-    func names(_ rename: (String) -> String?) -> [String: String] {
+    func recipes(_ recipe: (String) -> WeightRecipe?) -> [String: WeightRecipe] {
       Dictionary(
-        backbone.state.compactMap { entry in rename(entry.name).map { (entry.name, $0) } },
+        backbone.state.compactMap { entry in recipe(entry.name).map { (entry.name, $0) } },
         uniquingKeysWith: { first, _ in first })
     }
     let timm = NamingConvention.ofParts.filter { $0.name == "timm" }.map { convention in
-      convention.names(of: backbone).mapValues { "encoder.model." + flattened($0, backbone) }
+      convention.recipes(of: backbone).mapValues { recipe in
+        recipe.renamed { "encoder.model." + flattened($0, backbone) }
+      }
     }
-    return ([names(own)] + timm).filter { $0.count == backbone.state.count }
+    let library = recipes { name in
+      backbone is MixTransformer
+        ? mixTransformer.recipe(name) : own(name).map { .tensor($0) }
+    }
+    return ([library] + timm).filter { $0.count == backbone.state.count }
   }
 
   /// timm's name as `features_only` has it, where the first sequence of layers becomes the network's own.
@@ -98,31 +139,42 @@ enum SMPNames {
     return name
   }
 
+  /// The head's tensors, with what stands before its names here; nil if the library has no such head.
+  private static func head(_ head: any SegmentationHead) -> [String: WeightRecipe]? {
+    var found: [String: WeightRecipe] = [:]
+    if let head = head as? SegFormer {
+      let rules = segFormer(head.convs.count)
+      for (name, _) in head.state { found["classifier." + name] = rules.recipe(name) }
+    } else if let rules = decoder(head) {
+      for (name, _) in head.state {
+        guard let rule = rules.first(where: { name.hasPrefix($0.ours) }) else { continue }
+        found["classifier." + name] = .tensor(rule.theirs + name.dropFirst(rule.ours.count))
+      }
+    }
+    return found.count == head.state.count ? found : nil
+  }
+
   /// The conventions for a network; none if the library has no such.
   static func conventions(of model: SegmentationModel) -> [NamingConvention] {
-    guard let rules = decoder(model.classifier) else { return [] }
-    let head = model.classifier.state.compactMap { entry -> (String, String)? in
-      guard let rule = rules.first(where: { entry.name.hasPrefix($0.ours) }) else { return nil }
-      return ("classifier.\(entry.name)", rule.theirs + entry.name.dropFirst(rule.ours.count))
-    }
-    guard head.count == model.classifier.state.count else { return [] }
-    var heads = [Dictionary(head, uniquingKeysWith: { first, _ in first })]
+    guard let head = head(model.classifier) else { return [] }
+    var heads = [head]
     // As before version 0.5.
     if model.classifier is DeepLabV3 {
       heads.append(
-        heads[0].mapValues { name in
-          [("aspp.", "0."), ("conv.", "1."), ("bn.", "2.")].reduce(name) { name, pair in
-            let new = "decoder." + pair.0
-            return name.hasPrefix(new) ? "decoder." + pair.1 + name.dropFirst(new.count) : name
+        head.mapValues { recipe in
+          recipe.renamed { name in
+            for (new, old) in [("aspp.", "0."), ("conv.", "1."), ("bn.", "2.")]
+            where name.hasPrefix("decoder." + new) {
+              return "decoder." + old + name.dropFirst("decoder.".count + new.count)
+            }
+            return name
           }
         })
     }
     return encoders(model.backbone).flatMap { encoder in
-      heads.map { head in
-        NamingConvention("smp") { name in
-          name.hasPrefix("backbone.")
-            ? encoder[String(name.dropFirst("backbone.".count))] : head[name]
-        }
+      let own = encoder.map { ("backbone." + $0.key, $0.value) }
+      return heads.map { head in
+        NamingConvention("smp", of: head.merging(own) { first, _ in first })
       }
     }
   }

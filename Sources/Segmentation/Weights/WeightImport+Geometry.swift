@@ -8,6 +8,7 @@ extension WeightImport {
     lines += own.rows.map { row in
       "  " + row.title.padding(to: width) + "  " + row.text
     }
+    lines += libraryNotes(for: model)
     guard let (network, classes) = TorchvisionNetwork.matching(shapes),
       let theirs = network.geometry
     else { return lines }
@@ -20,6 +21,38 @@ extension WeightImport {
     lines.append(
       "torchvision's is Configurations/networks/torchvision-\(network.name).yaml, or in short:")
     return lines + network.configuration(classes: classes).split(separator: "\n").map { "  \($0)" }
+  }
+}
+
+extension WeightImport {
+  /// What segmentation_models.pytorch's names say of what weights do not show: what was taken, and where the
+  /// configuration has it otherwise.
+  private func libraryNotes(for model: SegmentationModel) -> [String] {
+    guard convention == "smp" else { return [] }
+    let isTimm = names.contains { $0.theirs.contains("encoder.model.") }
+    let whose = isTimm ? "timm's encoders in it" : "its own encoders"
+    var lines = ["names are segmentation_models.pytorch's, of \(whose)"]
+    func warn(_ theirs: String, _ key: String) {
+      lines.append(
+        "warning: \(theirs); the configuration has it otherwise, and the answers will be others: expected \(key)"
+      )
+    }
+    if let network = model.backbone as? ResNet,
+      network.strides.count > Set(network.strides).count
+    {
+      let taken = network.contractsDilation ? "keeps the rate before" : "has the new rate at once"
+      lines.append("taken: the first block of a dilated stage \(taken)")
+      if network.contractsDilation != isTimm {
+        warn(
+          "in \(whose) the first block of a dilated stage"
+            + (isTimm ? " keeps the rate before" : " has the new rate at once"),
+          "contractDilation: \(isTimm)" + (isTimm ? "" : ", dilateBoth: true"))
+      }
+    }
+    if !model.alignCorners, !(model.classifier is UNetDecoder || model.classifier is UNetPlusPlus) {
+      warn("it enlarges scores with the corners' centres kept", "alignCorners: true")
+    }
+    return lines
   }
 }
 
