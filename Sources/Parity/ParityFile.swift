@@ -58,6 +58,16 @@ package struct ParityFile: Sendable {
   ///
   /// - Throws: ``ParityError`` if it is no file of the kit.
   package init(contentsOf path: String) throws {
+    try self.init(anyContentsOf: path)
+    guard !model.isEmpty else {
+      throw ParityError.malformed(file: path, key: "model", expected: "a name")
+    }
+  }
+
+  /// Reads the file at `path`, which may name no model.
+  ///
+  /// - Throws: ``ParityError`` if it is no file of the kit.
+  package init(anyContentsOf path: String) throws {
     guard let data = FileSystem.contents(path) else {
       let exists = FileSystem.exists(path)
       throw ParityError.unreadable(
@@ -68,10 +78,7 @@ package struct ParityFile: Sendable {
     }
     self.path = path
     json = JSON(object)
-    guard let model = json["model"]?.string else {
-      throw ParityError.malformed(file: path, key: "model", expected: "a name")
-    }
-    self.model = model
+    model = json["model"]?.string ?? ""
   }
 
   /// The reference's setting at `key`, if the file carries settings.

@@ -104,6 +104,11 @@ package struct ReferenceModel {
     "hf": huggingFace,
     "mmseg": mmsegmentation,
     "smp": segmentationModelsPyTorch,
+    "vainf": repository("vainf"),
+    "jfzhang95": repository("jfzhang95"),
+    "kazuto1011": repository("kazuto1011"),
+    "bubbliiiing": repository("bubbliiiing"),
+    "tramac": repository("tramac"),
   ]
 }
 

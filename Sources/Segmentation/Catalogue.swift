@@ -131,6 +131,7 @@ public enum Catalogue {
   public static let heads: [String: HeadEntry] = merged([
     ANN.entries,
     DANet.entries,
+    DeepLabV2.entries,
     DeepLabV3.entries,
     DeepLabV3Plus.entries,
     DenseASPP.entries,

@@ -13,11 +13,11 @@ struct NameList: Sendable, CustomTestStringConvertible {
   let files: [String]
   let convention: String
   let model: String
-  /// What our names begin with that the list leaves out.
-  var without: [String] = []
+  /// What the names of the list begin with.
+  let prefix: String
 
-  init(_ files: String..., is convention: String, without: [String] = [], _ model: String) {
-    (self.files, self.convention, self.model, self.without) = (files, convention, model, without)
+  init(_ files: String..., is convention: String, after prefix: String = "", _ model: String) {
+    (self.files, self.convention, self.model, self.prefix) = (files, convention, model, prefix)
   }
 
   var testDescription: String { files.joined(separator: ", ") }
@@ -31,7 +31,9 @@ struct NameList: Sendable, CustomTestStringConvertible {
       for line in text.split(separator: "\n") where !line.hasPrefix("#") {
         let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
         guard fields.count > 1 else { continue }
-        result[String(fields[0])] = fields[1].split { !$0.isNumber }.compactMap { Int($0) }
+        #expect(fields[0].hasPrefix(prefix))
+        result[String(fields[0].dropFirst(prefix.count))] = fields[1].split { !$0.isNumber }
+          .compactMap { Int($0) }
       }
     }
     return result
@@ -60,7 +62,91 @@ struct NameList: Sendable, CustomTestStringConvertible {
                   eps: 1e-3},
        head: {name: deeplabv3, rates: [1], poolFirst: true, refine: false}, classes: 21}
       """),
+    .init(
+      "vainf-deeplabv3_resnet50", is: "vainf",
+      "{backbone: {name: resnet50, outputStride: 8}, head: {name: deeplabv3}, classes: 21}"),
+    .init(
+      "vainf-deeplabv3_mobilenetv2", is: "vainf",
+      """
+      {backbone: {name: mobilenet_v2, outputStride: 8, lastConvolution: false},
+       head: {name: deeplabv3}, classes: 21}
+      """),
+    .init(
+      "vainf-deeplabv3plus_resnet50", is: "vainf",
+      "{backbone: {name: resnet50}, head: \(plus(", convolutions: 1, lowFirst: true")), classes: 21}"
+    ),
+    .init(
+      "vainf-deeplabv3plus_mobilenetv2", is: "vainf",
+      """
+      {backbone: {name: mobilenet_v2, lastConvolution: false},
+       head: \(plus(", convolutions: 1, lowFirst: true")), classes: 21}
+      """),
+    .init(
+      "jfzhang95-deeplab_resnet", is: "jfzhang95",
+      "{backbone: {name: resnet101}, head: \(plus()), classes: 21}"),
+    .init(
+      "jfzhang95-deeplab_mobilenet", is: "jfzhang95",
+      "{backbone: {name: mobilenet_v2, lastConvolution: false}, head: \(plus()), classes: 21}"),
+    .init(
+      "kazuto1011-deeplabv2_resnet101_msc", is: "kazuto1011", after: "base.",
+      "{backbone: {name: resnet101}, head: {name: deeplabv2}, classes: 182}"),
+    .init(
+      "bubbliiiing-deeplabv3plus_mobilenet", is: "bubbliiiing",
+      "{backbone: {name: mobilenet_v2, lastConvolution: false}, head: \(plus()), classes: 21}"),
+    .init(
+      "tramac-deeplabv3_resnet50", is: "tramac",
+      """
+      {backbone: {name: resnet50, deepStem: true, stemChannels: 128}, head: {name: deeplabv3},
+       auxiliary: {name: fcn, level: 2}, classes: 21}
+      """),
+    .init(
+      "tramac-denseaspp_densenet121", is: "tramac",
+      """
+      {backbone: {name: densenet121, outputStride: 8},
+       head: {name: denseaspp, block: postActivation}, classes: 19}
+      """),
+    .init(
+      "hszhao-pspnet50", is: "hszhao",
+      """
+      {backbone: {name: resnet50, deepStem: true, stemChannels: 128}, head: {name: pspnet},
+       auxiliary: {name: fcn, level: 2}, classes: 150}
+      """),
+    .init(
+      "paddleseg-deeplabv3_resnet50_vd_os8", is: "paddleseg",
+      "{backbone: \(vd), head: {name: deeplabv3, refine: false}, classes: 19}"),
+    .init(
+      "paddleseg-deeplabv3p_resnet50_vd_os8", is: "paddleseg",
+      """
+      {backbone: \(vd), head: {name: deeplabv3plus, channels: 256, projection: 1,
+       poolFirst: false, between: norm}, classes: 19}
+      """),
+    .init(
+      "paddleseg-pspnet_resnet50_vd", is: "paddleseg",
+      """
+      {backbone: \(vd), head: {name: pspnet, channels: 1024, poolChannels: 512},
+       auxiliary: {name: fcn, level: 2}, classes: 19}
+      """),
+    .init(
+      "paddleseg-segformer_b0", is: "paddleseg",
+      "{backbone: {name: mit_b0}, head: {name: segformer, levels: matrix}, classes: 19}"),
+    .init(
+      "tflite-deeplabv3_257_mv_gpu", is: "tensorflow-lite",
+      """
+      {backbone: {name: mobilenet_v2, channelMultiplier: 0.5, channelDivisor: 4,
+                  lastConvolution: false},
+       head: {name: deeplabv3, rates: [1], poolFirst: true, refine: false}, classes: 21}
+      """),
   ]
+
+  private static let vd = "{name: resnet50, deepStem: true, averageShortcuts: true}"
+
+  /// DeepLabV3+ of plain convolutions.
+  private static func plus(_ more: String = "") -> String {
+    """
+    {name: deeplabv3plus, rate: 6, channels: 256, poolFirst: false, projection: 1, separable: false, \
+    separableDecoder: false\(more)}
+    """
+  }
 }
 
 @Suite("Lists of names", .serialized)
@@ -85,7 +171,6 @@ struct NameListTests {
       if name.hasSuffix("num_batches_tracked") || (tensor as? Buffer)?.isConstant == true {
         continue
       }
-      if list.without.contains(where: name.hasPrefix) { continue }
       guard let recipe = recipes[name], let shape = recipe.shape({ shapes[$0] }) else {
         faults.append("\(name) is not in the list: \(recipes[name]?.description ?? "no name")")
         continue

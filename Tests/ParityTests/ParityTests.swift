@@ -1,7 +1,10 @@
+import Checkpoints
+import Configuration
 import Datasets
 import Files
 import Foundation
 import Inference
+import Segmentation
 import TestSupport
 import Testing
 import Torch
@@ -28,6 +31,9 @@ struct ParityTests {
       "hf-deeplabv3_mobilenet_v2_os16", "smp-unet_resnet34", "smp-unetplusplus_resnet34",
       "smp-fpn_resnet50", "smp-deeplabv3_resnet50", "smp-deeplabv3plus_resnet50",
       "smp-pspnet_resnet50", "smp-upernet_resnet50", "smp-segformer_mit_b0",
+      "vainf-deeplabv3_resnet50", "vainf-deeplabv3plus_resnet50", "jfzhang95-deeplab_resnet",
+      "kazuto1011-deeplabv2_resnet101", "bubbliiiing-deeplabv3plus_mobilenet",
+      "tramac-denseaspp_densenet121",
     ])
   func agrees(_ name: String) throws {
     let result = try Parity.check(kit.appending(path: "\(name).json").path)
@@ -51,6 +57,36 @@ struct ParityTests {
     #expect(comparison.disagreements == [])
     #expect(network.pretrained?.description.family == "smp")
     #expect(network.encoding.mean == [0.5, 0.5, 0.5])
+  }
+
+  @Test(
+    "with TensorFlow Lite holds for its trained DeepLabV3 and an image of noise",
+    .enabled(if: kitIsHere, "skipped: the parity kit is not beside the checkout"))
+  func tensorFlowLite() throws {
+    let file = URL(fileURLWithPath: shared).appending(
+      path: "checkpoints/deeplabv3_257_mv_gpu.tflite")
+    let model = try ModelBuilder.build(
+      Section(
+        yaml: """
+          alignCorners: true
+          backbone: {name: mobilenet_v2, outputStride: 8, channelMultiplier: 0.5,
+                     channelDivisor: 4, lastConvolution: false}
+          head: {name: deeplabv3, rates: [1], poolFirst: true, refine: false}
+          classes: 21
+          """, named: "test"))
+    let plan = WeightImport(try WeightFile.open(file.path), for: model)
+    #expect(plan.convention == "tensorflow-lite")
+    #expect(plan.report.isComplete, "\(plan)")
+    try plan.load()
+    model.train(false)
+    let reference = try ParityFile(contentsOf: file.path + ".json")
+    let probe = try #require(try reference.probes("outputs").first).probe
+    let image = Rule.image("input", try reference.inputShape()) * 0.5
+    let scores = withoutGradients { model(image) }
+    var comparison = Comparison()
+    comparison.compare("upsampled", scores, probe)
+    #expect(comparison.values == 65)
+    #expect(comparison.disagreements == [])
   }
 
   @Test("the rule's stream is the README's")

@@ -93,6 +93,14 @@ extension ModelBuilder {
       as `form` says without the key.
       """, "positions"),
     "window": .init("The side of a window in positions.", "7"),
+    "strideFirst": .init(
+      "Whether the first 1×1 convolution of a block strides rather than the 3×3, as in Caffe.",
+      "true"),
+    "ceilPooling": .init(
+      "Whether the stem's pooling rounds sizes up, as Caffe and `ceil_mode` do.", "true"),
+    "blockDilations": .init(
+      "The dilation of each of the 17 blocks, where it is not what the output stride asks for.",
+      "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]"),
     "deepStem": .init(
       """
       Whether three 3×3 convolutions stand in the place of the stem's 7×7 (MMSegmentation's \
@@ -151,6 +159,7 @@ extension ModelBuilder {
       """, "tensorflow"),
     "stemPadding": .init("Whether the first convolution has zeros around the image.", "false"),
     "channelMultiplier": .init("What the channels of all layers are multiplied by.", "0.5"),
+    "channelDivisor": .init("What the channels of all layers are multiples of.", "4"),
     "patchBias": .init("Whether the patches' matrix has a bias.", "false"),
   ])
 

@@ -38,6 +38,8 @@ public final class ConvNeXt: Sequential, Backbone {
     ]
   }
 
+  /// What the network was made from.
+  public let configuration: Configuration
   /// The channels of each stage.
   public private(set) var channels: [Int] = []
   /// The output stride of each stage.
@@ -53,6 +55,7 @@ public final class ConvNeXt: Sequential, Backbone {
   public init(
     _ configuration: Configuration, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3
   ) {
+    self.configuration = configuration
     let widths = configuration.widths
     let stages = cut ?? widths.count
     norms =

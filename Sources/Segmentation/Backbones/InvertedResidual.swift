@@ -107,8 +107,8 @@ final class SqueezeExcitation: Layer {
   }
 }
 
-/// `channels` as a multiple of eight that keeps nine tenths of them.
-func roundedToEight(_ channels: Double) -> Int {
-  let rounded = max(8, Int(channels + 4) / 8 * 8)
-  return Double(rounded) < 0.9 * channels ? rounded + 8 : rounded
+/// `channels` as a multiple of eight, or of another number, that keeps nine tenths of them.
+func roundedToEight(_ channels: Double, or divisor: Int = 8) -> Int {
+  let rounded = max(divisor, Int(channels + Double(divisor) / 2) / divisor * divisor)
+  return Double(rounded) < 0.9 * channels ? rounded + divisor : rounded
 }

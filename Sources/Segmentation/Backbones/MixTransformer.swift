@@ -46,6 +46,8 @@ public final class MixTransformer: Layer, Backbone {
   }
 
   let layers: [MixStage]
+  /// What the network was made from.
+  public let configuration: Configuration
   /// The channels of each stage.
   public let channels: [Int]
   /// The output stride of each stage.
@@ -53,6 +55,7 @@ public final class MixTransformer: Layer, Backbone {
 
   /// A network for images of `inputChannels` channels.
   public init(_ configuration: Configuration, inputChannels: Int = 3) {
+    self.configuration = configuration
     let widths = configuration.widths ?? configuration.heads.map { $0 * configuration.width }
     var rates = dropRates(configuration.dropRate, configuration.depths.reduce(0, +))[...]
     layers = configuration.depths.indices.map { stage in

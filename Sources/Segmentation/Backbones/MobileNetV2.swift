@@ -18,8 +18,8 @@ public final class MobileNetV2: MobileNetwork {
 
   /// What makes one network different from another.
   public struct Configuration: Sendable, Equatable {
-    /// What the channels of all layers are multiplied by, to multiples of eight.
-    public var multiplier = 1.0
+    /// What the channels of all layers are multiplied by, and what they are multiples of then.
+    public var multiplier = 1.0, divisor = 8
     /// Whether the 1×1 convolution to the classifier's 1280 channels follows the last block.
     public var endsWithConvolution = true
     /// Where zeros stand.
@@ -28,6 +28,8 @@ public final class MobileNetV2: MobileNetwork {
     public var padsStem = true
     /// Whether a block whose stride dilation replaces is dilated itself, rather than from the next on.
     public var dilatesStridedBlocks = false
+    /// The dilation of each block, where it is not what the output stride asks for.
+    public var dilations: [Int]?
     /// What normalizations add to the variance.
     public var eps = 1e-5
 
@@ -46,7 +48,8 @@ public final class MobileNetV2: MobileNetwork {
     inputChannels: Int = 3
   ) {
     func channels(_ count: Int) -> Int {
-      roundedToEight((Double(count) * configuration.multiplier).rounded())
+      roundedToEight(
+        (Double(count) * configuration.multiplier).rounded(), or: configuration.divisor)
     }
     let stem = channels(32)
     var input = stem
@@ -65,6 +68,7 @@ public final class MobileNetV2: MobileNetwork {
     plan.padsStem = configuration.padsStem
     plan.endsWithConvolution = configuration.endsWithConvolution
     plan.dilatesStridedBlocks = configuration.dilatesStridedBlocks
+    plan.dilations = configuration.dilations
     super.init(plan, outputStride: outputStride, cut: cut, inputChannels: inputChannels)
   }
 }
@@ -75,10 +79,17 @@ extension MobileNetV2 {
     "mobilenet_v2": BackboneEntry { options, section in
       var configuration = Configuration()
       configuration.multiplier = try section.double("channelMultiplier", default: 1, in: 0.05...8)
+      configuration.divisor = try section.int("channelDivisor", default: 8, in: 1...64)
       configuration.endsWithConvolution = try section.bool("lastConvolution", default: true)
       configuration.padding = try section.choice("padding", default: .symmetric)
       configuration.padsStem = try section.bool("stemPadding", default: true)
       configuration.dilatesStridedBlocks = !(try section.bool("contractDilation", default: true))
+      configuration.dilations = try section.optionalInts("blockDilations", in: 1...64)
+      let blocks = table.reduce(0) { $0 + $1.n }
+      if let given = configuration.dilations, given.count != blocks {
+        throw section.invalid(
+          "blockDilations", "\(given)", expected: "\(blocks) numbers, one for each block")
+      }
       configuration.eps = try section.double("eps", default: 1e-5, in: 0...1)
       return MobileNetV2(
         configuration, outputStride: options.outputStride,

@@ -24,6 +24,8 @@ public class MobileNetwork: Sequential, Backbone {
     var padding = Padding.symmetric
     /// Whether the first convolution has zeros around the image.
     var padsStem = true
+    /// The dilation of each block, where it is not what the output stride asks for.
+    var dilations: [Int]?
     /// Whether the last convolution follows the blocks.
     var endsWithConvolution = true
   }
@@ -62,7 +64,7 @@ public class MobileNetwork: Sequential, Backbone {
 
     let count = 1 + plan.rows.count { $0.stride > 1 }
     let kept = min(cut ?? count, count)
-    for row in plan.rows {
+    for (index, row) in plan.rows.enumerated() {
       let level = (levels.last ?? 0) + (row.stride > 1 ? 1 : 0)
       if level == kept { break }
       let before = dilator.dilation
@@ -70,6 +72,7 @@ public class MobileNetwork: Sequential, Backbone {
       var scan = Self.scan(
         kernel: row.kernel, step: row.stride, stride: stride,
         dilation: plan.dilatesStridedBlocks ? after : before, side: &side)
+      if let dilations = plan.dilations { scan.dilation = dilations[index] }
       scan.padsBySize = plan.padding == .tensorflow
       scan.padsBlock = plan.padding == .block
       append(

@@ -38,6 +38,10 @@ public final class ResNet: Layer, Backbone {
     public var dilatesBoth = false
     /// Whether the stem's map, of output stride 2, is the first.
     public var hasStemMap = false
+    /// Whether the first 1×1 convolution of a block strides rather than the 3×3, as in Caffe's networks.
+    public var stridesFirst = false
+    /// Whether the stem's pooling gives ⌈size / 2⌉ + 1 positions for even sides, as Caffe's `ceil_mode`.
+    public var poolsCeil = false
 
     /// A network of `blocks` in each of its stages.
     public init(
@@ -67,7 +71,7 @@ public final class ResNet: Layer, Backbone {
   let conv1: Conv2d?, bn1: BatchNorm2d?
   let stem: Sequential?
   private let layers: [Sequential]
-  private let hasStemMap: Bool
+  private let hasStemMap: Bool, poolsCeil: Bool
   /// Whether the first block of a dilated stage keeps the dilation before.
   let contractsDilation: Bool
   /// The channels of each map.
@@ -96,6 +100,7 @@ public final class ResNet: Layer, Backbone {
     var layers: [Sequential] = []
     hasStemMap = configuration.hasStemMap
     contractsDilation = configuration.contractsDilation
+    poolsCeil = configuration.poolsCeil
     var channels = hasStemMap ? [input] : [], strides = hasStemMap ? [2] : []
     for (index, depth) in blocks.enumerated() {
       let width = configuration.widths?[index] ?? configuration.width << index
@@ -159,12 +164,21 @@ public final class ResNet: Layer, Backbone {
 
   /// The output of the last stage.
   public override func forward(_ x: Tensor) -> Tensor {
-    layers.reduce(pooled(stemMap(x))) { $1($0) }
+    layers.reduce(entry(x)) { $1($0) }
   }
+
+  /// What the first stage sees of an image.
+  package func entry(_ x: Tensor) -> Tensor { pooled(stemMap(x)) }
 
   private func stemMap(_ x: Tensor) -> Tensor { stem?(x) ?? conv1?(x, bn1, .relu) ?? x }
 
-  private func pooled(_ x: Tensor) -> Tensor { x.maxPool2d(3, stride: 2, padding: 1) }
+  private func pooled(_ x: Tensor) -> Tensor {
+    guard poolsCeil else { return x.maxPool2d(3, stride: 2, padding: 1) }
+    // After a ReLU a zero is no more than what there is.
+    let (right, bottom) = (1 - x.width % 2, 1 - x.height % 2)
+    let whole = right + bottom == 0 ? x : x.padded([0, right, 0, bottom])
+    return whole.maxPool2d(3, stride: 2, padding: 1)
+  }
 
   /// Padding on all sides lets any image through.
   public var minimumSide: Int { 1 }
@@ -191,9 +205,10 @@ final class ResidualBlock: Layer, RecomputableLayer {
     let output = expansion * width
     let middle = expansion > 1 ? max(1, width * configuration.groupedWidth / 64) : width
     if expansion > 1 {
-      conv1 = Conv2d(input, middle, bias: false)
+      let first = configuration.stridesFirst ? stride : 1
+      conv1 = Conv2d(input, middle, stride: first, bias: false)
       conv2 = Conv2d(
-        middle, middle, kernel: 3, stride: stride, dilation: dilation,
+        middle, middle, kernel: 3, stride: stride / first, dilation: dilation,
         groups: configuration.groups, bias: false)
       conv3 = Conv2d(middle, output, bias: false)
     } else {
@@ -251,6 +266,8 @@ extension ResNet {
       configuration.contractsDilation = try section.bool("contractDilation", default: true)
       configuration.dilatesBoth = try section.bool("dilateBoth", default: false)
       configuration.hasStemMap = try section.bool("stemMap", default: false)
+      configuration.stridesFirst = try section.bool("strideFirst", default: false)
+      configuration.poolsCeil = try section.bool("ceilPooling", default: false)
       configuration.multiGrid = try section.optionalInts("multiGrid", in: 1...64)
       configuration.lastDilations = try section.optionalInts("lastDilations", in: 1...64)
       configuration.dilations = try section.optionalInts(

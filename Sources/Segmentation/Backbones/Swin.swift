@@ -56,6 +56,8 @@ public final class Swin: Sequential, Backbone {
     case channels
   }
 
+  /// What the network was made from.
+  public let configuration: Configuration
   /// The channels of each stage.
   public let channels: [Int]
   /// The output stride of each stage.
@@ -68,6 +70,7 @@ public final class Swin: Sequential, Backbone {
 
   /// A network for images of `inputChannels` channels.
   public init(_ configuration: Configuration, inputChannels: Int = 3) {
+    self.configuration = configuration
     channels = configuration.depths.indices.map { configuration.width << $0 }
     strides = configuration.depths.indices.map { Self.patch << $0 }
     norms = configuration.normalizesMaps ? channels.map { LayerNorm($0) } : []

@@ -10,6 +10,8 @@ public final class DenseASPP: Layer {
     case plain
     /// Normalization, ReLU, 1×1, normalization, ReLU, atrous 3×3 (models #4 and #5; the 2018 head).
     case bottleneck
+    /// 1×1, normalization, ReLU, atrous 3×3, normalization, ReLU (Tramac's code).
+    case postActivation
   }
 
   /// What makes one head different from another.
@@ -94,12 +96,13 @@ public final class DenseASPP: Layer {
       defer { width += configuration.growth }
       return DenseASPPLevel(
         width, dilation: dilation, configuration,
-        normalizes: index > 0 || configuration.normalizesFirst)
+        normalizes: configuration.block != .postActivation
+          && (index > 0 || configuration.normalizesFirst))
     }
     norm = configuration.normalizesLast ? BatchNorm2d(width) : nil
     classifier = Conv2d(width, classes)
     dropout = Dropout(configuration.classifierDropout, ofChannels: true)
-    rectifies = !configuration.normalizesFirst
+    rectifies = !configuration.normalizesFirst && configuration.block != .postActivation
     super.init()
     for level in levels { Initialization.kaimingNormal(level) }
   }
@@ -137,11 +140,14 @@ final class DenseASPPLevel: Layer, RecomputableLayer {
   let norm2: BatchNorm2d?, conv2: Conv2d
   let norm3: BatchNorm2d?
   private let dropout: Dropout
+  private let activation: Activation
 
   init(
     _ input: Int, dilation: Int, _ configuration: DenseASPP.Configuration, normalizes: Bool
   ) {
-    let squeezes = configuration.block == .bottleneck
+    let activates = configuration.block == .postActivation
+    let squeezes = configuration.block == .bottleneck || activates
+    activation = activates ? .relu : .none
     let middle = squeezes ? configuration.bottleneck : input
     func norm(_ channels: Int) -> BatchNorm2d {
       BatchNorm2d(channels, momentum: configuration.momentum)
@@ -151,7 +157,7 @@ final class DenseASPPLevel: Layer, RecomputableLayer {
     norm2 = squeezes ? norm(middle) : nil
     conv2 = Conv2d(
       middle, configuration.growth, kernel: 3, dilation: dilation, bias: configuration.bias)
-    norm3 = configuration.normalizesLevels ? norm(configuration.growth) : nil
+    norm3 = configuration.normalizesLevels || activates ? norm(configuration.growth) : nil
     dropout = Dropout(configuration.dropout, ofChannels: true)
   }
 
@@ -164,7 +170,7 @@ final class DenseASPPLevel: Layer, RecomputableLayer {
   override func forward(_ x: Tensor) -> Tensor {
     // Without a normalization the features come rectified already.
     guard let conv1 else { return dropout(conv2(x, after: norm1, norm3)) }
-    return dropout(conv2(conv1(x, after: norm1, norm2, .relu), norm3))
+    return dropout(conv2(conv1(x, after: norm1, norm2, .relu), norm3, activation))
   }
 }
 

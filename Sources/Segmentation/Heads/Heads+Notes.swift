@@ -40,6 +40,7 @@ extension ModelBuilder {
       three.
       """,
       "[1, 12, 24, 36]"),
+    "deeplabv2/rates": .init("The atrous rate of each branch.", "[6, 12, 18, 24]"),
     "rate": .init(
       "The r of branches 1×1, r, 2r and 3r, in place of `rates` and `baseRate`.", "4"),
     "baseRate": .init(
@@ -99,7 +100,10 @@ extension ModelBuilder {
     "fastfcn/dilations": .init("The dilations at which the joined maps are seen.", "[1, 2, 4, 8]"),
     "growth": .init("The channels that a level adds.", "64"),
     "block": .init(
-      "What a level is: one 3×3 convolution, or a 1×1 convolution before it.", "bottleneck"),
+      """
+      What a level is: one 3×3 convolution, a 1×1 convolution before it, or both with their \
+      normalizations behind them.
+      """, "bottleneck"),
     "bottleneck": .init("The width of a level's 1×1 convolution.", "256"),
     "bias": .init("Whether convolutions have a bias; the classifier always has one.", "true"),
     "normFirst": .init("Whether the first level begins with a normalization.", "false"),
@@ -155,6 +159,8 @@ extension ModelBuilder {
   static let headSentences = [
     "ann": "Asymmetric non-local attention to regions of an earlier map (Zhu et al., 2019).",
     "danet": "Attention between positions and between channels, summed (Fu et al., 2019).",
+    "deeplabv2":
+      "Convolutions at several rates straight to the classes, summed (Chen et al., 2018).",
     "deeplabv3": "Atrous spatial pyramid pooling (Chen et al., 2017).",
     "deeplabv3plus": "Atrous spatial pyramid pooling, refined by a finer map (Chen et al., 2018).",
     "denseaspp":

@@ -4,7 +4,7 @@ import Torch
 /// Pyramid pooling (Zhao et al., 2017, §3.2): the features beside their means over 1 × 1, 2 × 2, …
 /// regions, each through a 1×1 convolution and resized to the features again.
 public final class PyramidPooling: Layer {
-  private let scales: [Int]
+  let scales: [Int]
   let convs: [Layer]
   private let alignCorners: Bool, poolsFirst: Bool
 

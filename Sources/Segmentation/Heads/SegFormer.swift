@@ -16,6 +16,8 @@ public final class SegFormer: Layer {
 
   let convs: [Layer], fusionConv: ConvNorm
   let classifier: Conv2d
+  /// What a map goes through before it is joined with the others.
+  public let level: Level
   private let dropout: Dropout
   private let interpolation: Interpolation, alignCorners: Bool
   private let sizeLevel: Int
@@ -27,6 +29,7 @@ public final class SegFormer: Layer {
     alignCorners: Bool = false
   ) {
     self.sizeLevel = sizeLevel
+    self.level = level
     convs = input.map {
       level == .unit ? ConvNorm($0, channels, kernel: 1) : Conv2d($0, channels)
     }
@@ -36,6 +39,9 @@ public final class SegFormer: Layer {
     self.interpolation = interpolation
     self.alignCorners = alignCorners
   }
+
+  /// The channels to which each map is brought.
+  public var channels: Int { classifier.weight.size(1) }
 
   /// The scores (N, classes, H, W) at the size of the finest map, or of another that was asked for.
   public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {

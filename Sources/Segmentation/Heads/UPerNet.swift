@@ -36,6 +36,11 @@ public final class UPerNet: Layer {
     self.alignCorners = alignCorners
   }
 
+  /// The channels of each level.
+  public var channels: Int { classifier.weight.size(1) }
+  /// The numbers of regions along a side that the last map's pyramid pools.
+  public var scales: [Int] { pspModules.scales }
+
   /// The scores (N, classes, H, W) at the size of the finest map.
   public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {
     var maps = Array(maps.suffix(lateralConvs.count + 1))

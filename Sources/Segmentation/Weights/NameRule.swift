@@ -121,6 +121,26 @@ extension [NameRule] {
     [NameRule("\(ours).0.*", "\(convolution).*"), NameRule("\(ours).1.*", "\(norm).*")]
   }
 
+  /// The rules for a convolution and its normalization, which have these numbers here, where the
+  /// convolution has a bias there.
+  static func folded(
+    _ ours: String, _ numbers: (Int, Int), _ convolution: String, _ norm: String
+  ) -> [NameRule] {
+    folded(("\(ours).\(numbers.0)", "\(ours).\(numbers.1)"), convolution, norm)
+  }
+
+  /// The rules for a convolution and its normalization where the convolution has a bias there.
+  static func folded(
+    _ ours: (String, String), _ convolution: String, _ norm: String
+  ) -> [NameRule] {
+    let (mean, bias) = ("\(norm).running_mean", "\(convolution).bias")
+    return [
+      NameRule("\(ours.0).weight", "\(convolution).weight"),
+      NameRule("\(ours.1).running_mean", .difference(.tensor(mean), .tensor(bias))),
+      NameRule("\(ours.1).*", "\(norm).*"),
+    ]
+  }
+
   /// The rules for a 1×1 convolution that is a matrix there.
   static func matrix(_ ours: String, _ theirs: String) -> [NameRule] {
     [

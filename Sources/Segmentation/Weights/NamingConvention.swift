@@ -115,6 +115,7 @@ extension NamingConvention {
       conventions.append(.mmsegmentation(model, listsAuxiliary: true))
     }
     return conventions + HuggingFaceNames.conventions(of: model) + SMPNames.conventions(of: model)
+      + RepositoryNames.conventions(of: model)
   }
 
   /// The conventions for a backbone or a classifier of images.

@@ -44,6 +44,9 @@ public indirect enum WeightRecipe: Sendable, Equatable {
   /// The name, where nothing is done to the tensor.
   var plainName: String? { if case .tensor(let name) = self { name } else { nil } }
 
+  /// The same of tensors whose names have something before them.
+  package func after(_ prefix: String) -> WeightRecipe { renamed { prefix + $0 } }
+
   /// The same of tensors of other names.
   func renamed(_ rename: (String) -> String) -> WeightRecipe {
     switch self {
