@@ -5,7 +5,8 @@ For each network with drawn weights: the original writes its file or folder; `at
 itself alone, and the share of pixels with the original's label is counted; `atrous import` and `atrous export --as`
 write it back, and the original loads that with `strict=True` and answers: the largest difference in multiples of the
 scores' deviation. Prints a table as Markdown; the exit status is 1 if labels agree at fewer than 99.99 % of pixels or
-scores differ by more than 1e-5. Needs torch, torchvision, segmentation-models-pytorch, pillow and numpy.
+scores differ by more than 1e-5. Networks of transformers go through their image processor, which resizes the
+photograph for those called so. Needs torch, torchvision, segmentation-models-pytorch, transformers, pillow and numpy.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import warnings
 
-FAMILIES = ("torchvision", "smp")
+FAMILIES = ("torchvision", "smp", "hf")
 
 
 def arguments():
@@ -44,6 +45,33 @@ def networks():
             return getattr(toolkit, decoder)(encoder, encoder_weights=None, classes=classes, **settings)
         return build, "segmentation_head.0"
 
+    def hf(kind, last, **settings):
+        def build():
+            toolkit = importlib.import_module("transformers")
+            for part in ("backbone_config",):
+                if part in settings:
+                    name, values = settings[part]
+                    settings[part] = getattr(toolkit, name)(**values)
+            model = getattr(toolkit, kind)
+            return model(model.config_class(num_labels=19, **settings))
+        return build, last
+
+    segformer = {"depths": [2, 2, 2, 2], "hidden_sizes": [32, 64, 160, 256], "decoder_hidden_size": 256}
+    stages = {"out_features": [f"stage{number}" for number in range(1, 5)]}
+    head = "decode_head.classifier"
+    for name in ("HF SegFormer-B0", "HF SegFormer-B0, resized"):
+        yield name, "hf", *hf("SegformerForSemanticSegmentation", head, **segformer)
+    yield "HF UPerNet, Swin-T", "hf", *hf(
+        "UperNetForSemanticSegmentation", head, backbone_config=("SwinConfig", stages), hidden_size=128)
+    yield "HF UPerNet, ConvNeXt-T", "hf", *hf(
+        "UperNetForSemanticSegmentation", head, backbone_config=("ConvNextConfig", stages), hidden_size=128)
+    for name, stride in (("HF DeepLabV3, MobileNetV2", 16), ("HF DeepLabV3, MobileNetV2, resized", 8)):
+        yield name, "hf", *hf(
+            "MobileNetV2ForSemanticSegmentation", "segmentation_head.classifier.convolution", output_stride=stride)
+    yield "HF DPT", "hf", *hf(
+        "DPTForSemanticSegmentation", "head.head.4", hidden_size=192, num_hidden_layers=12, num_attention_heads=3,
+        intermediate_size=768, backbone_out_indices=[2, 5, 8, 11], neck_hidden_sizes=[48, 96, 192, 192],
+        fusion_hidden_size=64, image_size=352)
     for name in ("fcn_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"):
         yield f"torchvision {name}", "torchvision", *torchvision(name)
     for decoder in ("Unet", "UnetPlusPlus", "Linknet", "FPN", "PSPNet", "PAN", "DeepLabV3", "DeepLabV3Plus", "UPerNet",
@@ -74,6 +102,8 @@ def networks():
 def scores(torch, network, image):
     with torch.inference_mode():
         result = network(image)
+    if hasattr(result, "logits"):
+        return result.logits
     return result["out"] if isinstance(result, dict) else result
 
 
@@ -100,29 +130,60 @@ def run(*command):
     return done.stdout
 
 
+def processor(name, size):
+    """What transformers does to an image: as it is, or another size for those called so."""
+    toolkit = importlib.import_module("transformers")
+    kind = toolkit.SegformerImageProcessor
+    if "resized" in name:
+        return kind(do_resize=True, size={"height": 256, "width": 320})
+    return kind(do_resize=False, size={"height": size[1], "width": size[0]})
+
+
 def compared(options, torch, name, family, build, last, photo, image):
     import numpy
     from PIL import Image
     torch.manual_seed(0)
+    if family == "hf":
+        picture = Image.open(photo)
+        if "DPT" in name:
+            # Its positions are those of squares.
+            picture = picture.crop((0, 0, 352, 352))
+            photo = os.path.join(options.folder, "square.png")
+            picture.save(photo)
+        images = processor(name, picture.size)
+        image = images(images=picture, return_tensors="pt")["pixel_values"]
     network = drawn(torch, build(), last, image)
     folder = os.path.join(options.folder, "".join(c if c.isalnum() else "_" for c in name))
     os.makedirs(folder, exist_ok=True)
-    if family == "smp":
+    if family in ("smp", "hf"):
         written = os.path.join(folder, "original")
         network.save_pretrained(written)
+        if family == "hf":
+            images.save_pretrained(written)
     else:
         written = os.path.join(folder, "original.pth")
         torch.save(network.state_dict(), written)
     theirs = scores(torch, network, image)
     labels = theirs[0].argmax(0) if theirs.shape[1] > 1 else (theirs[0, 0] > 0).long()
+    if family == "hf":
+        with torch.inference_mode():
+            labels = images.post_process_semantic_segmentation(network(image), target_sizes=[picture.size[::-1]])[0]
     run(options.atrous, "predict", written, photo, "--output", folder)
     stem = os.path.splitext(os.path.basename(photo))[0]
     own = numpy.array(Image.open(os.path.join(folder, f"{stem}_labels.png")))
     equal = float((own == labels.numpy()).mean())
     run(options.atrous, "import", written, "--output", os.path.join(folder, "run"))
-    back = os.path.join(folder, "back" if family == "smp" else "back.pth")
+    back = os.path.join(folder, "back.pth" if family == "torchvision" else "back")
+    if family == "hf" and ("DPT" in name or "MobileNetV2" in name):
+        return equal, None, len(labels.unique())
     run(options.atrous, "export", os.path.join(folder, "run"), "--as", family, "--output", back)
-    if family == "smp":
+    if family == "hf":
+        again, told = type(network).from_pretrained(back, output_loading_info=True)
+        again.eval()
+        wrong = {key: names for key, names in told.items() if names}
+        if wrong:
+            raise RuntimeError(f"not loaded strictly: {wrong}")
+    elif family == "smp":
         again = importlib.import_module("segmentation_models_pytorch").from_pretrained(back, strict=True).eval()
     else:
         again = build().eval()
@@ -159,8 +220,9 @@ def main():
             continue
         try:
             equal, difference, classes = compared(options, torch, name, family, build, last, photo, image)
-            cells = f"{100 * equal:.4f} % | {classes} | {difference:.1e}"
-            failed |= equal < 0.9999 or difference > 1e-5
+            cells = f"{100 * equal:.4f} % | {classes} | "
+            cells += "read only" if difference is None else f"{difference:.1e}"
+            failed |= equal < 0.9999 or (difference or 0) > 1e-5
         except ImportError as error:
             cells = f"left out: {error} | | "
         except Exception as error:  # one network's failure is a row

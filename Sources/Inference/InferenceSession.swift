@@ -74,6 +74,8 @@ public final class InferenceSession: Sendable {
   public let orientation: ImageOrientation
   /// The memory that an image may take, in bytes.
   public let memoryBudget: Int
+  /// The size to which images are resized for the network; nil for their own.
+  public let seenSize: Size?
   /// What another program's file is, says of itself and leaves to be assumed, a line each.
   public let notes: [String]
 
@@ -100,6 +102,7 @@ public final class InferenceSession: Sendable {
     (labelMap, self.labels, orientation) = (map, labels, network.orientation)
     memoryBudget = options.memoryBudget
     notes = network.pretrained?.lines ?? []
+    seenSize = try network.configuration.seenSize()
     predictor = try network.predictor(options)
     // From here on what an image would need is only read, by any thread.
     try attempt { _ = predictor.memoryNeed(Size(width: 1, height: 1)) }
@@ -108,7 +111,9 @@ public final class InferenceSession: Sendable {
   /// Refuses an image by its size, before it is decoded.
   ///
   /// - Throws: `PredictionError.tooLarge`.
-  public func admit(_ size: Size, file: String) throws { try predictor.check(size, file: file) }
+  public func admit(_ size: Size, file: String) throws {
+    try predictor.check(seenSize ?? size, file: file)
+  }
 
   /// The image in a file, refused by its header if the network would need more memory for it than there
   /// is.
@@ -124,7 +129,8 @@ public final class InferenceSession: Sendable {
   ///
   /// - Throws: `PredictionError`; `TorchError` for an image that the network cannot take.
   public func predict(_ image: Image, file: String = "image") throws -> Prediction {
-    let mask = try queue.sync { try predictor.classes(of: image, file: file) }
+    let seen = seenSize.map { image.resampled(to: $0) } ?? image
+    let mask = try queue.sync { try predictor.classes(of: seen, size: image.size, file: file) }
     return Prediction(mask, labelMap)
   }
 }

@@ -135,6 +135,12 @@ public struct NetworkConfiguration {
     try EvaluationSettings(root.section("evaluate"))
   }
 
+  /// The size to which photographs are resized for a network of another program, as that program does;
+  /// networks that were trained here see them as they are.
+  ///
+  /// - Throws: `ConfigurationError` naming what is wrong.
+  func seenSize() throws -> Size? { trains ? nil : try evaluation().imageSize }
+
   /// Whether photographs are turned as EXIF says.
   ///
   /// - Throws: `ConfigurationError` naming what is wrong.

@@ -20,8 +20,8 @@ struct ExportCommand: ParsableCommand {
       With --checkpoint the file is a checkpoint for evaluate, predict and the analyses, without \
       what only training needs.
 
-      With --as a network is written as another program loads it: smp, a folder for \
-      segmentation_models.pytorch's from_pretrained, or torchvision, a state dictionary. A network that \
+      With --as a network is written as another program loads it: hf, a folder for transformers' \
+      from_pretrained, smp, one for segmentation_models.pytorch's, or torchvision, a state dictionary. A network that \
       the program has not, or would compute otherwise, is refused.
 
       With --onnx the network itself is written, for images of one size or with --dynamic of any, in the \
@@ -44,7 +44,7 @@ struct ExportCommand: ParsableCommand {
 
   @Option(
     name: .customLong("as"),
-    help: ArgumentHelp("The program to write for: smp or torchvision.", valueName: "program"))
+    help: ArgumentHelp("The program to write for: hf, smp or torchvision.", valueName: "program"))
   var family: String?
 
   @Flag(help: "Write a checkpoint: the weights with the configuration, classes and scores.")

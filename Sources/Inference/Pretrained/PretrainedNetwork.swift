@@ -33,7 +33,9 @@ public struct PretrainedNetwork {
   public typealias Reader = @Sendable (PretrainedSource) throws -> Description?
 
   /// The readers, of which the first that recognises a source is taken.
-  static let readers: [Reader] = [SMPReader.read, TorchvisionReader.read]
+  static let readers: [Reader] = [
+    SMPReader.read, HuggingFaceReader.read, TorchvisionReader.read,
+  ]
 
   /// Where the weights are, and what lies beside them.
   public let source: PretrainedSource

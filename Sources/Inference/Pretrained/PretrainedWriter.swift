@@ -15,6 +15,9 @@ public struct PretrainedWriter: Sendable {
   /// The programs, by name.
   public static let all: [PretrainedWriter] = [
     PretrainedWriter(
+      family: "hf", result: "a folder for transformers' from_pretrained",
+      write: HuggingFaceWriter.write),
+    PretrainedWriter(
       family: "smp", result: "a folder for segmentation_models.pytorch's from_pretrained",
       write: SMPWriter.write),
     PretrainedWriter(
@@ -52,7 +55,10 @@ public struct PretrainedWriter: Sendable {
     func failure(_ reason: String) -> PretrainedError {
       .notWritable(family: family, reason: reason)
     }
-    let own = model.state.filter { !$0.name.hasPrefix("aux_classifier") }
+    // What is constant follows from the rest.
+    let own = model.state.filter {
+      !$0.name.hasPrefix("aux_classifier") && ($0.tensor as? Buffer)?.isConstant != true
+    }
     let theirs = Dictionary(
       twin.state.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
     for (name, tensor) in own where theirs[name]?.shape != tensor.shape {
@@ -62,7 +68,9 @@ public struct PretrainedWriter: Sendable {
     }
     let names = Set(own.map(\.name))
     for (name, tensor) in twin.state
-    where !names.contains(name) && !name.hasPrefix("aux_classifier") {
+    where !names.contains(name) && !name.hasPrefix("aux_classifier")
+      && (tensor as? Buffer)?.isConstant != true
+    {
       throw failure("\(title) has '\(name)' \(tensor.shape), which the network here has not")
     }
     let difference = try attempt { () -> Double in

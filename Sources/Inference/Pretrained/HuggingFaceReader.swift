@@ -1,0 +1,124 @@
+import Checkpoints
+import Configuration
+import Files
+import Segmentation
+
+/// Recognises folders of Hugging Face's `save_pretrained`: `config.json` says what network it is, and
+/// `preprocessor_config.json` what becomes of an image before it.
+enum HuggingFaceReader {
+  @Sendable
+  static func read(_ source: PretrainedSource) throws -> PretrainedNetwork.Description? {
+    guard let json = try source.json("config.json"), let type = json["model_type"]?.string,
+      json["_model_class"] == nil
+    else { return nil }
+    let file = "\(source.path)/config.json"
+    let network = try HuggingFaceNetwork(Section(yaml: json.text, named: file))
+    let images = try preprocessing(source, type)
+    let model = network.model.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n")
+    let names = distinct(network.classNames, count: network.classes)
+    var yaml = """
+      model:
+      \(model)
+      data:
+        normalization: {mean: \(images.mean), deviation: \(images.deviation)}
+        classes: [\(names.map { JSON.string($0).text }.joined(separator: ", "))]
+
+      """
+    if let size = images.size {
+      yaml += "evaluate: {imageSize: \(size.width)x\(size.height)}\n"
+    }
+    var assumed = images.assumed
+    if network.classNames.isEmpty { assumed.append("classes are called by their numbers") }
+    return .init(
+      family: "hf", title: "Hugging Face's \(type), \(network.classes) classes", yaml: yaml,
+      convention: conventions(source), told: network.notes + images.told, assumed: assumed)
+  }
+
+  /// Version 5 writes other names where it is asked to.
+  private static func conventions(_ source: PretrainedSource) -> String {
+    let newer = ["segformer.stages.", "backbone.swin.encoder.", "backbone.swin.embeddings."]
+    return source.weights.entries.contains { entry in newer.contains { entry.name.hasPrefix($0) } }
+      ? "huggingface-5" : "huggingface"
+  }
+
+  /// The classes' names, those that come again with their number; numbers where there are none.
+  private static func distinct(_ names: [String], count: Int) -> [String] {
+    guard !names.isEmpty else { return (0..<count).map(String.init) }
+    var seen: Set<String> = []
+    return names.enumerated().map { index, name in
+      let name = name.split(whereSeparator: \.isNewline).joined(separator: " ")
+      return seen.insert(name).inserted ? name : "\(name) \(index)"
+    }
+  }
+
+  private struct Images {
+    var mean: [Double], deviation: [Double]
+    var size: (width: Int, height: Int)?
+    var told: [String] = [], assumed: [String] = []
+  }
+
+  /// What becomes of an image: its size, and (level / 255 − mean) / deviation.
+  private static func preprocessing(_ source: PretrainedSource, _ type: String) throws -> Images {
+    let halves = ["dpt", "mobilenet_v2"].contains(type)
+    let usual =
+      halves
+      ? ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]) : ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    let name = "preprocessor_config.json"
+    guard let json = try source.json(name) else {
+      return Images(
+        mean: usual.0, deviation: usual.1,
+        assumed: [
+          "there is no \(name): images are normalized by mean \(usual.0) and deviation"
+            + " \(usual.1), and keep their size"
+        ])
+    }
+    let section = try Section(yaml: json.text, named: "\(source.path)/\(name)")
+    var images = Images(mean: [0, 0, 0], deviation: [1, 1, 1])
+    if try section.bool("do_normalize", default: true) {
+      images.mean = try section.doubles("image_mean", default: usual.0)
+      images.deviation = try section.doubles("image_std", default: usual.1)
+    }
+    let factor =
+      try section.bool("do_rescale", default: true)
+      ? section.double("rescale_factor", default: 1 / 255, in: 1e-6...1e3) : 1
+    // Levels times the factor there, divided by 255 here.
+    let scale = 255 * factor
+    if abs(scale - 1) > 1e-6 {
+      images.mean = images.mean.map { $0 / scale }
+      images.deviation = images.deviation.map { $0 / scale }
+    }
+    guard images.mean.count == images.deviation.count,
+      images.deviation.allSatisfy({ $0 > 0 && $0.isFinite }),
+      images.mean.allSatisfy(\.isFinite)
+    else {
+      throw section.invalid(
+        "image_std", "\(images.deviation) beside image_mean \(images.mean)",
+        expected: "a mean and a deviation above 0 for each channel")
+    }
+    images.told.append(
+      "images are normalized by mean \(images.mean) and deviation \(images.deviation)")
+    if try section.bool("do_resize", default: true) { try size(section, &images) }
+    if try section.bool("do_reduce_labels", default: false)
+      || section.bool("reduce_labels", default: false)
+    {
+      images.told.append("label files have the classes from 1 on, and 0 for what is ignored")
+    }
+    return images
+  }
+
+  private static func size(_ section: Section, _ images: inout Images) throws {
+    if let side = (try? section.optionalInt("size", in: 1...16_384)) ?? nil {
+      images.size = (side, side)
+    } else if let size = try section.optionalSection("size"), size.has("height"), size.has("width")
+    {
+      images.size = (
+        try size.int("width", in: 1...16_384), try size.int("height", in: 1...16_384)
+      )
+    }
+    guard let size = images.size else {
+      images.assumed.append("images keep their size, where the original scales their sides")
+      return
+    }
+    images.told.append("images are resized to \(size.width)×\(size.height), as the original does")
+  }
+}

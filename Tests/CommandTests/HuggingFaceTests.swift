@@ -1,0 +1,138 @@
+import Checkpoints
+import Configuration
+import Foundation
+import Segmentation
+import TestSupport
+import Testing
+import Torch
+
+@Suite("Folders of Hugging Face")
+struct HuggingFaceTests {
+  private static let configuration = """
+    {"model_type": "segformer", "architectures": ["SegformerForSemanticSegmentation"],
+     "depths": [1, 1, 1, 1], "hidden_sizes": [8, 8, 16, 16], "num_attention_heads": [1, 1, 2, 2],
+     "mlp_ratios": [2, 2, 2, 2], "decoder_hidden_size": 8,
+     "id2label": {"0": "street", "1": "house", "2": "street"}}
+    """
+  private static let images = """
+    {"do_resize": true, "size": {"height": 64, "width": 96}, "image_mean": [0.5, 0.4, 0.3],
+     "image_std": [0.2, 0.2, 0.25], "do_reduce_labels": true}
+    """
+
+  /// A folder as `save_pretrained` writes it.
+  private func write(
+    _ folder: String, _ configuration: String = configuration, _ images: String? = images
+  ) throws {
+    try FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: true)
+    let network = try HuggingFaceNetwork(Section(yaml: Self.configuration, named: "test"))
+    let model = try ModelBuilder.build(Section(yaml: network.model, named: "test"))
+    let convention = try #require(
+      NamingConvention.conventions(of: model).first { $0.name == "huggingface" })
+    try WeightFile.write(convention.state(of: model), to: "\(folder)/model.safetensors")
+    try configuration.write(
+      toFile: "\(folder)/config.json", atomically: true, encoding: .utf8)
+    try images?.write(
+      toFile: "\(folder)/preprocessor_config.json", atomically: true, encoding: .utf8)
+  }
+
+  @Test("run and come in by themselves, with classes, normalization and the size of images")
+  func whole() throws {
+    let run = try Run.finished()
+    let photo = "\(run.folder)/images/0.png"
+    let folder = try TemporaryFolder()
+    try write("\(folder.path)/hub")
+    let direct = try Command.run(
+      "predict", "\(folder.path)/hub", photo, "--output", "\(folder.path)/direct")
+    #expect(direct.status == 0, "\(direct)")
+    for text in [
+      "Hugging Face's segformer, 3 classes", "images are resized to 96×64",
+      "normalized by mean [0.5, 0.4, 0.3]", "0 for what is ignored", "eps is 1e-5",
+    ] { #expect(direct.errors.contains(text), "\(text) in \(direct)") }
+
+    let imported = try Command.run(
+      "import", "\(folder.path)/hub", "--output", "\(folder.path)/run")
+    #expect(imported.status == 0 && imported.output.contains("everything loads"), "\(imported)")
+    let yaml = try String(contentsOfFile: "\(folder.path)/run/config.yaml", encoding: .utf8)
+    for text in ["street", "house", "street 2", "96x64", "0.25", "levels: matrix"] {
+      #expect(yaml.contains(text), "\(text) in \(yaml)")
+    }
+    let again = try Command.run(
+      "predict", "\(folder.path)/run", photo, "--output", "\(folder.path)/again")
+    #expect(again.status == 0, "\(again)")
+    let files = ["direct", "again"].map {
+      FileManager.default.contents(atPath: "\(folder.path)/\($0)/0_labels.png")
+    }
+    #expect(files[0] != nil && files[0] == files[1])
+  }
+
+  @Test("are written again with the same tensors, and read as the same network")
+  func wayBack() throws {
+    let folder = try TemporaryFolder()
+    let hub = "\(folder.path)/hub"
+    try write(hub)
+    let back = "\(folder.path)/back"
+    let written = try Command.run("export", hub, "--as", "hf", "--output", back)
+    #expect(written.status == 0, "\(written)")
+    #expect(written.output.contains("SegformerForSemanticSegmentation"), "\(written)")
+    let (a, b) = (
+      try WeightFile.open("\(hub)/model.safetensors"),
+      try WeightFile.open("\(back)/model.safetensors")
+    )
+    #expect(Set(a.entries.map(\.name)) == Set(b.entries.map(\.name)))
+    for entry in a.entries {
+      #expect(try a.tensor(entry.name).floats == b.tensor(entry.name).floats, "\(entry.name)")
+      #expect(b.entry(entry.name)?.shape == entry.shape, "\(entry.name)")
+    }
+    let listed = try Command.run("import", back, "--dry-run")
+    #expect(listed.status == 0 && listed.output.contains("resized to 96×64"), "\(listed)")
+    #expect(listed.output.contains("mean [0.5, 0.4, 0.3]"), "\(listed)")
+  }
+
+  @Test("are refused for networks that the library has not")
+  func others() throws {
+    let folder = try TemporaryFolder()
+    let cases = [
+      ("{name: mit_b0}", "{name: segformer, channels: 8}", "levels: matrix"),
+      ("{name: mit_b0}", "{name: segformer, channels: 8, levels: matrix}", "eps"),
+      ("{name: resnet18}", "{name: fcn}", "expected SegFormer"),
+      ("{name: swin_t}", "{name: upernet, channels: 8}", "computes something else"),
+    ]
+    for (index, (backbone, head, word)) in cases.enumerated() {
+      let file = "\(folder.path)/\(index).yaml"
+      try "model: {backbone: \(backbone), head: \(head), classes: 3}".write(
+        toFile: file, atomically: true, encoding: .utf8)
+      let result = try Command.run(
+        "export", file, "--as", "hf", "--output", "\(folder.path)/out\(index)")
+      #expect(result.status == 1 && result.errors.contains(word), "\(word) in \(result)")
+    }
+  }
+
+  @Test("say what was assumed where a file is missing, and are refused where one makes no sense")
+  func parts() throws {
+    let folder = try TemporaryFolder()
+    try write("\(folder.path)/bare", Self.configuration, nil)
+    let bare = try Command.run("import", "\(folder.path)/bare", "--dry-run")
+    #expect(bare.status == 0, "\(bare)")
+    #expect(bare.output.contains("assumed: there is no preprocessor_config.json"), "\(bare)")
+
+    let cases = [
+      ("type", Self.configuration.replacing("\"segformer\"", with: "\"bert\""), nil, "model_type"),
+      (
+        "width", Self.configuration.replacing("[8, 8, 16, 16]", with: "[8, 8, 16, 32]"), nil,
+        "of another shape"
+      ),
+      ("std", Self.configuration, "{\"image_std\": [0, 1, 1]}", "image_std"),
+      ("size", Self.configuration, "{\"size\": {\"height\": 0, \"width\": 9}}", "'height' is 0"),
+      ("text", "{\"model_type\": \"segformer\"", nil, "object of JSON"),
+    ]
+    for (name, configuration, images, word) in cases {
+      try write("\(folder.path)/\(name)", configuration, images)
+      let result = try Command.run(
+        "import", "\(folder.path)/\(name)", "--output", "\(folder.path)/run-\(name)")
+      #expect(result.status == 1, "\(result)")
+      #expect((result.output + result.errors).contains(word), "\(word) in \(result)")
+      #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/run-\(name)"))
+    }
+  }
+}
