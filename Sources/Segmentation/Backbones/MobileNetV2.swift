@@ -16,6 +16,9 @@ public final class MobileNetV2: MobileNetwork {
     (t: 6, c: 320, n: 1, s: 1),
   ]
 
+  /// What the network was made from.
+  public let configuration: Configuration
+
   /// What makes one network different from another.
   public struct Configuration: Sendable, Equatable {
     /// What the channels of all layers are multiplied by, and what they are multiples of then.
@@ -47,6 +50,7 @@ public final class MobileNetV2: MobileNetwork {
     _ configuration: Configuration = .init(), outputStride: Int = 32, cut: Int? = nil,
     inputChannels: Int = 3
   ) {
+    self.configuration = configuration
     func channels(_ count: Int) -> Int {
       roundedToEight(
         (Double(count) * configuration.multiplier).rounded(), or: configuration.divisor)

@@ -74,6 +74,8 @@ public final class ResNet: Layer, Backbone {
   private let hasStemMap: Bool, poolsCeil: Bool
   /// Whether the first block of a dilated stage keeps the dilation before.
   let contractsDilation: Bool
+  /// What the network was made from.
+  public let configuration: Configuration
   /// The channels of each map.
   public let channels: [Int]
   /// The output stride of each map.
@@ -98,6 +100,7 @@ public final class ResNet: Layer, Backbone {
     let expansion = configuration.isBottleneck ? 4 : 1
     var dilator = Dilator(limit: outputStride, stride: 4)
     var layers: [Sequential] = []
+    self.configuration = configuration
     hasStemMap = configuration.hasStemMap
     contractsDilation = configuration.contractsDilation
     poolsCeil = configuration.poolsCeil

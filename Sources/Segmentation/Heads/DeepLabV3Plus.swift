@@ -33,7 +33,9 @@ public final class DeepLabV3Plus: Layer, SegmentationHead {
   let sepBottleneck: [Layer]
   let classifier: Conv2d
   private let dropout: Dropout
-  private let level: Int, lowFirst: Bool, alignCorners: Bool
+  /// Whether the finer map is the first of those that are joined.
+  public let lowFirst: Bool
+  private let level: Int, alignCorners: Bool
 
   /// A head on the last map, of `high` channels, and on map `level`, of `low` channels.
   public init(

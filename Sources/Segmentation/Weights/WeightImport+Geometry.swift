@@ -9,6 +9,7 @@ extension WeightImport {
       "  " + row.title.padding(to: width) + "  " + row.text
     }
     lines += libraryNotes(for: model)
+    lines += conventionNotes(for: model)
     guard let (network, classes) = TorchvisionNetwork.matching(shapes),
       let theirs = network.geometry
     else { return lines }
@@ -21,6 +22,33 @@ extension WeightImport {
     lines.append(
       "torchvision's is Configurations/networks/torchvision-\(network.name).yaml, or in short:")
     return lines + network.configuration(classes: classes).split(separator: "\n").map { "  \($0)" }
+  }
+
+  /// Which convention was taken and why; and what its networks compute that `model` does not, though names
+  /// and shapes are the same.
+  func conventionNotes(for model: SegmentationModel) -> [String] {
+    guard part.isEmpty, !names.isEmpty else { return [] }
+    var lines: [String] = []
+    if !rivals.isEmpty {
+      lines.append(
+        "the names are those of \(([convention] + rivals).joined(separator: " and of "));"
+          + " \(convention) was taken as the first")
+    }
+    let facts = ConventionFacts(model)
+    let differences = facts.differences(from: convention)
+    if differences.isEmpty {
+      if let known = facts.known(of: convention), !known.isEmpty {
+        lines.append(
+          "as \(convention)'s, by the names alone: "
+            + known.map { "\($0.title) \($0.text)" }.joined(separator: "; "))
+      }
+      return lines
+    }
+    lines.append(
+      "warning: names and shapes are \(convention)'s, whose networks compute another function;"
+        + " weights from there answer differently here:")
+    return lines
+      + differences.map { "  \($0.title): here \($0.here); \(convention)'s \($0.there)" }
   }
 }
 

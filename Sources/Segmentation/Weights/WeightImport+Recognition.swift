@@ -10,7 +10,7 @@ extension WeightImport {
   /// The candidate that finds a place for most tensors, and where else in the file as many are.
   static func best(
     _ targets: [Target], in file: WeightFile
-  ) -> (candidate: Candidate?, others: [String]) {
+  ) -> (candidate: Candidate?, others: [String], rivals: [String]) {
     let candidates = targets.flatMap { target in
       target.conventions.flatMap { convention in
         Candidate.all(convention, target.part, target.state, in: file)
@@ -20,12 +20,19 @@ extension WeightImport {
     let best = candidates.reduce(nil as Candidate?) { best, next in
       next.fitting > best?.fitting ?? 0 ? next : best
     }
-    guard let best else { return (nil, []) }
+    guard let best else { return (nil, [], []) }
     let others = candidates.filter {
       $0.convention == best.convention && $0.part == best.part && $0.prefix != best.prefix
         && $0.fitting == best.fitting
     }
-    return (best, others.map(\.prefix))
+    var rivals: [String] = []
+    for other in candidates
+    where other.part == best.part && other.fitting == best.fitting
+      && other.convention != best.convention && !rivals.contains(other.convention)
+    {
+      rivals.append(other.convention)
+    }
+    return (best, others.map(\.prefix), rivals)
   }
 
   /// Another dictionary of the file that has more of the network than `fitting` tensors.

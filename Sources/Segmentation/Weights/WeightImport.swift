@@ -27,6 +27,8 @@ public struct WeightImport {
   public let resized: [String]
   /// What a person should know of how the weights were found.
   public let notes: [String]
+  /// Other conventions that find as many tensors, in other places of the network.
+  let rivals: [String]
   /// The shapes of what the file has, by its names.
   let shapes: [String: [Int]]
   let file: WeightFile
@@ -48,11 +50,11 @@ public struct WeightImport {
   ) {
     let targets = Self.targets(of: module, convention: known)
     var (file, notes) = (rules.map { rules in file.renamed { rules($0) } } ?? file, [String]())
-    var (best, others) = Self.best(targets, in: file)
+    var (best, others, rivals) = Self.best(targets, in: file)
     if best.map({ $0.fitting < $0.pairs.count }) ?? true,
       let better = Self.alternative(to: file, targets, rules, above: best?.fitting ?? 0)
     {
-      (file, best, others) = (better.file, better.candidate, [])
+      (file, best, others, rivals) = (better.file, better.candidate, [], [])
       notes.append("the tensors of '\(better.part)' are taken instead, which fit better")
     }
     if !others.isEmpty {
@@ -60,6 +62,7 @@ public struct WeightImport {
         "the network's weights stand after \(others.map { "'\($0)'" }.joined(separator: ", ")), too"
       )
     }
+    self.rivals = rivals
     convention = best?.convention ?? "unknown"
     prefix = best?.prefix ?? ""
     part = best?.part ?? ""

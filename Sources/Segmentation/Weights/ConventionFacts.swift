@@ -1,0 +1,119 @@
+/// What networks compute beyond names and shapes of weights, in words: of a network here, and of those
+/// that a convention of names is of.
+///
+/// Weights under the same names answer otherwise where these differ.
+struct ConventionFacts {
+  /// Something that a network does.
+  typealias Fact = (title: String, text: String)
+
+  /// What the network here does.
+  let own: [Fact]
+  private let expected: [String: [Fact]]
+
+  /// The facts of `model`, of those that a convention decides.
+  init(_ model: SegmentationModel) {
+    var own = [Self.corners(model.alignCorners)]
+    var expected: [String: [Fact]] = [:]
+    func expect(_ fact: Fact, _ conventions: String...) {
+      for name in conventions { expected[name, default: []].append(fact) }
+    }
+    expect(Self.corners(true), "jfzhang95", "bubbliiiing", "tramac", "hszhao")
+    expect(Self.corners(false), "vainf", "kazuto1011", "nvidia")
+    if model.backbone is VisionTransformer {
+      expect(Self.corners(true), "huggingface")
+    } else {
+      expect(Self.corners(false), "huggingface", "huggingface-5")
+    }
+    switch model.backbone {
+    case let backbone as ResNet:
+      let configuration = backbone.configuration
+      let isDilated = (backbone.strides.last ?? 32) < 32
+      if isDilated {
+        own += [
+          Self.firstBlock(keeps: configuration.contractsDilation),
+          Self.multiGrid(configuration.multiGrid),
+        ]
+        expect(Self.firstBlock(keeps: true), "vainf", "tramac")
+        expect(Self.firstBlock(keeps: false), "jfzhang95", "kazuto1011", "hszhao", "paddleseg")
+        expect(Self.multiGrid([1, 2, 4]), "jfzhang95")
+        expect(Self.multiGrid(nil), "vainf", "tramac", "kazuto1011", "hszhao")
+      }
+      own += [
+        Self.stride(configuration.stridesFirst), Self.pooling(configuration.poolsCeil),
+      ]
+      expect(Self.stride(true), "kazuto1011")
+      expect(Self.pooling(true), "kazuto1011")
+      let others = ["vainf", "jfzhang95", "tramac", "hszhao", "paddleseg"]
+      for name in others {
+        expect(Self.stride(false), name)
+        expect(Self.pooling(false), name)
+      }
+    case let backbone as MobileNetV2:
+      let configuration = backbone.configuration
+      own += [
+        ("padding", configuration.padding.rawValue), ("eps", "\(configuration.eps)"),
+      ]
+      expect(("padding", "block"), "vainf", "jfzhang95")
+      expect(("padding", "symmetric"), "bubbliiiing")
+      expect(("padding", "tensorflow"), "huggingface", "tensorflow-lite")
+      expect(("eps", "\(1e-3)"), "huggingface")
+      expect(("eps", "\(1e-5)"), "vainf", "jfzhang95", "bubbliiiing", "tensorflow-lite")
+    case let backbone as MixTransformer:
+      own.append(("eps of the backbone", "\(backbone.configuration.eps)"))
+      expect(("eps of the backbone", "\(1e-5)"), "huggingface", "huggingface-5")
+      expect(("eps of the backbone", "\(1e-6)"), "nvidia", "paddleseg")
+    case let backbone as Swin:
+      let usual: Swin.Merging =
+        backbone.configuration.form == .torchvision ? .positions : .channels
+      own.append(("merging", (backbone.configuration.merging ?? usual).rawValue))
+      expect(("merging", "positions"), "huggingface", "huggingface-5")
+      expect(("merging", "channels"), "mmsegmentation")
+    default: break
+    }
+    if let head = model.classifier as? DeepLabV3Plus {
+      own.append(Self.joined(lowFirst: head.lowFirst))
+      expect(Self.joined(lowFirst: true), "vainf")
+      expect(
+        Self.joined(lowFirst: false), "jfzhang95", "bubbliiiing", "paddleseg", "mmsegmentation")
+    }
+    self.own = own
+    self.expected = expected
+  }
+
+  /// What networks of a convention do, as far as that is always the same.
+  func known(of convention: String) -> [Fact]? { expected[convention] }
+
+  /// What the network here does otherwise.
+  func differences(
+    from convention: String
+  ) -> [(title: String, here: String, there: String)] {
+    (expected[convention] ?? []).compactMap { fact in
+      guard let here = own.first(where: { $0.title == fact.title }), here.text != fact.text else {
+        return nil
+      }
+      return (fact.title, here.text, fact.text)
+    }
+  }
+
+  private static func corners(_ keeps: Bool) -> Fact { ("align corners", keeps ? "yes" : "no") }
+
+  private static func firstBlock(keeps: Bool) -> Fact {
+    ("first block of a dilated stage", keeps ? "keeps the rate before" : "has the new rate")
+  }
+
+  private static func multiGrid(_ rates: [Int]?) -> Fact {
+    ("multi-grid", rates.map { $0.map(String.init).joined(separator: ", ") } ?? "none")
+  }
+
+  private static func stride(_ isFirst: Bool) -> Fact {
+    ("stride of a block", isFirst ? "in the first 1×1" : "in the 3×3")
+  }
+
+  private static func pooling(_ isCeil: Bool) -> Fact {
+    ("stem's pooling", isCeil ? "rounds sizes up" : "rounds sizes down")
+  }
+
+  private static func joined(lowFirst: Bool) -> Fact {
+    ("joined maps", lowFirst ? "the finer one first" : "the pyramid first")
+  }
+}
