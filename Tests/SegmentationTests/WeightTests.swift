@@ -175,7 +175,8 @@ struct WeightTests {
   func whole() throws {
     let aspp = try network(classes: 3)
     let conventions = NamingConvention.conventions(of: aspp)
-    #expect(conventions.map(\.name) == ["torchvision", "denseaspp-2018", "mmsegmentation", "tramac"])
+    #expect(
+      conventions.map(\.name) == ["torchvision", "denseaspp-2018", "mmsegmentation", "tramac"])
     let old = conventions[1].state(of: aspp)
     #expect(old.contains { $0.name == "ASPP_6.norm.1.weight" })
     #expect(old.contains { $0.name == "features.denseblock2.denselayer1.conv.2.weight" })
