@@ -17,7 +17,7 @@ namespace {
 bool isSupported(const Build &build) {
 #if defined(__x86_64__)
   if (&build == &avx512_vnni) return isSupported(avx512) && __builtin_cpu_supports("avx512vnni");
-  if (&build == &avx512_bf16) 
+  if (&build == &avx512_bf16)
     return isSupported(avx512_vnni) && __builtin_cpu_supports("avx512bf16");
   if (&build == &avx512)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
@@ -169,9 +169,9 @@ int ca_pack(int build, const float *weight, int64_t outputs, int64_t inputs, int
         for (int64_t cell = begin; cell < std::min(begin + LINE, cells); cell++)
           for (int64_t tap = 0, k = cell * numbers; tap < area; tap++)
             own[(tap * cells + cell) * panel + lane] =
-                output < outputs ? cellOf(weight + (output * inputs + k) * area + tap, area,
-                                          inputs - k, numbers)
-                                 : 0;
+                output < outputs
+                    ? cellOf(weight + (output * inputs + k) * area + tap, area, inputs - k, numbers)
+                    : 0;
       }
   });
   return 0;
@@ -189,10 +189,11 @@ int ca_pack_codes(int build, const float *weight, int64_t outputs, int64_t input
   const int64_t panel = builds[build]->panel, numbers = builds[build]->numbers;
   const int64_t cells = (inputs + numbers - 1) / numbers;
   const int64_t whole = (outputs + panel - 1) / panel * panel, area = int64_t(size) * size;
-  memset(packed, 0, static_cast<size_t>(ca_codes_count(build, outputs, inputs, size)) * sizeof(float));
-  float *units = begin(packed, {.version = PackedHeader::coded,
-                                  .build = build,
-                                  .inputs = static_cast<int32_t>(inputs)});
+  memset(packed, 0,
+         static_cast<size_t>(ca_codes_count(build, outputs, inputs, size)) * sizeof(float));
+  float *units = begin(
+      packed,
+      {.version = PackedHeader::coded, .build = build, .inputs = static_cast<int32_t>(inputs)});
   int32_t *sums = reinterpret_cast<int32_t *>(units + whole);
   int8_t *bytes = reinterpret_cast<int8_t *>(sums + whole * area);
   if (numbers == 2) {
@@ -589,13 +590,12 @@ int convolveMixed(const ca_kernels *kernels, int64_t length, const ca_map *in, c
   const int build = buildOf(*kernels, length);
   if (build < 0 || builds[build]->numbers < 2 || kernels->size != 3 || stride != 1 || rate < 1 ||
       padding != rate || fusion->scale || in->channels != kernels->inputs ||
-      out->channels != kernels->outputs || out->images != in->images ||
-      out->height != in->height || out->width != in->width || !fits(*in, in_code) ||
-      !fits(*out, out_code) || (fusion->addend && !fits(*fusion->addend, fusion->addend_code)))
+      out->channels != kernels->outputs || out->images != in->images || out->height != in->height ||
+      out->width != in->width || !fits(*in, in_code) || !fits(*out, out_code) ||
+      (fusion->addend && !fits(*fusion->addend, fusion->addend_code)))
     return -1;
   const Kernels own = opened(*kernels);
-  const ca_fusion rest{nullptr,      nullptr,        0,
-                       fusion->bias, fusion->addend, fusion->activation};
+  const ca_fusion rest{nullptr, nullptr, 0, fusion->bias, fusion->addend, fusion->activation};
   const Convolving convolving;
   try {
     builds[build]->winograd({.kernels = own,
@@ -629,10 +629,10 @@ int ca_convolve_codes(const ca_kernels *kernels, int64_t length, const ca_map *i
       header.inputs != kernels->inputs ||
       length != ca_codes_count(header.build, kernels->outputs, kernels->inputs, kernels->size))
     return -1;
-  if (!isWindow(kernels->size, stride, padding, rate, in, out) ||
-      in->channels != kernels->inputs || out->channels != kernels->outputs ||
-      (builds[header.build]->numbers == 4 && !isCode(fusion->inputs)) || !fits(*in, in_code) || !fits(*out, out_code) ||
-      (fusion->addend && !fits(*fusion->addend, fusion->addend_code)))
+  if (!isWindow(kernels->size, stride, padding, rate, in, out) || in->channels != kernels->inputs ||
+      out->channels != kernels->outputs ||
+      (builds[header.build]->numbers == 4 && !isCode(fusion->inputs)) || !fits(*in, in_code) ||
+      !fits(*out, out_code) || (fusion->addend && !fits(*fusion->addend, fusion->addend_code)))
     return -1;
   const Kernels own = opened(*kernels);
   const Convolving convolving;

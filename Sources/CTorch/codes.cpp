@@ -23,17 +23,17 @@ ca_code code(double step, int64_t zero) {
 
 at::Tensor packCodes(const at::Tensor &weight, std::string_view instructions) {
   check(weight);
-  TORCH_CHECK(weight.dim() == 4 && weight.size(2) == weight.size(3),
-              "packs square kernels, not ", weight.sizes());
+  TORCH_CHECK(weight.dim() == 4 && weight.size(2) == weight.size(3), "packs square kernels, not ",
+              weight.sizes());
   const int build = buildOf(instructions);
   const auto plain = weight.contiguous();
   const int size = static_cast<int>(weight.size(2));
   auto packed = at::empty({ca_codes_count(build, weight.size(0), weight.size(1), size)},
                           weight.options().memory_format(at::MemoryFormat::Contiguous));
-  TORCH_CHECK(ca_pack_codes(build, data(plain), weight.size(0), weight.size(1), size,
-                            written(packed)) == 0,
-              "the instructions '", std::string(instructions),
-              "' do not multiply whole numbers, or kernels are larger than 8 × 8");
+  TORCH_CHECK(
+      ca_pack_codes(build, data(plain), weight.size(0), weight.size(1), size, written(packed)) == 0,
+      "the instructions '", std::string(instructions),
+      "' do not multiply whole numbers, or kernels are larger than 8 × 8");
   return packed;
 }
 
@@ -109,9 +109,8 @@ int coded() {
 at::Tensor decode(const at::Tensor &x, double step, int64_t zero) {
   TORCH_CHECK(step > 0, "takes codes");
   checkMap(x);
-  auto out =
-      at::empty(x.sizes(),
-                x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
+  auto out = at::empty(x.sizes(),
+                       x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
   if (out.numel() == 0) return out;
   const auto in = readable(x);
   const ca_map read = map(in), write = fresh(out);

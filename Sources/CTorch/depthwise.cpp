@@ -112,18 +112,17 @@ at::Tensor coded(const at::Tensor &x, double step, int64_t zero, const at::Tenso
   TORCH_CHECK(taps.scalar_type() == at::kFloat && taps.is_contiguous() &&
                   taps.numel() == ca_depthwise_count(channels, static_cast<int>(size)),
               "has no kernels for ", channels, " channels");
-  auto out = spacedMap(x.size(0), channels, scan.length(x.size(2)), scan.length(x.size(3)),
-                       at::kByte);
+  auto out =
+      spacedMap(x.size(0), channels, scan.length(x.size(2)), scan.length(x.size(3)), at::kByte);
   if (out.numel() == 0) return out;
   const auto in = readable(x);
   const auto kernels = scan.kernels(channels, data(taps));
-  const ca_fusion fusion{nullptr, nullptr, 0, numbers(bias, channels, "bias"),
+  const ca_fusion fusion{nullptr, nullptr,         0, numbers(bias, channels, "bias"),
                          nullptr, activation(name)};
   const ca_map read = map(in), write = map(out);
-  succeed(ca_depthwise_codes(buildOf(""), &kernels, &read,
-                             {static_cast<float>(step), static_cast<int>(zero)}, &write,
-                             {static_cast<float>(outStep), static_cast<int>(outZero)}, &fusion,
-                             at::get_num_threads()));
+  succeed(ca_depthwise_codes(
+      buildOf(""), &kernels, &read, {static_cast<float>(step), static_cast<int>(zero)}, &write,
+      {static_cast<float>(outStep), static_cast<int>(outZero)}, &fusion, at::get_num_threads()));
   return out;
 }
 

@@ -56,8 +56,8 @@ inline ca_map map(const at::Tensor &x) {
 /// strides that say nothing.
 inline ca_map fresh(at::Tensor &x) {
   const int64_t channels = x.size(1), row = x.size(3) * channels;
-  return {written(x), x.size(0), x.size(2), x.size(3), channels, x.size(2) * row, row, channels,
-          typeOf(x)};
+  return {written(x),      x.size(0), x.size(2), x.size(3), channels,
+          x.size(2) * row, row,       channels,  typeOf(x)};
 }
 
 /// A map (images, channels, height, width) without values and with adjacent channels, whose pixels do not
@@ -66,8 +66,8 @@ inline ca_map fresh(at::Tensor &x) {
 inline at::Tensor spacedMap(int64_t images, int64_t channels, int64_t height, int64_t width,
                             at::ScalarType type) {
   const int64_t size = static_cast<int64_t>(c10::elementSize(type));
-  const int64_t room = channels * size % (size == 1 ? 4096 : 2048) == 0 ? channels + 64 / size
-                                                                        : channels;
+  const int64_t room =
+      channels * size % (size == 1 ? 4096 : 2048) == 0 ? channels + 64 / size : channels;
   return at::empty({images, height, width, room}, type)
       .narrow(3, 0, channels)
       .permute({0, 3, 1, 2});

@@ -41,6 +41,8 @@ public enum Coding: String, Sendable, CaseIterable {
     let isNegative = !isUnsigned && byte >= 0x80
     switch self {
     case .float8E8M0FNU where byte == 0xff: return .nan
+    // 2⁻¹²⁷, which a thread that takes such small numbers as zero could not compute.
+    case .float8E8M0FNU where byte == 0: return Float(bitPattern: 0x0040_0000)
     case .float8E4M3FN where magnitude == 0x7f: return .nan
     case .float8E4M3FNUZ where byte == 0x80, .float8E5M2FNUZ where byte == 0x80: return .nan
     case .float8E5M2 where magnitude > 0x7c: return .nan

@@ -279,7 +279,9 @@ extension Graph.Node {
 
 extension Unit {
   /// Whether the kernels for codes can compute the convolution.
-  var isWhole: Bool { isSquare && groups == 1 && endPadding == 0 && kernel <= 8 && padding <= 1 << 20 }
+  var isWhole: Bool {
+    isSquare && groups == 1 && endPadding == 0 && kernel <= 8 && padding <= 1 << 20
+  }
 }
 
 /// Sets of values.
