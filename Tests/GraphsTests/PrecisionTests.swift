@@ -105,19 +105,37 @@ struct PrecisionTests {
       "backbone: {name: mit_b0}, head: {name: segformer, channels: 32}",
     ], InferencePrecision.allCases.filter { $0 != .float32 && $0.isSupported })
   func classes(_ yaml: String, _ precision: InferencePrecision) throws {
+    // How near scores are depends on the draw, so that the median of several counts.
+    let draws = try (0..<5).map { _ in try draw(yaml, precision) }
+    let error = draws.map(\.error).sorted()[2], same = draws.map(\.same).sorted()[2]
+    // Noise through drawn weights: classes are closer than in any trained network.
+    #expect(error > 1e-5 && error < (precision == .int8 ? 0.15 : 0.02))
+    #expect(same > (precision == .int8 ? 0.95 : 0.99))
+  }
+
+  /// The error of a drawn network's scores, and the share of pixels with the same class of those where two
+  /// classes are not as good as equal.
+  private func draw(_ yaml: String, _ precision: InferencePrecision) throws -> (
+    error: Double, same: Double
+  ) {
     let network = try RunnerTests.drawn(yaml)
     let x = noise([1, 3, 64, 96])
     func body(_ x: Tensor) -> Tensor { network.output(x).logits }
-    try attempt {
+    return try attempt {
       inferenceMode {
         let ranges = Runner.calibrated(network, body) { _ = $0(x) }
         let plain = body(x)
         let found = Runner(network, .init(precision: precision, ranges: ranges), body)(x)
-        let same = found.argmax(1).equal(to: plain.argmax(1)).to(.float32).mean().item
-        let error = RunnerTests.error(found, plain)
-        // Noise through drawn weights: classes are closer than in any trained network.
-        #expect(error > 1e-5 && error < (precision == .int8 ? 0.15 : 0.02))
-        #expect(same > (precision == .int8 ? 0.95 : 0.99))
+        let best = Operator("topk").tensors([.tensor(plain), .int(2), .int(1)])[0]
+        let leads = (best.sliced(1, 0, 1) - best.sliced(1, 1, 2)).floats
+        let difference = plain - plain.mean()
+        let deviation = Float((difference * difference).mean().item.squareRoot())
+        let (before, after) = (plain.argmax(1).floats, found.argmax(1).floats)
+        let decided = leads.indices.filter { leads[$0] > 0.1 * deviation }
+        let equal = decided.count { before[$0] == after[$0] }
+        return (
+          RunnerTests.error(found, plain), Double(equal) / Double(max(decided.count, 1))
+        )
       }
     }
   }
