@@ -90,7 +90,7 @@ struct PreparationOptions: ParsableArguments {
       "The type of products: float32, bfloat16 or int8.",
       discussion: """
         By default that of training, or float32 where the processor has no instructions for it. \
-        On the processor it is for 1×1 convolutions and matrices of a prepared network; elsewhere \
+        On the processor it is for convolutions and matrices of a prepared network; elsewhere \
         bfloat16 is libtorch's autocast, and there is no int8.
         """))
   var precision: InferencePrecision?

@@ -14,7 +14,7 @@ public struct InputRanges: Codable, Sendable, Equatable {
 
   /// The names of layers whose range is none or that `module` has no such layer for.
   public func unknown(in module: Module) -> [String] {
-    let known = Set(module.modules.filter { $0.module.gainsFromWholeNumbers }.map(\.name))
+    let known = Set(module.modules.filter { $0.module.mayTakeCodes }.map(\.name))
     return layers.filter { name, range in
       !known.contains(
         name.hasSuffix(Self.unscaledSuffix)
@@ -26,8 +26,8 @@ public struct InputRanges: Codable, Sendable, Equatable {
 }
 
 extension Module {
-  /// Whether this is a convolution that products of whole numbers make faster.
-  fileprivate final var gainsFromWholeNumbers: Bool {
+  /// Whether this is a convolution, which may multiply whole numbers.
+  fileprivate final var mayTakeCodes: Bool {
     self is Conv2d || self is ConvTranspose2d
   }
 }

@@ -171,15 +171,19 @@ struct TransposedKernels {
   let outputs: Int, scale: Int
   let bias: Tensor?
 
-  static func of(_ constants: Constants) -> TransposedKernels {
-    constants.kept("taps") {
+  /// Those of a node, each packed by `pack`, kept as `form`.
+  static func of(
+    _ constants: Constants, _ form: String = "taps",
+    pack: (Tensor) -> Tensor = { Operator.pack($0) }
+  ) -> TransposedKernels {
+    constants.kept(form) {
       let (weight, bias) = constants.folded()
       defer { constants.release() }
       let kernel = weight.size(2)
       let taps = (0..<kernel * kernel).map { tap in
         let (row, column) = (tap / kernel, tap % kernel)
         let part = weight.sliced(2, row, row + 1).sliced(3, column, column + 1)
-        return Operator.pack(part.transposed(0, 1))
+        return pack(part.transposed(0, 1))
       }
       return TransposedKernels(
         taps: taps, outputs: weight.size(1), scale: kernel, bias: bias?.contiguous())

@@ -49,7 +49,9 @@ extension Step {
   static func codedTransposed(_ constants: Constants, _ codes: CodePlan, _ products: Code) -> Step {
     let node = constants.node
     let input = node.inputs[0].value, output = node.outputs[0]
-    let kernels = CodedTaps.of(constants)
+    let kernels = TransposedKernels.of(constants, "coded taps") {
+      Operator.packCodes($0.contiguous(), InferencePrecision.wholeBuild)
+    }
     let own = codes.code(input), result = codes.code(output)
     let type = codes.values[output]?.dtype ?? .float32
     let shape = constants.graph.values[output].shape
@@ -147,29 +149,6 @@ private struct CodedKernels {
         : Operator.packCodes(
           weight, isHalf ? InferencePrecision.halfBuild : InferencePrecision.wholeBuild)
       return CodedKernels(packed: packed, bias: bias, isWinograd: isWinograd)
-    }
-  }
-}
-
-/// The taps of a transposed convolution, each as a 1×1 convolution of codes.
-private struct CodedTaps {
-  let taps: [Tensor]
-  let outputs: Int, scale: Int
-  let bias: Tensor?
-
-  static func of(_ constants: Constants) -> CodedTaps {
-    constants.kept("coded taps") {
-      let (weight, bias) = constants.folded()
-      defer { constants.release() }
-      let kernel = weight.size(2)
-      let taps = (0..<kernel * kernel).map { tap in
-        let (row, column) = (tap / kernel, tap % kernel)
-        let part = weight.sliced(2, row, row + 1).sliced(3, column, column + 1)
-        return Operator.packCodes(
-          part.transposed(0, 1).contiguous(), InferencePrecision.wholeBuild)
-      }
-      return CodedTaps(
-        taps: taps, outputs: weight.size(1), scale: kernel, bias: bias?.contiguous())
     }
   }
 }

@@ -2,14 +2,14 @@
 public enum InferencePrecision: String, Sendable, CaseIterable {
   /// Single precision everywhere.
   case float32
-  /// bfloat16, eight bits of mantissa, for the factors of 1×1 convolutions beside a normalization and of
-  /// matrices: those of 128 channels or more, and of any number where the normalization is before them.
+  /// bfloat16, eight bits of mantissa, for the factors of convolutions and of matrices of 128 channels or more, and
+  /// for the maps between convolutions; 3×3 convolutions multiply whole numbers of sixteen bits.
   ///
-  /// Sums, feature maps and all other layers, the first and the classifier among them, stay in float32.
+  /// Sums and the last convolution, a classifier mostly, stay in float32.
   case bfloat16
-  /// Whole numbers of eight bits for the factors of 1×1 convolutions of many channels beside a
-  /// normalization: weights in equal steps between minus and plus the largest of each output, inputs in
-  /// equal steps of the range that a calibration found; see `InputRanges`.
+  /// Whole numbers of eight bits for the factors of convolutions and the maps between them: weights in equal steps
+  /// between minus and plus the largest of each output, maps in equal steps of the range that a calibration
+  /// found; see `InputRanges`.
   ///
   /// What else ``bfloat16`` reduces it reduces, too, where the processor can.
   case int8
