@@ -3,20 +3,22 @@ import Evaluation
 import Files
 import Foundation
 import Graphs
+import Imaging
 import Segmentation
 import Torch
 
 /// How the ranges are found that whole numbers of eight bits need.
 public struct Calibration: Sendable, Equatable {
-  /// How many images of the training split are looked at, spread evenly over it.
+  /// How many images are looked at, spread evenly over those there are.
   public var images: Int
   /// The file that ranges are read from, or written to if there is none; nil to keep them nowhere.
   public var file: String?
+  /// A photograph or a folder of them; nil for the training split.
+  public var photographs: String?
 
   /// A calibration.
-  public init(images: Int = 32, file: String? = nil) {
-    self.images = images
-    self.file = file
+  public init(images: Int = 32, file: String? = nil, photographs: String? = nil) {
+    (self.images, self.file, self.photographs) = (images, file, photographs)
   }
 
   /// `form` with the ranges that it needs and does not have.
@@ -32,17 +34,61 @@ public struct Calibration: Sendable, Equatable {
       return form
     }
     if let file { try FileSystem.makeOutputFolder(of: file) }
-    let settings = try network.configuration.evaluation()
-    let dataset = try network.configuration.data().dataset("train").spread(to: images)
-    let ranges = try network.model.calibrated { runner in
-      let predictor = Predictor(
-        network.model, NetworkForm(runner: runner), encoding: network.encoding,
-        device: network.device, mode: InferenceMode(padding: settings.padding))
-      try Evaluator(predictor, imageSize: settings.imageSize).run(on: dataset)
-    }
+    let ranges = try network.model.calibrated { try look(at: network, through: $0) }
     if let file { try Self.write(ranges, to: file) }
     form.ranges = ranges
     return form
+  }
+
+  /// Runs the images through a runner of the network.
+  ///
+  /// - Parameter seen: Gets what the network takes of the first image.
+  /// - Throws: What reading the images throws; `ConfigurationError` for a network without data.
+  func look(
+    at network: TrainedNetwork, through runner: Runner, _ seen: (Tensor) -> Void = { _ in }
+  ) throws {
+    let settings = try network.configuration.evaluation()
+    let predictor = Predictor(
+      network.model, NetworkForm(runner: runner), encoding: network.encoding,
+      device: network.device, mode: InferenceMode(padding: settings.padding))
+    let found = try found(for: network)
+    for index in 0..<found.count {
+      let (image, _, file) = try found.load(index)
+      if index == 0 { seen(predictor.input(image)) }
+      _ = try predictor.classes(of: image, size: image.size, file: file)
+    }
+  }
+
+  /// The images of a calibration, at the size at which the network sees them.
+  struct Found {
+    /// How many there are.
+    let count: Int
+    /// Whether their labels are known.
+    let isLabelled: Bool
+    /// Reads one with its labels and the name of its file.
+    let load: (Int) throws -> (image: Image, truth: ClassMask?, file: String)
+  }
+
+  /// The images for a network.
+  ///
+  /// - Throws: `DatasetError`; `ConfigurationError` for a network without data.
+  func found(for network: TrainedNetwork) throws -> Found {
+    let size = try network.configuration.evaluation().imageSize
+    func shown(_ image: Image) -> Image { size.map { image.resampled(to: $0) } ?? image }
+    if let photographs {
+      try network.checkDescribed()
+      let files = try imageFiles(photographs)
+      let count = min(images, files.count)
+      return Found(count: count, isLabelled: false) { index in
+        let file = files[index * files.count / count]
+        return (shown(try Image(contentsOf: file, orientation: network.orientation)), nil, file)
+      }
+    }
+    let dataset = try network.dataset("train").spread(to: images)
+    return Found(count: dataset.count, isLabelled: true) { index in
+      let sample = try dataset.load(index)
+      return (shown(sample.image), sample.mask, dataset.item(index).imagePath)
+    }
   }
 
   /// Writes ranges to a file.

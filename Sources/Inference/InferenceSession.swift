@@ -9,6 +9,12 @@ extension InferenceSession {
   public struct Options: Sendable {
     /// The form in which the network runs.
     public var form = InferenceForm()
+    /// The points that the chosen precision may lose; nil where the form says the precision.
+    ///
+    /// The fastest of all within it is chosen; see ``PrecisionChoice``.
+    public var tolerance: Double?
+    /// Is told what was chosen, in a line.
+    public var note: @Sendable (String) -> Void = { _ in }
     /// How ranges for int8 are found where the form has none.
     public var calibration = Calibration()
     /// The memory that an image may take, in bytes.
@@ -30,12 +36,23 @@ extension TrainedNetwork {
   ///
   /// - Throws: `UnsupportedPrecision`, ``CalibrationError``, `ConfigurationError`.
   func predictor(_ options: InferenceSession.Options) throws -> Predictor {
-    let form = try options.calibration.completed(options.form, for: self)
+    let mode = try options.mode ?? InferenceMode(padding: configuration.evaluation().padding)
+    var form = options.form
+    if let tolerance = options.tolerance {
+      guard form.prepares, device.isCPU else {
+        throw ScoringError.setting(
+          name: "the precision", value: "auto", expected: "a prepared network on the processor")
+      }
+      let choice = try PrecisionChoice.of(self, on: options.calibration, mode: mode)
+      options.note(choice.text(tolerance: tolerance))
+      form.precision = choice.best(tolerance: tolerance)
+      form.ranges = form.precision == .int8 ? choice.ranges : nil
+    }
+    form = try options.calibration.completed(form, for: self)
     return Predictor(
       model, try form.applied(to: model, on: device, trained: precision), encoding: encoding,
       device: device, memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse,
-      mode: try options.mode ?? InferenceMode(padding: configuration.evaluation().padding),
-      graphs: options.graphs)
+      mode: mode, graphs: options.graphs)
   }
 
   /// What predicts with the network as it was trained, for analyses that change the network.

@@ -17,15 +17,26 @@ package struct ONNXComparison {
   package let size: InputSize
   /// The largest difference of a number, in standard deviations of all of the network's.
   package private(set) var difference = 0.0
+  /// The root of the mean square difference in the same unit.
+  package private(set) var meanDifference = 0.0
   /// The share of pixels with the same best class.
   package private(set) var agreement = 1.0
 
   /// The largest difference, and the smallest share, that rounding explains.
   private static let mostDifference = 1e-3, leastAgreement = 0.999
 
-  init(_ size: InputSize) { self.size = size }
+  /// The largest root of the mean square difference, in the same unit, and the smallest share that rounding to
+  /// eight bits explains.
+  private static let mostRoundedDifference = 0.5, leastRoundedAgreement = 0.5
 
-  /// Compares for an image of noise.
+  /// Whether the file's network rounds maps and weights to eight bits.
+  private let isRounded: Bool
+
+  init(_ size: InputSize, isRounded: Bool = false) {
+    (self.size, self.isRounded) = (size, isRounded)
+  }
+
+  /// Compares for an image: of noise, or a photograph for a network that rounds.
   ///
   /// - Parameters:
   ///   - written: The file, which has not got its name yet.
@@ -51,24 +62,33 @@ package struct ONNXComparison {
       isSame = agreement
       guard isOfClasses else { return }
       let numbers = expected.to(.float64)
-      let apart = (found.to(.float64) - numbers).abs().reshaped(-1).maximum(along: [0]).item
+      let apart = (found.to(.float64) - numbers).abs()
       let deviation = max(numbers.standardDeviation(correction: 0).item, 1e-30)
-      difference = apart / deviation
+      difference = apart.reshaped(-1).maximum(along: [0]).item / deviation
+      meanDifference = (apart * apart).mean().item.squareRoot() / deviation
       // Classes whose scores are as near as rounding brings them are the same one.
       let chosen = numbers.gathered(1, a.unsqueezed(1))
       let lost = numbers.maximum(along: [1], keep: true) - chosen
       isSame = lost.below(2 * Self.mostDifference * deviation).to(.float64).mean().item
     }
     // No number is no match.
-    guard difference <= Self.mostDifference, isSame >= Self.leastAgreement else {
-      throw Failure(file: path, what: text)
-    }
+    let isMatch =
+      isRounded
+      ? meanDifference <= Self.mostRoundedDifference && agreement >= Self.leastRoundedAgreement
+      : difference <= Self.mostDifference && isSame >= Self.leastAgreement
+    guard isMatch else { throw Failure(file: path, what: text) }
   }
 
   /// The comparison in a line.
   package var text: String {
-    "largest difference \(Self.short(difference)) of the deviation, the same class at"
-      + " \(Self.short(agreement * 100)) % of pixels, on noise, \(size)"
+    let share = "the same class at \(Self.short(agreement * 100)) % of pixels"
+    guard isRounded else {
+      return
+        "largest difference \(Self.short(difference)) of the deviation, \(share), on noise, \(size)"
+    }
+    return
+      "difference \(Self.short(meanDifference)) of the deviation, as the root of its mean square,"
+      + " \(Self.short(difference)) at most, \(share), on a photograph of the calibration, \(size)"
   }
 
   private static func short(_ value: Double) -> String {

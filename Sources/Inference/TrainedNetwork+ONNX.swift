@@ -33,6 +33,8 @@ package struct ONNXForm: Sendable {
   package var input: Input
   package var output: Output
   package var opset: Int
+  /// How ranges are found for products of whole numbers of eight bits; nil for a file of float32.
+  package var calibration: Calibration?
   /// The most bytes of weights in the file itself; more of them go to a file beside it.
   package var mostInside = ONNXFile.mostInside
 
@@ -89,6 +91,12 @@ extension TrainedNetwork {
     let sizes = InputSize.telling(
       stride: max(model.backbone.strides.max() ?? 1, model.backbone.sideMultiple))
     let fixed = form.size.map { InputSize(height: $0.height, width: $0.width) }
+    var ranges: ResultRanges?, photograph: Tensor?
+    if let calibration = form.calibration {
+      ranges = try model.calibratedResults { runner in
+        try calibration.look(at: self, through: runner) { photograph = $0 }
+      }
+    }
     let graphs =
       if let fixed {
         SizedGraphs(try record(fixed))
@@ -97,11 +105,13 @@ extension TrainedNetwork {
       }
     let file = try ONNXFile(
       graphs, opset: form.opset, input: "image", output: form.output.rawValue,
-      metadata: metadata(form))
+      metadata: metadata(form), ranges: ranges)
     let tried = fixed ?? sizes[sizes.count - 1]
-    var comparison = ONNXComparison(tried)
+    var comparison = ONNXComparison(tried, isRounded: ranges != nil)
+    let image =
+      photograph.map { shown($0, tried, isRGB: isRGB) } ?? noise(shape(tried), isRGB: isRGB)
     try file.write(to: path, mostInside: form.mostInside) { written in
-      try comparison.compare(written, named: path, noise(shape(tried), isRGB: isRGB), with: run)
+      try comparison.compare(written, named: path, image, with: run)
       try check(written)
     }
     if let example {
@@ -121,18 +131,29 @@ extension TrainedNetwork {
     return isRGB ? image.to(.uint8) : image
   }
 
+  /// What the network takes of a photograph (1, C, H, W), at another size.
+  private func shown(_ photograph: Tensor, _ size: InputSize, isRGB: Bool) -> Tensor {
+    let one = photograph.resized(height: size.height, width: size.width)
+    let image = concatenate([Tensor](repeating: one, count: size.batch), along: 0)
+    guard isRGB else { return image.contiguous() }
+    let levels = image * ofBands(encoding.deviation) + ofBands(encoding.mean)
+    return (levels + 0.5).clamped(0, 255).to(.uint8).permuted(0, 2, 3, 1).contiguous()
+  }
+
   /// Levels (1, H, W, 3) as the network takes them.
   private func normalized(_ levels: Tensor) -> Tensor {
-    func bands(_ values: [Double]) -> Tensor {
-      Tensor(values.map(Float.init), [1, values.count, 1, 1])
-    }
     let x = levels.to(.float32).permuted(0, 3, 1, 2)
-    let scale = encoding.scale
-    let y =
-      (x - bands(zip(encoding.mean, scale).map(*))) / bands(zip(encoding.deviation, scale).map(*))
+    let y = (x - ofBands(encoding.mean)) / ofBands(encoding.deviation)
     guard encoding.missing.contains(where: { $0 != nil }) else { return y }
     // No level equals that of a band without one.
-    return y.filled(with: 0, where: x.equal(to: bands(encoding.missing.map { $0 ?? -1 })))
+    let missing = Tensor(
+      encoding.missing.map { Float($0 ?? -1) }, [1, encoding.missing.count, 1, 1])
+    return y.filled(with: 0, where: x.equal(to: missing))
+  }
+
+  /// Numbers of bands, as shares of the largest level, in levels (1, C, 1, 1).
+  private func ofBands(_ shares: [Double]) -> Tensor {
+    Tensor(zip(shares, encoding.scale).map { Float($0 * $1) }, [1, shares.count, 1, 1])
   }
 
   /// What belongs to the network; lists are JSON.

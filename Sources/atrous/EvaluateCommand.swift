@@ -53,16 +53,32 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "Score in this precision, too, and print only what --precision gains and loses.")
   var against: InferencePrecision?
 
+  @Flag(
+    help: ArgumentHelp(
+      "Print what each layer in int8 takes away from the scores, and how long it takes, in the place of scores.",
+      discussion:
+        "It runs the first image of the calibration with each layer's products of whole numbers alone."
+    ))
+  var explain = false
+
   @OptionGroup var place: DeviceOptions
   @OptionGroup var work: GraphOptions
 
   func validate() throws {
+    if explain {
+      guard preparation.precision == .int8, preparation.prepare else {
+        throw ValidationError("--explain expects --precision int8, without --no-prepare.")
+      }
+      guard output == nil, submission == nil, !boundary, against == nil else {
+        throw ValidationError("--explain has no --output, --submission, --boundary or --against.")
+      }
+    }
     guard labelSize == nil || labelSize.flatMap({ Size(text: $0) }) != nil else {
       throw ValidationError(
         "--label-size is '\(labelSize ?? "")', expected WIDTHxHEIGHT such as 1024x512.")
     }
     if let against {
-      guard let precision = preparation.precision, precision != against else {
+      guard let precision = preparation.precision?.fixed, precision != against else {
         throw ValidationError("--against \(against) expects another --precision beside it.")
       }
       guard output == nil, submission == nil, !boundary else {
@@ -77,8 +93,13 @@ struct EvaluateCommand: ParsableCommand {
       let device = try place.prepared()
       let overrides = try settings.overrides + inference.overrides()
       try TrainingConfiguration.check(checkpoint, overrides: overrides)
+      if explain {
+        let report = try PrecisionExplanation(
+          checkpoint, overrides: overrides, calibration: preparation.calibrating)
+        return try show(report, text: report.text, asJSON: json)
+      }
       var options = InferenceSession.Options()
-      options.calibration = preparation.calibrating
+      preparation.apply(to: &options)
       options.tiles = tiles
       options.graphs = try work.isUsed(on: device)
       if let memoryBudget { options.memoryBudget = memoryBudget.value }

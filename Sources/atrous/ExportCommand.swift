@@ -70,6 +70,12 @@ struct ExportCommand: ParsableCommand {
   var opset: Int?
 
   @Flag(
+    help: "ONNX: products of whole numbers of 8 bits, by QuantizeLinear and DequantizeLinear.")
+  var int8 = false
+
+  @OptionGroup var calibrated: CalibrationOptions
+
+  @Flag(
     help: ArgumentHelp(
       "ONNX: the weights in a file of their own, file.onnx.data, as they are above 2 GB anyway."))
   var externalData = false
@@ -83,10 +89,13 @@ struct ExportCommand: ParsableCommand {
   @OptionGroup var settings: ConfigurationOptions
 
   func validate() throws {
+    guard calibrated.photographs == nil || int8 else {
+      throw ValidationError("--calibrate-on expects --onnx and --int8.")
+    }
     guard onnx == nil else { return try validateONNX() }
     let own = [("size", size), ("takes", takes), ("gives", gives), ("example", example)]
       .first { $0.1 != nil }?.0
-    let flag = dynamic ? "dynamic" : externalData ? "external-data" : nil
+    let flag = dynamic ? "dynamic" : externalData ? "external-data" : int8 ? "int8" : nil
     if let name = own ?? opset.map({ _ in "opset" }) ?? flag {
       throw ValidationError("--\(name) needs --onnx.")
     }
@@ -149,6 +158,7 @@ struct ExportCommand: ParsableCommand {
       input: takes.flatMap(ONNXForm.Input.init) ?? .normalized,
       output: gives.flatMap(ONNXForm.Output.init) ?? .logits, opset: opset ?? ONNXFile.usualOpset)
     if externalData { form.mostInside = 0 }
+    if int8 { form.calibration = calibrated.calibration }
     return form
   }
 

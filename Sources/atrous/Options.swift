@@ -78,6 +78,29 @@ struct UnavailableGraphs: Error, CustomStringConvertible {
   var description: String { "--cuda-graphs: \(reason)" }
 }
 
+/// The images that ranges for int8 are found on.
+struct CalibrationOptions: ParsableArguments {
+  @Option(
+    name: .customLong("calibration"),
+    help: ArgumentHelp("How many images ranges for int8 are found on.", valueName: "images"))
+  var images = 32
+
+  @Option(
+    name: .customLong("calibrate-on"),
+    help: ArgumentHelp(
+      "A folder of photographs for that; by default those of the training split.",
+      valueName: "folder"))
+  var photographs: String?
+
+  func validate() throws {
+    guard (1...1_000_000).contains(images) else {
+      throw ValidationError("--calibration is \(images), expected 1 to 1000000.")
+    }
+  }
+
+  var calibration: Calibration { Calibration(images: images, photographs: photographs) }
+}
+
 /// The form in which a network runs.
 struct PreparationOptions: ParsableArguments {
   @Flag(
@@ -87,23 +110,39 @@ struct PreparationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The type of products: float32, bfloat16 or int8.",
+      "The type of products: float32, bfloat16, int8 or auto.",
       discussion: """
         By default that of training, or float32 where the processor has no instructions for it. \
         On the processor it is for convolutions and matrices of a prepared network; elsewhere \
-        bfloat16 is libtorch's autocast, and there is no int8.
+        bfloat16 is libtorch's autocast, and there is no int8. auto takes the fastest that loses little on \
+        the images of a calibration; see --tolerance.
         """))
-  var precision: InferencePrecision?
+  var precision: PrecisionSetting?
 
-  @Option(help: "The images of the training split that ranges for int8 are found on.")
-  var calibration = 32
+  @Option(
+    help: ArgumentHelp(
+      "The points that auto may lose: of mean IoU, or of pixels with the same class. (default: 0.1)",
+      valueName: "points"))
+  var tolerance: Double?
+
+  @OptionGroup var calibrated: CalibrationOptions
 
   @Option(help: "The file with ranges for int8, which is written if there is none.")
   var ranges: String?
 
   func validate() throws {
-    guard (1...1_000_000).contains(calibration) else {
-      throw ValidationError("--calibration is \(calibration), expected 1 to 1000000.")
+    guard calibrated.photographs == nil || precision == .int8 || precision == .auto else {
+      throw ValidationError("--calibrate-on expects --precision int8 or auto.")
+    }
+    guard tolerance == nil || precision == .auto else {
+      throw ValidationError("--tolerance expects --precision auto.")
+    }
+    guard tolerance.map({ $0 >= 0 && $0.isFinite }) ?? true else {
+      throw ValidationError("--tolerance is \(tolerance ?? 0), expected a number of points from 0.")
+    }
+    guard precision != .auto || prepare else {
+      throw ValidationError(
+        "--precision auto chooses for a prepared network, without --no-prepare.")
     }
     guard ranges == nil || precision == .int8 else {
       throw ValidationError("--ranges expects --precision int8.")
@@ -111,13 +150,33 @@ struct PreparationOptions: ParsableArguments {
   }
 
   /// How ranges are found.
-  var calibrating: Calibration { Calibration(images: calibration, file: ranges) }
+  var calibrating: Calibration {
+    var calibration = calibrated.calibration
+    calibration.file = ranges
+    return calibration
+  }
 
   /// The form that the options ask for.
-  var form: InferenceForm { InferenceForm(prepares: prepare, precision: precision) }
+  var form: InferenceForm { InferenceForm(prepares: prepare, precision: precision?.fixed) }
+
+  /// Sets what the options ask for.
+  func apply(to options: inout InferenceSession.Options) {
+    options.form = form
+    options.calibration = calibrating
+    options.tolerance = precision == .auto ? tolerance ?? 0.1 : nil
+    options.note = { note($0) }
+  }
 }
 
 extension InferencePrecision: ExpressibleByArgument {}
+
+/// A precision, or the choice of one.
+enum PrecisionSetting: String, CaseIterable, ExpressibleByArgument {
+  case float32, bfloat16, int8, auto
+
+  /// The precision; nil where it is chosen.
+  var fixed: InferencePrecision? { InferencePrecision(rawValue: rawValue) }
+}
 
 /// A device that does not answer, or that this libtorch lacks libraries for.
 struct UnavailableDevice: Error, CustomStringConvertible {

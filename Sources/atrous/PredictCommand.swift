@@ -68,8 +68,7 @@ struct PredictCommand: ParsableCommand {
       var options = InferenceSession.Options()
       options.tiles = tiles
       options.mode = padding.pad.map { InferenceMode(padding: $0) }
-      options.form = preparation.form
-      options.calibration = preparation.calibrating
+      preparation.apply(to: &options)
       if let memoryBudget { options.memoryBudget = memoryBudget.value }
       let device = try place.prepared()
       options.graphs = try work.isUsed(on: device)

@@ -1,6 +1,8 @@
 import Foundation
+import Imaging
 import TestSupport
 import Testing
+import Weights
 
 @Suite("Networks go out as ONNX")
 struct ONNXExportTests {
@@ -52,6 +54,28 @@ struct ONNXExportTests {
     #expect(example.sorted() == ["input_0.pb", "output_0.pb"])
   }
 
+  @Test("in eight bits, calibrated on photographs, and read again")
+  func wholeNumbers() throws {
+    let photos = "\(path)/photos"
+    try FileManager.default.createDirectory(atPath: photos, withIntermediateDirectories: true)
+    for name in ["a", "b"] {
+      try writePicture("\(photos)/\(name).png", Size(width: 64, height: 48))
+    }
+    let network = try PackagedWeights.file()
+    let outcome = try export(
+      network, ["--size", "64x48", "--int8", "--calibrate-on", photos, "--gives", "labels"])
+    #expect(outcome.status == 0, "\(outcome)")
+    #expect(outcome.output.contains("on a photograph of the calibration, 1 of 64x48"), "\(outcome)")
+    let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0
+    let whole = try FileManager.default.attributesOfItem(atPath: network)[.size] as? Int ?? 0
+    #expect(size > 0 && size < whole)
+    // A network without data has no photographs of its own.
+    try export(network, ["--int8", "--calibrate-on", "\(path)/none"])
+      .expectRefusal("\(path)/none", "expected an image or a folder of images")
+    try export(try configuration(), ["--int8"])
+      .expectRefusal("expected a configuration with sections data and train")
+  }
+
   @Test(
     "but not by a wrong command line, which has status 64",
     arguments: [
@@ -64,6 +88,8 @@ struct ONNXExportTests {
       (["--takes", "bgr"], "--takes is 'bgr', expected normalized or rgb"),
       (["--gives", "masks"], "--gives is 'masks', expected logits, probabilities or labels"),
       (["--dynamic", "--size", "40x30"], "--dynamic writes a network for any size"),
+      (["--calibrate-on", "photos"], "--calibrate-on expects --onnx and --int8"),
+      (["--int8", "--calibration", "0"], "--calibration is 0, expected 1 to 1000000"),
       (["--half"], "--onnx takes no --output, --names, --checkpoint and --half"),
       (["--output", "weights.pth"], "--onnx takes no --output"),
       (["--dynamics"], "Did you mean '--dynamic'?"),

@@ -52,6 +52,85 @@ struct PrecisionTests {
     }
   }
 
+  @Test("the fastest that loses little is found, and kept for the next time")
+  func automatic() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    func evaluated(_ more: String...) throws -> Command.Outcome {
+      try Command(
+        "/usr/bin/env",
+        [
+          "ATROUS_PLANS=\(folder.path)", Command.program, "evaluate", run.path, "--precision",
+          "auto",
+          "--calibration", "2",
+        ] + more
+      ).wait()
+    }
+    let outcome = try evaluated("--tolerance", "100")
+    #expect(outcome.status == 0, "\(outcome)")
+    #expect(outcome.errors.contains("note: precision "), "\(outcome)")
+    #expect(outcome.errors.contains("the fastest within 100.0 points on 2 images (float32 "))
+    for precision in InferencePrecision.allCases {
+      #expect(
+        outcome.errors.contains("\(precision) ") == precision.isSupported || precision == .float32)
+    }
+    let kept = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    #expect(kept.count == 1 && kept[0].hasPrefix("precision-") && kept[0].hasSuffix(".json"))
+    // What was found is read again, with the same times.
+    let again = try evaluated("--tolerance", "100")
+    #expect(again.errors == outcome.errors && again.status == 0)
+    // A file that is none is found anew.
+    try "{}".write(toFile: "\(folder.path)/\(kept[0])", atomically: true, encoding: .utf8)
+    #expect(try evaluated().status == 0)
+    #expect(FileManager.default.contents(atPath: "\(folder.path)/\(kept[0])")?.count ?? 0 > 100)
+  }
+
+  @Test(
+    "options that ask for nothing are refused",
+    arguments: [
+      (["--tolerance", "1"], "--tolerance expects --precision auto"),
+      (["--precision", "auto", "--tolerance", "-1"], "--tolerance"),
+      (["--precision", "auto", "--no-prepare"], "--precision auto chooses for a prepared network"),
+      (["--precision", "auto", "--against", "float32"], "--against float32 expects"),
+      (["--calibrate-on", "photos"], "--calibrate-on expects --precision int8 or auto"),
+      (["--explain"], "--explain expects --precision int8"),
+      (["--precision", "int8", "--explain", "--boundary"], "--explain has no --output"),
+    ])
+  func commandLine(_ options: [String], _ message: String) throws {
+    let outcome = try Command(["evaluate", "run"] + options).wait()
+    #expect(outcome.status == 64 && outcome.errors.contains(message), "\(outcome)")
+  }
+
+  @Test(
+    "what each layer takes away is told",
+    .enabled(if: InferencePrecision.int8.isSupported, "the processor lacks AVX512_VNNI"))
+  func explained() throws {
+    let run = try Run.finished()
+    let arguments = [
+      "evaluate", run.path, "--precision", "int8", "--explain", "--calibration", "2",
+    ]
+    let outcome = try Command(arguments).wait()
+    #expect(outcome.status == 0, "\(outcome)")
+    #expect(
+      outcome.output.contains("error alone") && outcome.output.contains("in higher precision"))
+    struct Report: Decodable {
+      struct Layer: Decodable {
+        let name, way: String
+        let milliseconds: Double
+        let error: Double?
+      }
+      let layers: [Layer]
+      let error, milliseconds: Double
+    }
+    let report = try JSONDecoder().decode(
+      Report.self, from: Data(try Command(arguments + ["--json"]).wait().output.utf8))
+    let alone = report.layers.compactMap(\.error)
+    #expect(!alone.isEmpty && alone.count < report.layers.count && alone.allSatisfy { $0 > 0 })
+    // Errors of layers add up, by their squares if they have nothing to do with each other.
+    let sum = alone.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    #expect(report.error > sum / 4 && report.error < sum * 4)
+  }
+
   @Test("a calibration is kept in a file and repeats the scores, and another's is refused")
   func calibration() throws {
     let run = try Run.finished()

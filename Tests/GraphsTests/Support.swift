@@ -30,7 +30,7 @@ func problems(_ file: ONNXFile) -> [String] {
     problems.append("nothing gives \(output.name)")
   }
   for tensor in graph.initializer {
-    let sizes: [Int32: Int] = [1: 4, 2: 1, 7: 8, 9: 1]
+    let sizes: [Int32: Int] = [1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1]
     let count = tensor.dims.reduce(1, *)
     if sizes[tensor.dataType].map({ $0 * Int(count) }) != tensor.rawData.count {
       problems.append("\(tensor.name) has \(tensor.rawData.count) bytes for \(tensor.dims)")

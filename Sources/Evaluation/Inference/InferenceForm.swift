@@ -17,6 +17,11 @@ extension SegmentationModel {
   package func calibrated(_ body: (Runner) throws -> Void) rethrows -> InputRanges {
     try Runner.calibrated(self, { [self] in output($0).logits }, body)
   }
+
+  /// The ranges of what operators give, too; see ``ResultRanges``.
+  package func calibratedResults(_ body: (Runner) throws -> Void) rethrows -> ResultRanges {
+    try Runner.calibratedResults(self, { [self] in output($0).logits }, body)
+  }
 }
 
 /// What a form has made of a network.

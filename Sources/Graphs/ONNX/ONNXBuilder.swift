@@ -15,6 +15,8 @@ final class ONNXBuilder {
   typealias Initializer = (message: Onnx_TensorProto, tensor: Torch.Tensor)
 
   let graphs: SizedGraphs, opset: Int
+  /// What lies in eight bits; nil for a file of float32.
+  let quantization: QuantizationPlan?
   private(set) var nodes: [Onnx_NodeProto] = []
   private(set) var initializers: [Initializer] = []
   /// Why the network cannot be written for images of any size, if a rule came upon it.
@@ -24,6 +26,8 @@ final class ONNXBuilder {
   /// The shapes that depend on it, and a value of each.
   private(set) var shapes: [[Length]: Graph.ValueID] = [:]
   private var knownSides: Set<Length> = []
+  /// The names of values that are bound, so that what only takes another's name is not rounded again.
+  private var isRounded: Set<String> = []
   private var names: [Graph.ValueID: String] = [:]
   private var taken: Set<String> = []
   /// Constants of the rules' own, and transposed matrices, by what they are.
@@ -31,7 +35,10 @@ final class ONNXBuilder {
   /// What the names of nodes begin with.
   private var layer = ""
 
-  init(_ graphs: SizedGraphs, opset: Int) { (self.graphs, self.opset) = (graphs, opset) }
+  init(_ graphs: SizedGraphs, opset: Int, _ ranges: ResultRanges?) {
+    (self.graphs, self.opset) = (graphs, opset)
+    quantization = ranges.map { QuantizationPlan(graphs.graphs[0], $0) }
+  }
 
   /// The graph for the first of the sizes.
   var graph: Graph { graphs.graphs[0] }
@@ -40,6 +47,15 @@ final class ONNXBuilder {
   func take(_ names: [String]) {
     taken.formUnion(names)
     taken.formUnion(graph.initializers.values.map(\.name))
+  }
+
+  /// Calls a value so, and what is left of it where it lies in eight bits for those who take it.
+  func give(_ value: Graph.ValueID, _ name: String) {
+    let isNew = isRounded.insert(name).inserted
+    guard let code = quantization?.codes[value], isNew else { return bind(value, to: name) }
+    let rounded = rounded(name, code)
+    isRounded.insert(rounded)
+    bind(value, to: rounded)
   }
 
   /// Calls a value so.
@@ -57,12 +73,14 @@ final class ONNXBuilder {
   func add(_ place: Int) throws {
     let nodes = graphs.graphs.map { $0.nodes[place] }, node = nodes[0]
     layer = node.layer
-    let call = ONNXCall(nodes, self)
+    let call = ONNXCall(nodes, self, place: place)
     guard let rule = ONNXRules.all[node.kind] else { throw call.unsupported("it has no rule") }
-    for input in node.inputs { try addInitializer(input.value) }
+    // What products are made of is written as they need it.
+    let own = node.kind == Unit.convolution || node.kind == Unit.transposed
+    for input in node.inputs where !own { try addInitializer(input.value) }
     let results = try rule(call)
     if let dependence { throw dependence }
-    for (value, name) in zip(node.outputs, results) { bind(value, to: name) }
+    for (value, name) in zip(node.outputs, results) { give(value, name) }
   }
 
   /// Calls the graph's result `name`.
@@ -95,12 +113,19 @@ final class ONNXBuilder {
     _ type: String, _ inputs: [String], _ attributes: KeyValuePairs<String, Attribute> = [:],
     count: Int
   ) -> [String] {
+    emit(type, inputs, attributes.map { ($0.key, $0.value) }, count: count)
+  }
+
+  /// Adds a node and gives the names of its results.
+  func emit(
+    _ type: String, _ inputs: [String], _ attributes: [(String, Attribute)], count: Int
+  ) -> [String] {
     var node = Onnx_NodeProto()
     node.name = unique(layer.isEmpty ? type : "\(layer)/\(type)")
     node.opType = type
     node.input = inputs
     node.output = count == 1 ? [node.name] : (0..<count).map { unique("\(node.name).\($0)") }
-    node.attribute = attributes.map { Self.message($0.key, $0.value) }
+    node.attribute = attributes.map { Self.message($0.0, $0.1) }
     nodes.append(node)
     return node.output
   }
@@ -125,12 +150,15 @@ final class ONNXBuilder {
     constant("floats \(shape) \(numbers)", "numbers", Torch.Tensor(numbers, shape))
   }
 
-  private func constant(_ key: String, _ name: String, _ tensor: Torch.Tensor) -> String {
-    shared(key) {
-      let name = unique(name)
-      initializers.append((Self.description(tensor, name), tensor))
-      return name
-    }
+  func constant(_ key: String, _ name: String, _ tensor: Torch.Tensor) -> String {
+    shared(key) { initializer(tensor, name) }
+  }
+
+  /// Numbers as an initializer of this name, or of one that begins so.
+  func initializer(_ tensor: Torch.Tensor, _ name: String) -> String {
+    let name = unique(name)
+    initializers.append((Self.description(tensor, name), tensor))
+    return name
   }
 
   /// What was made for `key` before.
@@ -144,7 +172,7 @@ final class ONNXBuilder {
     return name
   }
 
-  private func addInitializer(_ value: Graph.ValueID) throws {
+  func addInitializer(_ value: Graph.ValueID) throws {
     guard names[value] == nil, let initializer = graph.initializers[value] else { return }
     guard !initializer.tensor.isWithoutMemory else {
       throw GraphError.withoutNumbers(name: initializer.name)

@@ -5,9 +5,11 @@ struct ONNXCall {
   /// The operator in the graph of each size.
   let nodes: [Graph.Node]
   let builder: ONNXBuilder
+  /// The operator's place in the graph.
+  let place: Int
 
-  init(_ nodes: [Graph.Node], _ builder: ONNXBuilder) {
-    (self.nodes, self.builder) = (nodes, builder)
+  init(_ nodes: [Graph.Node], _ builder: ONNXBuilder, place: Int) {
+    (self.nodes, self.builder, self.place) = (nodes, builder, place)
   }
 
   /// The operator in the graph of the first size.

@@ -35,15 +35,18 @@ package struct ONNXFile {
   /// Turns a network's graphs into the notation: for one size, or for images of any size if they are of several.
   ///
   /// The free dimensions are called `batch`, `height` and `width`.
+  /// - Parameter ranges: What a calibration found, for products of whole numbers of eight bits; nil for float32.
   /// - Throws: ``GraphError`` as for one graph, and ``SizeDependence`` for a number of an operator that follows
   ///   from no side of a map.
   package init(
     _ graphs: SizedGraphs, opset: Int = usualOpset, input: String = "image",
-    output: String = "logits", metadata: [(key: String, value: String)] = []
+    output: String = "logits", metadata: [(key: String, value: String)] = [],
+    ranges: ResultRanges? = nil
   ) throws {
-    let builder = ONNXBuilder(graphs, opset: opset), graph = builder.graph
+    let graphs = ranges == nil ? graphs : graphs.folded
+    let builder = ONNXBuilder(graphs, opset: opset, ranges), graph = builder.graph
     builder.take([input, output])
-    for value in graph.inputs { builder.bind(value, to: input) }
+    for value in graph.inputs { builder.give(value, input) }
     for place in graph.nodes.indices { try builder.add(place) }
     guard let result = graph.outputs.first else { throw GraphError.constant }
     try builder.finish(result, as: output)

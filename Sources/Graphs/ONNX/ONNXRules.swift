@@ -8,7 +8,7 @@ enum ONNXRules {
   typealias Rule = @Sendable (ONNXCall) throws -> [String]
 
   /// The rules by the operators' names.
-  static let all = [elementwise, arithmetic, shapes, maps, normalizations, products].reduce(
+  static let all = [elementwise, arithmetic, shapes, maps, normalizations, products, units].reduce(
     into: [:]) {
       $0.merge($1) { _, _ in fatalError("an operator has two rules") }
     }

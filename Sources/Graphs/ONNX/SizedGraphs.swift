@@ -26,6 +26,16 @@ package struct SizedGraphs {
     self.sizes = sizes
   }
 
+  private init(_ graphs: [Graph], _ sizes: [InputSize]) {
+    (self.graphs, self.sizes) = (graphs, sizes)
+  }
+
+  /// The graphs with normalizations and zeros around maps as parts of convolutions; see ``ResultRanges/passes``.
+  var folded: SizedGraphs {
+    SizedGraphs(
+      graphs.map { $0.optimized(without: ResultRanges.withoutPasses, Pass.Settings()) }, sizes)
+  }
+
   /// The lengths of a value's dimensions.
   func shape(_ value: Graph.ValueID) -> [Length] {
     graphs[0].values[value].shape.indices.map { axis in

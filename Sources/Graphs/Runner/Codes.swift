@@ -219,18 +219,9 @@ struct CodePlan {
 /// What a plan of codes asks about a graph.
 private struct Reading {
   let graph: Graph
-  /// What comes of the mean of a map, one pixel whatever the size of the image.
-  private var pooled: Set<Graph.ValueID> = []
+  private let pooled: Set<Graph.ValueID>
 
-  init(_ graph: Graph) {
-    self.graph = graph
-    for node in graph.nodes {
-      let maps = node.inputs.map(\.value).filter { graph.initializers[$0] == nil }
-      if node.isMeanOfMap || (!maps.isEmpty && maps.allSatisfy { pooled.contains($0) }) {
-        pooled.formUnion(node.outputs)
-      }
-    }
-  }
+  init(_ graph: Graph) { (self.graph, pooled) = (graph, graph.pooledValues) }
 
   /// Whether a node is a convolution that the kernels for codes can compute.
   func multiplies(_ node: Graph.Node) -> Bool {
@@ -285,7 +276,7 @@ extension Unit {
 }
 
 /// Sets of values.
-private struct Groups {
+struct Groups {
   private var parents: [Int]
   init(_ count: Int) { parents = Array(0..<count) }
   mutating func root(_ value: Int) -> Int {
@@ -300,6 +291,18 @@ private struct Groups {
 }
 
 extension Graph {
+  /// What comes of the mean of a map alone, one pixel whatever the size of the image.
+  var pooledValues: Set<ValueID> {
+    var pooled: Set<ValueID> = []
+    for node in nodes {
+      let maps = node.inputs.map(\.value).filter { initializers[$0] == nil }
+      if node.isMeanOfMap || (!maps.isEmpty && maps.allSatisfy { pooled.contains($0) }) {
+        pooled.formUnion(node.outputs)
+      }
+    }
+    return pooled
+  }
+
   /// Whether other products follow a node, so that it is no classifier.
   func leadsOn(_ node: Node) -> Bool {
     var values = Set(node.outputs)

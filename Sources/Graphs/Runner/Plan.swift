@@ -49,8 +49,12 @@ final class Plan {
     }
   }
 
-  /// What the graph gives for its inputs; `watch` is told after each node.
-  func run(_ inputs: [Tensor], _ watch: ((Int) -> Void)? = nil) -> [Tensor] {
+  /// What the graph gives for its inputs; `watch` is told after each node, and `seen` looks at the results by
+  /// their names.
+  func run(
+    _ inputs: [Tensor], seeing seen: InputWatches? = nil, _ watch: ((Int) -> Void)? = nil
+  ) -> [Tensor] {
+    let names = seen == nil ? [:] : graph.resultNames
     var frame = Frame(values: constants)
     for (value, tensor) in zip(graph.inputs, inputs) { frame.values[value] = tensor }
     for (index, step) in steps.enumerated() {
@@ -61,6 +65,11 @@ final class Plan {
         let target = target(node, index, &frame)
         let results = step.run(frame, target)
         for (output, result) in zip(node.outputs, results) { frame.values[output] = result }
+      }
+      if let seen {
+        for output in node.outputs {
+          if let name = names[output] { seen[name].see(frame[output]) }
+        }
       }
       for value in memory.ends[index] { frame.values[value] = nil }
       watch?(index)

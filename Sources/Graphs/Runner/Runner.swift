@@ -39,6 +39,8 @@ package final class Runner {
   private let store: KernelStore
   private var plans: [(shape: [Int], plan: Plan)] = []
   private var watches: InputWatches?
+  /// What looks at the results of operators.
+  var seen: InputWatches?
 
   /// A runner of `body`, which computes something by `module` in evaluation mode.
   package init(_ module: Module, _ options: Options = .init(), _ body: @escaping (Tensor) -> Tensor)
@@ -57,7 +59,7 @@ package final class Runner {
   /// `attempt(_:)`.
   package func callAsFunction(_ x: Tensor) -> Tensor {
     guard let plan = plan(for: x) else { return Tensor(0) }
-    return withoutGradients { plan.run([ordered(x)])[0] }
+    return withoutGradients { plan.run([ordered(x)], seeing: seen)[0] }
   }
 
   /// The time of each node, in milliseconds, with the way that was chosen for it.
@@ -89,10 +91,16 @@ package final class Runner {
   package static func calibrated(
     _ module: Module, _ network: @escaping (Tensor) -> Tensor, _ body: (Runner) throws -> Void
   ) rethrows -> InputRanges {
-    let runner = Runner(module, Options(keepsWeights: true), network)
-    let watches = InputWatches()
-    runner.watches = watches
-    try body(runner)
+    try Runner(module, Options(keepsWeights: true), network).watched(.cut, body)
+  }
+
+  /// The ranges of what layers take while `body` runs images through this runner, which has run none before.
+  func watched(
+    _ ends: InputWatches.Ends = .cut, _ body: (Runner) throws -> Void
+  ) rethrows -> InputRanges {
+    let watches = InputWatches(ends)
+    self.watches = watches
+    try body(self)
     return watches.ranges
   }
 

@@ -8,7 +8,7 @@ enum ONNXOperators {
   static let all: [String: Rule] = [
     elementwise, comparisons, activations, maps, resizing, normalizations, products, reductions,
     shapes, cutting,
-    indexing, patterns,
+    indexing, quantization, patterns,
   ].reduce(into: [:]) { $0.merge($1) { _, last in last } }
 
   /// The names of ONNX's operators that are supported, in order.
