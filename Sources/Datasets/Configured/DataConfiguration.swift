@@ -117,7 +117,8 @@ public struct DataConfiguration: Sendable {
       if layout.isFolders {
         guard let inner = try section.optionalSection(role) else { continue }
         part.images = FileSelection(
-          try inner.path("images"), suffix: try inner.string("imageSuffix", default: ""))
+          try inner.path("images"), suffix: try inner.string("imageSuffix", default: ""),
+          extensions: bandPlan == nil ? FileSelection.pictures : FileSelection.rasters)
         part.labels = FileSelection(
           try inner.path("labels"), suffix: try inner.string("labelSuffix", default: ""))
       } else {

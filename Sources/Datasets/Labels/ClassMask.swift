@@ -32,7 +32,7 @@ public struct ClassMask: Sendable, Equatable {
   public subscript(x: Int, y: Int) -> UInt8 { classes[y * width + x] }
 
   /// The mask with the pixels ignored where nothing was measured.
-  func ignoring(_ missing: [Bool]?) -> ClassMask {
+  package func ignoring(_ missing: [Bool]?) -> ClassMask {
     guard let missing, missing.count == classes.count else { return self }
     var mask = self
     for index in missing.indices where missing[index] { mask.classes[index] = LabelMap.ignored }

@@ -104,6 +104,9 @@ public struct FileSelection: Sendable, Hashable {
     "png", "jpg", "jpeg", "tif", "tiff", "webp", "ppm", "pgm", "gif", "bmp", "jfif", "jpe",
   ]
 
+  /// The extensions where images may have any bands: arrays of NumPy's, too.
+  public static let rasters = pictures + ["npy"]
+
   /// The files in `folder` whose name without extension ends in `suffix`.
   public init(
     _ folder: String, suffix: String = "", extensions: [String] = Self.pictures,

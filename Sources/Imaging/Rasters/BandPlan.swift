@@ -87,6 +87,22 @@ extension Image {
 }
 
 extension RasterFile {
+  /// For each pixel of a window whether nothing was measured there; nil where all is there.
+  ///
+  /// In a picture that is read without a plan these are pixels without opacity, or all of whose bands have the
+  /// value that the file notes as standing for nothing.
+  public func missing(_ window: PixelWindow, in image: Image) throws -> [Bool]? {
+    guard image.levels == nil else { return image.missing }
+    var found: [Bool]?
+    if let opacity {
+      found = try read(window, bands: [opacity]).isEverywhere { $0 == 0 }
+    } else if let noData {
+      let value = Float(noData)
+      found = try read(window, bands: bands >= 3 ? [0, 1, 2] : [0]).isEverywhere { $0 == value }
+    }
+    return found.flatMap { $0.contains(true) ? $0 : nil }
+  }
+
   /// A window as a network sees it by a plan; without one as a picture in red, green and blue.
   ///
   /// - Throws: ``ImageError``, also for a file that is no picture, where there is no plan.
@@ -112,5 +128,21 @@ extension RasterFile {
     return Image(
       width: window.size.width, height: window.size.height, channels: raster.bands, pixels: pixels
     ).rgb
+  }
+}
+
+extension Raster {
+  /// For each pixel whether all of its samples are so.
+  fileprivate func isEverywhere(_ condition: (Float) -> Bool) -> [Bool] {
+    func each<Sample>(_ values: [Sample], _ number: (Sample) -> Float) -> [Bool] {
+      stride(from: 0, to: values.count, by: bands).map { at in
+        (at..<at + bands).allSatisfy { condition(number(values[$0])) }
+      }
+    }
+    switch samples {
+    case .uint8(let values): return each(values) { Float($0) }
+    case .uint16(let values): return each(values) { Float($0) }
+    case .float(let values): return each(values) { $0 }
+    }
   }
 }

@@ -169,6 +169,20 @@ extension GeoReference {
   }
 }
 
+extension GeoReference {
+  /// The place of an image file, by its own tags or a world file beside it; nil where neither says it.
+  ///
+  /// - Throws: ``ImageError`` for a TIFF that cannot be opened.
+  public static func of(_ path: String, page: Int = 1) throws -> GeoReference? {
+    if ImageFormat(FileSystem.beginning(path, 16)) == .tiff {
+      let tiff = try TIFFFile(contentsOf: path)
+      try tiff.select(page: page)
+      if let place = GeoReference(tiff) { return place }
+    }
+    return GeoReference(worldFileOf: path)
+  }
+}
+
 extension FileSystem {
   /// The text of a small file; nil if it cannot be read, is no UTF-8 or longer than `limit`.
   fileprivate static func text(_ path: String, upTo limit: Int) -> String? {

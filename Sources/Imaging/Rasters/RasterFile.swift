@@ -36,6 +36,9 @@ public final class RasterFile: Sendable {
   /// Whether it is a TIFF of one band of values without a sign, which labels are read from by windows.
   public let isLabels: Bool
 
+  /// The band of a picture that is its opacity, from 0.
+  let opacity: Int?
+
   private let source: Mutex<Source>
 
   /// What reads the samples; one thread at a time.
@@ -86,7 +89,7 @@ public final class RasterFile: Sendable {
     place = reader.place ?? GeoReference(worldFileOf: path)
     noData = reader.noData
     (isWindowed, isPicture) = (reader.isWindowed, reader.isPicture)
-    isLabels = reader.isLabels
+    (isLabels, opacity) = (reader.isLabels, reader.opacity)
     source = Mutex(Source(reader: reader))
   }
 
@@ -156,6 +159,7 @@ protocol RasterReader: AnyObject {
   var isWindowed: Bool { get }
   var isPicture: Bool { get }
   var isLabels: Bool { get }
+  var opacity: Int? { get }
   /// The samples of a window in the image, interleaved, of bands that there are.
   func samples(_ window: PixelWindow, _ bands: [Int]) throws -> Raster.Samples
 }
@@ -163,4 +167,5 @@ protocol RasterReader: AnyObject {
 extension RasterReader {
   var place: GeoReference? { nil }
   var noData: Double? { nil }
+  var opacity: Int? { nil }
 }

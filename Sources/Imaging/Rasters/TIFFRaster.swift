@@ -5,6 +5,7 @@ final class TIFFRaster: RasterReader {
   let size: Size, bands: Int, kind: RasterFile.Kind
   let place: GeoReference?
   let noData: Double?
+  let opacity: Int?
   let isWindowed = true, isPicture: Bool, isLabels: Bool
 
   private let tiff: TIFFFile
@@ -54,6 +55,9 @@ final class TIFFRaster: RasterReader {
       && Int32(layout.compression) != COMPRESSION_JPEG
     place = GeoReference(tiff)
     noData = tiff.noData
+    opacity =
+      isPicture && layout.bands > layout.colors && (tiff.extraBands.first ?? 0) > 0
+      ? layout.colors : nil
     isTiled = TIFFIsTiled(tiff.handle) != 0
     let height = min(tiff.number(TIFFTAG_ROWSPERSTRIP), size.height)
     chunk =
