@@ -117,7 +117,8 @@ public final class InferenceSession: Sendable {
 
   private static func subject(_ network: TrainedNetwork, _ options: Options) -> String {
     [
-      network.file, FileSystem.stamp(network.file), network.configuration.yaml, "\(options.form)", "\(network.device)",
+      network.file, FileSystem.stamp(network.file), network.configuration.yaml, "\(options.form)",
+      "\(network.device)",
       "\(String(describing: options.mode))", Engine.version,
     ].joined(separator: "\n")
   }

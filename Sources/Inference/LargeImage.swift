@@ -24,6 +24,34 @@ public struct LargeImage {
     public init() {}
   }
 
+  /// What a prediction took, in seconds.
+  public struct Timing: Sendable {
+    /// All of it.
+    public var whole = 0.0
+    /// The network and the blending, and the time that they waited for pixels.
+    public var network = 0.0, waiting = 0.0
+    /// Packing and writing tiles while the network waits, and making files of them at the end.
+    public var writing = 0.0, finishing = 0.0
+
+    /// The seconds in a line.
+    public var text: String {
+      func seconds(_ value: Double) -> String { String(format: "%.1f s", value) }
+      return
+        "\(seconds(whole)): network \(seconds(network)), waiting for pixels \(seconds(waiting)),"
+        + " writing \(seconds(writing)), finishing files \(seconds(finishing))"
+    }
+  }
+
+  /// What was found in an image.
+  public struct Result: Sendable {
+    /// The share of each class that occurs, the largest first.
+    public let shares: [(name: String, share: Double)]
+    /// The files written.
+    public let written: [String]
+    /// What it took.
+    public let timing: Timing
+  }
+
   private let session: InferenceSession
   private let file: RasterFile
   private let options: Options
@@ -59,11 +87,13 @@ public struct LargeImage {
   ///   - stem: What the files' names begin with.
   ///   - opacity: How much the overlay's colours cover, 0 to 1.
   ///   - progress: Is told how many blocks of how many are done.
-  /// - Returns: The share of each class that occurs, the largest first, and the files.
   /// - Throws: `ImageError`, `PredictionError`, `TorchError`, `WriteError`.
   public func predict(
     to stem: String, opacity: Double, progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
-  ) throws -> (shares: [(name: String, share: Double)], written: [String]) {
+  ) throws -> Result {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var timing = Timing()
     let results = try Results(stem, file, session, tiling, options)
     let map = session.labelMap
     try session.exclusively { predictor in
@@ -83,17 +113,26 @@ public struct LargeImage {
         let band = try blended.band(
           row, isKept: row >= done,
           image: { column in
+            let before = clock.now
             guard let next = images.next() else { throw CancellationError() }
             let image = try next.get()
+            timing.waiting += (clock.now - before) / .seconds(1)
             progress(row * blended.blocksPerRow + column, blocks)
             return image
           },
           shown: { shown.add($1, $2, columns: tiling.blocks(size.width)[$0]) })
+        let before = clock.now
         if row >= done { try results.append(band, shown) }
+        timing.writing += (clock.now - before) / .seconds(1)
       }
       progress(blocks, blocks)
     }
-    return try results.finish(map, opacity: opacity)
+    let before = clock.now
+    let (shares, written) = try results.finish(map, opacity: opacity)
+    timing.finishing = (clock.now - before) / .seconds(1)
+    timing.whole = (clock.now - start) / .seconds(1)
+    timing.network = timing.whole - timing.waiting - timing.writing - timing.finishing
+    return Result(shares: shares, written: written, timing: timing)
   }
 
   /// Reads windows on any thread.
@@ -196,8 +235,10 @@ extension LargeImage {
           classes: classes, palette: map.palette, opacity: opacity, clear: map.background)
       try labels.finish()
       try probabilities?.finish()
-      try overlay.withLegend(PredictionFiles.legend(shares.map(\.name), map))
-        .write(to: "\(stem)_overlay.png", isOutput: true)
+      try overlay.withLegend(
+        PredictionFiles.legend(shares.map(\.name), map, hasMissing: counts[255] > 0)
+      )
+      .write(to: "\(stem)_overlay.png", isOutput: true)
       rows.remove()
       return (
         shares,

@@ -23,14 +23,15 @@ public struct PredictionFiles: Sendable {
   /// What the files of an image are called before `_labels` and the like.
   func stem(of file: String) -> String { "\(folder)/\(file.fileStem)" }
 
-  /// The legend of classes that occur, by their names.
-  static func legend(_ names: [String], _ map: LabelMap) -> [LegendEntry] {
-    names.compactMap { name in
+  /// The legend of classes that occur, by their names, and of pixels where nothing was measured.
+  static func legend(_ names: [String], _ map: LabelMap, hasMissing: Bool) -> [LegendEntry] {
+    let missing = hasMissing ? [LegendEntry("not measured", map.palette[255])] : []
+    return names.compactMap { name in
       guard let index = map.classes.firstIndex(where: { $0.name == name }) else { return nil }
       return index == map.background
         ? LegendEntry("\(name), left clear", Color(255, 255, 255))
         : LegendEntry(name, map.palette[index])
-    }
+    } + missing
   }
 
   /// Writes `NAME_labels.png`, `NAME_overlay.png` and, if asked for, `NAME_panel.png`.
@@ -52,7 +53,8 @@ public struct PredictionFiles: Sendable {
     } else {
       try mask.writePNG(to: written[0], palette: colors)
     }
-    let legend = Self.legend(prediction.shares.map(\.name), map)
+    let legend = Self.legend(
+      prediction.shares.map(\.name), map, hasMissing: image.missing != nil)
     let overlay = image.overlaid(
       classes: mask.classes, palette: colors, opacity: opacity, clear: map.background)
     try overlay.withLegend(legend).write(to: written[1], isOutput: true)

@@ -18,6 +18,8 @@ public struct PredictionRun: Sendable {
     public let prediction: Prediction?
     /// The files written.
     public let written: [String]
+    /// What an image took that was segmented block by block.
+    public var timing: LargeImage.Timing?
   }
 
   /// An image with its truth, decoded.
@@ -45,8 +47,9 @@ public struct PredictionRun: Sendable {
     (self.session, self.files, self.truth, self.large) = (session, files, truth, large)
   }
 
-  /// Whether an image is segmented block by block: one that has a place on earth, does not fit into memory, or
-  /// for which that is asked. Networks that see images resized see them whole.
+  /// Whether an image is segmented block by block.
+  ///
+  /// One is that has a place on earth, does not fit into memory, or for which that is asked. Networks that see images resized see them whole.
   ///
   /// - Throws: `ImageError`.
   private func isLarge(_ file: String) throws -> Bool {
@@ -71,10 +74,11 @@ public struct PredictionRun: Sendable {
       note("\(file): panels are not made of images that are segmented block by block")
     }
     let image = try LargeImage(file, session, large)
-    let (shares, written) = try image.predict(
+    let result = try image.predict(
       to: files.stem(of: file), opacity: files.opacity, progress: progress)
     return Finding(
-      file: file, size: image.size, shares: shares, prediction: nil, written: written)
+      file: file, size: image.size, shares: result.shares, prediction: nil,
+      written: result.written, timing: result.timing)
   }
 
   /// Segments an image, or every image in a folder.
@@ -95,7 +99,9 @@ public struct PredictionRun: Sendable {
       return found(try write(input, predict(input)))
     }
     // What cannot be opened is told of where it is read.
-    let all = try images(in: path, note).map { ($0, (try? isLarge($0)) ?? false) }  // may fail: read later
+    let all = try images(in: path, note).map { file in
+      (file, (try? isLarge(file)) ?? false)  // may fail: told of then
+    }
     let names = all.filter { !$0.1 }.map(\.0)
     let inputs = Prefetch(count: names.count, depth: 1) { try decode(names[$0]) }
     let predictions = Prefetch(count: names.count, depth: 1) { _ in

@@ -73,7 +73,7 @@ public enum ModelBuilder {
         "outputStride", "\(stride)", expected: "one of \(strides), which \(name) supports")
     }
     let options = BackboneOptions(
-      outputStride: stride, 
+      outputStride: stride,
       inputChannels: try section.int("inputChannels", default: inputChannels, in: 1...64))
     let base = try entry.make(options, section)
     if let file = try section.optionalPath("weights"), pretrained {

@@ -61,7 +61,9 @@ struct PredictCommand: ParsableCommand {
   @Flag(help: "Write the probability of each class as NAME_probabilities.tif, 255 for 1, too.")
   var probabilities = false
 
-  @Flag(help: "Go on with an image that was being segmented block by block when the command was stopped.")
+  @Flag(
+    help:
+      "Go on with an image that was being segmented block by block when the command was stopped.")
   var resume = false
 
   @OptionGroup var padding: PaddingOptions
@@ -121,6 +123,7 @@ struct PredictCommand: ParsableCommand {
         for (name, share) in finding.shares {
           print(String(format: "%8.2f %%  ", share * 100) + name)
         }
+        if let timing = finding.timing, timing.whole > 60 { monitor.message(timing.text) }
       } failed: { _, error in
         monitor.finish()
         failures += 1

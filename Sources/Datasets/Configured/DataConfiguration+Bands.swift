@@ -21,12 +21,14 @@ extension DataConfiguration {
   /// - Throws: `ConfigurationError` naming what is wrong.
   package static func bandPlan(_ section: Section) throws -> BandPlan? {
     let numbers =
-      section.has("bands") ? try section.ints("bands", in: 1...65_535) : try section.absentInts("bands")
+      section.has("bands")
+      ? try section.ints("bands", in: 1...65_535) : try section.absentInts("bands")
     let range = try rangeSetting(section, count: numbers.count)
     let page = try section.optionalInt("page", in: 1...Int(Int32.max))
     let noData = try section.optionalDouble("noData")
     let shown =
-      section.has("shown") ? try section.ints("shown", in: 1...65_535) : try section.absentInts("shown")
+      section.has("shown")
+      ? try section.ints("shown", in: 1...65_535) : try section.absentInts("shown")
     guard !numbers.isEmpty else {
       let given = ["range", "page", "noData", "shown"].first { section.has($0) }
       if let given {
@@ -66,7 +68,8 @@ extension DataConfiguration {
     if let word = try? section.string("range") {
       guard word == "measured" else {
         throw section.invalid(
-          "range", "'\(word)'", expected: "[low, high], one for each band, {percentiles: [2, 98]} or measured")
+          "range", "'\(word)'",
+          expected: "[low, high], one for each band, {percentiles: [2, 98]} or measured")
       }
       return .measured
     }
@@ -81,7 +84,8 @@ extension DataConfiguration {
       return .percentiles(low: percentiles[0], high: percentiles[1])
     }
     let lists = try section.doubleLists("range")
-    let all = lists.count == 1 ? lists + Array(repeating: lists[0], count: max(0, count - 1)) : lists
+    let all =
+      lists.count == 1 ? lists + Array(repeating: lists[0], count: max(0, count - 1)) : lists
     let isSound = all.allSatisfy { list in
       list.count == 2 && list[0].isFinite && list[1].isFinite && list[0] < list[1]
     }
@@ -105,8 +109,9 @@ extension DataConfiguration {
     return Size(width: size.width, height: size.height)
   }
 
-  /// Overrides that give what the section leaves to be measured of the training images: ranges of bands,
-  /// then the statistics of levels. Files that have not changed since an earlier look are not read again.
+  /// Overrides that give what the section leaves to be measured of the training images.
+  ///
+  /// Ranges of bands come first, then the statistics of levels. Files that have not changed since an earlier look are not read again.
   ///
   /// - Parameter read: Reads the configuration with further overrides; only some of its keys are looked at.
   /// - Throws: As ``dataset(_:)``; `DatasetError.invalidSetting` for images all of one level.
@@ -121,7 +126,8 @@ extension DataConfiguration {
       let data = try DataConfiguration(read([]).section("data"))
       let ranges = try BandRanges(of: data.listing("train").paired()).ranges(setting)
       overrides.append(
-        "data.range=[" + ranges.map { "[\($0.lowerBound), \($0.upperBound)]" }.joined(separator: ", ")
+        "data.range=["
+          + ranges.map { "[\($0.lowerBound), \($0.upperBound)]" }.joined(separator: ", ")
           + "]")
     }
     if let normalization = try measuredNormalization(read(overrides)) {

@@ -161,7 +161,8 @@ public struct DataConfiguration: Sendable {
   public func dataset(_ role: String) throws -> any Dataset {
     let listing = try listing(role).paired()
     let whole: any Dataset =
-      try windows.map { try WindowedDataset(listing, size: $0, areWhole: role == "train") } ?? listing
+      try windows.map { try WindowedDataset(listing, size: $0, areWhole: role == "train") }
+      ?? listing
     return parts[role]?.limit.map { whole.spread(to: $0) } ?? whole
   }
 
@@ -286,7 +287,8 @@ public struct DataConfiguration: Sendable {
     guard encoding == .unit else {
       throw section.invalid(
         "normalization", "'\(name)'",
-        expected: "measured, unit, or {mean, deviation} of \(bands) numbers each, as data.bands names"
+        expected:
+          "measured, unit, or {mean, deviation} of \(bands) numbers each, as data.bands names"
           + " \(bands) \(bands == 1 ? "band" : "bands") and \(name) is for three")
     }
     return try InputEncoding(

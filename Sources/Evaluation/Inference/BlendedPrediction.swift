@@ -36,7 +36,8 @@ package final class BlendedPrediction {
   }
 
   /// A prediction of an image of `size`.
-  package init(_ predictor: Predictor, _ size: Size, _ tiling: Tiling, computesShares: Bool = false) {
+  package init(_ predictor: Predictor, _ size: Size, _ tiling: Tiling, computesShares: Bool = false)
+  {
     (self.predictor, self.size, self.tiling) = (predictor, size, tiling)
     self.computesShares = computesShares
     (rows, columns) = (tiling.blocks(size.height), tiling.blocks(size.width))
@@ -50,7 +51,8 @@ package final class BlendedPrediction {
 
   /// What the window of a block sees.
   package func window(row: Int, column: Int) -> PixelWindow {
-    let y = tiling.seen(rows[row], of: size.height), x = tiling.seen(columns[column], of: size.width)
+    let y = tiling.seen(rows[row], of: size.height),
+      x = tiling.seen(columns[column], of: size.width)
     return PixelWindow(
       x: x.lowerBound, y: y.lowerBound, size: Size(width: x.count, height: y.count))
   }
@@ -126,7 +128,8 @@ package final class BlendedPrediction {
     _ row: Int, _ column: Int, _ own: Piece?, _ left: Piece?, _ above: Piece?, _ corner: Piece?
   ) -> [Part] {
     func split(_ block: Range<Int>, isBlended: Bool) -> (strip: Range<Int>, rest: Range<Int>) {
-      let end = isBlended ? min(block.lowerBound + tiling.overlap, block.upperBound) : block.lowerBound
+      let end =
+        isBlended ? min(block.lowerBound + tiling.overlap, block.upperBound) : block.lowerBound
       return (block.lowerBound..<end, end..<block.upperBound)
     }
     let (top, below) = split(rows[row], isBlended: row > 0)
@@ -188,7 +191,8 @@ package final class BlendedPrediction {
   // MARK: Writing
 
   private func write(
-    _ part: Part, _ span: Range<Int>, _ classes: inout [UInt8], _ shares: inout [UInt8], _ bands: Int
+    _ part: Part, _ span: Range<Int>, _ classes: inout [UInt8], _ shares: inout [UInt8],
+    _ bands: Int
   ) {
     let (width, height) = (part.columns.count, part.rows.count)
     let found = ScoreFusion.classes(
@@ -198,8 +202,9 @@ package final class BlendedPrediction {
     guard found.count == width * height else { return }
     func copy(_ from: [UInt8], _ to: inout [UInt8], _ bands: Int) {
       for y in 0..<height {
-        let start = ((part.rows.lowerBound - span.lowerBound + y) * size.width
-          + part.columns.lowerBound) * bands
+        let start =
+          ((part.rows.lowerBound - span.lowerBound + y) * size.width
+            + part.columns.lowerBound) * bands
         to.replaceSubrange(
           start..<start + width * bands, with: from[y * width * bands..<(y + 1) * width * bands])
       }
@@ -259,7 +264,8 @@ extension Predictor {
       return tiling(step)
     }
     throw PredictionError.tooLarge(
-      file: file, size: Size(width: unit, height: unit), need: memoryNeed(Size(width: unit, height: unit)),
+      file: file, size: Size(width: unit, height: unit),
+      need: memoryNeed(Size(width: unit, height: unit)),
       budget: memoryBudget / 2)
   }
 }

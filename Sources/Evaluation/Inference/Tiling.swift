@@ -31,7 +31,9 @@ package struct Tiling: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// The tiling in words that differ for different ones.
-  package var description: String { "step \(step) overlap \(overlap) context \(context) of \(alignment)" }
+  package var description: String {
+    "step \(step) overlap \(overlap) context \(context) of \(alignment)"
+  }
 
   /// The blocks along a side of an image: the last reaches to its end.
   package func blocks(_ length: Int) -> [Range<Int>] {

@@ -34,7 +34,8 @@ public struct BandPlan: Sendable, Hashable {
       guard ranges != nil else {
         throw ImageError.unsupported(
           file: file,
-          found: "of numbers that may be any, expected their range in data.range, such as [0, 10000],"
+          found:
+            "of numbers that may be any, expected their range in data.range, such as [0, 10000],"
             + " {percentiles: [2, 98]} or measured")
       }
       highest = 1
@@ -114,7 +115,8 @@ extension RasterFile {
     guard isPicture else {
       throw ImageError.unsupported(
         file: path,
-        found: "of \(bands) bands that are no picture, expected data.bands to say which a network sees")
+        found:
+          "of \(bands) bands that are no picture, expected data.bands to say which a network sees")
     }
     let raster = try read(window, bands: bands >= 3 ? [0, 1, 2] : [0])
     let pixels: [UInt8]

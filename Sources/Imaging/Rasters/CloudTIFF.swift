@@ -26,7 +26,8 @@ struct CloudTIFF {
     let tiles = levels.reduce(0) { $0 + $1.spool.count }
     let isBig = data + 64 * tiles + (1 << 20) > Int(UInt32.max)
     // The directories' length does not depend on the places that they tell.
-    let length = head(isBig, places: levels.map { [Int](repeating: 0, count: $0.spool.count) }).count
+    let length = head(isBig, places: levels.map { [Int](repeating: 0, count: $0.spool.count) })
+      .count
     var at = length
     var places = levels.map { _ in [Int]() }
     for index in levels.indices.reversed() {

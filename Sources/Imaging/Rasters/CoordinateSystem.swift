@@ -65,8 +65,9 @@ public final class GeographicTransform: Sendable {
   /// Longitude and latitude in degrees of a place.
   ///
   /// - Throws: ``GeographicError`` for a place that the system does not have.
-  public func callAsFunction(_ x: Double, _ y: Double) throws -> (longitude: Double, latitude: Double)
-  {
+  public func callAsFunction(_ x: Double, _ y: Double) throws -> (
+    longitude: Double, latitude: Double
+  ) {
     let found = proj.withLock { proj in
       proj_errno_reset(proj.transform)
       return proj_trans(proj.transform, PJ_FWD, proj_coord(x, y, 0, 0)).xy
@@ -98,9 +99,11 @@ extension GeoReference {
   /// What turns places in the image, in pixels from its upper left corner, into longitude and latitude.
   ///
   /// - Throws: ``GeographicError`` where the system is not known.
-  public func geographic() throws -> @Sendable (_ column: Double, _ row: Double) throws -> (
-    longitude: Double, latitude: Double
-  ) {
+  public func geographic() throws
+    -> @Sendable (_ column: Double, _ row: Double) throws -> (
+      longitude: Double, latitude: Double
+    )
+  {
     guard let system else { throw GeographicError.unknownSystem("of this image") }
     let transform = try GeographicTransform(from: system)
     return { [self] column, row in

@@ -165,7 +165,9 @@ extension GeoReference {
     }
     let (a, d, b, e, c, f) = (values[0], values[1], values[2], values[3], values[4], values[5])
     self.init(transform: [c - (a + b) / 2, a, b, f - (d + e) / 2, d, e])
-    system = FileSystem.text("\(stem)prj", upTo: 65_536).flatMap { CoordinateSystem(definition: $0) }
+    system = FileSystem.text("\(stem)prj", upTo: 65_536).flatMap {
+      CoordinateSystem(definition: $0)
+    }
   }
 }
 

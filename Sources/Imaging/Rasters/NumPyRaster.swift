@@ -44,7 +44,8 @@ final class NumPyRaster: RasterReader {
     guard let element = Element(rawValue: header.type) else {
       throw ImageError.unsupported(
         file: path,
-        found: "an array of type '\(header.type)', expected numbers (bool, integers, floating point)")
+        found:
+          "an array of type '\(header.type)', expected numbers (bool, integers, floating point)")
     }
     self.element = element
     isSwapped = header.isBigEndian && element.bytes > 1
@@ -70,7 +71,8 @@ final class NumPyRaster: RasterReader {
       guard !overflow, product <= 1 << 56 else { throw damaged("its shape \(shape) is too large") }
       count = product
     }
-    guard let status = FileSystem.status(path), Int(status.st_size) - header.end >= count * element.bytes
+    guard let status = FileSystem.status(path),
+      Int(status.st_size) - header.end >= count * element.bytes
     else { throw damaged("it ends before its last number") }
     var first = 0
     if shape.count == 4 {
@@ -195,7 +197,8 @@ final class NumPyRaster: RasterReader {
       length = done
     }
     guard done == count else {
-      throw ImageError.damaged(file: file, format: "NumPy", reason: "it ends before its last number")
+      throw ImageError.damaged(
+        file: file, format: "NumPy", reason: "it ends before its last number")
     }
     return bytes
   }

@@ -58,7 +58,9 @@ extension TiledResult {
             let (left, right) = (2 * x, min(2 * x + 1, size.width - 1))
             for band in 0..<bands {
               func at(_ x: Int, _ y: Int) -> UInt8 { pixels[(y * size.width + x) * bands + band] }
-              let (a, b, c, d) = (at(left, above), at(right, above), at(left, below), at(right, below))
+              let (a, b, c, d) = (
+                at(left, above), at(right, above), at(left, below), at(right, below)
+              )
               let value: UInt8
               if isLabels {
                 value = a == b || a == c || a == d ? a : b == c || b == d ? b : c == d ? c : a

@@ -84,7 +84,8 @@ public final class RasterFile: Sendable {
     (size, bands, kind) = (reader.size, reader.bands, reader.kind)
     guard size.width > 0, size.height > 0, bands > 0 else {
       throw ImageError.damaged(
-        file: path, format: "image", reason: "it has \(size.width)x\(size.height) pixels of \(bands) bands")
+        file: path, format: "image",
+        reason: "it has \(size.width)x\(size.height) pixels of \(bands) bands")
     }
     place = reader.place ?? GeoReference(worldFileOf: path)
     noData = reader.noData
@@ -114,7 +115,9 @@ public final class RasterFile: Sendable {
     if let missing = chosen.first(where: { !(0..<bands).contains($0) }) {
       throw ImageError.unsupported(
         file: path,
-        found: "of \(bands) \(bands == 1 ? "band" : "bands"), expected a band \(missing + 1) as data.bands asks")
+        found:
+          "of \(bands) \(bands == 1 ? "band" : "bands"), expected a band \(missing + 1) as data.bands asks"
+      )
     }
     try window.size.check(
       max(1, chosen.count) * (kind == .uint8 ? 1 : kind == .uint16 ? 2 : 4), .max, path)

@@ -89,7 +89,9 @@ final class TIFFRaster: RasterReader {
             if layout.bits == 8 {
               for i in 0..<pixels { out[to + i * chosen.count] = line[from + i * step] }
             } else {
-              try narrow(line, from, step, pixels) { out[to + $0 * chosen.count] = UInt8(truncatingIfNeeded: $1) }
+              try narrow(line, from, step, pixels) {
+                out[to + $0 * chosen.count] = UInt8(truncatingIfNeeded: $1)
+              }
             }
           }
         })
@@ -103,7 +105,9 @@ final class TIFFRaster: RasterReader {
                   fromByteOffset: 2 * (from + i * step), as: UInt16.self)
               }
             } else {
-              try narrow(line, from, step, pixels) { out[to + $0 * chosen.count] = UInt16(truncatingIfNeeded: $1) }
+              try narrow(line, from, step, pixels) {
+                out[to + $0 * chosen.count] = UInt16(truncatingIfNeeded: $1)
+              }
             }
           }
         })

@@ -73,7 +73,9 @@ package final class TileSpool {
   package func block(_ index: Int) throws -> [UInt8] {
     let (offset, length) = blocks[index]
     let bytes = try read(offset, length)
-    guard bytes.count == length else { throw WriteError(path, reason: "it was cut short meanwhile") }
+    guard bytes.count == length else {
+      throw WriteError(path, reason: "it was cut short meanwhile")
+    }
     return bytes
   }
 
@@ -97,7 +99,8 @@ package final class TileSpool {
     var done = 0
     while done < bytes.count {
       let written = bytes.withUnsafeBytes {
-        pwrite(descriptor, $0.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
+        pwrite(
+          descriptor, $0.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
       }
       if written < 0 && errno == EINTR { continue }
       guard written > 0 else { throw WriteError(path, written == 0 ? ENOSPC : errno) }

@@ -104,7 +104,8 @@ public struct WeightImport {
     self.resizings = resizings
     for mismatch in report.mismatched {
       if let widened = WidenedInput(mismatch, of: module) {
-        notes.append("'\(mismatch.name)' is widened from red, green and blue to \(widened.bands) bands")
+        notes.append(
+          "'\(mismatch.name)' is widened from red, green and blue to \(widened.bands) bands")
       }
     }
     report.loaded += resized
