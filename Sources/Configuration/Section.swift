@@ -227,7 +227,7 @@ public final class Section {
   /// The lists of numbers at `key`; a single list is a list of one.
   public func doubleLists(_ key: String) throws -> [[Double]] {
     try read(
-      key, .other("list of lists of numbers"), nil, "a list of numbers, or a list of such lists",
+      key, .numbers, nil, "a list of numbers, or a list of such lists",
       { node in
         if let list = Self.list(node, Self.number) { return [list] }
         return Self.list(node) { Self.list($0, Self.number) }

@@ -1,6 +1,7 @@
 import Datasets
 import Evaluation
 import Files
+import Foundation
 import Imaging
 
 /// Segments one image block by block, however large it is, and writes what is found as it comes: GeoTIFFs that

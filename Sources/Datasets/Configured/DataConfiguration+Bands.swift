@@ -63,7 +63,7 @@ extension DataConfiguration {
   package static func rangeSetting(_ section: Section, count: Int) throws -> RangeSetting {
     section.declare("range", as: .word(["measured"]))
     section.declare("range", as: .mapping)
-    section.declare("range", as: .other("two numbers, or two for each band"))
+    section.declare("range", as: .numbers)
     guard section.has("range") else { return .whole }
     if let word = try? section.string("range") {
       guard word == "measured" else {

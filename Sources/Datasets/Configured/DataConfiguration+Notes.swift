@@ -32,7 +32,8 @@ extension DataConfiguration {
       """
       The samples that become 0 and 1, for all bands or each; by default all that 8 or 16 bits hold. What lies \
       outside is clipped. `measured` takes the training images' smallest and largest of each band.
-      """, "[0, 10000]", "[[0, 3000], [0, 4000], [0, 10000]]", "measured", with: ["bands=[1, 2, 3]"]
+      """, "[0, 10000]", "[[0, 3000], [0, 4000], [0, 10000]]", "measured", "{percentiles: [2, 98]}",
+      with: ["bands=[1, 2, 3]"]
     ),
     "range.percentiles": .init(
       "The percentages of the training images' samples, band by band, that lie below 0 and up to 1.",

@@ -27,7 +27,9 @@ package struct Tiling: Sendable, Hashable, CustomStringConvertible {
 
   /// The side of the windows.
   package var side: Int {
-    (step + overlap + 2 * context + alignment - 1) / alignment * alignment
+    // Windows of blocks that do not begin at multiples begin at the one before.
+    let spare = step % alignment == 0 ? 0 : alignment - 1
+    return (step + overlap + 2 * context + spare + alignment - 1) / alignment * alignment
   }
 
   /// The tiling in words that differ for different ones.
