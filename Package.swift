@@ -77,10 +77,13 @@ let package = Package(
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
+    // Places on earth.
+    .systemLibrary(
+      name: "CProj", pkgConfig: "proj", providers: [.apt(["libproj-dev"]), .brew(["proj"])]),
     .target(
       name: "Imaging",
       dependencies: [
-        "Files", "CSPNG", "CTurboJPEG", "CJPEG", "CTIFF", "CWebP", "CCairo", "CDeflate",
+        "Files", "CSPNG", "CTurboJPEG", "CJPEG", "CTIFF", "CWebP", "CCairo", "CDeflate", "CProj",
       ]),
 
     // Least squares, for what is fitted to figures.

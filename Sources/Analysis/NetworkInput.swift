@@ -72,16 +72,19 @@ public struct ImageSource {
     show = { try dataset.load($0).image.middle($1) }
   }
 
-  /// Image files, from their parts of the size asked for around a pixel, or around their middles.
+  /// Image files, from their parts of the size asked for around a pixel, or around their middles; `plan` says
+  /// which bands are seen.
   public init(
-    _ files: [String], around pixel: (x: Int, y: Int)? = nil, encoding: InputEncoding,
-    device: Device = .cpu
+    _ files: [String], around pixel: (x: Int, y: Int)? = nil, plan: BandPlan? = nil,
+    encoding: InputEncoding, device: Device = .cpu
   ) {
     name =
       files.count == 1 ? files[0].fileName : "\(files.count) images"
     count = files.count
     let cut = { (index: Int, size: Size) in
-      let image = try Image(contentsOf: files[index]).rgb
+      let image =
+        try plan.map { try Image(contentsOf: files[index], plan: $0) }
+        ?? Image(contentsOf: files[index]).rgb
       return PictureCut(image.size, to: size, around: pixel)(image)
     }
     make = { .input(try cut($0, $1).raster, encoding).to(device) }

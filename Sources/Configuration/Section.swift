@@ -224,6 +224,16 @@ public final class Section {
       key, .numbers, fallback, "a list of numbers", { Self.list($0, Self.number) })
   }
 
+  /// The lists of numbers at `key`; a single list is a list of one.
+  public func doubleLists(_ key: String) throws -> [[Double]] {
+    try read(
+      key, .numbers, nil, "a list of numbers, or a list of such lists",
+      { node in
+        if let list = Self.list(node, Self.number) { return [list] }
+        return Self.list(node) { Self.list($0, Self.number) }
+      })
+  }
+
   /// The list of texts at `key`; a single text is a list of one.
   public func strings(_ key: String, default fallback: [String]? = nil) throws -> [String] {
     try read(

@@ -10,7 +10,7 @@ public struct Sample: Sendable, Equatable {
   public let imagePath: String
   /// Where the label was read from, if there is one.
   public let labelPath: String?
-  /// The image in RGB, (H, W, 3).
+  /// The image in RGB, (H, W, 3), or of other bands as levels.
   public let image: Image
   /// The mask, (H, W); ignored everywhere if there is no label.
   public let mask: ClassMask
@@ -29,7 +29,9 @@ public struct Sample: Sendable, Equatable {
   }
 
   /// The memory that image and mask take.
-  var bytes: Int { image.pixels.count + mask.classes.count }
+  var bytes: Int {
+    image.pixels.count + mask.classes.count + 4 * (image.levels?.values.count ?? 0)
+  }
 
   /// What messages call the sample: its file, or its name.
   var file: String { imagePath.isEmpty ? name : imagePath }
@@ -62,6 +64,8 @@ public protocol Dataset: Sendable {
   var labelColors: [Color: UInt16]? { get }
   /// Whether photographs are turned as the camera noted; labels never are.
   var orientation: ImageOrientation { get }
+  /// Which bands of the images are seen; nil for pictures in red, green and blue.
+  var bandPlan: BandPlan? { get }
   /// What the listing of files passed over, for a person; empty for nothing.
   var notes: [String] { get }
   /// The number of samples.
@@ -84,6 +88,8 @@ extension Dataset {
   public var notes: [String] { [] }
   /// Nil: labels are values, not colours.
   public var labelColors: [Color: UInt16]? { nil }
+  /// Nil: images are pictures.
+  public var bandPlan: BandPlan? { nil }
   /// Photographs are turned.
   public var orientation: ImageOrientation { .applied }
 
@@ -103,7 +109,7 @@ extension Dataset {
       origin: labelMap.origin)
     return Sample(
       index: index, name: item.name, imagePath: item.imagePath, labelPath: labelPath, image: image,
-      mask: try labelMap.classes(of: label, file: labelPath))
+      mask: try labelMap.classes(of: label, file: labelPath).ignoring(image.missing))
   }
 
   /// Reads the item's label file.
@@ -161,6 +167,8 @@ public struct Subset: Dataset {
   public var labelColors: [Color: UInt16]? { base.labelColors }
   /// The whole set's reading of orientations.
   public var orientation: ImageOrientation { base.orientation }
+  /// The whole set's bands.
+  public var bandPlan: BandPlan? { base.bandPlan }
   /// The number of samples chosen.
   public var count: Int { indices.count }
   /// The files of a sample.

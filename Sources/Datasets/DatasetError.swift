@@ -36,6 +36,8 @@ public enum DatasetError: Error, Sendable, Equatable {
   case tooFewSamples(dataset: String, count: Int, batchSize: Int)
   /// Two samples of one batch differ in size after their transforms.
   case unevenBatch(file: String, size: Size, other: String, otherSize: Size)
+  /// An image has another number of bands than the normalization and the network.
+  case otherBands(file: String, count: Int, expected: Int)
   /// A sample is asked for that the data set does not have.
   case indexOutOfRange(dataset: String, index: Int, count: Int)
 }
@@ -82,6 +84,9 @@ extension DatasetError: CustomStringConvertible, LocalizedError {
       "\(file) is \(size.text) after its transforms but \(other), in the same batch, is"
         + " \(otherSize.text); expected one size: end the transforms with a crop and a pad, or a"
         + " resize to a fixed size, or use batches of one"
+    case .otherBands(let file, let count, let expected):
+      "\(file) has \(count) bands; expected \(expected), those of the normalization: `data.bands` says"
+        + " which a network sees"
     case .indexOutOfRange(let dataset, let index, let count):
       "\(dataset) has no sample \(index); expected one of its \(count), counted from 0"
     }

@@ -1,9 +1,10 @@
 import Imaging
 
 extension Dataset {
-  /// The image in a file as RGB.
+  /// The image in a file as RGB, or the bands that the data set's plan names.
   func readImage(_ path: String) throws -> Image {
-    try Image(contentsOf: path, orientation: orientation)
+    guard let bandPlan else { return try Image(contentsOf: path, orientation: orientation) }
+    return try Image(contentsOf: path, plan: bandPlan, orientation: orientation)
   }
 
   /// The values in a label file, or those of its colours.

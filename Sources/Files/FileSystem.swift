@@ -8,6 +8,17 @@ package enum FileSystem {
     return path.withPath { stat($0, &status) } == 0 ? status : nil
   }
 
+  /// What tells a file apart from one that was written later: its size and the time of its last change.
+  package static func stamp(_ path: String) -> String {
+    guard let found = status(path) else { return "none" }
+    #if canImport(Darwin)
+      let time = found.st_mtimespec
+    #else
+      let time = found.st_mtim
+    #endif
+    return "\(found.st_size) \(time.tv_sec) \(time.tv_nsec)"
+  }
+
   /// Whether something is there.
   package static func exists(_ path: String) -> Bool { status(path) != nil }
 

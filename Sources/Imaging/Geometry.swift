@@ -16,7 +16,7 @@ extension Image {
         out[3 * index + channel] = pixels[channels * index + (channels == 4 ? channel : 0)]
       }
     }
-    return Image(width: width, height: height, pixels: out)
+    return Image(width: width, height: height, channels: 3, pixels: out, levels: levels)
   }
 
   /// The picture at another size.
@@ -38,7 +38,9 @@ extension Image {
           for channel in 0..<channels { out[to + channel] = pixels[from + channel] }
         }
       }
-      return Image(width: target.width, height: target.height, channels: channels, pixels: out)
+      return Image(
+        width: target.width, height: target.height, channels: channels, pixels: out,
+        levels: levels?.nearest(columns: columns, rows: rows))
     case .bilinear:
       return bilinear(target, antialias)
     }
@@ -91,7 +93,9 @@ extension Image {
         }
       }
     }
-    return Image(width: target.width, height: target.height, channels: channels, pixels: out)
+    return Image(
+      width: target.width, height: target.height, channels: channels, pixels: out,
+      levels: levels?.blended(columns: columns, rows: rows, target))
   }
 
   /// The part of the picture that begins at column `x` and row `y`; it must lie inside.
@@ -103,7 +107,10 @@ extension Image {
       let start = (row * width + x) * channels
       out += pixels[start..<start + target.width * channels]
     }
-    return Image(width: target.width, height: target.height, channels: channels, pixels: out)
+    return Image(
+      width: target.width, height: target.height, channels: channels, pixels: out,
+      levels: levels?.nearest(
+        columns: Array(x..<x + target.width), rows: Array(y..<y + target.height)))
   }
 
   /// The picture with left and right exchanged.
@@ -117,11 +124,24 @@ extension Image {
         }
       }
     }
-    return Image(width: width, height: height, channels: channels, pixels: out)
+    return Image(
+      width: width, height: height, channels: channels, pixels: out,
+      levels: levels?.nearest(columns: (0..<width).reversed(), rows: Array(0..<height)))
   }
 }
 
 extension LabelImage {
+  /// The labels of a window, which must lie inside.
+  public func cropped(_ window: PixelWindow) -> LabelImage {
+    precondition(window.isInside(size))
+    var out: [UInt16] = []
+    out.reserveCapacity(window.size.width * window.size.height)
+    for row in window.y..<window.y + window.size.height {
+      out += values[row * width + window.x..<row * width + window.x + window.size.width]
+    }
+    return LabelImage(width: window.size.width, height: window.size.height, values: out)
+  }
+
   /// The labels at another size: each pixel takes the value whose centre is nearest.
   public func resized(to target: Size) -> LabelImage {
     LabelImage(
@@ -147,7 +167,7 @@ private func nearestPositions(_ source: Int, _ target: Int) -> [Int] {
 }
 
 /// For each output position the inputs that it mixes and their weights.
-private struct Taps {
+struct Taps {
   let width: Int
   var first: [Int] = [], counts: [Int] = [], weights: [Float]
 

@@ -14,7 +14,8 @@ public struct Size: Sendable, Hashable {
 
 /// A picture of 8-bit samples, interleaved and row-major: (H, W, C).
 ///
-/// One channel is grey, three are red, green and blue, four add opacity.
+/// One channel is grey, three are red, green and blue, four add opacity. An image of other bands, or of
+/// more bits, is the picture that people are shown of it, with its ``levels`` beside.
 public struct Image: Sendable, Equatable {
   /// The number of columns and rows.
   public let size: Size
@@ -22,6 +23,8 @@ public struct Image: Sendable, Equatable {
   public let channels: Int
   /// The samples, `width * height * channels` of them.
   public var pixels: [UInt8]
+  /// What a network sees where that is not the picture: any number of bands, read by a ``BandPlan``.
+  public let levels: Levels?
 
   /// The number of columns.
   public var width: Int { size.width }
@@ -30,10 +33,16 @@ public struct Image: Sendable, Equatable {
 
   /// A picture made of `pixels`, whose count must be `width * height * channels`.
   public init(width: Int, height: Int, channels: Int = 3, pixels: [UInt8]) {
+    self.init(width: width, height: height, channels: channels, pixels: pixels, levels: nil)
+  }
+
+  /// A picture of levels, which are of its size.
+  init(width: Int, height: Int, channels: Int, pixels: [UInt8], levels: Levels?) {
     precondition(pixels.count == width * height * channels, "pixels do not fill the picture")
     size = Size(width: width, height: height)
     self.channels = channels
     self.pixels = pixels
+    self.levels = levels
   }
 }
 

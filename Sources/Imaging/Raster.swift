@@ -30,6 +30,11 @@ public struct Raster: Sendable, Equatable {
 }
 
 extension Image {
-  /// The picture's samples, of which no copy is made.
-  public var raster: Raster { Raster(size: size, bands: channels, .uint8(pixels)) }
+  /// The samples that a network sees: the levels, or the picture's; no copy is made.
+  public var raster: Raster {
+    levels?.raster ?? Raster(size: size, bands: channels, .uint8(pixels))
+  }
+
+  /// The bands that a network sees.
+  public var bands: Int { levels?.bands ?? channels }
 }

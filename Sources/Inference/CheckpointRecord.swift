@@ -69,11 +69,11 @@ public struct CheckpointRecord: Sendable, Codable, Equatable {
   ///
   /// - Throws: `DatasetError` for a record that makes no sense.
   func encoding() throws -> InputEncoding {
-    // Networks take three bands.
-    try InputEncoding(
+    let bands = max(1, mean.count)
+    return try InputEncoding(
       mean: mean, deviation: deviation,
-      scale: scale ?? [Double](repeating: InputEncoding.usualScale, count: 3),
-      missing: missing ?? [nil, nil, nil])
+      scale: scale ?? [Double](repeating: InputEncoding.usualScale, count: bands),
+      missing: missing ?? [Double?](repeating: nil, count: bands))
   }
 
   /// The label map; `background` names the class that is one, if it is not called so.

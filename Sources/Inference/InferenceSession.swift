@@ -1,6 +1,7 @@
 import Datasets
 import Dispatch
 import Evaluation
+import Files
 import Imaging
 import Torch
 
@@ -89,10 +90,14 @@ public final class InferenceSession: Sendable {
   public let labels: LabelReader
   /// Whether photographs are turned as EXIF says.
   public let orientation: ImageOrientation
+  /// Which bands of images the network sees; nil for pictures in red, green and blue.
+  public let bandPlan: BandPlan?
   /// The memory that an image may take, in bytes.
   public let memoryBudget: Int
   /// The size to which images are resized for the network; nil for their own.
   public let seenSize: Size?
+  /// What its predictions follow from besides the image, in words that differ for different ones.
+  let subject: String
   /// What another program's file is, says of itself and leaves to be assumed, a line each.
   public let notes: [String]
 
@@ -117,12 +122,27 @@ public final class InferenceSession: Sendable {
       throw CheckpointError.noRecord(file: network.file)
     }
     (labelMap, self.labels, orientation) = (map, labels, network.orientation)
+    bandPlan = network.bandPlan
     memoryBudget = options.memoryBudget
     notes = network.pretrained?.lines ?? []
+    subject = Self.subject(network, options)
     seenSize = try network.configuration.seenSize()
     predictor = try network.predictor(options)
     // From here on what an image would need is only read, by any thread.
     try attempt { _ = predictor.memoryNeed(Size(width: 1, height: 1)) }
+  }
+
+  private static func subject(_ network: TrainedNetwork, _ options: Options) -> String {
+    [
+      network.file, FileSystem.stamp(network.file), network.configuration.yaml, "\(options.form)",
+      "\(network.device)",
+      "\(String(describing: options.mode))", Engine.version,
+    ].joined(separator: "\n")
+  }
+
+  /// What `body` does with the network while nobody else uses it.
+  func exclusively<Result>(_ body: (Predictor) throws -> Result) rethrows -> Result {
+    try queue.sync { try body(predictor) }
   }
 
   /// Refuses an image by its size, before it is decoded.
@@ -137,17 +157,23 @@ public final class InferenceSession: Sendable {
   ///
   /// - Throws: `ImageError`, `PredictionError.tooLarge`.
   public func image(_ file: String) throws -> Image {
-    try Image(contentsOf: file, budget: memoryBudget, orientation: orientation) {
+    if let bandPlan {
+      return try Image(
+        contentsOf: file, plan: bandPlan, budget: memoryBudget, orientation: orientation
+      ) { try admit($0, file: file) }
+    }
+    return try Image(contentsOf: file, budget: memoryBudget, orientation: orientation) {
       try admit($0, file: file)
     }
   }
 
-  /// What the network finds in an RGB image; `file` is what messages call it.
+  /// What the network finds in an image; `file` is what messages call it.
   ///
   /// - Throws: `PredictionError`; `TorchError` for an image that the network cannot take.
   public func predict(_ image: Image, file: String = "image") throws -> Prediction {
     let seen = seenSize.map { image.resampled(to: $0) } ?? image
     let mask = try queue.sync { try predictor.classes(of: seen, size: image.size, file: file) }
+      .ignoring(image.missing)
     return Prediction(mask, labelMap)
   }
 }

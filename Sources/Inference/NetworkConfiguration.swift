@@ -22,8 +22,8 @@ public struct NetworkConfiguration {
       try Section(contentsOf: file, overrides: overrides + more)
     }
     let root = try read([])
-    let measured = root.has("train") ? try DataConfiguration.measuredNormalization(root) : nil
-    self.root = try measured.map { try read([$0]) } ?? root
+    let measured = root.has("train") ? try DataConfiguration.measured(read) : []
+    self.root = try measured.isEmpty ? root : read(measured)
   }
 
   /// The configuration that stands in a checkpoint.
@@ -66,8 +66,10 @@ public struct NetworkConfiguration {
       throw section.invalid(
         "classes", "\(given)", expected: "\(classes), the classes of the section 'data'")
     }
+    let bands = try bandPlan()?.bands.count ?? 3
     return try attempt {
-      try ModelBuilder.build(section, classes: classes, pretrained: pretrained)
+      try ModelBuilder.build(
+        section, classes: classes, inputChannels: bands, pretrained: pretrained)
     }
   }
 
@@ -116,6 +118,7 @@ public struct NetworkConfiguration {
     }
     let names = try section.strings("classes", default: [])
     let encoding = try DataConfiguration.encoding(section)
+    _ = try DataConfiguration.bandPlan(section)
     try section.finish()
     return (names.isEmpty ? nil : try .identity(names.count, names: names), encoding)
   }
@@ -140,6 +143,11 @@ public struct NetworkConfiguration {
   ///
   /// - Throws: `ConfigurationError` naming what is wrong.
   func seenSize() throws -> Size? { trains ? nil : try evaluation().imageSize }
+
+  /// Which bands of images the network sees; nil for pictures in red, green and blue.
+  ///
+  /// - Throws: `ConfigurationError` naming what is wrong.
+  func bandPlan() throws -> BandPlan? { try DataConfiguration.bandPlan(root.section("data")) }
 
   /// Whether photographs are turned as EXIF says.
   ///

@@ -20,26 +20,41 @@ public struct PredictionFiles: Sendable {
     try FileSystem.makeOutputFolder(folder)
   }
 
+  /// What the files of an image are called before `_labels` and the like.
+  func stem(of file: String) -> String { "\(folder)/\(file.fileStem)" }
+
+  /// The legend of classes that occur, by their names, and of pixels where nothing was measured.
+  static func legend(_ names: [String], _ map: LabelMap, hasMissing: Bool) -> [LegendEntry] {
+    let missing = hasMissing ? [LegendEntry("not measured", map.palette[255])] : []
+    return names.compactMap { name in
+      guard let index = map.classes.firstIndex(where: { $0.name == name }) else { return nil }
+      return index == map.background
+        ? LegendEntry("\(name), left clear", Color(255, 255, 255))
+        : LegendEntry(name, map.palette[index])
+    } + missing
+  }
+
   /// Writes `NAME_labels.png`, `NAME_overlay.png` and, if asked for, `NAME_panel.png`.
   ///
+  /// - Parameter place: Where the image lies on earth: labels are a GeoTIFF `NAME_labels.tif` then.
   /// - Returns: The files.
-  /// - Throws: `ImageError` for a file that cannot be written.
+  /// - Throws: `ImageError` or `WriteError` for a file that cannot be written.
   public func write(
-    _ prediction: Prediction, of file: String, _ image: Image, truth: ClassMask?
+    _ prediction: Prediction, of file: String, _ image: Image, truth: ClassMask?,
+    place: GeoReference? = nil
   ) throws -> [String] {
     let mask = prediction.mask
-    let stem = "\(folder)/\(file.fileStem)"
+    let stem = stem(of: file)
     let colors = map.palette
     var written = ["\(stem)_labels.png", "\(stem)_overlay.png"]
-    try mask.writePNG(to: written[0], palette: colors)
-    let legend = prediction.shares.compactMap { share -> LegendEntry? in
-      guard let index = map.classes.firstIndex(where: { $0.name == share.name }) else {
-        return nil
-      }
-      return index == map.background
-        ? LegendEntry("\(share.name), left clear", Color(255, 255, 255))
-        : LegendEntry(share.name, colors[index])
+    if let place {
+      written[0] = "\(stem)_labels.tif"
+      try write(mask, to: written[0], place)
+    } else {
+      try mask.writePNG(to: written[0], palette: colors)
     }
+    let legend = Self.legend(
+      prediction.shares.map(\.name), map, hasMissing: image.missing != nil)
     let overlay = image.overlaid(
       classes: mask.classes, palette: colors, opacity: opacity, clear: map.background)
     try overlay.withLegend(legend).write(to: written[1], isOutput: true)
@@ -52,5 +67,18 @@ public struct PredictionFiles: Sendable {
       try Image.panel(parts, legend: map.legend(of: shown)).write(to: written[2], isOutput: true)
     }
     return written
+  }
+
+  /// Writes a mask as a GeoTIFF.
+  private func write(_ mask: ClassMask, to path: String, _ place: GeoReference) throws {
+    let result = try TiledResult(
+      path, size: mask.size,
+      content: .labels(palette: map.palette, missing: LabelMap.ignored), place: place,
+      subject: "", isResumed: false)
+    let tile = TiledResult.side * mask.width
+    for start in stride(from: 0, to: mask.classes.count, by: tile) {
+      try result.append(Array(mask.classes[start..<min(start + tile, mask.classes.count)]))
+    }
+    try result.finish()
   }
 }

@@ -22,6 +22,8 @@ public struct TrainedNetwork {
   public let labels: LabelReader?
   /// Whether photographs are turned as EXIF says.
   public let orientation: ImageOrientation
+  /// Which bands of images it sees; nil for pictures in red, green and blue.
+  public let bandPlan: BandPlan?
   /// The type that convolutions were computed in while training; nil for float32.
   public let precision: DType?
   /// Where the network runs.
@@ -166,6 +168,7 @@ public struct TrainedNetwork {
     self.pretrained = pretrained
     labelMap = try map(configuration)
     orientation = try configuration.orientation()
+    bandPlan = try configuration.bandPlan()
     precision = try configuration.precision()
     let orientation = orientation
     labels = labelMap.map {
@@ -174,10 +177,23 @@ public struct TrainedNetwork {
         map: $0, colors: (try? configuration.data())?.labelColors, orientation: orientation)
     }
     model = try build(configuration)
+    try Self.checkBands(bandPlan, encoding, model, file)
     model.train(false)
     // The processor's kernels are packed from weights as they lie in the file.
     if !(model is ONNXModel && device == .cpu) { model.useChannelsLast() }
     model.move(to: device)
+  }
+
+  /// Refuses a network of another number of channels than the images that it is given.
+  private static func checkBands(
+    _ plan: BandPlan?, _ encoding: InputEncoding, _ model: SegmentationModel, _ file: String
+  ) throws {
+    let channels = model.inputChannels
+    guard let plan, plan.bands.count != channels || encoding.bands != channels else { return }
+    throw ConfigurationError.invalid(
+      place: file, key: "model.backbone.inputChannels", value: "\(channels)",
+      expected: "\(plan.bands.count), the bands that data.bands and"
+        + " data.normalization name")
   }
 
   /// Whether a path names an ONNX file.
@@ -224,6 +240,18 @@ extension TrainedNetwork {
   ///
   /// - Throws: `ONNXError`, which says where classes and normalization may stand.
   public func checkDescribed() throws { if let missing { throw missing } }
+
+  /// The image in a file as the network sees it.
+  ///
+  /// - Parameter orientation: Whether a photograph is turned; nil as the network's configuration says.
+  /// - Throws: `ImageError`.
+  public func image(_ file: String, orientation: ImageOrientation? = nil) throws -> Image {
+    let orientation = orientation ?? self.orientation
+    if let bandPlan {
+      return try Image(contentsOf: file, plan: bandPlan, orientation: orientation)
+    }
+    return try Image(contentsOf: file, orientation: orientation).rgb
+  }
 
   /// The names of the classes, where they have any.
   public var classNames: [String] { labelMap?.classes.map(\.name) ?? [] }

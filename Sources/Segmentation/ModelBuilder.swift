@@ -16,14 +16,16 @@ public enum ModelBuilder {
   ///
   /// A `neck` between backbone and heads makes other maps of the backbone's. With `level` a head
   /// sees the maps up to that one only. `classes` defaults to the number given, usually that of the
-  /// label map. `weights` is a file of any toolkit's that has the backbone's weights; without
+  /// label map, and the backbone's `inputChannels` to those given, the bands of the images. `weights` is a file of any toolkit's that has the backbone's weights; without
   /// `pretrained` it is not opened.
   /// - Throws: `ConfigurationError` naming what is wrong, unknown keys included; `WeightFileError`.
   public static func build(
-    _ section: Section, classes: Int? = nil, pretrained: Bool = true
+    _ section: Section, classes: Int? = nil, inputChannels: Int = 3, pretrained: Bool = true
   ) throws -> SegmentationModel {
     let count = try section.int("classes", default: classes, in: 1...65_535)
-    var backbone = try backbone(section.section("backbone", isNamed: true), pretrained: pretrained)
+    var backbone = try backbone(
+      section.section("backbone", isNamed: true), inputChannels: inputChannels,
+      pretrained: pretrained)
     if section.has("neck") {
       backbone = try neck(section.section("neck", isNamed: true), on: backbone)
     }
@@ -60,7 +62,7 @@ public enum ModelBuilder {
   /// enlargement after it. Its weights come from the file `weights`, unless `pretrained` is false.
   /// - Throws: `ConfigurationError` naming what is wrong; `WeightFileError` for the file.
   public static func backbone(
-    _ section: Section, pretrained: Bool = true
+    _ section: Section, inputChannels: Int = 3, pretrained: Bool = true
   ) throws -> any Backbone {
     let (name, entry) = try lookUp("name", Catalogue.backbones, section, kind: "backbone")
     section.declare("outputStride", as: .word(entry.outputStrides.sorted().map(String.init)))
@@ -71,7 +73,8 @@ public enum ModelBuilder {
         "outputStride", "\(stride)", expected: "one of \(strides), which \(name) supports")
     }
     let options = BackboneOptions(
-      outputStride: stride, inputChannels: try section.int("inputChannels", default: 3, in: 1...64))
+      outputStride: stride,
+      inputChannels: try section.int("inputChannels", default: inputChannels, in: 1...64))
     let base = try entry.make(options, section)
     if let file = try section.optionalPath("weights"), pretrained {
       let weights = WeightImport(try WeightFile.open(file), for: base)

@@ -2,14 +2,14 @@ import Datasets
 import Torch
 
 extension Batch {
-  /// The normalised images as the network takes them: (N, 3, H, W) over the batch's own memory,
+  /// The normalised images as the network takes them: (N, bands, H, W) over the batch's own memory,
   /// which lies channels last.
   func images(on device: Device) -> Tensor {
     let owner = Owner(self)
     return withImages { pixels in
-      guard let start = pixels.baseAddress else { return Tensor(uninitialized: [0, 3, 0, 0]) }
+      guard let start = pixels.baseAddress else { return Tensor(uninitialized: [0, bands, 0, 0]) }
       return Tensor(
-        sharing: UnsafeMutableRawPointer(mutating: start), [count, height, width, 3], .float32,
+        sharing: UnsafeMutableRawPointer(mutating: start), [count, height, width, bands], .float32,
         owner: owner
       ).permuted(0, 3, 1, 2)
     }.to(device)

@@ -25,8 +25,7 @@ package struct DataSource: Sendable {
     func read(_ more: [String]) throws -> Section {
       try Section(contentsOf: file, overrides: overrides + more)
     }
-    let measured = try DataConfiguration.measuredNormalization(read([]))
-    let root = try read(measured.map { [$0] } ?? [])
+    let root = try read(DataConfiguration.measured(read))
     let dataSection = try root.section("data")
     let data = try DataConfiguration(dataSection)
     let train = try root.section("train")

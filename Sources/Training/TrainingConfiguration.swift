@@ -58,8 +58,7 @@ public struct TrainingConfiguration {
 
   /// Reads the sections that `read` gives with further overrides.
   private init(_ read: ([String]) throws -> Section) throws {
-    let measured = try DataConfiguration.measuredNormalization(read([]))
-    try self.init(root: read(measured.map { [$0] } ?? []))
+    try self.init(root: read(DataConfiguration.measured(read)))
   }
 
   /// Reads the sections of a configuration in which nothing is left to measure.
@@ -102,7 +101,8 @@ public struct TrainingConfiguration {
     try attempt {
       let section = try classes.map { try model.with("classes", "\($0)") } ?? model
       return try ModelBuilder.build(
-        section, classes: data.labelMap.count, pretrained: pretrained)
+        section, classes: data.labelMap.count, inputChannels: data.encoding.bands,
+        pretrained: pretrained)
     }
   }
 }

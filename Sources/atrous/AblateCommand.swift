@@ -69,7 +69,7 @@ struct AblateCommand: ParsableCommand {
       let predictor = try source.unpreparedPredictor()
       let monitor = ConsoleMonitor()
       if let photograph {
-        let image = try Image(contentsOf: photograph).rgb
+        let image = try source.image(photograph, orientation: .applied)
         let report = try PhotographAblation(
           predictor, image, named: photograph,
           truth: truth.map { try source.mask($0, for: image, photograph) },

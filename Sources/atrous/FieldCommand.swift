@@ -4,6 +4,7 @@ import Datasets
 import Files
 import Imaging
 import Inference
+import Segmentation
 import Torch
 import Training
 
@@ -113,12 +114,12 @@ struct FieldCommand: ParsableCommand {
     let device = try network.place.prepared()
     if let images {
       return ImageSource(
-        Array(try imageFiles(images).prefix(count)), around: pixel,
+        Array(try imageFiles(images).prefix(count)), around: pixel, plan: source.bandPlan,
         encoding: source.encoding, device: device)
     }
     guard !noise, source.configuration.trains else {
       Engine.seed(network.seed)
-      return ImageSource(noise: count, device: device)
+      return ImageSource(noise: count, channels: source.model.inputChannels, device: device)
     }
     return ImageSource(
       try source.dataset(limit: count),

@@ -4,6 +4,7 @@ import Files
 import Foundation
 import Imaging
 import Inference
+import Training
 import Weights
 
 /// `atrous predict`: segments photographs.
@@ -17,6 +18,10 @@ struct PredictCommand: ParsableCommand {
       the share of each class. Without a checkpoint the network that comes with the package runs: \
       eleven classes of street scenes. In a folder a file that cannot be read is reported and the \
       rest goes on; the exit status is 1 then.
+
+      An image that has a place on earth (GeoTIFF, or a world file beside it), or that does not fit into \
+      memory, is segmented block by block, and its labels are a cloud-optimized GeoTIFF NAME_labels.tif \
+      that lies on it.
       """)
 
   @Argument(
@@ -43,6 +48,24 @@ struct PredictCommand: ParsableCommand {
   @Flag(help: "Cut images that need more memory into tiles instead of refusing them.")
   var tiles = false
 
+  @Option(
+    help: """
+      Segment images block by block, of so many pixels a side (made a multiple of 256), blended where they \
+      meet.
+      """)
+  var window: Int?
+
+  @Option(help: "The share of a block's side over which neighbours are blended, 0 to 0.5.")
+  var overlap = 0.125
+
+  @Flag(help: "Write the probability of each class as NAME_probabilities.tif, 255 for 1, too.")
+  var probabilities = false
+
+  @Flag(
+    help:
+      "Go on with an image that was being segmented block by block when the command was stopped.")
+  var resume = false
+
   @OptionGroup var padding: PaddingOptions
   @OptionGroup var preparation: PreparationOptions
   @OptionGroup var settings: ConfigurationOptions
@@ -56,6 +79,12 @@ struct PredictCommand: ParsableCommand {
     guard (1...2).contains(paths.count) else {
       throw ValidationError(
         "There are \(paths.count) paths, expected an image, or a checkpoint and an image.")
+    }
+    if let window, !(64...8192).contains(window) {
+      throw ValidationError("--window is \(window), expected a number of pixels from 64 to 8192.")
+    }
+    guard (0...0.5).contains(overlap) else {
+      throw ValidationError("--overlap is \(overlap), expected a number from 0 to 0.5.")
     }
     if paths.count == 2 { try refuseSwapped(paths[0], paths[1]) }
     if paths.count == 1, TrainedNetwork.isONNX(paths[0]) || (try? Checkpoint(paths[0])) != nil {
@@ -80,13 +109,22 @@ struct PredictCommand: ParsableCommand {
       files.opacity = opacity
       files.panel = panel
       var failures = 0
-      let run = PredictionRun(session, files, truth: truth)
-      try run.run(paths[paths.count - 1], note: note) { finding in
+      var large = LargeImage.Options()
+      (large.step, large.overlap) = (window, overlap)
+      (large.writesProbabilities, large.resumes) = (probabilities, resume)
+      let run = PredictionRun(session, files, truth: truth, large: large)
+      let monitor = ConsoleMonitor()
+      try run.run(
+        paths[paths.count - 1], note: note, progress: { monitor.progress($0, $1, "blocks") }
+      ) { finding in
+        monitor.finish()
         print("\(finding.file.shownInLine): \(finding.size.width)×\(finding.size.height)")
-        for (name, share) in finding.prediction.shares {
+        for (name, share) in finding.shares {
           print(String(format: "%8.2f %%  ", share * 100) + name)
         }
+        if let timing = finding.timing, timing.whole > 60 { monitor.message(timing.text) }
       } failed: { _, error in
+        monitor.finish()
         failures += 1
         complain(describe(error))
       }

@@ -57,7 +57,7 @@ struct SimilarityCommand: ParsableCommand {
       let reference =
         try at.map { SimilarityReference.pixel(x: $0.x, y: $0.y) }
         ?? .label(source.classIndex(label ?? ""))
-      let photograph = try Image(contentsOf: image, orientation: source.orientation).rgb
+      let photograph = try source.image(image)
       let mask = try truth.map { try source.mask($0, for: photograph, image) }
       let report = try Similarity(
         source.model, photograph, named: image, encoding: source.encoding,

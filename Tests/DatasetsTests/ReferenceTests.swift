@@ -115,7 +115,7 @@ struct ReferenceTests {
     #expect(first.largest <= 1)
     var turned = image
     changeColor(
-      of: &turned, before: Levels(), after: Levels(), saturation: 1, sextants: 0.2 * 6)
+      of: &turned, before: LevelTable(), after: LevelTable(), saturation: 1, sextants: 0.2 * 6)
     let second = compare(
       Array(turned.pixels[0..<54]),
       [
@@ -126,7 +126,7 @@ struct ReferenceTests {
     #expect(second.largest <= 1)
     var contrasted = image
     let mean = meanGray(of: image)
-    var levels = Levels()
+    var levels = LevelTable()
     levels.map { $0 * 1.6 + mean * (1 - 1.6) }
     levels.apply(to: &contrasted)
     let third = compare(

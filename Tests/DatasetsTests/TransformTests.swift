@@ -245,7 +245,7 @@ struct TransformTests {
 
   @Test("brightness and contrast are clipped and rounded levels")
   func levels() {
-    var levels = Levels()
+    var levels = LevelTable()
     levels.map { $0 + 20.4 }
     levels.map { $0 * 1.5 }
     #expect(levels.table[0] == 30 && levels.table[100] == 180 && levels.table[255] == 255)

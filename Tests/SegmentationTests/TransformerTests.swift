@@ -346,6 +346,39 @@ struct TransformerWeightTests {
     }
   }
 
+  /// The numbers are those of timm 1.0.31's `adapt_input_conv`, for weights 1, 2 and 4.
+  @Test(
+    "for red, green and blue are widened to other bands",
+    arguments: [
+      (1, [7.0]), (2, [1.5, 3]), (4, [0.75, 1.5, 3, 0.75]),
+      (
+        5,
+        [
+          0.6000000238418579, 1.2000000476837158, 2.4000000953674316, 0.6000000238418579,
+          1.2000000476837158,
+        ]
+      ),
+    ])
+  func widened(bands: Int, expected: [Double]) throws {
+    let colours = try backbone(swin + "}")
+    let own = try backbone(swin + ", inputChannels: \(bands)}")
+    let first = try #require(colours.parameters.first { $0.parameter.shape.count == 4 })
+    #expect(first.parameter.shape[1] == 3)
+    let tensors = drawn(colours) { $0 }
+    let given = try #require(tensors.first { $0.name == first.name }).tensor
+    for (k, weight) in [1.0, 2, 4].enumerated() { given.sliced(1, k, k + 1).fill(weight) }
+    let plan = try load(tensors, into: own)
+    #expect(plan.report.isComplete, "\(plan)")
+    #expect(plan.notes.contains { $0.contains("widened from red, green and blue to \(bands)") })
+    let weights = try #require(own.parameters.first { $0.name == first.name }).parameter
+    for (k, value) in expected.enumerated() {
+      #expect(
+        weights.sliced(1, k, k + 1).contiguous().floats.allSatisfy {
+          abs(Double($0) - value) < 1e-6
+        })
+    }
+  }
+
   @Test("of classifiers load into a configuration's backbone, whose maps' normalizations are new")
   func classifier() throws {
     let bare = try backbone(swin + ", normalizeMaps: false}")

@@ -19,9 +19,43 @@ extension DataConfiguration {
       """, "measured",
       "{mean: [0.5, 0.5, 0.5], deviation: [0.25, 0.25, 0.25]}"),
     "normalization.mean": .init(
-      "The means of red, green and blue, 0 to 1.", "[0.485, 0.456, 0.406]"),
+      "The means of red, green and blue, or of each band, 0 to 1.", "[0.485, 0.456, 0.406]"),
     "normalization.deviation": .init(
-      "The standard deviations of red, green and blue, 0 to 1.", "[0.229, 0.224, 0.225]"),
+      "The standard deviations of red, green and blue, or of each band, 0 to 1.",
+      "[0.229, 0.224, 0.225]"),
+    "bands": .init(
+      """
+      The bands that the network sees, from 1, of images of any number of bands, bits and kind; without the \
+      key images are pictures in red, green and blue.
+      """, "[4, 3, 2]"),
+    "range": .init(
+      """
+      The samples that become 0 and 1, for all bands or each; by default all that 8 or 16 bits hold. What lies \
+      outside is clipped. `measured` takes the training images' smallest and largest of each band.
+      """, "[0, 10000]", "[[0, 3000], [0, 4000], [0, 10000]]", "measured", "{percentiles: [2, 98]}",
+      with: ["bands=[1, 2, 3]"]
+    ),
+    "range.percentiles": .init(
+      "The percentages of the training images' samples, band by band, that lie below 0 and up to 1.",
+      "[2, 98]", with: ["bands=[1, 2, 3]"]),
+    "shown": .init(
+      """
+      The bands that pictures show as red, green and blue, or one for grey; the first three of `bands` without \
+      the key.
+      """, "[4, 3, 2]", with: ["bands=[4, 3, 2]"]),
+    "page": .init(
+      "The page of TIFFs, or the first index of arrays of four dimensions, from 1.", "2",
+      with: ["bands=[1, 2, 3]"]),
+    "noData": .init(
+      """
+      The sample that stands for nothing, beside NaN; without the key the one that a file notes itself. Pixels \
+      of which no band is there count nowhere.
+      """, "-9999", with: ["bands=[1, 2, 3]"]),
+    "windows": .init(
+      """
+      Images are read by windows of this size, each a sample of its own; only what a window shows is read of \
+      TIFF and `.npy` files. The last of a row or column is cut, in training moved inside.
+      """, "1024", "1024x512"),
     "train": .init("The split that is trained on.", "train"),
     "val": .init("The split that is scored.", "val"),
     "test": .init("The split for the end.", "test"),

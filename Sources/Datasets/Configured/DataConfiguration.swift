@@ -18,6 +18,9 @@ import Imaging
 ///   background: sky             # clear in overlays; if not given the class called background
 ///   holdOut: 0.2                # folders: the share of train that is val, where there is no val
 ///   orientation: stored         # photographs are not turned as EXIF says; applied: they are
+///   bands: [4, 3, 2]            # of images of any number of bands; pictures in red, green, blue if not given
+///   range: [0, 10000]           # of samples; for each band, {percentiles: [2, 98]}, measured
+///   windows: 1024               # images are read by windows of this size, each a sample of its own
 ///   normalization: imagenet     # denseaspp, unit, measured, or {mean: […], deviation: […]}
 /// ```
 public struct DataConfiguration: Sendable {
@@ -72,6 +75,10 @@ public struct DataConfiguration: Sendable {
   public let encoding: InputEncoding
   /// Whether photographs are turned as EXIF says.
   public let orientation: ImageOrientation
+  /// Which bands of images are seen; nil for pictures in red, green and blue.
+  public let bandPlan: BandPlan?
+  /// The windows that images are read by; nil for whole images.
+  public let windows: Size?
   /// The share of the training images that is scored instead, where folders have no `val`.
   private let holdOut: Double?
   private let classes: LabelTable
@@ -102,13 +109,16 @@ public struct DataConfiguration: Sendable {
     labelMap = try background.map { try map.withBackground($0) } ?? map
     encoding = try Self.encoding(section)
     orientation = try Self.orientation(section)
+    bandPlan = try Self.bandPlan(section)
+    windows = try Self.windows(section)
     var parts: [String: Part] = [:]
     for role in Self.roles {
       var part = Part(split: role)
       if layout.isFolders {
         guard let inner = try section.optionalSection(role) else { continue }
         part.images = FileSelection(
-          try inner.path("images"), suffix: try inner.string("imageSuffix", default: ""))
+          try inner.path("images"), suffix: try inner.string("imageSuffix", default: ""),
+          extensions: bandPlan == nil ? FileSelection.pictures : FileSelection.rasters)
         part.labels = FileSelection(
           try inner.path("labels"), suffix: try inner.string("labelSuffix", default: ""))
       } else {
@@ -149,7 +159,10 @@ public struct DataConfiguration: Sendable {
   /// - Throws: `DatasetError` for folders that are missing, empty or do not match;
   ///   `ConfigurationError` for a role that the configuration does not have.
   public func dataset(_ role: String) throws -> any Dataset {
-    let whole = try listing(role).paired()
+    let listing = try listing(role).paired()
+    let whole: any Dataset =
+      try windows.map { try WindowedDataset(listing, size: $0, areWhole: role == "train") }
+      ?? listing
     return parts[role]?.limit.map { whole.spread(to: $0) } ?? whole
   }
 
@@ -200,15 +213,16 @@ public struct DataConfiguration: Sendable {
     case .known(let known):
       let listing = try known.listing(root, split: part.split)
       // A layout's files may follow another convention than the set's.
-      return try listing.read(with: classes.over(listing.labelMap), orientation: orientation)
+      return try listing.read(
+        with: classes.over(listing.labelMap), orientation: orientation, bandPlan: bandPlan)
     case .cityscapes:
       return try .cityscapesListing(root, split: part.split, map: labelMap)
-        .read(orientation: orientation)
+        .read(orientation: orientation, bandPlan: bandPlan)
     case .folders:
       let listing = try FileDataset.listing(
         name: role, images: part.images, labels: part.labels, map: labelMap,
         labelColors: labelColors
-      ).read(orientation: orientation)
+      ).read(orientation: orientation, bandPlan: bandPlan)
       guard let holdOut, role != "test" else { return listing }
       let held = Self.heldOut(holdOut, of: listing.items.map(\.name))
       return try listing.filtered { held.contains($0) == (role == "val") }
@@ -241,7 +255,7 @@ public struct DataConfiguration: Sendable {
     let found = try Inspection([("train", training)], cache: Inspection.cacheFile)
     let part = found.parts[0]
     // Refuses statistics that nothing can be divided by.
-    _ = try InputEncoding(mean: part.mean, deviation: part.deviation)
+    _ = try InputEncoding(levelsWithMean: part.mean, deviation: part.deviation)
     return "data.normalization={mean: \(part.mean), deviation: \(part.deviation)}"
   }
 
@@ -251,11 +265,17 @@ public struct DataConfiguration: Sendable {
     let known = [
       "imagenet": InputEncoding.imageNet, "denseaspp": .denseASPP, "unit": .unit, "measured": .unit,
     ]
+    let bands = section.has("bands") ? try section.ints("bands", in: 1...65_535).count : 3
     section.declare("normalization", as: .word(known.keys.sorted()))
     section.declare("normalization", as: .mapping)
     if let inner = try? section.section("normalization"), !inner.keys.isEmpty {
-      return try InputEncoding(
-        mean: inner.doubles("mean"), deviation: inner.doubles("deviation"))
+      let (mean, deviation) = (try inner.doubles("mean"), try inner.doubles("deviation"))
+      guard mean.count == bands, deviation.count == bands else {
+        throw section.invalid(
+          "normalization", "of \(mean.count) means and \(deviation.count) deviations",
+          expected: "\(bands) of each, one for a band")
+      }
+      return try InputEncoding(levelsWithMean: mean, deviation: deviation)
     }
     let name = try section.string("normalization", default: "imagenet")
     guard let encoding = known[name] else {
@@ -263,6 +283,16 @@ public struct DataConfiguration: Sendable {
         "normalization", "'\(name)'",
         expected: "one of \(known.keys.sorted().joined(separator: ", ")), or {mean, deviation}")
     }
-    return encoding
+    guard bands != 3 else { return encoding }
+    guard encoding == .unit else {
+      throw section.invalid(
+        "normalization", "'\(name)'",
+        expected:
+          "measured, unit, or {mean, deviation} of \(bands) numbers each, as data.bands names"
+          + " \(bands) \(bands == 1 ? "band" : "bands") and \(name) is for three")
+    }
+    return try InputEncoding(
+      levelsWithMean: [Double](repeating: 0, count: bands),
+      deviation: [Double](repeating: 1, count: bands))
   }
 }

@@ -11,6 +11,10 @@ struct ImageFacts: Codable, Sendable {
   var sums: [UInt64] = []
   /// The sums of the squares of the levels.
   var squares: [UInt64] = []
+  /// Of images of levels: how many of each band are there, their sums and the sums of their squares.
+  var levelCounts: [Double]?, levelSums: [Double]?, levelSquares: [Double]?
+  /// The pixels of which nothing was measured.
+  var missing: Int64?
   /// The orientation that a camera noted, 1 to 8; 1 for none.
   var orientation = 1
   /// Why the file cannot be read.
@@ -35,6 +39,20 @@ struct ImageFacts: Codable, Sendable {
     squares = [second.x, second.y, second.z]
   }
 
+  /// The facts of an image of levels of which nothing has been looked at.
+  init(_ size: Size) { (width, height) = (size.width, size.height) }
+
+  /// Adds what a strip of levels holds, from top to bottom.
+  mutating func add(_ strip: Image) {
+    var all = LevelSums(
+      counts: levelCounts ?? [], sums: levelSums ?? [], squares: levelSquares ?? [])
+    all.add(strip)
+    (levelCounts, levelSums, levelSquares) = (all.counts, all.sums, all.squares)
+    missing = (missing ?? 0) + Int64(strip.missing?.count { $0 } ?? 0)
+    let own = Self.digest(of: strip)
+    digest = digest.isEmpty ? own : zip(digest, own).map { ($0 &* 0x9E37_79B9_7F4A_7C15) ^ $1 }
+  }
+
   /// Two sums of products over the words of the picture, in the manner of wyhash: fast, and no guard
   /// against somebody who wants two pictures to agree.
   private static func digest(of image: Image) -> [UInt64] {
@@ -44,7 +62,7 @@ struct ImageFacts: Codable, Sendable {
     }
     var first = mixed(UInt64(image.width) | 1 << 32, 0xA076_1D64_78BD_642F)
     var second = mixed(UInt64(image.height) | 1 << 33, 0xE703_7ED1_A0B4_28DB)
-    image.pixels.withUnsafeBytes { bytes in
+    func take(_ bytes: UnsafeRawBufferPointer) {
       let words = bytes.count / 8
       for i in 0..<words {
         let word = bytes.loadUnaligned(fromByteOffset: 8 * i, as: UInt64.self)
@@ -55,6 +73,11 @@ struct ImageFacts: Codable, Sendable {
         first = mixed(first ^ UInt64(bytes[i]), 0x1D8E_4E27_C47D_124F)
         second = mixed(second ^ UInt64(bytes[i]), 0xEB44_ACCA_B455_D165)
       }
+    }
+    if let levels = image.levels {
+      levels.values.withUnsafeBytes(take)
+    } else {
+      image.pixels.withUnsafeBytes(take)
     }
     return [first, second]
   }
@@ -80,6 +103,14 @@ struct LabelFacts: Codable, Sendable {
 
   init(_ label: LabelImage) {
     (width, height) = (label.width, label.height)
+    add(label, from: 0)
+  }
+
+  /// The facts of labels of which nothing has been looked at.
+  init(_ size: Size) { (width, height) = (size.width, size.height) }
+
+  /// Adds what rows of the labels hold; `row` is the first.
+  mutating func add(_ label: LabelImage, from row: Int) {
     var counts = [Int64](repeating: 0, count: 65_536)
     var firsts = [Int](repeating: 0, count: 65_536)
     label.values.withUnsafeBufferPointer { values in
@@ -89,8 +120,15 @@ struct LabelFacts: Codable, Sendable {
         counts[value] += 1
       }
     }
+    for value in values {
+      if counts[value.value] == 0 || value.first < firsts[value.value] + row * width {
+        firsts[value.value] = value.first - row * width
+      }
+      counts[value.value] += value.count
+    }
     values = counts.indices.compactMap {
-      counts[$0] > 0 ? Value(value: $0, count: counts[$0], first: firsts[$0]) : nil
+      counts[$0] > 0
+        ? Value(value: $0, count: counts[$0], first: firsts[$0] + row * width) : nil
     }
   }
 }

@@ -34,6 +34,9 @@ extension Inspection.Part {
       }
       lines.append("  mean [\(numbers(mean))], deviation [\(numbers(deviation))]")
     }
+    if missingPixels > 0 {
+      lines.append("  \(missingPixels) pixels of the images were not measured and count nowhere")
+    }
     let rows =
       [["class", "pixels", "% labelled", "images"]]
       + classes.map { [$0.name.shownInLine, "\($0.pixels)", percent($0.share), "\($0.images)"] }

@@ -18,7 +18,9 @@ public struct Inspection: Sendable, Encodable {
     public var classes: [ClassCount] = []
     /// The pixels that are ignored.
     public var ignoredPixels: Int64 = 0
-    /// The mean and the deviation of the levels of red, green and blue, in 0 to 1.
+    /// The pixels of images of which nothing was measured.
+    public var missingPixels: Int64 = 0
+    /// The mean and the deviation of the levels of red, green and blue, or of each band, in 0 to 1.
     public var mean: [Double] = [], deviation: [Double] = []
   }
 
@@ -235,8 +237,16 @@ extension Inspection.Part {
     images = dataset.count
     var sizes: [Size: Int] = [:]
     var (pixels, sums, squares) = (0.0, [0.0, 0, 0], [0.0, 0, 0])
+    var levels = LevelSums()
     for image in found.images where image.failure == nil {
       sizes[Size(width: image.width, height: image.height), default: 0] += 1
+      if let counts = image.levelCounts {
+        levels.merge(
+          LevelSums(
+            counts: counts, sums: image.levelSums ?? [], squares: image.levelSquares ?? []))
+        missingPixels += image.missing ?? 0
+        continue
+      }
       pixels += Double(image.width * image.height)
       for channel in 0..<3 {
         sums[channel] += Double(image.sums[channel])
@@ -246,7 +256,9 @@ extension Inspection.Part {
     self.sizes = sizes.map {
       Inspection.SizeCount(width: $0.key.width, height: $0.key.height, images: $0.value)
     }.sorted { ($1.images, $0.width, $0.height) < ($0.images, $1.width, $1.height) }
-    if pixels > 0 {
+    if !levels.counts.isEmpty {
+      (mean, deviation) = levels.statistics
+    } else if pixels > 0 {
       mean = sums.map { $0 / pixels / 255 }
       deviation = (0..<3).map {
         max(squares[$0] / pixels / 65_025 - mean[$0] * mean[$0], 0).squareRoot()

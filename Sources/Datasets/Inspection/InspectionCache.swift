@@ -16,7 +16,7 @@ struct InspectionCache: Codable, Sendable {
   var images: [String: Entry<ImageFacts>] = [:]
   var labels: [String: Entry<LabelFacts>] = [:]
 
-  private static let current = 2
+  private static let current = 3
 
   init() {}
 
@@ -119,9 +119,11 @@ extension Dataset {
     _ path: String, _ known: InspectionCache, keeping cache: inout InspectionCache,
     _ filesRead: inout Int
   ) -> ImageFacts {
-    let key = InspectionCache.key(path, orientation == .applied ? "" : orientation.rawValue)
+    let setting = (orientation == .applied ? "" : orientation.rawValue) + (bandPlan?.setting ?? "")
+    let key = InspectionCache.key(path, setting)
     return InspectionCache.facts(path, key, known.images, keeping: &cache.images, &filesRead) {
       do {
+        if let bandPlan { return (try ImageFacts($0, bandPlan), false) }
         let turn = (try? ImageInfo(contentsOf: $0).orientation) ?? 1
         return (ImageFacts(try readImage($0), orientation: turn), false)
       } catch {
@@ -138,11 +140,42 @@ extension Dataset {
     let key = InspectionCache.key(path, labelSetting)
     return InspectionCache.facts(path, key, known.labels, keeping: &cache.labels, &filesRead) {
       do {
+        if labelColors == nil, let large = try LabelFacts(ofLarge: $0) { return (large, false) }
         return (LabelFacts(try readLabel($0)), false)
       } catch {
         // What a label map's reader says names the map's classes.
         return (LabelFacts(failure: error), error is DatasetError)
       }
+    }
+  }
+}
+
+extension BandPlan {
+  /// The plan as a part of a key.
+  fileprivate var setting: String {
+    "bands-\(bands)-\(ranges.map { "\($0)" } ?? "whole")-\(page)-\(noData.map { "\($0)" } ?? "")"
+  }
+}
+
+extension ImageFacts {
+  /// What is in an image of levels, strip by strip.
+  fileprivate init(_ path: String, _ plan: BandPlan) throws {
+    let file = try RasterFile(path, page: plan.page)
+    self.init(file.size)
+    for window in file.strips { add(try file.image(window, plan: plan)) }
+  }
+}
+
+extension LabelFacts {
+  /// What is in a label file that is read by windows, strip by strip; nil for others, and for small ones,
+  /// which are read whole.
+  fileprivate init?(ofLarge path: String) throws {
+    guard RasterFile.isReadByWindows(path) else { return nil }
+    let file = try RasterFile(path)
+    guard file.size.width > (1 << 26) / file.size.height, file.isLabels else { return nil }
+    self.init(file.size)
+    for window in file.strips {
+      if let labels = try file.labels(window) { add(labels, from: window.y) }
     }
   }
 }

@@ -41,7 +41,11 @@ public struct LabelSurvey: Sendable {
     _ dataset: any Dataset, limit: Int? = Self.usualLimit, cache path: String? = nil,
     refuses: Bool = true, threads: Int = 0
   ) throws {
-    let labelled = (0..<dataset.count).filter { dataset.item($0).labelPath != nil }
+    // Windows of one image share their files.
+    var paths: Set<String> = []
+    let labelled = (0..<dataset.count).filter {
+      dataset.item($0).labelPath.map { paths.insert($0).inserted } ?? false
+    }
     let chosen = Set(
       limit.map { limit in
         let limit = min(limit, labelled.count)

@@ -30,4 +30,12 @@ public struct ClassMask: Sendable, Equatable {
 
   /// The class at a column and a row.
   public subscript(x: Int, y: Int) -> UInt8 { classes[y * width + x] }
+
+  /// The mask with the pixels ignored where nothing was measured.
+  package func ignoring(_ missing: [Bool]?) -> ClassMask {
+    guard let missing, missing.count == classes.count else { return self }
+    var mask = self
+    for index in missing.indices where missing[index] { mask.classes[index] = LabelMap.ignored }
+    return mask
+  }
 }

@@ -14,22 +14,24 @@ public struct Batch: Sendable {
   public let height: Int
   /// The number of columns of every image.
   public let width: Int
+  /// The number of bands of every image.
+  public let bands: Int
   let storage: BatchStorage
 
   /// The number of samples, N.
   public var count: Int { indices.count }
-  /// The normalised images, (N, H, W, 3), copied.
+  /// The normalised images, (N, H, W, bands), copied.
   public var images: [Float] { withImages { [Float]($0) } }
   /// The classes, (N, H, W), ``LabelMap/ignored`` where nothing counts; copied.
   public var masks: [UInt8] { withMasks { [UInt8]($0) } }
 
-  /// Calls `body` with the normalised images, (N, H, W, 3), which are valid during the call.
+  /// Calls `body` with the normalised images, (N, H, W, bands), which are valid during the call.
   public func withImages<Result>(
     _ body: (UnsafeBufferPointer<Float>) throws -> Result
   ) rethrows -> Result {
     defer { withExtendedLifetime(storage) {} }
     return try body(
-      UnsafeBufferPointer(start: storage.images, count: count * height * width * 3))
+      UnsafeBufferPointer(start: storage.images, count: count * height * width * bands))
   }
 
   /// Calls `body` with the classes, (N, H, W), which are valid during the call.
@@ -48,19 +50,21 @@ public struct Batch: Sendable {
 final class BatchStorage: @unchecked Sendable {
   let images: UnsafeMutablePointer<Float>
   let masks: UnsafeMutablePointer<UInt8>
-  private let pixels: Int
+  private let pixels: Int, bands: Int
   private let pool: BufferPool
 
-  /// Memory for `pixels` pixels over all samples.
-  init(pixels: Int, pool: BufferPool) {
+  /// Memory for `pixels` pixels of so many bands over all samples.
+  init(pixels: Int, bands: Int, pool: BufferPool) {
     self.pixels = pixels
+    self.bands = bands
     self.pool = pool
-    images = pool.take(bytes: pixels * 12).bindMemory(to: Float.self, capacity: pixels * 3)
+    images = pool.take(bytes: pixels * 4 * bands)
+      .bindMemory(to: Float.self, capacity: pixels * bands)
     masks = pool.take(bytes: pixels).bindMemory(to: UInt8.self, capacity: pixels)
   }
 
   deinit {
-    pool.give(images, bytes: pixels * 12)
+    pool.give(images, bytes: pixels * 4 * bands)
     pool.give(masks, bytes: pixels)
   }
 }

@@ -129,7 +129,8 @@ private final class AssemblyLine: @unchecked Sendable {
     }
     return Batch(
       epoch: epoch, step: step, indices: bench.indices, names: samples.map(\.name),
-      height: first.size.height, width: first.size.width, storage: storage)
+      height: first.size.height, width: first.size.width, bands: loader.encoding.bands,
+      storage: storage)
   }
 
   /// What each thread does until there is nothing left.
@@ -137,10 +138,14 @@ private final class AssemblyLine: @unchecked Sendable {
     while let (bench, place) = take() {
       do {
         let sample = try loader.sample(bench.indices[place], epoch: epoch)
+        guard sample.image.bands == loader.encoding.bands else {
+          throw DatasetError.otherBands(
+            file: sample.file, count: sample.image.bands, expected: loader.encoding.bands)
+        }
         if let storage = reserve(bench, place, sample) {
           let pixels = sample.mask.classes.count
           loader.encoding.encode(
-            sample.image.raster, into: storage.images + place * pixels * 3)
+            sample.image.raster, into: storage.images + place * pixels * loader.encoding.bands)
           sample.mask.classes.withUnsafeBufferPointer { classes in
             guard let classes = classes.baseAddress else { return }
             (storage.masks + place * pixels).update(from: classes, count: pixels)
@@ -184,7 +189,9 @@ private final class AssemblyLine: @unchecked Sendable {
       bench.samples[place] = (sample.name, sample.file, size)
       let storage =
         bench.storage
-        ?? BatchStorage(pixels: bench.indices.count * size.width * size.height, pool: loader.pool)
+        ?? BatchStorage(
+          pixels: bench.indices.count * size.width * size.height, bands: loader.encoding.bands,
+          pool: loader.pool)
       if bench.storage == nil {
         bench.storage = storage
         bench.size = size

@@ -142,7 +142,8 @@ public struct Loader: Sendable {
     guard !pipeline.transforms.isEmpty else { return sample }
     var random = SampleRandom(seed: seed, epoch: epoch, index: index)
     let (image, mask) = pipeline(
-      sample.image, sample.mask, random: &random, mean: encoding.meanColor)
+      sample.image, sample.mask, random: &random, mean: encoding.meanColor,
+      meanLevels: encoding.meanLevels)
     return Sample(
       index: index, name: sample.name, imagePath: sample.imagePath, labelPath: sample.labelPath,
       image: image, mask: mask)

@@ -15,6 +15,8 @@ public struct FileDataset: Dataset {
   public private(set) var labelColors: [Color: UInt16]?
   /// Whether photographs are turned as the camera noted; labels never are.
   public private(set) var orientation = ImageOrientation.applied
+  /// Which bands of the images are seen; nil for pictures in red, green and blue.
+  public private(set) var bandPlan: BandPlan?
   /// The files, sorted by name.
   public let items: [Item]
   /// Images without a label and labels without an image, which a listing tells of and a data set
@@ -51,12 +53,14 @@ public struct FileDataset: Dataset {
     }
   }
 
-  /// The set read with another label map or table of colours, or with photographs as they are stored.
+  /// The set read with another label map or table of colours, or with photographs as they are stored,
+  /// or of other bands.
   package func read(
     with map: LabelMap? = nil, colors: [Color: UInt16]? = nil,
-    orientation: ImageOrientation? = nil
+    orientation: ImageOrientation? = nil, bandPlan: BandPlan? = nil
   ) -> FileDataset {
     var set = self
+    set.bandPlan = bandPlan ?? self.bandPlan
     set.labelMap = map ?? labelMap
     set.labelColors = colors ?? labelColors
     set.orientation = orientation ?? self.orientation
@@ -99,6 +103,9 @@ public struct FileSelection: Sendable, Hashable {
   public static let pictures = [
     "png", "jpg", "jpeg", "tif", "tiff", "webp", "ppm", "pgm", "gif", "bmp", "jfif", "jpe",
   ]
+
+  /// The extensions where images may have any bands: arrays of NumPy's, too.
+  public static let rasters = pictures + ["npy"]
 
   /// The files in `folder` whose name without extension ends in `suffix`.
   public init(
@@ -258,7 +265,7 @@ extension FileDataset {
       name: name, labelMap: labelMap, labelColors: labelColors,
       items: items.filter { contains($0.name) }, unpaired: unpaired.filter { contains($0.name) },
       notes: notes
-    ).read(orientation: orientation)
+    ).read(orientation: orientation, bandPlan: bandPlan)
   }
 
   /// The set in whose label map the class of this name is the background.
@@ -268,7 +275,7 @@ extension FileDataset {
     try FileDataset(
       name: self.name, labelMap: labelMap.withBackground(name), labelColors: labelColors,
       items: items, unpaired: unpaired, notes: notes
-    ).read(orientation: orientation)
+    ).read(orientation: orientation, bandPlan: bandPlan)
   }
 
   /// The items whose names a person chose, in the set's order.

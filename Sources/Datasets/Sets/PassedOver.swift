@@ -93,7 +93,9 @@ package struct PassedOver: Sendable, Equatable {
 /// In a folder, pictures that Atrous wrote and kinds that are not read are passed over, and told to
 /// `note`.
 /// - Throws: `DatasetError` for a folder without images, or what is not there.
-package func imageFiles(_ path: String, note: (String) -> Void = { _ in }) throws -> [String] {
+package func imageFiles(
+  _ path: String, extensions: [String] = FileSelection.pictures, note: (String) -> Void = { _ in }
+) throws -> [String] {
   guard FileSystem.exists(path) else {
     throw DatasetError.missingFile(path: path, expected: "an image or a folder of images")
   }
@@ -101,7 +103,7 @@ package func imageFiles(_ path: String, note: (String) -> Void = { _ in }) throw
   guard let names = FileSystem.names(in: path) else {
     throw DatasetError.missingFolder(path: path, expected: "a folder that can be read")
   }
-  let (read, unread) = PassedOver.pictures(in: names)
+  let (read, unread) = PassedOver.pictures(in: names, extensions: extensions)
   var passedOver = PassedOver()
   passedOver.unread = unread
   passedOver.outputs = read.filter { OutputMark.isOn("\(path)/\($0)") }
@@ -110,7 +112,7 @@ package func imageFiles(_ path: String, note: (String) -> Void = { _ in }) throw
   let files = read.filter { !outputs.contains($0) }
   guard !files.isEmpty else {
     throw DatasetError.emptyFolder(
-      path: path, expected: "images (\(FileSelection.pictures.joined(separator: ", ")))")
+      path: path, expected: "images (\(extensions.joined(separator: ", ")))")
   }
   return files.map { "\(path)/\($0)" }
 }

@@ -24,6 +24,16 @@ public struct InputEncoding: Sendable, Hashable {
       missing: [nil, nil, nil])
   }
 
+  /// An encoding of as many bands as there are means, of levels up to 255.
+  ///
+  /// - Throws: As ``init(mean:deviation:)``.
+  package init(levelsWithMean mean: [Double], deviation: [Double]) throws {
+    let bands = max(1, mean.count)
+    try self.init(
+      mean: mean, deviation: deviation, scale: [Double](repeating: Self.usualScale, count: bands),
+      missing: [Double?](repeating: nil, count: bands))
+  }
+
   /// An encoding of as many bands as there are scales.
   ///
   /// - Throws: `DatasetError.invalidSetting` unless there are as many finite numbers of each and every
@@ -66,8 +76,15 @@ public struct InputEncoding: Sendable, Hashable {
   /// The 8-bit colour nearest to the mean: what fills the outside of a picture.
   public var meanColor: Color {
     let levels = mean.map { UInt8(min(max($0 * 255, 0), 255).rounded()) }
-    return Color(levels[0], levels[1], levels[2])
+    let shown = Levels.shown(of: levels.count)
+    return Color(levels[shown[0]], levels[shown[1]], levels[shown[2]])
   }
+
+  /// The mean of each band as levels: what fills the outside of images of levels.
+  public var meanLevels: [Float] { zip(mean, scale).map { Float($0 * $1) } }
+
+  /// The number of bands.
+  public var bands: Int { mean.count }
 
   /// The statistics of a data set's images: over all pixels, on all cores, summed exactly.
   ///
@@ -77,7 +94,7 @@ public struct InputEncoding: Sendable, Hashable {
   public static func measured(from dataset: some Dataset, threads: Int = 0) throws -> InputEncoding
   {
     let sums = try reduceInParallel(
-      count: dataset.count, threads: threads, initial: Sums(),
+      count: dataset.count, threads: threads, initial: LevelSums(),
       step: { sums, index in sums.add(try dataset.load(index).image) },
       merge: { $0.merge($1) })
     return try sums.encoding()
@@ -144,43 +161,5 @@ public struct InputEncoding: Sendable, Hashable {
   private func encoded(_ level: Double, band: Int) -> Float {
     level == missing[band] || level.isNaN
       ? 0 : Float((level / scale[band] - mean[band]) / deviation[band])
-  }
-
-  /// Sums of levels and of their squares.
-  private struct Sums: Sendable {
-    var count: UInt64 = 0
-    var first = SIMD3<UInt64>()
-    var second = SIMD3<UInt64>()
-
-    mutating func add(_ image: Image) {
-      var first = SIMD3<UInt64>()
-      var second = SIMD3<UInt64>()
-      image.pixels.withUnsafeBufferPointer { pixels in
-        for i in stride(from: 0, to: pixels.count, by: 3) {
-          let level = SIMD3(UInt64(pixels[i]), UInt64(pixels[i + 1]), UInt64(pixels[i + 2]))
-          first &+= level
-          second &+= level &* level
-        }
-      }
-      count += UInt64(image.pixels.count / 3)
-      self.first &+= first
-      self.second &+= second
-    }
-
-    mutating func merge(_ other: Sums) {
-      count += other.count
-      first &+= other.first
-      second &+= other.second
-    }
-
-    func encoding() throws -> InputEncoding {
-      let n = Double(max(count, 1))
-      let mean = (0..<3).map { Double(first[$0]) / n / 255 }
-      let deviation = (0..<3).map { channel -> Double in
-        let square = Double(second[channel]) / n / 65_025
-        return max(square - mean[channel] * mean[channel], 0).squareRoot()
-      }
-      return try InputEncoding(mean: mean, deviation: deviation)
-    }
   }
 }

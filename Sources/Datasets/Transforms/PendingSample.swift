@@ -3,18 +3,24 @@ import Imaging
 /// An image and its mask with the resizes, crops, pads and flips that are asked for but not yet done.
 struct PendingSample {
   private var image: Image
+  /// What is transformed in place of the image where it has levels.
+  private var levels: Levels?
   private var mask: ClassMask
   private let mean: Color
+  private let meanLevels: [Float]
   private var x: Axis
   private var y: Axis
   private var antialias = true
-  private var fill: Color
+  private var fill: Transform.Fill
 
-  init(image: Image, mask: ClassMask, mean: Color) {
+  /// - Parameter meanLevels: What the mean is in images of levels, for each band.
+  init(image: Image, mask: ClassMask, mean: Color, meanLevels: [Float] = []) {
     self.image = image
+    levels = image.levels
     self.mask = mask
     self.mean = mean
-    fill = mean
+    self.meanLevels = meanLevels
+    fill = .mean
     x = Axis(image.width)
     y = Axis(image.height)
   }
@@ -25,8 +31,12 @@ struct PendingSample {
   /// The picture with everything done.
   consuming func finished() -> (image: Image, mask: ClassMask) {
     settle()
+    if let levels { image = Image(levels) }
     return (image, mask)
   }
+
+  /// The columns and rows of what is transformed.
+  private var source: Size { levels?.size ?? image.size }
 
   mutating func apply(_ transform: Transform, _ random: inout SampleRandom) {
     switch transform {
@@ -63,13 +73,28 @@ struct PendingSample {
       let angle = random.uniform(degrees)
       guard turn else { return }
       settle()
-      (image, mask) = rotated(image, mask, degrees: angle, fill: color(of: fill))
+      if let own = levels {
+        let turned = rotated(own, mask, degrees: angle, fill: filling(fill))
+        (levels, mask) = (turned.levels, turned.mask)
+      } else {
+        (image, mask) = rotated(image, mask, degrees: angle, fill: color(of: fill))
+      }
     case .photometricDistortion(let settings):
       settle()
-      settings.apply(to: &image, &random)
+      if var own = levels {
+        settings.apply(to: &own, &random)
+        levels = own
+      } else {
+        settings.apply(to: &image, &random)
+      }
     case .colorJitter(let settings):
       settle()
-      settings.apply(to: &image, &random)
+      if var own = levels {
+        settings.apply(to: &own, &random)
+        levels = own
+      } else {
+        settings.apply(to: &image, &random)
+      }
     }
   }
 
@@ -81,19 +106,31 @@ struct PendingSample {
     }
   }
 
+  /// What fills images of levels, for each band.
+  private func filling(_ fill: Transform.Fill) -> [Float] {
+    let bands = levels?.bands ?? 3
+    switch fill {
+    case .mean where meanLevels.count == bands: return meanLevels
+    case .black: return [Float](repeating: 0, count: bands)
+    case .mean, .color:
+      let color = color(of: fill)
+      let parts = [Float(color.red), Float(color.green), Float(color.blue)]
+      return (0..<bands).map { parts[$0 % 3] }
+    }
+  }
+
   private mutating func resize(to target: Size, antialias: Bool) {
     guard target != size else { return }
     settle()
-    x = Axis(image.width, scaledTo: target.width)
-    y = Axis(image.height, scaledTo: target.height)
+    x = Axis(source.width, scaledTo: target.width)
+    y = Axis(source.height, scaledTo: target.height)
     self.antialias = antialias
   }
 
   private mutating func pad(to target: Size, _ fill: Transform.Fill) {
     guard target.width > size.width || target.height > size.height else { return }
-    let color = color(of: fill)
-    if x.isPadded || y.isPadded, color != self.fill { settle() }
-    self.fill = color
+    if x.isPadded || y.isPadded, color(of: fill) != color(of: self.fill) { settle() }
+    self.fill = fill
     x.pad(after: max(target.width - x.count, 0))
     y.pad(after: max(target.height - y.count, 0))
   }
@@ -134,11 +171,15 @@ struct PendingSample {
   /// Does what is pending.
   private mutating func settle() {
     guard !(x.isIdentity && y.isIdentity) else { return }
-    image = resampled(image, x: x, y: y, antialias: antialias, fill: fill)
+    if let own = levels {
+      levels = resampled(own, x: x, y: y, antialias: antialias, fill: filling(fill))
+    } else {
+      image = resampled(image, x: x, y: y, antialias: antialias, fill: color(of: fill))
+    }
     mask = resampled(mask, x: x, y: y)
-    x = Axis(image.width)
-    y = Axis(image.height)
-    fill = mean
+    x = Axis(source.width)
+    y = Axis(source.height)
+    fill = .mean
   }
 }
 

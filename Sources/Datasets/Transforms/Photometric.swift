@@ -37,10 +37,10 @@ public struct PhotometricDistortion: Sendable, Hashable {
     let saturation = random.chance(0.5) ? random.uniform(saturation) : nil
     let hue = random.chance(0.5) ? random.uniform(-hue...hue) : nil
 
-    var before = Levels()
+    var before = LevelTable()
     if let offset { before.map { $0 + offset } }
     if let contrast, contrastFirst { before.map { $0 * contrast } }
-    var after = Levels()
+    var after = LevelTable()
     if let contrast, !contrastFirst { after.map { $0 * contrast } }
     guard saturation != nil || hue != nil else {
       before.append(after)
@@ -79,31 +79,37 @@ public struct ColorJitter: Sendable, Hashable {
     self.hue = hue
   }
 
-  func apply(to image: inout Image, _ random: inout SampleRandom) {
+  /// The steps in the order drawn, each with its factor: brightness 0, contrast 1, saturation 2, and hue 3
+  /// with its turns.
+  func drawn(_ random: inout SampleRandom) -> [(step: Int, factor: Double)] {
     var order = [0, 1, 2, 3]
     for i in [3, 2, 1] { order.swapAt(i, random.integer(below: i + 1)) }
     func factor(_ strength: Double) -> Double {
       random.uniform(max(0, 1 - strength)...(1 + strength))
     }
-    let factors = (factor(brightness), factor(contrast), factor(saturation))
-    let turns = random.uniform(-hue...hue)
-    for step in order {
+    var factors = [factor(brightness), factor(contrast), factor(saturation)]
+    factors.append(random.uniform(-hue...hue))
+    return order.map { ($0, factors[$0]) }
+  }
+
+  func apply(to image: inout Image, _ random: inout SampleRandom) {
+    for (step, factor) in drawn(&random) {
       switch step {
       case 0 where brightness > 0:
-        var levels = Levels()
-        levels.map { $0 * factors.0 }
+        var levels = LevelTable()
+        levels.map { $0 * factor }
         levels.apply(to: &image)
       case 1 where contrast > 0:
         let mean = meanGray(of: image)
-        var levels = Levels()
-        levels.map { $0 * factors.1 + mean * (1 - factors.1) }
+        var levels = LevelTable()
+        levels.map { $0 * factor + mean * (1 - factor) }
         levels.apply(to: &image)
       case 2 where saturation > 0:
-        blendWithGray(&image, factor: Float(factors.2))
+        blendWithGray(&image, factor: Float(factor))
       case 3 where hue > 0:
         changeColor(
-          of: &image, before: Levels(), after: Levels(), saturation: 1,
-          sextants: Float(turns * 6))
+          of: &image, before: LevelTable(), after: LevelTable(), saturation: 1,
+          sextants: Float(factor * 6))
       default: break
       }
     }
@@ -111,7 +117,7 @@ public struct ColorJitter: Sendable, Hashable {
 }
 
 /// A function of one 8-bit level, as a table.
-struct Levels {
+struct LevelTable {
   private(set) var table: [UInt8] = (0...255).map { UInt8($0) }
   private(set) var isIdentity = true
 
@@ -124,7 +130,7 @@ struct Levels {
   }
 
   /// Follows the table by another.
-  mutating func append(_ other: Levels) {
+  mutating func append(_ other: LevelTable) {
     guard !other.isIdentity else { return }
     for i in 0..<256 { table[i] = other.table[Int(table[i])] }
     isIdentity = false
@@ -159,7 +165,7 @@ func meanGray(of image: Image) -> Double {
 /// Blends with the grey image, 0.2989 R + 0.587 G + 0.114 B.
 func blendWithGray(_ image: inout Image, factor: Float) {
   let rest = 1 - factor
-  inPlanes(of: &image, before: Levels(), after: Levels()) { red, green, blue, count in
+  inPlanes(of: &image, before: LevelTable(), after: LevelTable()) { red, green, blue, count in
     for i in 0..<count {
       let (r, g, b) = (red[i], green[i], blue[i])
       let gray = (0.2989 * r + 0.587 * g + 0.114 * b) * rest
@@ -175,7 +181,7 @@ func blendWithGray(_ image: inout Image, factor: Float) {
 /// With V the largest component and C = V − min, a component is V − C·f(H). Multiplying S by k, up to
 /// S = 1, multiplies C by min(k, V / C) and leaves V and H alone.
 func changeColor(
-  of image: inout Image, before: Levels, after: Levels, saturation: Float, sextants: Float
+  of image: inout Image, before: LevelTable, after: LevelTable, saturation: Float, sextants: Float
 ) {
   let shift = sextants < 0 ? sextants + 6 : sextants
   inPlanes(of: &image, before: before, after: after) { red, green, blue, count in
@@ -190,7 +196,7 @@ func changeColor(
 /// the nearest cache.
 @inline(__always)
 private func inPlanes(
-  of image: inout Image, before: Levels, after: Levels,
+  of image: inout Image, before: LevelTable, after: LevelTable,
   _ body: (
     UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, Int
   ) -> Void
@@ -231,36 +237,42 @@ private func saturate(
   _ red: UnsafeMutablePointer<Float>, _ green: UnsafeMutablePointer<Float>,
   _ blue: UnsafeMutablePointer<Float>, _ count: Int, _ factor: Float
 ) {
-  for i in 0..<count {
-    let (r, g, b) = (red[i], green[i], blue[i])
-    let value = larger(larger(r, g), b)
-    let chroma = value - smaller(smaller(r, g), b)
-    let limit = value / larger(chroma, 0x1p-10)
-    let k = smaller(factor, limit)
-    red[i] = larger(value - (value - r) * k, 0)
-    green[i] = larger(value - (value - g) * k, 0)
-    blue[i] = larger(value - (value - b) * k, 0)
-  }
+  for i in 0..<count { saturate(&red[i], &green[i], &blue[i], factor) }
+}
+
+@inline(__always)
+func saturate(_ red: inout Float, _ green: inout Float, _ blue: inout Float, _ factor: Float) {
+  let (r, g, b) = (red, green, blue)
+  let value = larger(larger(r, g), b)
+  let chroma = value - smaller(smaller(r, g), b)
+  let limit = value / larger(chroma, 0x1p-10)
+  let k = smaller(factor, limit)
+  red = larger(value - (value - r) * k, 0)
+  green = larger(value - (value - g) * k, 0)
+  blue = larger(value - (value - b) * k, 0)
 }
 
 private func turnHue(
   _ red: UnsafeMutablePointer<Float>, _ green: UnsafeMutablePointer<Float>,
   _ blue: UnsafeMutablePointer<Float>, _ count: Int, _ sextants: Float
 ) {
-  for i in 0..<count {
-    let (r, g, b) = (red[i], green[i], blue[i])
-    let value = larger(larger(r, g), b)
-    let chroma = value - smaller(smaller(r, g), b)
-    let inverse = 1 / larger(chroma, 0x1p-10)
-    let fromRed = (g - b) * inverse
-    let fromGreen = (b - r) * inverse + 2
-    let fromBlue = (r - g) * inverse + 4
-    // −1 ... 5 and the shift, 0 ... 6.
-    let hue = (value == r ? fromRed : value == g ? fromGreen : fromBlue) + sextants
-    red[i] = value - chroma * hexagon(hue + 5)
-    green[i] = value - chroma * hexagon(hue + 3)
-    blue[i] = value - chroma * hexagon(hue + 1)
-  }
+  for i in 0..<count { turnHue(&red[i], &green[i], &blue[i], sextants) }
+}
+
+@inline(__always)
+func turnHue(_ red: inout Float, _ green: inout Float, _ blue: inout Float, _ sextants: Float) {
+  let (r, g, b) = (red, green, blue)
+  let value = larger(larger(r, g), b)
+  let chroma = value - smaller(smaller(r, g), b)
+  let inverse = 1 / larger(chroma, 0x1p-10)
+  let fromRed = (g - b) * inverse
+  let fromGreen = (b - r) * inverse + 2
+  let fromBlue = (r - g) * inverse + 4
+  // −1 ... 5 and the shift, 0 ... 6.
+  let hue = (value == r ? fromRed : value == g ? fromGreen : fromBlue) + sextants
+  red = value - chroma * hexagon(hue + 5)
+  green = value - chroma * hexagon(hue + 3)
+  blue = value - chroma * hexagon(hue + 1)
 }
 
 /// How far a component lies below V, in units of C, at a position 0 to 18 on the hexagon.

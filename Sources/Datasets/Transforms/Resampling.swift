@@ -322,6 +322,12 @@ extension Image {
   /// The picture at another size, as the transform `resize` makes it.
   package func resampled(to target: Size) -> Image {
     guard target != size else { return self }
+    if let levels {
+      return Image(
+        Datasets.resampled(
+          levels, x: Axis(width, scaledTo: target.width), y: Axis(height, scaledTo: target.height),
+          antialias: true, fill: [Float](repeating: 0, count: levels.bands)))
+    }
     return Datasets.resampled(
       self, x: Axis(width, scaledTo: target.width), y: Axis(height, scaledTo: target.height),
       antialias: true, fill: Color(0, 0, 0))

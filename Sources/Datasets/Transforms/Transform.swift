@@ -173,18 +173,19 @@ public struct Pipeline: Sendable, Equatable {
   /// The transformed image and mask: a function of them and of the random stream only.
   ///
   /// - Parameters:
-  ///   - image: An RGB image, (H, W, 3).
+  ///   - image: An RGB image, (H, W, 3), or one of levels.
   ///   - mask: Its mask, of the same size.
   ///   - random: The stream; see ``SampleRandom``.
   ///   - mean: The colour that `Fill.mean` stands for; see ``InputEncoding/meanColor``.
+  ///   - meanLevels: The same for images of levels; see ``InputEncoding/meanLevels``.
   /// - Returns: Image and mask, of equal size.
   public func callAsFunction(
     _ image: Image, _ mask: ClassMask, random: inout SampleRandom,
-    mean: Color = InputEncoding.imageNet.meanColor
+    mean: Color = InputEncoding.imageNet.meanColor, meanLevels: [Float] = []
   ) -> (image: Image, mask: ClassMask) {
     precondition(image.channels == 3, "transforms take RGB images")
     precondition(image.size == mask.size, "image and mask differ in size")
-    var pending = PendingSample(image: image, mask: mask, mean: mean)
+    var pending = PendingSample(image: image, mask: mask, mean: mean, meanLevels: meanLevels)
     for transform in transforms { pending.apply(transform, &random) }
     return pending.finished()
   }

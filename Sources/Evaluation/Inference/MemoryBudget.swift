@@ -11,8 +11,8 @@ import Torch
 public enum PredictionError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The image would need more memory than it may have.
   case tooLarge(file: String, size: Size, need: Int, budget: Int)
-  /// The image does not have three channels.
-  case notRGB(file: String, channels: Int)
+  /// The image has another number of bands than the network.
+  case otherBands(file: String, bands: Int, expected: Int)
 
   /// The message for a person.
   public var description: String {
@@ -21,8 +21,9 @@ public enum PredictionError: Error, Sendable, Equatable, CustomStringConvertible
       "\(file): \(size.width)×\(size.height) pixels would need about \(gigabytes(need)) of memory,"
         + " the budget is \(gigabytes(budget)); expected a smaller image, a larger memory budget"
         + " or prediction in tiles"
-    case .notRGB(let file, let channels):
-      "\(file): has \(channels) channels, expected 3 (red, green, blue)"
+    case .otherBands(let file, let bands, let expected):
+      "\(file): has \(bands) \(bands == 1 ? "band" : "bands"), expected \(expected)"
+        + (expected == 3 ? " (red, green, blue)" : ", those that the network was trained with")
     }
   }
 }

@@ -77,6 +77,17 @@ struct GridAxis: Sendable {
     self.start = start ?? 0
   }
 
+  /// The cells that the positions lie between.
+  var cells: Range<Int> { (lower.min() ?? 0)..<(upper.max() ?? -1) + 1 }
+
+  /// The same positions on a grid whose first `count` cells were left out.
+  func without(first count: Int) -> GridAxis {
+    var axis = self
+    axis.lower = lower.map { $0 - count }
+    axis.upper = upper.map { $0 - count }
+    return axis
+  }
+
   /// Makes the weights of the windows along an axis add up to one at every position.
   static func normalize(_ axes: inout [GridAxis], _ target: Int) {
     var sums = [Float](repeating: 0, count: target)
@@ -211,6 +222,27 @@ package enum ScoreFusion {
     }
   }
 
+  /// The probability of each class at every pixel in shares of 255, (H, W, classes): the weighted mean over
+  /// the parts.
+  static func shares(_ parts: [PlacedScores], width: Int, height: Int) -> [UInt8] {
+    guard let first = parts.first, !parts.contains(where: \.isEmpty) else { return [] }
+    let (groups, classes) = (first.groups, first.classes)
+    return [UInt8](unsafeUninitializedCapacity: width * height * classes) { result, count in
+      count = width * height * classes
+      nonisolated(unsafe) let result = result
+      let bands = max(1, min(height, 64))
+      inParallel(bands) { band in
+        var row = Row(parts, width: width, groups: groups)
+        for y in band * height / bands..<(band + 1) * height / bands {
+          let line = width * classes
+          row.writeShares(
+            parts, y, classes,
+            to: UnsafeMutableBufferPointer(rebasing: result[y * line..<(y + 1) * line]))
+        }
+      }
+    }
+  }
+
   /// The best class of each pixel of an image that the scores (1, classes, h, w) cover.
   package static func classes(_ scores: Tensor, width: Int, height: Int, alignCorners: Bool)
     -> [UInt8]
@@ -280,6 +312,24 @@ package enum ScoreFusion {
             index.replace(with: Self.lanes &+ Int32(group * 8), where: isBetter)
           }
           out[x] = Self.first(value, index)
+        }
+      }
+    }
+
+    mutating func writeShares(
+      _ parts: [PlacedScores], _ y: Int, _ classes: Int, to out: UnsafeMutableBufferPointer<UInt8>
+    ) {
+      for i in sums.indices { sums[i] = .zero }
+      for (index, part) in parts.enumerated() where (part.rows.start..<part.rows.end).contains(y) {
+        interpolateDown(part, index, y)
+        add(part, y, isLogarithmic: false)
+      }
+      sums.withUnsafeBytes { raw in
+        let sums = raw.assumingMemoryBound(to: Float.self)
+        for x in 0..<out.count / classes {
+          for k in 0..<classes {
+            out[x * classes + k] = UInt8(min(max(sums[x * groups * 8 + k], 0), 1) * 255 + 0.5)
+          }
         }
       }
     }

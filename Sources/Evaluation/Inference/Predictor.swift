@@ -94,7 +94,7 @@ public final class Predictor {
       ?? "sides as they are"
   }
 
-  /// The class of each pixel of an RGB image, at its own size or at `size`.
+  /// The class of each pixel of an image, at its own size or at `size`.
   ///
   /// - Parameter file: What messages call the image.
   /// - Throws: ``PredictionError``, and `TorchError` for a network that cannot take the image.
@@ -108,8 +108,9 @@ public final class Predictor {
   func classes(of image: Image, size: Size?, file: String, levels: ForegroundLevels?) throws
     -> ClassMask
   {
-    guard image.channels == 3 else {
-      throw PredictionError.notRGB(file: file, channels: image.channels)
+    guard image.bands == encoding.bands else {
+      throw PredictionError.otherBands(
+        file: file, bands: image.bands, expected: encoding.bands)
     }
     let size = size ?? image.size
     guard mode.isPlain else { return try averaged(image, size: size, file: file, levels) }
@@ -245,10 +246,12 @@ public final class Predictor {
 
   // MARK: Parts
 
-  /// The image as the network takes it: (1, 3, H, W) in channels-last memory, extended as the mode says.
-  package func input(_ image: Image) -> Tensor {
+  /// The image as the network takes it: (1, bands, H, W) in channels-last memory, extended as the mode says.
+  package func input(_ image: Image) -> Tensor { input(image.raster) }
+
+  private func input(_ image: Raster) -> Tensor {
     .input(
-      image.raster, encoding, extendedTo: padding.extended(image.size, toMultipleOf: stride),
+      image, encoding, extendedTo: padding.extended(image.size, toMultipleOf: stride),
       by: padding
     ).to(device)
   }
@@ -299,7 +302,7 @@ public final class Predictor {
       : ClassMask(size: size)
   }
 
-  private func evaluating<R>(_ body: () throws -> R) rethrows -> R {
+  func evaluating<R>(_ body: () throws -> R) rethrows -> R {
     let wasTraining = model.isTraining
     model.train(false)
     defer { model.train(wasTraining) }
@@ -329,9 +332,10 @@ public final class Predictor {
     var footprint = Footprint(bytesPerPixel: 0, pixelsPerCell: 1)
     evaluating {
       func scores(_ side: Int) -> Tensor {
-        let image = Image(
-          width: side, height: side, pixels: [UInt8](repeating: 0, count: side * side * 3))
-        return network(input(image))
+        let raster = Raster(
+          size: Size(width: side, height: side), bands: encoding.bands,
+          .uint8([UInt8](repeating: 0, count: side * side * encoding.bands)))
+        return network(input(raster))
       }
       // What layers make of their weights at first stays, and is the same for images of any size.
       footprint.pixelsPerCell = Double(side) / Double(max(1, scores(side).height))

@@ -1,3 +1,4 @@
+import CProj
 import CTIFF
 import CWebP
 
@@ -10,6 +11,7 @@ public enum Codecs {
     return [
       ("PNG", "libspng \(PNG.version)"), ("JPEG", "libjpeg-turbo"),
       ("labels", "libdeflate \(PNG.inflaterVersion)"), ("drawing", "Cairo \(Canvas.library)"),
+      ("places on earth", "PROJ \(PROJ_VERSION_MAJOR).\(PROJ_VERSION_MINOR).\(PROJ_VERSION_PATCH)"),
       ("TIFF", tiff), ("WebP", "libwebp \(webp >> 16).\(webp >> 8 & 255).\(webp & 255)"),
     ]
   }

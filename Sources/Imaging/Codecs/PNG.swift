@@ -104,7 +104,7 @@ enum PNG: Codec {
     }
   }
 
-  private static func withDecoder<R>(
+  static func withDecoder<R>(
     _ bytes: [UInt8], _ file: String, _ body: (OpaquePointer, spng_ihdr) throws -> R
   ) throws -> R {
     guard let context = spng_ctx_new(0) else {
@@ -136,7 +136,7 @@ enum PNG: Codec {
   ///
   /// libspng adds the bits of interlaced samples below 8 bits to what stands in the memory, so that
   /// it has to be clear.
-  private static func decoded(
+  static func decoded(
     _ context: OpaquePointer, _ format: Int32, _ file: String
   ) throws -> [UInt8] {
     var count = 0

@@ -23,7 +23,8 @@ public struct WeightImport {
   public let unread: [String]
   /// What the file has outside of the network: constants of the loss, metrics, a second network.
   public let leftAside: [String]
-  /// Position embeddings that load resized from another size of image or window.
+  /// Position embeddings that load resized from another size of image or window, and the first convolution
+  /// where it loads widened from red, green and blue to other bands.
   public let resized: [String]
   /// What a person should know of how the weights were found.
   public let notes: [String]
@@ -101,6 +102,12 @@ public struct WeightImport {
     let resizings = Self.resizings(of: module, report.mismatched)
     resized = report.mismatched.map(\.name).filter(resizings.keys.contains)
     self.resizings = resizings
+    for mismatch in report.mismatched {
+      if let widened = WidenedInput(mismatch, of: module) {
+        notes.append(
+          "'\(mismatch.name)' is widened from red, green and blue to \(widened.bands) bands")
+      }
+    }
     report.loaded += resized
     report.mismatched.removeAll { resizings.keys.contains($0.name) }
     // Counters of batches that old files lack.
@@ -157,6 +164,9 @@ public struct WeightImport {
   ) -> [String: (Tensor) -> Tensor] {
     var result: [String: (Tensor) -> Tensor] = [:]
     guard !mismatches.isEmpty else { return result }
+    for mismatch in mismatches {
+      result[mismatch.name] = WidenedInput(mismatch, of: module).map { widened in { widened($0) } }
+    }
     for case let (path, part as any ResizableWeights) in module.modules {
       for mismatch in mismatches where path.isEmpty || mismatch.name.hasPrefix(path + ".") {
         let own = mismatch.name.dropFirst(path.isEmpty ? 0 : path.count + 1)

@@ -85,6 +85,11 @@ public final class ConsoleMonitor: TrainingMonitor {
     if isTerminal { draw(done: done, of: count, "scoring \(done)/\(count)", isLast: false) }
   }
 
+  /// Some parts of a piece of work are done.
+  public func progress(_ done: Int, _ count: Int, _ what: String) {
+    if isTerminal { draw(done: done, of: count, "\(done)/\(count) \(what)", isLast: false) }
+  }
+
   /// The network was scored.
   public func evaluated(_ result: EvaluationResult, _ step: Int) {
     let scores = result.scores

@@ -57,6 +57,7 @@ final class FeatureCache {
     }
     key.add("\(loader.pipeline.transforms)")
     key.add("orientation \(loader.dataset.orientation)")
+    if let plan = loader.dataset.bandPlan { key.add("\(plan)") }
     key.add("\(loader.encoding.mean) \(loader.encoding.deviation)")
     key.add("\(precision.map { "\($0)" } ?? "float32") \(Engine.version) \(Engine.cpuCapability)")
     return key.text

@@ -1,10 +1,14 @@
 import CTIFF
+import Files
 import Foundation
 
-/// A TIFF that libtiff has opened, whose first page is read.
+/// A TIFF that libtiff has opened, of which one page is read: the first, unless another is asked for.
 final class TIFFFile {
   let file: String
   private let bytes: [UInt8]
+  /// The file that is read from where its bytes are not in memory.
+  private let descriptor: Int32?
+  private let length: Int
   private var position = 0
   private(set) var handle: OpaquePointer?
   /// What libtiff said last about why something cannot be read.
@@ -14,14 +18,34 @@ final class TIFFFile {
   /// Opens the bytes of a file.
   ///
   /// - Throws: ``ImageError`` if there is no directory of tags that libtiff understands.
-  init(_ bytes: [UInt8], _ file: String) throws {
+  convenience init(_ bytes: [UInt8], _ file: String) throws {
+    try self.init(bytes, nil, bytes.count, file)
+  }
+
+  /// Opens a file of which only what is asked for is read.
+  ///
+  /// - Throws: ``ImageError`` as ``init(_:_:)`` does, and for a file that cannot be opened.
+  convenience init(contentsOf path: String) throws {
+    let descriptor = FileSystem.open(path, O_RDONLY)
+    guard descriptor >= 0 else {
+      throw ImageError.unreadable(file: path, reason: FileSystem.reason(errno))
+    }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      throw ImageError.unreadable(file: path, reason: "it is no file")
+    }
+    try self.init([], descriptor, Int(status.st_size), path)
+  }
+
+  private init(_ bytes: [UInt8], _ descriptor: Int32?, _ length: Int, _ file: String) throws {
     _ = Self.listens
-    (self.bytes, self.file) = (bytes, file)
+    (self.bytes, self.descriptor, self.length, self.file) = (bytes, descriptor, length, file)
     handle = TIFFClientOpen(
       "image", "rm", Unmanaged.passUnretained(self).toOpaque(),
       { tmsize_t(TIFFFile.of($0)?.read($1, Int($2)) ?? 0) }, { _, _, _ in 0 },
       { UInt64(TIFFFile.of($0)?.seek(Int64(truncatingIfNeeded: $1), $2) ?? 0) }, { _ in 0 },
-      { UInt64(TIFFFile.of($0)?.bytes.count ?? 0) }, { _, _, _ in 0 }, { _, _, _ in })
+      { UInt64(TIFFFile.of($0)?.length ?? 0) }, { _, _, _ in 0 }, { _, _, _ in })
     guard handle != nil else {
       if let reason, reason.contains("Cannot handle different") {
         throw ImageError.unsupported(
@@ -31,7 +55,24 @@ final class TIFFFile {
     }
   }
 
-  deinit { if let handle { TIFFClose(handle) } }
+  deinit {
+    if let handle { TIFFClose(handle) }
+    if let descriptor { close(descriptor) }
+  }
+
+  /// The number of pages.
+  var pages: Int { Int(TIFFNumberOfDirectories(handle)) }
+
+  /// Goes to a page, counted from 1.
+  ///
+  /// - Throws: ``ImageError`` if there is no such page.
+  func select(page: Int) throws {
+    guard page > 1 else { return }
+    guard let index = tdir_t(exactly: page - 1), TIFFSetDirectory(handle, index) == 1 else {
+      throw ImageError.unsupported(
+        file: file, found: "a TIFF of \(pages) pages, expected a page \(page)")
+    }
+  }
 
   /// The error for pixels that cannot be had.
   func damaged(_ reason: String) -> ImageError {
@@ -43,7 +84,10 @@ final class TIFFFile {
     for text in warnings where !text.hasPrefix("Unknown field with tag") {
       ImageNotes.post("libtiff warns: \(text)", file)
     }
-    if let handle, TIFFLastDirectory(handle) == 0 {
+    // Reduced copies of the picture, as cloud-optimized files have, are no pages of their own.
+    if let handle, TIFFLastDirectory(handle) == 0, TIFFReadDirectory(handle) == 1,
+      (optional(TIFFTAG_SUBFILETYPE) ?? 0) & 5 == 0
+    {
       ImageNotes.post("this TIFF has several pages, of which the first is read", file)
     }
   }
@@ -53,8 +97,19 @@ final class TIFFFile {
   }
 
   private func read(_ buffer: UnsafeMutableRawPointer?, _ count: Int) -> Int {
-    let got = max(0, min(count, bytes.count - position))
+    let got = max(0, min(count, length - position))
     guard got > 0, let buffer else { return 0 }
+    if let descriptor {
+      var done = 0
+      while done < got {
+        let part = pread(descriptor, buffer + done, got - done, off_t(position + done))
+        if part < 0 && errno == EINTR { continue }
+        guard part > 0 else { break }
+        done += part
+      }
+      position += done
+      return done
+    }
     bytes.withUnsafeBytes { bytes in
       if let base = bytes.baseAddress {
         buffer.copyMemory(from: base + position, byteCount: got)
@@ -65,9 +120,9 @@ final class TIFFFile {
   }
 
   private func seek(_ offset: Int64, _ whence: Int32) -> Int {
-    let base = whence == SEEK_CUR ? position : whence == SEEK_END ? bytes.count : 0
+    let base = whence == SEEK_CUR ? position : whence == SEEK_END ? length : 0
     let target = Int64(base).addingReportingOverflow(offset)
-    position = target.overflow ? 0 : Int(max(0, min(Int64(bytes.count), target.partialValue)))
+    position = target.overflow ? 0 : Int(max(0, min(Int64(length), target.partialValue)))
     return position
   }
 

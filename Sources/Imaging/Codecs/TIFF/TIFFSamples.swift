@@ -1,6 +1,6 @@
 import CTIFF
 
-/// How the samples of a TIFF's first page are stored.
+/// How the samples of a TIFF's page are stored.
 struct TIFFLayout {
   var size: Size
   /// The bands, and those of them that the photometric interpretation speaks of.
@@ -99,9 +99,13 @@ extension TIFFFile {
     }
   }
 
-  private func decode(
+  /// Decodes the strip or tile at a place into `buffer`; one that the file leaves out becomes 0.
+  ///
+  /// - Returns: Whether the file has it.
+  @discardableResult
+  func decode(
     _ buffer: inout [UInt8], _ plane: Int, _ top: Int, _ left: Int, _ needed: Int, _ isTiled: Bool
-  ) throws {
+  ) throws -> Bool {
     let band = UInt16(truncatingIfNeeded: plane)
     let index =
       isTiled
@@ -111,7 +115,7 @@ extension TIFFFile {
     if TIFFGetStrileOffset(handle, index) == 0, TIFFGetStrileByteCount(handle, index) == 0 {
       // GDAL leaves out what holds no data.
       ImageNotes.post("this TIFF leaves out parts, which are read as 0", file)
-      return
+      return false
     }
     reason = nil
     let got = buffer.withUnsafeMutableBytes { bytes in
@@ -124,10 +128,11 @@ extension TIFFFile {
       throw damaged(
         "the pixels from (\(left), \(top)) on cannot be decoded" + (reason.map { ": \($0)" } ?? ""))
     }
+    return true
   }
 
   /// Samples of any number of bits as one number each.
-  private func unpack(
+  func unpack(
     _ line: UnsafeRawBufferPointer, _ count: Int, _ bits: Int,
     _ samples: UnsafeMutableBufferPointer<UInt64>
   ) {

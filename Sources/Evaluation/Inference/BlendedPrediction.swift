@@ -1,0 +1,271 @@
+import Datasets
+import Imaging
+import Segmentation
+import Torch
+
+/// Predicts an image block by block, from windows that overlap and are blended, and keeps only what the next
+/// blocks need: what the windows above and to the left say of their overlaps.
+///
+/// What a block becomes depends on the windows around it alone, so that a run may begin at any row of blocks
+/// that it is given the one above of.
+package final class BlendedPrediction {
+  /// What a row of blocks holds.
+  package struct Band {
+    /// The rows of the image.
+    package let rows: Range<Int>
+    /// The class of each pixel, (rows, width); ``LabelMap/ignored`` where nothing was measured.
+    package let classes: [UInt8]
+    /// The probabilities in shares of 255, (rows, width, classes), where they are asked for.
+    package let shares: [UInt8]?
+  }
+
+  private let predictor: Predictor
+  private let size: Size
+  private let tiling: Tiling
+  private let rows: [Range<Int>], columns: [Range<Int>]
+  private let computesShares: Bool
+  /// What each window of the row above says of its overlap; nil where nothing was measured.
+  private var above: [Piece?]
+
+  /// Scores of a window, or of the part that is still needed.
+  private struct Piece {
+    let scores: Tensor
+    /// What the window sees, and the first of its cells that is kept.
+    let rows: Range<Int>, columns: Range<Int>
+    let cells: Size, firstRow: Int
+  }
+
+  /// A prediction of an image of `size`.
+  package init(_ predictor: Predictor, _ size: Size, _ tiling: Tiling, computesShares: Bool = false)
+  {
+    (self.predictor, self.size, self.tiling) = (predictor, size, tiling)
+    self.computesShares = computesShares
+    (rows, columns) = (tiling.blocks(size.height), tiling.blocks(size.width))
+    above = [Piece?](repeating: nil, count: columns.count)
+  }
+
+  /// The rows of blocks.
+  package var count: Int { rows.count }
+  /// The blocks side by side.
+  package var blocksPerRow: Int { columns.count }
+
+  /// What the window of a block sees.
+  package func window(row: Int, column: Int) -> PixelWindow {
+    let y = tiling.seen(rows[row], of: size.height),
+      x = tiling.seen(columns[column], of: size.width)
+    return PixelWindow(
+      x: x.lowerBound, y: y.lowerBound, size: Size(width: x.count, height: y.count))
+  }
+
+  /// Computes a row of blocks; rows follow each other from top to bottom.
+  ///
+  /// - Parameters:
+  ///   - isKept: Whether the row's classes are wanted, and not only what the next row needs.
+  ///   - image: Gives what the window of each block sees, and where nothing was measured there.
+  ///   - shown: Is given each block's image where it is wanted: the block's pixels within the window.
+  /// - Throws: What `image` throws, and `TorchError`.
+  package func band(
+    _ row: Int, isKept: Bool, image: (_ column: Int) throws -> (image: Image, missing: [Bool]?),
+    shown: (_ column: Int, _ image: Image, _ window: PixelWindow) -> Void = { _, _, _ in }
+  ) throws -> Band {
+    let span = rows[row]
+    let bands = computesShares ? predictor.model.classes : 0
+    var classes = [UInt8](repeating: LabelMap.ignored, count: isKept ? span.count * size.width : 0)
+    var shares = [UInt8](repeating: 0, count: isKept ? span.count * size.width * bands : 0)
+    var left: Piece?
+    var aboveLeft: Piece?
+    for column in columns.indices {
+      let window = window(row: row, column: column)
+      let (seen, missing) = try image(column)
+      let isEmpty = missing.map { !$0.contains(false) } ?? false
+      let piece = isEmpty ? nil : try self.piece(of: seen, window)
+      if isKept {
+        shown(column, seen, window)
+        try attempt {
+          for part in parts(row, column, piece, left, above[column], aboveLeft) {
+            write(part, span, &classes, &shares, bands)
+          }
+        }
+        clear(missing, window, span, columns[column], &classes, &shares, bands)
+      }
+      (aboveLeft, left) = (above[column], piece)
+      above[column] = try piece.flatMap { try bottom($0, row) }
+      MemoryBudget.release()
+    }
+    return Band(rows: span, classes: classes, shares: computesShares ? shares : nil)
+  }
+
+  private func piece(of image: Image, _ window: PixelWindow) throws -> Piece {
+    let scores = try predictor.windowScores(image)
+    return Piece(
+      scores: scores, rows: window.y..<window.y + window.size.height,
+      columns: window.x..<window.x + window.size.width,
+      cells: Size(width: scores.width, height: scores.height), firstRow: 0)
+  }
+
+  /// The part of a window that the row below is blended with.
+  private func bottom(_ piece: Piece, _ row: Int) throws -> Piece? {
+    guard row + 1 < rows.count, tiling.overlap > 0 else { return nil }
+    let start = rows[row + 1].lowerBound
+    let cells = axis(piece, rows: start..<min(start + tiling.overlap, size.height)).cells
+    return try attempt {
+      Piece(
+        scores: piece.scores.sliced(2, cells.lowerBound, cells.upperBound).cloned(),
+        rows: piece.rows, columns: piece.columns, cells: piece.cells, firstRow: cells.lowerBound)
+    }
+  }
+
+  // MARK: Blending
+
+  /// A rectangle of a block and the windows that it is made of.
+  private struct Part {
+    let rows: Range<Int>, columns: Range<Int>
+    let scores: [PlacedScores]
+  }
+
+  /// The rectangles of a block: what its own window says alone, and the strips that are blended.
+  private func parts(
+    _ row: Int, _ column: Int, _ own: Piece?, _ left: Piece?, _ above: Piece?, _ corner: Piece?
+  ) -> [Part] {
+    func split(_ block: Range<Int>, isBlended: Bool) -> (strip: Range<Int>, rest: Range<Int>) {
+      let end =
+        isBlended ? min(block.lowerBound + tiling.overlap, block.upperBound) : block.lowerBound
+      return (block.lowerBound..<end, end..<block.upperBound)
+    }
+    let (top, below) = split(rows[row], isBlended: row > 0)
+    let (side, beside) = split(columns[column], isBlended: column > 0)
+    var result: [Part] = []
+    func add(
+      _ rows: Range<Int>, _ columns: Range<Int>,
+      _ pieces: [(piece: Piece?, isAbove: Bool, isLeft: Bool)]
+    ) {
+      guard !rows.isEmpty, !columns.isEmpty else { return }
+      let isDown = rows == top, isAcross = columns == side
+      let placed = pieces.compactMap { entry -> PlacedScores? in
+        guard let piece = entry.piece else { return nil }
+        var down = axis(piece, rows: rows).without(first: piece.firstRow)
+        var across = axis(piece, columns: columns)
+        if isDown { Self.ramp(&down, tiling.overlap, isFalling: entry.isAbove) }
+        if isAcross { Self.ramp(&across, tiling.overlap, isFalling: entry.isLeft) }
+        return PlacedScores(piece.scores, rows: down, columns: across)
+      }
+      if !placed.isEmpty { result.append(Part(rows: rows, columns: columns, scores: placed)) }
+    }
+    add(below, beside, [(own, false, false)])
+    add(top, beside, [(own, false, false), (above, true, false)])
+    add(below, side, [(own, false, false), (left, false, true)])
+    add(
+      top, side,
+      [(own, false, false), (above, true, false), (left, false, true), (corner, true, true)])
+    return result
+  }
+
+  /// Weights that rise from 0 to 1 over the overlap, or fall from 1 to 0.
+  private static func ramp(_ axis: inout GridAxis, _ overlap: Int, isFalling: Bool) {
+    for i in axis.weight.indices {
+      let share = (Float(i) + 0.5) / Float(overlap)
+      axis.weight[i] = isFalling ? 1 - share : share
+    }
+  }
+
+  private func axis(_ piece: Piece, rows: Range<Int>) -> GridAxis {
+    axis(piece.cells.height, piece.rows, rows, predictor.covered(seenSize(piece)).height)
+  }
+
+  private func axis(_ piece: Piece, columns: Range<Int>) -> GridAxis {
+    axis(piece.cells.width, piece.columns, columns, predictor.covered(seenSize(piece)).width)
+  }
+
+  private func seenSize(_ piece: Piece) -> Size {
+    Size(width: piece.columns.count, height: piece.rows.count)
+  }
+
+  private func axis(
+    _ cells: Int, _ seen: Range<Int>, _ part: Range<Int>, _ extent: Int
+  ) -> GridAxis {
+    GridAxis(
+      cells: cells, extent: extent, origin: seen.lowerBound - part.lowerBound, length: seen.count,
+      image: part.count, target: part.count, alignCorners: predictor.model.alignCorners)
+  }
+
+  // MARK: Writing
+
+  private func write(
+    _ part: Part, _ span: Range<Int>, _ classes: inout [UInt8], _ shares: inout [UInt8],
+    _ bands: Int
+  ) {
+    let (width, height) = (part.columns.count, part.rows.count)
+    let found = ScoreFusion.classes(
+      part.scores, width: width, height: height,
+      averaging: part.scores.count > 1 ? .probabilities : nil)
+    // Nothing, where an operator failed, which `attempt` reports.
+    guard found.count == width * height else { return }
+    func copy(_ from: [UInt8], _ to: inout [UInt8], _ bands: Int) {
+      for y in 0..<height {
+        let start =
+          ((part.rows.lowerBound - span.lowerBound + y) * size.width
+            + part.columns.lowerBound) * bands
+        to.replaceSubrange(
+          start..<start + width * bands, with: from[y * width * bands..<(y + 1) * width * bands])
+      }
+    }
+    copy(found, &classes, 1)
+    guard bands > 0 else { return }
+    let own = ScoreFusion.shares(part.scores, width: width, height: height)
+    if own.count == width * height * bands { copy(own, &shares, bands) }
+  }
+
+  /// Ignores the pixels of a block where nothing was measured.
+  private func clear(
+    _ missing: [Bool]?, _ window: PixelWindow, _ rows: Range<Int>, _ columns: Range<Int>,
+    _ classes: inout [UInt8], _ shares: inout [UInt8], _ bands: Int
+  ) {
+    guard let missing else { return }
+    for y in rows {
+      for x in columns where missing[(y - window.y) * window.size.width + x - window.x] {
+        let at = (y - rows.lowerBound) * size.width + x
+        classes[at] = LabelMap.ignored
+        for band in at * bands..<(at + 1) * bands { shares[band] = 0 }
+      }
+    }
+  }
+}
+
+extension Predictor {
+  /// The head's scores of a window of an image.
+  ///
+  /// - Throws: ``PredictionError/otherBands(file:bands:expected:)``, `TorchError`.
+  func windowScores(_ image: Image) throws -> Tensor {
+    guard image.bands == encoding.bands else {
+      throw PredictionError.otherBands(
+        file: "the image", bands: image.bands, expected: encoding.bands)
+    }
+    return try attempt { evaluating { scores(of: image).to(.cpu).to(.float32) } }
+  }
+
+  /// The tiling of an image: of one block where that fits into half of the memory budget, or of blocks of
+  /// `step` pixels a side, or the most that fit.
+  ///
+  /// - Throws: ``PredictionError/tooLarge(file:size:need:budget:)`` where not even the smallest blocks fit.
+  package func tiling(
+    of size: Size, step: Int? = nil, overlap: Double = 0.125, file: String
+  ) throws -> Tiling {
+    let unit = TiledResult.side
+    func fits(_ tiling: Tiling) -> Bool {
+      let side = Size(
+        width: min(tiling.side, size.width), height: min(tiling.side, size.height))
+      return memoryNeed(side) <= memoryBudget / 2
+    }
+    func tiling(_ step: Int) -> Tiling { Tiling(step: step, overlap: overlap, alignment: stride) }
+    if let step { return tiling((max(step, 1) + unit - 1) / unit * unit) }
+    let whole = tiling((max(size.width, size.height) + unit - 1) / unit * unit)
+    if whole.step <= 4096, fits(whole) { return whole }
+    for step in Swift.stride(from: 8 * unit, through: unit, by: -unit) where fits(tiling(step)) {
+      return tiling(step)
+    }
+    throw PredictionError.tooLarge(
+      file: file, size: Size(width: unit, height: unit),
+      need: memoryNeed(Size(width: unit, height: unit)),
+      budget: memoryBudget / 2)
+  }
+}

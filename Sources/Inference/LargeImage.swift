@@ -1,0 +1,293 @@
+import Datasets
+import Evaluation
+import Files
+import Foundation
+import Imaging
+
+/// Segments one image block by block, however large it is, and writes what is found as it comes: GeoTIFFs that
+/// lie on the image, and a small picture.
+///
+/// Memory does not grow with the image. A run that was stopped goes on where it was and ends with the same
+/// bytes: what a block becomes depends on the image, the network and the tiling alone.
+public struct LargeImage {
+  /// How an image is cut and what is written.
+  public struct Options: Sendable {
+    /// The side of blocks, a multiple of 256; nil for what the memory budget allows.
+    public var step: Int?
+    /// The share of a block's side over which neighbours are blended; half of it is seen beyond that.
+    public var overlap = 0.125
+    /// Whether the probability of each class is written, too.
+    public var writesProbabilities = false
+    /// Whether a run that was stopped goes on.
+    public var resumes = false
+
+    /// The usual options.
+    public init() {}
+  }
+
+  /// What a prediction took, in seconds.
+  public struct Timing: Sendable {
+    /// All of it.
+    public var whole = 0.0
+    /// The network and the blending, and the time that they waited for pixels.
+    public var network = 0.0, waiting = 0.0
+    /// Packing and writing tiles while the network waits, and making files of them at the end.
+    public var writing = 0.0, finishing = 0.0
+
+    /// The seconds in a line.
+    public var text: String {
+      func seconds(_ value: Double) -> String { String(format: "%.1f s", value) }
+      return
+        "\(seconds(whole)): network \(seconds(network)), waiting for pixels \(seconds(waiting)),"
+        + " writing \(seconds(writing)), finishing files \(seconds(finishing))"
+    }
+  }
+
+  /// What was found in an image.
+  public struct Result: Sendable {
+    /// The share of each class that occurs, the largest first.
+    public let shares: [(name: String, share: Double)]
+    /// The files written.
+    public let written: [String]
+    /// What it took.
+    public let timing: Timing
+  }
+
+  private let session: InferenceSession
+  private let file: RasterFile
+  private let options: Options
+  private let tiling: Tiling
+
+  /// Opens an image for a session's network.
+  ///
+  /// - Throws: `ImageError`; `PredictionError.tooLarge` where not even the smallest blocks fit into memory.
+  public init(_ path: String, _ session: InferenceSession, _ options: Options) throws {
+    (self.session, self.options) = (session, options)
+    // World files speak of pixels as they are stored.
+    let isPlaced = try GeoReference.of(path, page: session.bandPlan?.page ?? 1) != nil
+    file = try RasterFile(
+      path, page: session.bandPlan?.page ?? 1, budget: session.memoryBudget,
+      orientation: isPlaced ? .stored : session.orientation, cacheBytes: session.memoryBudget / 4)
+    let size = file.size
+    tiling = try session.exclusively {
+      try $0.tiling(of: size, step: options.step, overlap: options.overlap, file: path)
+    }
+  }
+
+  /// The image's size.
+  public var size: Size { file.size }
+  /// The blocks that the image is cut into.
+  public var blocks: Int {
+    tiling.blocks(size.width).count * tiling.blocks(size.height).count
+  }
+
+  /// Predicts the image and writes `STEM_labels.tif`, `STEM_overlay.png` and, if asked for,
+  /// `STEM_probabilities.tif`.
+  ///
+  /// - Parameters:
+  ///   - stem: What the files' names begin with.
+  ///   - opacity: How much the overlay's colours cover, 0 to 1.
+  ///   - progress: Is told how many blocks of how many are done.
+  /// - Throws: `ImageError`, `PredictionError`, `TorchError`, `WriteError`.
+  public func predict(
+    to stem: String, opacity: Double, progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
+  ) throws -> Result {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var timing = Timing()
+    let results = try Results(stem, file, session, tiling, options)
+    let map = session.labelMap
+    try session.exclusively { predictor in
+      let blended = BlendedPrediction(
+        predictor, size, tiling, computesShares: options.writesProbabilities)
+      let done = try results.begin()
+      guard done < blended.count else { return }
+      // What the row above says of its overlap is not kept on the disk, but computed again.
+      let first = max(0, done - 1)
+      let windows = (first..<blended.count).flatMap { row in
+        (0..<blended.blocksPerRow).map { blended.window(row: row, column: $0) }
+      }
+      let read = reader(windows)
+      let images = Prefetch(count: windows.count, depth: 1) { try read($0) }
+      for row in first..<blended.count {
+        var shown = ReducedRow(size, rows: tiling.blocks(size.height)[row])
+        let band = try blended.band(
+          row, isKept: row >= done,
+          image: { column in
+            let before = clock.now
+            guard let next = images.next() else { throw CancellationError() }
+            let image = try next.get()
+            timing.waiting += (clock.now - before) / .seconds(1)
+            progress(row * blended.blocksPerRow + column, blocks)
+            return image
+          },
+          shown: { shown.add($1, $2, columns: tiling.blocks(size.width)[$0]) })
+        let before = clock.now
+        if row >= done { try results.append(band, shown) }
+        timing.writing += (clock.now - before) / .seconds(1)
+      }
+      progress(blocks, blocks)
+    }
+    let before = clock.now
+    let (shares, written) = try results.finish(map, opacity: opacity)
+    timing.finishing = (clock.now - before) / .seconds(1)
+    timing.whole = (clock.now - start) / .seconds(1)
+    timing.network = timing.whole - timing.waiting - timing.writing - timing.finishing
+    return Result(shares: shares, written: written, timing: timing)
+  }
+
+  /// Reads windows on any thread.
+  private func reader(
+    _ windows: [PixelWindow]
+  ) -> @Sendable (Int) throws -> (image: Image, missing: [Bool]?) {
+    { [file, plan = session.bandPlan] index in
+      let image = try file.image(windows[index], plan: plan)
+      return (image, try file.missing(windows[index], in: image))
+    }
+  }
+}
+
+extension LargeImage {
+  /// The files of a result, and what waits for them.
+  private final class Results {
+    private let labels: TiledResult
+    private let probabilities: TiledResult?
+    /// For each row of blocks the reduced picture and the pixels of each class.
+    private let rows: TileSpool
+    private let size: Size, tiling: Tiling
+    private let stem: String
+
+    init(
+      _ stem: String, _ file: RasterFile, _ session: InferenceSession, _ tiling: Tiling,
+      _ options: Options
+    ) throws {
+      (self.stem, size, self.tiling) = (stem, file.size, tiling)
+      let subject = [
+        file.path, FileSystem.stamp(file.path), "\(tiling)", session.subject,
+      ].joined(separator: "\n")
+      labels = try TiledResult(
+        "\(stem)_labels.tif", size: file.size,
+        content: .labels(palette: session.labelMap.palette, missing: LabelMap.ignored),
+        place: file.place, subject: subject, isResumed: options.resumes)
+      probabilities =
+        options.writesProbabilities
+        ? try TiledResult(
+          "\(stem)_probabilities.tif", size: file.size,
+          content: .shares(bands: session.labelMap.count), place: file.place, subject: subject,
+          isResumed: options.resumes) : nil
+      rows = try TileSpool("\(stem)_overlay.part", subject: subject, isResumed: options.resumes)
+    }
+
+    /// The rows of blocks that all files have; what some have beyond is let go.
+    func begin() throws -> Int {
+      let blocks = tiling.blocks(size.height)
+      func tiles(_ rows: Int) -> Int {
+        rows == 0 ? 0 : (blocks[rows - 1].upperBound + TiledResult.side - 1) / TiledResult.side
+      }
+      let finished = min(labels.finishedRows, probabilities?.finishedRows ?? .max)
+      var done = min(rows.count, blocks.count)
+      while done > 0, tiles(done) > finished { done -= 1 }
+      try labels.keep(rows: tiles(done))
+      try probabilities?.keep(rows: tiles(done))
+      try rows.keep(done)
+      return done
+    }
+
+    func append(_ band: BlendedPrediction.Band, _ shown: ReducedRow) throws {
+      func append(_ pixels: [UInt8], _ bands: Int, to result: TiledResult) throws {
+        let tile = TiledResult.side * size.width * bands
+        for start in stride(from: 0, to: pixels.count, by: tile) {
+          try result.append(Array(pixels[start..<min(start + tile, pixels.count)]))
+        }
+      }
+      try append(band.classes, 1, to: labels)
+      if let probabilities, let shares = band.shares {
+        try append(shares, shares.count / max(1, band.classes.count), to: probabilities)
+      }
+      var counts = [Int](repeating: 0, count: 256)
+      band.classes.withUnsafeBufferPointer { for value in $0 { counts[Int(value)] += 1 } }
+      let numbers = counts.flatMap { count in
+        (0..<8).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }
+      }
+      try rows.append(numbers + shown.bytes(band.classes))
+    }
+
+    func finish(_ map: LabelMap, opacity: Double) throws -> (
+      shares: [(name: String, share: Double)], written: [String]
+    ) {
+      var counts = [Int](repeating: 0, count: 256)
+      var (pixels, classes) = ([UInt8](), [UInt8]())
+      for index in 0..<rows.count {
+        let block = try rows.block(index)
+        for value in 0..<256 {
+          counts[value] += (0..<8).reduce(0) { $0 | Int(block[8 * value + $1]) << (8 * $1) }
+        }
+        let count = (block.count - 2048) / 4
+        pixels += block[2048..<2048 + 3 * count]
+        classes += block[(2048 + 3 * count)...]
+      }
+      let total = max(1, counts.prefix(map.count).reduce(0, +))
+      let shares = map.classes.indices.filter { counts[$0] > 0 }
+        .map { (name: map.classes[$0].name, share: Double(counts[$0]) / Double(total)) }
+        .sorted { $0.share > $1.share }
+      let reduced = ReducedRow.reduced(size)
+      let overlay = Image(width: reduced.width, height: reduced.height, pixels: pixels)
+        .overlaid(
+          classes: classes, palette: map.palette, opacity: opacity, clear: map.background)
+      try labels.finish()
+      try probabilities?.finish()
+      try overlay.withLegend(
+        PredictionFiles.legend(shares.map(\.name), map, hasMissing: counts[255] > 0)
+      )
+      .write(to: "\(stem)_overlay.png", isOutput: true)
+      rows.remove()
+      return (
+        shares,
+        [labels.path, "\(stem)_overlay.png"] + (probabilities.map { [$0.path] } ?? [])
+      )
+    }
+  }
+
+  /// A row of blocks as a picture of at most 2,048 pixels a side shows it: every so many pixels one.
+  private struct ReducedRow {
+    private let rows: [Int], first: Int
+    private let columns: [Int]
+    private let width: Int
+    private var pixels: [UInt8]
+
+    private static func factor(_ size: Size) -> Int {
+      max(1, (max(size.width, size.height) + 2047) / 2048)
+    }
+
+    /// The size of the whole picture.
+    static func reduced(_ size: Size) -> Size {
+      let factor = factor(size)
+      return Size(
+        width: (size.width + factor - 1) / factor, height: (size.height + factor - 1) / factor)
+    }
+
+    init(_ size: Size, rows span: Range<Int>) {
+      let factor = Self.factor(size)
+      rows = span.filter { $0 % factor == 0 }
+      columns = Array(stride(from: 0, to: size.width, by: factor))
+      (first, width) = (span.lowerBound, size.width)
+      pixels = [UInt8](repeating: 0, count: rows.count * columns.count * 3)
+    }
+
+    /// Takes the pixels of a block's columns from what its window saw.
+    mutating func add(_ image: Image, _ window: PixelWindow, columns span: Range<Int>) {
+      for (i, y) in rows.enumerated() {
+        for (j, x) in columns.enumerated() where span.contains(x) {
+          let from = ((y - window.y) * image.width + x - window.x) * 3
+          let to = (i * columns.count + j) * 3
+          for channel in 0..<3 { pixels[to + channel] = image.pixels[from + channel] }
+        }
+      }
+    }
+
+    /// The picture's pixels, and the classes of the same pixels.
+    func bytes(_ classes: [UInt8]) -> [UInt8] {
+      pixels + rows.flatMap { y in columns.map { classes[(y - first) * width + $0] } }
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Imaging
+
+@Suite("Images with a place on earth")
+struct LargeImageTests {
+  /// A GeoTIFF of three bands of 8 bits.
+  private func write(_ path: String, _ size: Size) throws {
+    let file = try TiledResult(
+      path, size: size, content: .shares(bands: 3),
+      place: GeoReference(
+        transform: [300_000, 5, 0, 4_000_000, 0, -5], system: CoordinateSystem(epsg: 32_631)),
+      subject: "", isResumed: false)
+    for top in stride(from: 0, to: size.height, by: TiledResult.side) {
+      let rows = min(TiledResult.side, size.height - top)
+      try file.append(
+        (0..<rows * size.width * 3).map { i in
+          let (x, y) = (i / 3 % size.width, top + i / 3 / size.width)
+          return UInt8((x / 60 + y / 45) % 2 == 0 ? 40 + x * y % 60 : 150 + (x + y) % 70)
+        })
+    }
+    try file.finish()
+  }
+
+  private func bytes(_ path: String) -> Data? { FileManager.default.contents(atPath: path) }
+
+  @Test("labels lie on the image; a run that was killed ends with the same bytes")
+  func killed() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let image = "\(folder.path)/map.tif"
+    try write(image, Size(width: 900, height: 1300))
+    func arguments(_ output: String, _ more: String...) -> [String] {
+      ["predict", run.path, image, "--output", output, "--window", "256", "--probabilities"] + more
+    }
+    let whole = try Command(arguments("\(folder.path)/whole")).wait()
+    #expect(whole.status == 0, "\(whole)")
+    #expect(whole.output.contains("900×1300"))
+    let names = ["map_labels.tif", "map_overlay.png", "map_probabilities.tif"]
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: "\(folder.path)/whole").sorted() == names)
+    let labels = try RasterFile("\(folder.path)/whole/map_labels.tif")
+    #expect(labels.size == Size(width: 900, height: 1300))
+    #expect(labels.place?.transform == [300_000, 5, 0, 4_000_000, 0, -5])
+    #expect(labels.place?.system?.epsg == 32_631)
+
+    // Killed twice, each time with another row of tiles on the disk.
+    let output = "\(folder.path)/killed"
+    let part = "\(output)/map_labels.tif.part"
+    var seen = 0
+    for round in 0..<2 {
+      let command = try Command(
+        round == 0 ? arguments(output) : arguments(output, "--resume"))
+      while command.isRunning, (bytes(part)?.count ?? 0) <= seen { usleep(500) }
+      command.send(SIGKILL)
+      _ = command.wait()
+      seen = bytes(part)?.count ?? seen
+    }
+    let resumed = try Command(arguments(output, "--resume")).wait()
+    #expect(resumed.status == 0, "\(resumed)")
+    #expect(
+      resumed.output.split(separator: "\n").prefix(3)
+        == whole.output.split(separator: "\n").prefix(3))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: output).sorted() == names)
+    for name in names {
+      #expect(bytes("\(output)/\(name)") == bytes("\(folder.path)/whole/\(name)"), "\(name)")
+    }
+  }
+
+  @Test("a folder may hold both kinds, and a file that cannot be read stops nothing")
+  func folder() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let images = "\(folder.path)/in"
+    try FileManager.default.createDirectory(atPath: images, withIntermediateDirectories: true)
+    try write("\(images)/map.tif", Size(width: 90, height: 60))
+    try Image(width: 40, height: 30, pixels: [UInt8](repeating: 99, count: 3600))
+      .write(to: "\(images)/photo.png")
+    try Data("II*\0junk".utf8).write(to: URL(fileURLWithPath: "\(images)/bad.tif"))
+    let outcome = try Command.run("predict", run.path, images, "--output", "\(folder.path)/out")
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.contains("bad.tif"))
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: "\(folder.path)/out").sorted()
+        == ["map_labels.tif", "map_overlay.png", "photo_labels.png", "photo_overlay.png"])
+    let labels = try LabelImage(contentsOf: "\(folder.path)/out/map_labels.tif")
+    #expect(labels.values.allSatisfy { $0 < 2 })
+  }
+
+  @Test("impossible windows are refused", arguments: [["--window", "10"], ["--overlap", "0.9"]])
+  func refused(option: [String]) throws {
+    let outcome = try Command(["predict", "network", "image.tif"] + option).wait()
+    #expect(outcome.status == 64, "\(outcome)")
+  }
+}
