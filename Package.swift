@@ -26,8 +26,8 @@ let package = Package(
     .library(
       name: "Atrous",
       targets: [
-        "Torch", "Imaging", "Configuration", "Checkpoints", "Segmentation", "Datasets",
-        "Evaluation", "Inference", "Training", "Analysis", "Weights",
+        "Torch", "Imaging", "Configuration", "Checkpoints", "Segmentation", "Annotations",
+        "Datasets", "Evaluation", "Inference", "Training", "Analysis", "Weights",
       ]),
   ],
   dependencies: [
@@ -96,7 +96,9 @@ let package = Package(
       dependencies: ["Torch", "Files", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["Protos"]),
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
-    .target(name: "Datasets", dependencies: ["Imaging", "Configuration"]),
+    // Files of annotation tools, their rules for pixels, and outlines of masks.
+    .target(name: "Annotations", dependencies: ["Imaging", "Configuration", "Files", "CDeflate"]),
+    .target(name: "Datasets", dependencies: ["Annotations", "Imaging", "Configuration"]),
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets", "Graphs"]),
     .target(
       name: "TensorBoard",
@@ -136,6 +138,8 @@ let package = Package(
       name: "ImagingTests", dependencies: ["Imaging", "TestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+    .testTarget(
+      name: "AnnotationsTests", dependencies: ["Annotations", "Imaging", "Files", "TestSupport"]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"],
       resources: [.copy("Fixtures")]),
