@@ -284,7 +284,7 @@ enum COCOFormat {
       below: root,
       first: [
         file.folder, "\(file.folder)/images", "\(file.folder)/..", "\(file.folder)/../images",
-        "\(file.folder)/../images/\(part)", "\(file.folder)/../\(part)",
+        "\(file.folder)/../images/\(part.isEmpty ? "default" : part)", "\(file.folder)/../\(part)",
         "\(file.folder)/../images/\(part)2017", "\(file.folder)/../\(part)2017",
       ], options)
     for (picture, shapes) in zip(contents.pictures, shapes) {

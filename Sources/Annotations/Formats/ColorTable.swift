@@ -107,6 +107,9 @@ struct ColorTable {
     }
     let offset = isFirstMissing && black == .unlabelled ? 1 : 0
     var (classes, colors): ([AnnotationSet.Class], [Color: Int]) = ([], [:])
+    // The line by which what counts nowhere has a colour among others.
+    let rim = Color(224, 224, 192)
+    lines.removeAll { $0.name == "ignored" && $0.color == rim }
     for (index, line) in lines.enumerated() {
       let color = line.color ?? Self.palette(index + offset)
       if let other = colors.updateValue(index, forKey: color) {
@@ -124,7 +127,6 @@ struct ColorTable {
     }
     if values[255] == nil { values[255] = Shape.ignored }
     // The rim of objects in Pascal VOC's own files.
-    let rim = Color(224, 224, 192)
     if colors[rim] == nil { colors[rim] = Shape.ignored }
     return (classes, colors, values, colors[none].flatMap { $0 < 0 ? nil : $0 })
   }

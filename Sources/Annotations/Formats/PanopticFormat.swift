@@ -27,7 +27,7 @@ enum PanopticFormat {
       let finder = ImageFinder(
         below: root,
         first: [
-          "\(file.folder)/images", "\(file.folder)/../images/\(part)", "\(file.folder)/../images",
+          "\(file.folder)/images", "\(file.folder)/../images/\(part.isEmpty ? "default" : part)", "\(file.folder)/../images",
           "\(file.folder)/../\(part)", "\(file.folder)/../\(part)2017",
         ], options)
       for entry in try tree.required("images", "images").list("a list of images") {

@@ -25,7 +25,10 @@ extension AnnotationFormat {
     }
     if has("meta.json") { return .supervisely }
     if names.contains(where: { $0.hasPrefix("config") && $0.fileSuffix == "json" }) { return .mapillary }
-    if names.contains(where: { ["yaml", "yml"].contains($0.fileSuffix) }),
+    if names.contains(where: {
+      ["yaml", "yml"].contains($0.fileSuffix)
+        && String(decoding: FileSystem.beginning("\(source)/\($0)", 1 << 16), as: UTF8.self).contains("names:")
+    }),
       has("labels") || names.contains(where: { FileSystem.isFolder("\(source)/\($0)/labels") })
     {
       return .yolo
