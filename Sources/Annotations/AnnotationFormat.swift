@@ -32,3 +32,26 @@ public enum AnnotationFormat: String, Sendable, CaseIterable {
   /// Mapillary Vistas.
   case mapillary
 }
+
+extension AnnotationFormat {
+  /// What it is, in words.
+  public var title: String {
+    switch self {
+    case .coco: "COCO's JSON of polygons and runs"
+    case .cocoPanoptic: "COCO's panoptic JSON and PNG files"
+    case .yolo: "Ultralytics' text files of polygons"
+    case .labelme: "labelme's JSON files"
+    case .cvat: "CVAT's XML for images"
+    case .voc: "Pascal VOC's folders, CVAT's \"Segmentation mask\""
+    case .datumaroCamVid: "datumaro's CamVid"
+    case .datumaroCityscapes: "datumaro's Cityscapes"
+    case .labelStudio: "Label Studio's JSON and JSON_MIN"
+    case .labelStudioPNG: "Label Studio's PNG files of brushes, with the JSON"
+    case .supervisely: "a project of Supervisely"
+    case .via: "VGG Image Annotator's JSON"
+    case .roboflow: "Roboflow's masks with `_classes.csv`"
+    case .ade20kFull: "ADE20K's full encoding"
+    case .mapillary: "Mapillary Vistas"
+    }
+  }
+}

@@ -21,6 +21,8 @@ public struct AnnotationSet: Sendable {
     case shapes([Shape])
     /// Pictures of labels.
     case pictures(LabelPictures)
+    /// The classes themselves, made as they are asked for; nil for nothing.
+    case mask(@Sendable () throws -> LabelImage?)
     /// Nothing: the class of pixels that nobody labelled.
     case nothing
   }
@@ -115,6 +117,11 @@ extension AnnotationSet {
       return LabelImage(
         width: size.width, height: size.height,
         values: Array(repeating: nothing, count: size.width * size.height))
+    case .mask(let made):
+      if let mask = try made() { return mask }
+      var empty = image
+      empty.content = .nothing
+      return try mask(of: empty)
     case .pictures(let pictures):
       return try pictures.mask(size: { try size(of: image) }, background: nothing, image: image)
     case .shapes(let shapes):
@@ -128,13 +135,13 @@ extension AnnotationSet {
   func drawn(
     _ shapes: [Shape], of image: Image, background: UInt16,
     _ value: (Int, Shape) -> UInt16
-  ) throws -> Canvas {
+  ) throws -> PixelCanvas {
     let size = try size(of: image)
     guard shapes.count <= Shape.most else {
       throw AnnotationError(
         image.file, image.name, found: "has \(shapes.count) shapes", expected: "at most \(Shape.most)")
     }
-    var canvas = Canvas(width: size.width, height: size.height, filledWith: background)
+    var canvas = PixelCanvas(width: size.width, height: size.height, filledWith: background)
     var drawing = Drawing(rule)
     for place in try order(shapes, size, image.file) {
       try drawing.fill(
@@ -149,7 +156,7 @@ extension AnnotationSet {
       var drawing = Drawing(rule)
       var areas: [Int] = []
       for shape in shapes {
-        var canvas = Canvas(width: size.width, height: size.height, filledWith: 0)
+        var canvas = PixelCanvas(width: size.width, height: size.height, filledWith: 0)
         try drawing.fill(shape, on: &canvas, 1, file: file)
         areas.append(canvas.pixels.reduce(0) { $0 + Int($1) })
       }
@@ -160,7 +167,7 @@ extension AnnotationSet {
   }
 }
 
-extension Canvas {
+extension PixelCanvas {
   /// The pixels, which the canvas gives away.
   mutating func takePixels() -> [UInt16] {
     let taken = pixels

@@ -69,7 +69,7 @@ struct Drawing {
   ///
   /// - Throws: ``AnnotationError`` where runs or a patch do not fit the image.
   mutating func fill(
-    _ shape: Shape, on canvas: inout Canvas, _ value: UInt16, file: String
+    _ shape: Shape, on canvas: inout PixelCanvas, _ value: UInt16, file: String
   ) throws {
     switch shape.form {
     case .rings(let rings): for ring in rings { polygon(ring, on: &canvas, value) }
@@ -108,7 +108,7 @@ struct Drawing {
     }
   }
 
-  private mutating func polygon(_ ring: [Point], on canvas: inout Canvas, _ value: UInt16) {
+  private mutating func polygon(_ ring: [Point], on canvas: inout PixelCanvas, _ value: UInt16) {
     switch rule {
     case .coco: COCORaster.fill(ring, on: &canvas, value, steps: &steps)
     case .pillow: PillowRaster.polygon(ring, on: &canvas, value)
@@ -120,11 +120,11 @@ struct Drawing {
 
   /// Fills a polygon without its holes.
   private mutating func fill(
-    _ outer: [Point], _ holes: [[Point]], on canvas: inout Canvas, _ value: UInt16
+    _ outer: [Point], _ holes: [[Point]], on canvas: inout PixelCanvas, _ value: UInt16
   ) {
     guard !holes.isEmpty else { return polygon(outer, on: &canvas, value) }
     if rule == .centers { return CenterRaster.fill([outer] + holes, on: &canvas, value) }
-    var mask = Canvas(width: canvas.width, height: canvas.height, filledWith: 0)
+    var mask = PixelCanvas(width: canvas.width, height: canvas.height, filledWith: 0)
     polygon(outer, on: &mask, 1)
     if rule == .opencv {
       // Together, as Supervisely gives them to OpenCV.

@@ -58,8 +58,9 @@ public struct TrainingConfiguration {
 
   /// Reads the sections that `read` gives with further overrides.
   private init(_ read: ([String]) throws -> Section) throws {
-    let measured = try DataConfiguration.measuredNormalization(read([]))
-    try self.init(root: read(measured.map { [$0] } ?? []))
+    let classes = try DataConfiguration.resolvedClasses(read([]))
+    let measured = try DataConfiguration.measuredNormalization(read(classes))
+    try self.init(root: read(classes + (measured.map { [$0] } ?? [])))
   }
 
   /// Reads the sections of a configuration in which nothing is left to measure.

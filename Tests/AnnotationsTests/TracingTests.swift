@@ -8,11 +8,11 @@ import Testing
   private func returns(
     _ mask: LabelImage, _ rule: RasterRule, _ form: (Region) -> Shape.Form
   ) throws -> Bool {
-    var canvas = Canvas(width: mask.width, height: mask.height, filledWith: AnnotationSet.ignoredValue)
+    var canvas = PixelCanvas(width: mask.width, height: mask.height, filledWith: AnnotationSet.ignoredValue)
     var drawing = Drawing(rule)
-    for region in Tracer.regions(of: Canvas(mask), background: AnnotationSet.ignoredValue) {
+    for region in Tracer.regions(of: PixelCanvas(mask), background: AnnotationSet.ignoredValue) {
       // Alone on a canvas, each covers its own pixels only.
-      var alone = Canvas(width: mask.width, height: mask.height, filledWith: 0)
+      var alone = PixelCanvas(width: mask.width, height: mask.height, filledWith: 0)
       try drawing.fill(Shape(0, form(region), place: ""), on: &alone, 1, file: "")
       guard alone.pixels.reduce(0, { $0 + Int($1) }) == region.area else { return false }
       canvas.fill(where: alone, has: 1, region.value)
@@ -55,7 +55,7 @@ import Testing
 
   @Test("No ring of a region touches itself") func simple() {
     for seed in 0..<200 {
-      for region in Tracer.regions(of: Canvas(randomMask(seed)), background: AnnotationSet.ignoredValue) {
+      for region in Tracer.regions(of: PixelCanvas(randomMask(seed)), background: AnnotationSet.ignoredValue) {
         let (outer, holes) = region.rings
         #expect(!outer.isEmpty)
         for ring in [outer] + holes { #expect(Set(ring).count == ring.count, "mask \(seed)") }

@@ -10,7 +10,7 @@ enum COCORaster {
   ///
   /// - Parameter steps: Memory that is used anew for each ring.
   static func fill(
-    _ ring: some RandomAccessCollection<Point>, on canvas: inout Canvas, _ value: UInt16,
+    _ ring: some RandomAccessCollection<Point>, on canvas: inout PixelCanvas, _ value: UInt16,
     steps: inout [UInt64]
   ) {
     let (width, height) = (canvas.width, canvas.height)

@@ -1,7 +1,7 @@
 /// The pixels whose middles lie within rings, even-odd across all of them: the rule of maps and of GeoJSON.
 enum CenterRaster {
   /// Fills rings together; a middle on a side belongs to what lies to the right of it or below.
-  static func fill(_ rings: [[Point]], on canvas: inout Canvas, _ value: UInt16) {
+  static func fill(_ rings: [[Point]], on canvas: inout PixelCanvas, _ value: UInt16) {
     var crossings: [[Double]] = Array(repeating: [], count: canvas.height)
     for ring in rings {
       guard var previous = ring.last else { continue }

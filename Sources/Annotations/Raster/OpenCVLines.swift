@@ -44,7 +44,7 @@ enum OpenCVLines {
   }
 
   /// Draws a line between whole pixels, each of which touches the next by a side or a corner.
-  static func draw(_ from: Place, _ to: Place, on canvas: inout Canvas, _ value: UInt16) {
+  static func draw(_ from: Place, _ to: Place, on canvas: inout PixelCanvas, _ value: UInt16) {
     var (a, b) = (from, to)
     let size = (canvas.width, canvas.height)
     func isInside(_ p: Place) -> Bool { p.x >= 0 && p.x < size.0 && p.y >= 0 && p.y < size.1 }
@@ -74,7 +74,7 @@ enum OpenCVLines {
   }
 
   /// Draws a line between places in 1/65536 of a pixel.
-  static func drawFine(_ from: Place, _ to: Place, on canvas: inout Canvas, _ value: UInt16) {
+  static func drawFine(_ from: Place, _ to: Place, on canvas: inout PixelCanvas, _ value: UInt16) {
     let one = 1 << 16
     var (a, b) = (from, to)
     guard clip(canvas.width * one, canvas.height * one, &a, &b) else { return }

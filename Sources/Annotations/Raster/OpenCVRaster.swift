@@ -15,7 +15,7 @@ enum OpenCVRaster {
   }
 
   /// Fills rings of whole corners together, as `cv2.fillPoly`.
-  static func fill(_ rings: [[(x: Int, y: Int)]], on canvas: inout Canvas, _ value: UInt16) {
+  static func fill(_ rings: [[(x: Int, y: Int)]], on canvas: inout PixelCanvas, _ value: UInt16) {
     var edges: [Edge] = []
     for ring in rings where !ring.isEmpty {
       var previous = ring[ring.count - 1]
@@ -28,7 +28,7 @@ enum OpenCVRaster {
   }
 
   private static func add(
-    _ from: Place, _ to: Place, _ edges: inout [Edge], on canvas: inout Canvas, _ value: UInt16
+    _ from: Place, _ to: Place, _ edges: inout [Edge], on canvas: inout PixelCanvas, _ value: UInt16
   ) {
     OpenCVLines.draw(from, to, on: &canvas, value)
     guard from.y != to.y else { return }
@@ -46,7 +46,7 @@ enum OpenCVRaster {
         top: other.y, bottom: lower.y, x: upper.x << 16 + (other.y - upper.y) * step, step: step))
   }
 
-  private static func scan(_ edges: inout [Edge], on canvas: inout Canvas, _ value: UInt16) {
+  private static func scan(_ edges: inout [Edge], on canvas: inout PixelCanvas, _ value: UInt16) {
     guard edges.count > 1 else { return }
     edges.sort { ($0.top, $0.x, $0.step) < ($1.top, $1.x, $1.step) }
     let bottom = min(edges.map(\.bottom).max() ?? 0, canvas.height)
@@ -124,7 +124,7 @@ enum OpenCVRaster {
 
   /// Fills an ellipse of whole centre and radii as `cv2.ellipse`: a polygon with a corner every few degrees.
   static func ellipse(
-    center: (x: Int, y: Int), radii: (x: Int, y: Int), degrees: Int, on canvas: inout Canvas,
+    center: (x: Int, y: Int), radii: (x: Int, y: Int), degrees: Int, on canvas: inout PixelCanvas,
     _ value: UInt16
   ) {
     let one = 65_536
@@ -156,7 +156,7 @@ enum OpenCVRaster {
   }
 
   /// Fills a polygon without dents whose corners are in 1/65536 of a pixel.
-  private static func fillConvex(_ corners: [Place], on canvas: inout Canvas, _ value: UInt16) {
+  private static func fillConvex(_ corners: [Place], on canvas: inout PixelCanvas, _ value: UInt16) {
     struct Side { var index: Int, by: Int, x: Int, step: Int, end: Int }
     let (one, half) = (65_536, 32_768)
     var previous = corners[corners.count - 1]

@@ -4,7 +4,7 @@ extension PillowRaster {
   /// Rounds the corner between two lines, as Pillow's `joint="curve"`: a slice of a disc, and two thin lines
   /// over what gaps there are.
   static func joint(
-    _ before: Point, _ corner: Point, _ after: Point, _ width: Int, on canvas: inout Canvas,
+    _ before: Point, _ corner: Point, _ after: Point, _ width: Int, on canvas: inout PixelCanvas,
     _ value: UInt16
   ) {
     func angle(_ from: Point, _ to: Point) -> Double {
@@ -36,7 +36,7 @@ extension PillowRaster {
 
   /// Fills a slice of an ellipse within a rectangle, between two angles clockwise from the right.
   private static func slice(
-    _ corner: Point, _ other: Point, from start: Float, to end: Float, on canvas: inout Canvas,
+    _ corner: Point, _ other: Point, from start: Float, to end: Float, on canvas: inout PixelCanvas,
     _ value: UInt16
   ) {
     let (left, top) = (corner.x.truncated, corner.y.truncated)

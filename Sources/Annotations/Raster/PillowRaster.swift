@@ -22,7 +22,7 @@ enum PillowRaster {
   }
 
   /// Fills a polygon.
-  static func polygon(_ corners: [Point], on canvas: inout Canvas, _ value: UInt16) {
+  static func polygon(_ corners: [Point], on canvas: inout PixelCanvas, _ value: UInt16) {
     let points = corners.map { (x: $0.x.truncated, y: $0.y.truncated) }
     guard let first = points.first, let last = points.last else { return }
     var edges: [Edge] = []
@@ -48,7 +48,7 @@ enum PillowRaster {
   }
 
   /// Fills a rectangle, whose corners belong to it.
-  static func rectangle(_ a: Point, _ b: Point, on canvas: inout Canvas, _ value: UInt16) {
+  static func rectangle(_ a: Point, _ b: Point, on canvas: inout PixelCanvas, _ value: UInt16) {
     let (left, right) = (min(a.x, b.x).truncated, max(a.x, b.x).truncated)
     let (top, bottom) = (min(a.y, b.y).truncated, max(a.y, b.y).truncated)
     guard bottom >= 0, top < canvas.height else { return }
@@ -56,7 +56,7 @@ enum PillowRaster {
   }
 
   /// Fills an ellipse within a rectangle.
-  static func ellipse(_ corner: Point, _ other: Point, on canvas: inout Canvas, _ value: UInt16) {
+  static func ellipse(_ corner: Point, _ other: Point, on canvas: inout PixelCanvas, _ value: UInt16) {
     let (left, top) = (corner.x.truncated, corner.y.truncated)
     let (a, b) = (other.x.truncated - left, other.y.truncated - top)
     guard a >= 0, b >= 0, a + b > 0 else { return }
@@ -92,7 +92,7 @@ enum PillowRaster {
 
   /// Draws a line of a width of more than one pixel; its ends are square.
   static func line(
-    _ a: Point, _ b: Point, width: Int, on canvas: inout Canvas, _ value: UInt16
+    _ a: Point, _ b: Point, width: Int, on canvas: inout PixelCanvas, _ value: UInt16
   ) {
     let (x0, y0, x1, y1) = (a.x.truncated, a.y.truncated, b.x.truncated, b.y.truncated)
     let (dx, dy) = (x1 - x0, y1 - y0)
@@ -113,7 +113,7 @@ enum PillowRaster {
 
   // MARK: Rows
 
-  private static func fill(_ edges: [Edge], on canvas: inout Canvas, _ value: UInt16) {
+  private static func fill(_ edges: [Edge], on canvas: inout PixelCanvas, _ value: UInt16) {
     var (top, bottom) = (canvas.height - 1, 0)
     var slanted: [Edge] = []
     for edge in edges {
@@ -203,7 +203,7 @@ extension PillowRaster {
   ///
   /// - Parameter isRounded: Whether its corners are, as Pillow's `joint="curve"`.
   static func line(
-    _ points: [Point], width: Int, isRounded: Bool, on canvas: inout Canvas, _ value: UInt16
+    _ points: [Point], width: Int, isRounded: Bool, on canvas: inout PixelCanvas, _ value: UInt16
   ) {
     for (from, to) in zip(points, points.dropFirst()) {
       line(from, to, width: width, on: &canvas, value)

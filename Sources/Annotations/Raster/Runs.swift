@@ -8,7 +8,7 @@ enum Runs {
   /// - Throws: ``AnnotationError`` where they are not those of an image of this size: pycocotools decodes
   ///   such runs without a word, to another picture.
   static func fill(
-    _ counts: [UInt32], on canvas: inout Canvas, _ value: UInt16, _ file: String, _ place: String
+    _ counts: [UInt32], on canvas: inout PixelCanvas, _ value: UInt16, _ file: String, _ place: String
   ) throws {
     let (width, height) = (canvas.width, canvas.height)
     let total = counts.reduce(0) { $0 + Int($1) }
@@ -39,7 +39,7 @@ enum Runs {
   }
 
   /// The runs of the pixels that have a value.
-  static func counts(of canvas: Canvas, where value: UInt16) -> [UInt32] {
+  static func counts(of canvas: PixelCanvas, where value: UInt16) -> [UInt32] {
     var counts: [UInt32] = []
     var (isInside, length) = (false, UInt32(0))
     for x in 0..<canvas.width {

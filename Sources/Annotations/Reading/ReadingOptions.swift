@@ -113,7 +113,7 @@ extension AnnotationSet {
         images[i].content = .shapes(shapes)
       case .pictures(let pictures):
         images[i].content = .pictures(pictures.renumbered { max(number($0), Shape.ignored) })
-      case .nothing: break
+      case .nothing, .mask: break
       }
     }
     if let old = background { background = numbers[old] < 0 ? nil : numbers[old] }

@@ -51,14 +51,14 @@ extension AnnotationSet {
 
   /// The regions of each class of a mask, each an object.
   static func outlines(of mask: LabelImage) -> [Outline] {
-    let canvas = Canvas(mask)
+    let canvas = PixelCanvas(mask)
     return Tracer.regions(of: canvas, background: ignoredValue).map {
       Outline(label: Int($0.value), regions: [$0])
     }
   }
 }
 
-extension Canvas {
+extension PixelCanvas {
   /// The pixels of a label image.
   init(_ labels: LabelImage) {
     (width, height, pixels) = (labels.width, labels.height, labels.values)

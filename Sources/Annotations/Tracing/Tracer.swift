@@ -30,18 +30,18 @@ struct Region {
 /// Finds the regions of a canvas.
 struct Tracer {
   private let width: Int, height: Int
-  private let canvas: Canvas
+  private let canvas: PixelCanvas
   /// The number of each pixel's region; -1 for pixels of the background.
   private(set) var numbers: [Int32]
   private var areas: [Int] = []
 
   /// The regions of pixels that have another value than `background`, in the order of their first pixels.
-  static func regions(of canvas: Canvas, background: UInt16) -> [Region] {
+  static func regions(of canvas: PixelCanvas, background: UInt16) -> [Region] {
     var tracer = Tracer(canvas, background)
     return tracer.traced()
   }
 
-  private init(_ canvas: Canvas, _ background: UInt16) {
+  private init(_ canvas: PixelCanvas, _ background: UInt16) {
     self.canvas = canvas
     (width, height) = (canvas.width, canvas.height)
     numbers = [Int32](repeating: -1, count: canvas.pixels.count)

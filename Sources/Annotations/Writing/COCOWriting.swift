@@ -52,7 +52,7 @@ extension AnnotationWriter {
         let file = file(index)
         try transfer(index, to: "images/\(part)/\(file)")
         entries.append(Self.cocoImage(place + 1, file, size))
-        var canvas = Canvas(width: size.width, height: size.height, filledWith: 0)
+        var canvas = PixelCanvas(width: size.width, height: size.height, filledWith: 0)
         var segments: [String] = []
         for (number, outline) in outlines.enumerated() {
           let (id, box) = (number + 1, outline.box)

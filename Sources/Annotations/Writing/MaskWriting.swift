@@ -8,7 +8,7 @@ extension AnnotationWriter {
   func mask(_ index: Int) throws -> LabelImage {
     guard options.minimumArea > 0 else { return try set.mask(of: set.images[index]) }
     let (size, outlines) = try outlines(index)
-    var canvas = Canvas(width: size.width, height: size.height, filledWith: AnnotationSet.ignoredValue)
+    var canvas = PixelCanvas(width: size.width, height: size.height, filledWith: AnnotationSet.ignoredValue)
     for outline in outlines {
       for region in outline.regions {
         CenterRaster.fill(
@@ -202,7 +202,7 @@ extension AnnotationWriter {
   /// A PNG of an object's box, white where it is and transparent elsewhere, packed by zlib in base64.
   private func bitmap(_ outline: Outline) throws -> String {
     let box = outline.box
-    var canvas = Canvas(width: box.width, height: box.height, filledWith: 0)
+    var canvas = PixelCanvas(width: box.width, height: box.height, filledWith: 0)
     for region in outline.regions {
       CenterRaster.fill(
         ([region.outline] + region.inner).map {

@@ -48,8 +48,8 @@ extension AnnotationWriter {
     let (left, top, width, height) = Outline(label: 0, regions: [region]).box
     let shift = Point(Double(left), Double(top))
     var (drawn, wanted) = (
-      Canvas(width: width, height: height, filledWith: 0),
-      Canvas(width: width, height: height, filledWith: 0)
+      PixelCanvas(width: width, height: height, filledWith: 0),
+      PixelCanvas(width: width, height: height, filledWith: 0)
     )
     PillowRaster.polygon(ring.map { $0 - shift }, on: &drawn, 1)
     CenterRaster.fill(
@@ -62,7 +62,7 @@ extension AnnotationWriter {
   private func labelmeMask(_ region: Region) throws -> (String, String) {
     let (left, top, width, height) = Outline(label: 0, regions: [region]).box
     let shift = Point(Double(left), Double(top))
-    var canvas = Canvas(width: width, height: height, filledWith: 0)
+    var canvas = PixelCanvas(width: width, height: height, filledWith: 0)
     CenterRaster.fill(
       ([region.outline] + region.inner).map { $0.map { Point(Double($0.x), Double($0.y)) - shift } },
       on: &canvas, 1)

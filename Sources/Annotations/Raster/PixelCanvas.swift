@@ -3,7 +3,7 @@
 public typealias Point = SIMD2<Double>
 
 /// The pixels that shapes are drawn on: one value each, row by row.
-struct Canvas {
+struct PixelCanvas {
   /// The columns and rows.
   let width: Int, height: Int
   /// The values, row-major.
@@ -33,7 +33,7 @@ struct Canvas {
   }
 
   /// Fills with `value` where another canvas of the same size has `mark`.
-  mutating func fill(where other: Canvas, has mark: UInt16, _ value: UInt16) {
+  mutating func fill(where other: PixelCanvas, has mark: UInt16, _ value: UInt16) {
     for i in pixels.indices where other.pixels[i] == mark { pixels[i] = value }
   }
 }
