@@ -17,6 +17,9 @@ import subprocess
 import sys
 import tempfile
 
+import contextlib
+import logging
+
 import numpy as np
 from PIL import Image
 
@@ -74,7 +77,7 @@ def read_labelme(folder):
         shapes = [dict(s) for s in label.shapes]
         classes, _ = shapes_to_label((height, width), shapes, {n: i + 1 for i, n in enumerate(names)})
         table = np.array([NOTHING] + names, dtype=object)
-        yield stem(label.imagePath), table[classes]
+        yield stem(json.load(open(file))["imagePath"]), table[classes]
 
 
 def read_yolo(folder):
@@ -246,6 +249,7 @@ def differences(name, got, wanted, ignores_background):
 
 
 def main():
+    logging.disable(logging.WARNING)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("exports")
     parser.add_argument("--tools", help="the forms, separated by commas; by default those whose tools are here")
@@ -277,7 +281,9 @@ def main():
                 continue
             seen, pixels, problems = 0, 0, []
             try:
-                for name, got in READERS[tool](target):
+                with contextlib.redirect_stdout(open(os.devnull, "w")), contextlib.redirect_stderr(open(os.devnull, "w")):
+                    found = list(READERS[tool](target))
+                for name, got in found:
                     if name not in wanted:
                         problems.append(f"{name}: not an image of the export")
                         continue

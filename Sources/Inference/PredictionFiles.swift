@@ -9,6 +9,9 @@ public struct PredictionFiles: Sendable {
   /// Whether image, truth, prediction and overlay go side by side into one picture, too.
   public var panel = false
 
+  /// Writers of outlines; nil for none.
+  public var polygons: PolygonFiles?
+
   private let folder: String
   private let map: LabelMap
 
@@ -20,7 +23,7 @@ public struct PredictionFiles: Sendable {
     try FileSystem.makeOutputFolder(folder)
   }
 
-  /// Writes `NAME_labels.png`, `NAME_overlay.png` and, if asked for, `NAME_panel.png`.
+  /// Writes `NAME_labels.png`, `NAME_overlay.png` and, if asked for, `NAME_panel.png` and outlines.
   ///
   /// - Returns: The files.
   /// - Throws: `ImageError` for a file that cannot be written.
@@ -51,6 +54,7 @@ public struct PredictionFiles: Sendable {
       let shown = ShownClasses([mask] + [truth].compactMap { $0 })
       try Image.panel(parts, legend: map.legend(of: shown)).write(to: written[2], isOutput: true)
     }
+    if let polygons { written += try polygons.add(mask, of: file) }
     return written
   }
 }

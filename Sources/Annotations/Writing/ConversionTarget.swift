@@ -67,7 +67,7 @@ extension AnnotationSet {
   ///   what cannot be written.
   public func write(
     as target: ConversionTarget, to folder: String, options: WritingOptions = .init(),
-    progress: @escaping (Int) -> Void = { _ in }
+    progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws -> [String] {
     try FileSystem.makeOutputFolder(folder)
     var writer = AnnotationWriter(self, folder, options, progress)
@@ -77,18 +77,18 @@ extension AnnotationSet {
 }
 
 /// Writes a set into a folder.
-struct AnnotationWriter {
+struct AnnotationWriter: Sendable {
   let set: AnnotationSet
   let folder: String
   let options: WritingOptions
-  let progress: (Int) -> Void
+  let progress: @Sendable (Int) -> Void
   /// What could not be kept.
   var notes: [String] = []
   /// The name of each image's file among all of them.
   let names: [String]
 
   init(
-    _ set: AnnotationSet, _ folder: String, _ options: WritingOptions, _ progress: @escaping (Int) -> Void
+    _ set: AnnotationSet, _ folder: String, _ options: WritingOptions, _ progress: @escaping @Sendable (Int) -> Void
   ) {
     (self.set, self.folder, self.options, self.progress) = (set, folder, options, progress)
     var counts: [String: Int] = [:]
@@ -162,15 +162,7 @@ struct AnnotationWriter {
   /// The objects of an image that are large enough.
   func outlines(_ index: Int) throws -> (size: Size, outlines: [Outline]) {
     let (size, all) = try set.outlines(of: set.images[index])
-    guard options.minimumArea > 0 else { return (size, all) }
-    return (
-      size,
-      all.compactMap { outline in
-        var outline = outline
-        outline.regions.removeAll { $0.area < options.minimumArea }
-        return outline.regions.isEmpty ? nil : outline
-      }
-    )
+    return (size, large(all))
   }
 
   /// A ring with fewer corners, where that is asked for.

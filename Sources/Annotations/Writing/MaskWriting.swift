@@ -104,11 +104,18 @@ extension AnnotationWriter {
     try write(lines.joined(separator: "\n") + "\n", to: "labelmap.txt")
   }
 
-  /// The lines of a `label_colors.txt`, with one for what counts nowhere where black is a class.
-  private func colorLines(_ colors: [Color], ignoredLine: Bool) -> String {
-    var lines = zip(set.classes, colors).map { "\($1.red) \($1.green) \($1.blue) \($0.name)" }
-    if ignoredLine { lines.append("224 224 192 ignored") }
-    return lines.joined(separator: "\n") + "\n"
+  /// Writes `label_colors.txt`, and the `dataset_meta.json` that datumaro prefers to it, as its reader of the
+  /// former knows no names with spaces.
+  private func writeTables(_ order: [Int], _ colors: [Color], ignoredLine: Bool) throws {
+    var entries = order.map { (name: set.classes[$0].name, color: colors[$0]) }
+    if ignoredLine { entries.append(("ignored", Self.rim)) }
+    let lines = entries.map { "\($0.color.red) \($0.color.green) \($0.color.blue) \($0.name)" }
+    try write(lines.joined(separator: "\n") + "\n", to: "label_colors.txt")
+    let names = entries.enumerated().map { "\"\($0)\": \(JSONText.quoted($1.name))" }
+    let levels = entries.map { "[\($0.color.red), \($0.color.green), \($0.color.blue)]" }
+    try write(
+      "{\"label_map\": {\(names.joined(separator: ", "))}, \"segmentation_colors\": [\(levels.joined(separator: ", "))]}\n",
+      to: "dataset_meta.json")
   }
 
   /// datumaro's CamVid: `PART/`, `PARTannot/`, `PART.txt` and `label_colors.txt`.
@@ -131,8 +138,8 @@ extension AnnotationWriter {
       }
       try write(lines.joined(separator: "\n") + "\n", to: "\(part).txt")
     }
-    try write(
-      colorLines(colors, ignoredLine: isUnlabelled && background != nil), to: "label_colors.txt")
+    try writeTables(
+      Array(set.classes.indices), colors, ignoredLine: isUnlabelled && background != nil)
   }
 
   /// datumaro's Cityscapes: ids are places in `label_colors.txt` from 1 on, 0 is unlabelled.
@@ -166,9 +173,7 @@ extension AnnotationWriter {
         progress(index)
       }
     }
-    var lines = order.map { "\(colors[$0].red) \(colors[$0].green) \(colors[$0].blue) \(set.classes[$0].name)" }
-    if isUnlabelled, background != nil { lines.append("224 224 192 ignored") }
-    try write(lines.joined(separator: "\n") + "\n", to: "label_colors.txt")
+    try writeTables(order, colors, ignoredLine: isUnlabelled && background != nil)
   }
 
   /// A project of Supervisely, each object a bitmap.
