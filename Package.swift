@@ -125,10 +125,13 @@ let package = Package(
     .executableTarget(
       name: "convolution-benchmark", dependencies: ["Torch", "TestSupport"],
       path: "Benchmarks/convolutions", exclude: ["README.md"]),
+    .executableTarget(
+      name: "annotations-benchmark", dependencies: ["Annotations", "Imaging"],
+      path: "Benchmarks/annotations", exclude: ["README.md", "run.py"]),
     // What fuzz.py feeds with files.
     .executableTarget(
       name: "image-digest", dependencies: ["Imaging", "CDeflate"], path: "Benchmarks/fuzz",
-      exclude: ["README.md", "fuzz.py", "files.py", "checkpoints.sh"]),
+      exclude: ["README.md", "fuzz.py", "files.py", "checkpoints.sh", "annotations.sh"]),
 
     // What several tests need: folders, tiny pictures, a tiny run.
     .target(name: "TestSupport", dependencies: ["Datasets"], path: "Tests/TestSupport"),

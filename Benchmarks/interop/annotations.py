@@ -112,7 +112,7 @@ def datumaro(form):
         for item in data:
             width, height = None, None
             if item.media is not None and item.media.has_data:
-                height, width = item.media.data.shape[:2]
+                height, width = item.media.size or item.media.data.shape[:2]
             elif item.media is not None and item.media.size:
                 height, width = item.media.size
             mask = blank(height, width)
@@ -144,12 +144,15 @@ def read_label_studio(folder):
         names = {c["id"]: c["name"] for c in data["categories"]}
         for image in data["images"]:
             height, width = image["height"], image["width"]
+            if height is None:
+                continue  # nothing was drawn, so that the converter knows no size
             mask = blank(height, width)
             for annotation in data["annotations"]:
                 if annotation["image_id"] == image["id"]:
                     inside = runs.decode(runs.merge(runs.frPyObjects(annotation["segmentation"], height, width))) > 0
                     mask[inside] = names[annotation["category_id"]]
-            yield stem(image["file_name"]), mask
+            # The converter puts a hash of the path before the name.
+            yield stem(image["file_name"]).split("__", 1)[-1], mask
     finally:
         shutil.rmtree(out)
 

@@ -7,6 +7,9 @@ import Testing
 /// Damaged files of every format: an error, or annotations; never the end of the process.
 @Suite("Hostile annotations", .enabled(if: exports != nil, "shared/annotations is not there"))
 struct HostileTests {
+  /// The mutations of each export; `Benchmarks/fuzz/annotations.sh` asks for more.
+  static let count = ProcessInfo.processInfo.environment["ATROUS_FUZZ"].flatMap { Int($0) } ?? 40
+
   @Test("Mutations of each format end in an error that names its file, or in masks", arguments: ExportTests.folders)
   func mutations(_ name: String) throws {
     let source = "\(try #require(exports))/\(name)"
@@ -20,7 +23,7 @@ struct HostileTests {
     }
     var draws = Draws(name.count)
     var (refused, read) = (0, 0)
-    for _ in 0..<40 {
+    for _ in 0..<Self.count {
       let path = "\(root)/\(files[Int.random(in: 0..<files.count, using: &draws)])"
       let whole = try Data(contentsOf: URL(fileURLWithPath: path))
       try mutated(whole, &draws).write(to: URL(fileURLWithPath: path))
@@ -36,7 +39,7 @@ struct HostileTests {
       }
       try whole.write(to: URL(fileURLWithPath: path))
     }
-    #expect(refused + read == 40)
+    #expect(refused + read == Self.count)
   }
 
   /// Bytes with one thing changed.

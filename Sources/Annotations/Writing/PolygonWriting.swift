@@ -129,19 +129,27 @@ extension AnnotationWriter {
     let labels = zip(set.classes, colors).map { entry, color in
       "        <label><name>\(escaped(entry.name))</name><color>\(color.hexadecimal)</color><type>any</type><attributes></attributes></label>"
     }
-    var lines = [
-      "<?xml version=\"1.0\" encoding=\"utf-8\"?>", "<annotations>", "  <version>1.1</version>", "  <meta>",
-      "    <task>", "      <name>written by Atrous</name>", "      <size>\(set.images.count)</size>",
-      "      <mode>annotation</mode>", "      <labels>",
-    ]
-    lines += labels
-    lines += ["      </labels>", "    </task>", "  </meta>"]
+    let list = ["      <labels>"] + labels + ["      </labels>"]
+    var lines = ["<?xml version=\"1.0\" encoding=\"utf-8\"?>", "<annotations>", "  <version>1.1</version>", "  <meta>"]
+    let parts = set.parts.filter { !$0.isEmpty }
+    if parts.isEmpty {
+      lines += ["    <task>", "      <name>written by Atrous</name>", "      <size>\(set.images.count)</size>"]
+      lines += ["      <mode>annotation</mode>"] + list + ["    </task>"]
+    } else {
+      // Parts are tasks of a project, as CVAT exports them.
+      lines += ["    <project>", "      <name>written by Atrous</name>", "      <tasks>"]
+      for part in parts {
+        lines.append("        <task><name>\(escaped(part))</name><subset>\(escaped(part))</subset></task>")
+      }
+      lines += ["      </tasks>"] + list + ["    </project>"]
+    }
+    lines.append("  </meta>")
     for index in set.images.indices {
       let (size, outlines) = try outlines(index)
       let file = file(index)
       try transfer(index, to: "images/\(file)")
       let part = set.images[index].part
-      let subset = part.isEmpty ? "" : " subset=\"\(part.capitalized)\""
+      let subset = part.isEmpty ? "" : " subset=\"\(escaped(part))\""
       lines.append(
         "  <image id=\"\(index)\" name=\"\(escaped(file))\"\(subset) width=\"\(size.width)\" height=\"\(size.height)\">")
       for (number, outline) in outlines.enumerated() {

@@ -29,6 +29,22 @@ public final class DrawnLabels: Sendable {
   func label(_ path: String) throws -> LabelImage? {
     try places[path].map { try set.mask(of: set.images[$0]) }
   }
+
+  /// What is odd about the annotations of a data set's images, in sentences.
+  ///
+  /// - Throws: Nothing of single images, whose failures are told where they are read.
+  func oddities(of dataset: FileDataset, threads: Int) throws -> [String] {
+    let chosen = dataset.items.compactMap { $0.labelPath.flatMap { places[$0] } }
+    let all = try reduceInParallel(
+      count: chosen.count, threads: threads, initial: Oddities(),
+      step: { odd, index in
+        if let found = try? set.oddities(of: set.images[chosen[index]]) {  // may fail: told by reading it
+          odd.merge(found)
+        }
+      },
+      merge: { $0.merge($1) })
+    return all.sentences + set.oddNames
+  }
 }
 
 extension LabelMap {
