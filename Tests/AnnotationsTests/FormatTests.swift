@@ -154,7 +154,7 @@ import Testing
     refuses(["c.json": coco.replacing("[[0, 0", with: "{\"counts\": [3, 2], \"size\": [10, 20]}, \"x\": [[0, 0")], "c.json", "annotations[0]", "5 pixels", "200")
     refuses(["c.json": String(coco.dropLast(3))], "c.json", "line 1", "ends")
     refuses(["c.json": coco.replacing("\"width\": 20", with: "\"width\": 200000000")], "images[0].width", "from 1 to 1048576")
-    refuses(["c.json": "{\"images\": " + String(repeating: "[", count: 2000)], "c.json", "at most 64")
+    refuses(["c.json": "{\"info\": " + String(repeating: "[", count: 2000)], "c.json", "at most 64")
   }
 
   @Test("Numbers that disagree between files are refused, both named") func disagreement() throws {

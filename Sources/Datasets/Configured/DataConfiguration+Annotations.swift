@@ -20,7 +20,7 @@ extension DataConfiguration {
       }
       options.rule = rule
     }
-    let names = try section.strings("classes", default: [])
+    let names = section.has("classes") ? try section.strings("classes") : []
     if names.count == 1, names[0].hasSuffix(".txt") {
       options.classes = try ReadingOptions.classes(in: section.path("classes"))
     } else if !names.isEmpty {
