@@ -176,7 +176,7 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         "atrous", "Files", "Imaging", "Checkpoints", "Datasets", "Evaluation", "Torch", "Training",
-        "Weights", "Inference", "Segmentation", "Configuration",
+        "Weights", "Inference", "Segmentation", "Configuration", "Annotations",
         "TestSupport",
       ]),
   ],

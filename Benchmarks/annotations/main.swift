@@ -36,7 +36,8 @@ do {
   let end = clock.now
   let classes = counts.withLock { $0 }.map(String.init).joined(separator: ",")
   print(
-    "{\"read\": \((read - start) / .seconds(1)), \"draw\": \((end - read) / .seconds(1)), \"counts\": [\(classes)]}")
+    "{\"read\": \((read - start) / .seconds(1)), \"draw\": \((end - read) / .seconds(1)), \"counts\": [\(classes)]}"
+  )
 } catch {
   print(error)
   exit(1)

@@ -125,7 +125,9 @@ extension AnnotationSet {
     case .pictures(let pictures):
       return try pictures.mask(size: { try size(of: image) }, background: nothing, image: image)
     case .shapes(let shapes):
-      var canvas = try drawn(shapes, of: image, background: nothing) { _, shape in value(shape.label) }
+      var canvas = try drawn(shapes, of: image, background: nothing) { _, shape in
+        value(shape.label)
+      }
       return LabelImage(
         width: canvas.width, height: canvas.height, values: canvas.takePixels())
     }
@@ -139,7 +141,8 @@ extension AnnotationSet {
     let size = try size(of: image)
     guard shapes.count <= Shape.most else {
       throw AnnotationError(
-        image.file, image.name, found: "has \(shapes.count) shapes", expected: "at most \(Shape.most)")
+        image.file, image.name, found: "has \(shapes.count) shapes",
+        expected: "at most \(Shape.most)")
     }
     var canvas = PixelCanvas(width: size.width, height: size.height, filledWith: background)
     var drawing = Drawing(rule)
@@ -162,7 +165,9 @@ extension AnnotationSet {
       }
       return shapes.indices.sorted { (-areas[$0], $0) < (-areas[$1], $1) }
     }
-    guard shapes.contains(where: { $0.layer != shapes[0].layer }) else { return Array(shapes.indices) }
+    guard shapes.contains(where: { $0.layer != shapes[0].layer }) else {
+      return Array(shapes.indices)
+    }
     return shapes.indices.sorted { (shapes[$0].layer, $0) < (shapes[$1].layer, $1) }
   }
 }

@@ -13,7 +13,8 @@ public struct Oddities: Sendable {
     func text(_ count: Int) -> String {
       switch self {
       case .outside: "\(count) \(count == 1 ? "shape lies" : "shapes lie") outside of the image"
-      case .across: "\(count) \(count == 1 ? "shape reaches" : "shapes reach") more than a pixel beyond the image"
+      case .across:
+        "\(count) \(count == 1 ? "shape reaches" : "shapes reach") more than a pixel beyond the image"
       case .empty: "\(count) \(count == 1 ? "shape covers" : "shapes cover") no pixel"
       }
     }
@@ -74,7 +75,9 @@ extension AnnotationSet {
         max((box.min.x - margin).truncated, 0), min((box.max.x + margin).truncated, size.width - 1)
       )
       var covered = 0
-      for y in max((box.min.y - margin).truncated, 0)...min((box.max.y + margin).truncated, size.height - 1) {
+      for y in max(
+        (box.min.y - margin).truncated, 0)...min((box.max.y + margin).truncated, size.height - 1)
+      {
         for i in y * size.width + left...y * size.width + right where canvas.pixels[i] != 0 {
           covered += 1
           canvas.pixels[i] = 0
@@ -93,14 +96,16 @@ extension AnnotationSet {
     }
     for names in spellings.values.filter({ $0.count > 1 }).sorted(by: { $0[0] < $1[0] }) {
       sentences.append(
-        "the classes \(names.map { quoted($0) }.joined(separator: " and ")) differ in their spelling alone")
+        "the classes \(names.map { quoted($0) }.joined(separator: " and ")) differ in their spelling alone"
+      )
     }
     let paths = Dictionary(grouping: images, by: \.path).values.filter { $0.count > 1 }
       .sorted { $0[0].path < $1[0].path }
     if let first = paths.first {
       sentences.append(
         "\(paths.count) \(paths.count == 1 ? "image is" : "images are") annotated more than once, such as"
-          + " \(first[0].path), in \(Set(first.map { "\($0.file) (\($0.name))" }).sorted().joined(separator: " and "))")
+          + " \(first[0].path), in \(Set(first.map { "\($0.file) (\($0.name))" }).sorted().joined(separator: " and "))"
+      )
     }
     return sentences
   }

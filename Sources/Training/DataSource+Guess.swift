@@ -17,7 +17,9 @@ extension DataSource {
     orientation: ImageOrientation = .applied, note: (String) -> Void
   ) throws {
     if let format = FolderGuess.annotations(folder) {
-      note("\(folder) is taken for \(format.rawValue), \(format.title); --layout or --labels say otherwise")
+      note(
+        "\(folder) is taken for \(format.rawValue), \(format.title); --layout or --labels say otherwise"
+      )
       try self.init(folder, format: format, options: options, orientation: orientation)
       return
     }

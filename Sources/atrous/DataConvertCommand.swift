@@ -54,7 +54,8 @@ struct DataConvert: ParsableCommand {
       )
       for line in try set.write(as: to, to: output, options: options) { note(line) }
       print(
-        "\(set.images.count) images and \(set.classes.count) classes written to \(output.shown) as \(to.rawValue)")
+        "\(set.images.count) images and \(set.classes.count) classes written to \(output.shown) as \(to.rawValue)"
+      )
     }
   }
 }

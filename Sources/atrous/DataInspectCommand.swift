@@ -16,7 +16,8 @@ struct DataOptions: ParsableArguments {
       """)
   var source: String
 
-  @Option(help: "The data set or the tool's export that lies in the folder, such as chase-db1 or coco.")
+  @Option(
+    help: "The data set or the tool's export that lies in the folder, such as chase-db1 or coco.")
   var layout: String?
 
   @Option(help: "The folder of labels with the same names.")
@@ -74,16 +75,21 @@ struct DataOptions: ParsableArguments {
     let isFolder = FileSystem.isFolder(source)
     let known = layout.flatMap { AnnotationFormat(rawValue: $0) }
     let isConfiguration = !isFolder && ["yaml", "yml"].contains(source.fileSuffix)
-    let format = try known ?? (layout == nil && !isConfiguration ? FolderGuess.annotations(source) : nil)
+    let format =
+      try known ?? (layout == nil && !isConfiguration ? FolderGuess.annotations(source) : nil)
     if let format {
-      if known == nil { note("\(source) is taken for \(format.rawValue), \(format.title); --layout says otherwise") }
+      if known == nil {
+        note("\(source) is taken for \(format.rawValue), \(format.title); --layout says otherwise")
+      }
       let options = ReadingOptions(
-        classes: try classes.map { try ReadingOptions.classes(in: $0) }, rule: raster, images: imageFolder)
+        classes: try classes.map { try ReadingOptions.classes(in: $0) }, rule: raster,
+        images: imageFolder)
       return try DataSource(source, format: format, options: options, orientation: orientation)
     }
     guard classes == nil, raster == nil, imageFolder == nil else {
       throw DatasetError.invalidSetting(
-        name: classes != nil ? "--classes" : raster != nil ? "--raster" : "--image-folder", value: "given",
+        name: classes != nil ? "--classes" : raster != nil ? "--raster" : "--image-folder",
+        value: "given",
         expected: "a tool's export, or --labels")
     }
     if let layout {

@@ -8,10 +8,12 @@ import Testing
 @Suite("Exports of tools", .enabled(if: exports != nil, "shared/annotations is not there"))
 struct ExportTests {
   static let folders = [
-    "coco-polygons", "coco-rle-compressed", "coco-panoptic", "yolo-seg", "labelme-6.3.1", "cvat-xml",
+    "coco-polygons", "coco-rle-compressed", "coco-panoptic", "yolo-seg", "labelme-6.3.1",
+    "cvat-xml",
     "cvat-segmentation-mask", "datumaro-voc", "datumaro-camvid/with-background",
     "datumaro-camvid/without-background", "label-studio-json/json", "label-studio-json/json-min",
-    "label-studio-png", "pascal-voc-indexed", "roboflow-masks", "mapillary-vistas", "ade20k-full/2017",
+    "label-studio-png", "pascal-voc-indexed", "roboflow-masks", "mapillary-vistas",
+    "ade20k-full/2017",
     "ade20k-full/2021",
   ]
 
@@ -70,7 +72,8 @@ struct ExportTests {
       #expect(found.images == set.images.count, "\(target.rawValue)")
       let kept = back.classes.map(\.name).filter { $0 != "background" || names.contains($0) }
       #expect(
-        kept.sorted() == names.sorted() && (target == .cityscapes || kept == names), "\(target.rawValue)")
+        kept.sorted() == names.sorted() && (target == .cityscapes || kept == names),
+        "\(target.rawValue)")
     }
   }
 
@@ -107,7 +110,8 @@ struct ExportTests {
       #expect(own.count == Int(fields[4]), "\(line)")
       #expect(own.reduce(0) { $0 + $1.area } == Int(fields[3]), "\(line)")
     }
-    var canvas = PixelCanvas(width: mask.width, height: mask.height, filledWith: AnnotationSet.ignoredValue)
+    var canvas = PixelCanvas(
+      width: mask.width, height: mask.height, filledWith: AnnotationSet.ignoredValue)
     var steps: [UInt64] = []
     for region in regions {
       let ring = Rings.slit(region).map { Point(Double($0.x), Double($0.y)) }

@@ -16,7 +16,8 @@ import Testing
     for (name, text) in files {
       let path = "\(root)/\(name)"
       try FileManager.default.createDirectory(
-        atPath: String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]), withIntermediateDirectories: true)
+        atPath: String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]),
+        withIntermediateDirectories: true)
       try text.write(toFile: path, atomically: true, encoding: .utf8)
     }
     try body(AnnotationSet(contentsOf: root, format: format, options: options))
@@ -55,11 +56,13 @@ import Testing
         "{\"classes\": [{\"title\": \"a\", \"color\": \"#102030\"}, {\"title\": \"b\"}, {\"title\": \"c\"}], \"tags\": []}"
     ]
     for (index, object) in objects.enumerated() {
-      files["ds/ann/i\(index).png.json"] = "{\"size\": {\"height\": 12, \"width\": 14}, \"objects\": [\(object)]}"
+      files["ds/ann/i\(index).png.json"] =
+        "{\"size\": {\"height\": 12, \"width\": 14}, \"objects\": [\(object)]}"
     }
     try read(files) { set in
       #expect(set.format == .supervisely)
-      #expect(set.classes.map(\.name) == ["a", "b", "c"] && set.classes[0].color == Color(16, 32, 48))
+      #expect(
+        set.classes.map(\.name) == ["a", "b", "c"] && set.classes[0].color == Color(16, 32, 48))
       for (index, count) in [14, 56, 25].enumerated() {
         let found = try pixels(set, "i\(index)")
         #expect(found[UInt16(index)] == count)
@@ -67,7 +70,8 @@ import Testing
     }
     files["ds/ann/i0.png.json"] = files["ds/ann/i0.png.json"]?.replacing("\"a\"", with: "\"z\"")
     refuses(files, "i0.png.json", "objects[0]", "'z'", "meta.json")
-    files["ds/ann/i0.png.json"] = files["ds/ann/i0.png.json"]?.replacing("\"z\"", with: "\"a\"").replacing("eJz", with: "AAA")
+    files["ds/ann/i0.png.json"] = files["ds/ann/i0.png.json"]?.replacing("\"z\"", with: "\"a\"")
+      .replacing("eJz", with: "AAA")
     refuses(files, "i0.png.json", "objects[0].bitmap.data", "zlib")
   }
 
@@ -75,7 +79,8 @@ import Testing
     let region = { (shape: String, name: String) in
       "{\"shape_attributes\": \(shape), \"region_attributes\": {\"class\": \"\(name)\"}}"
     }
-    let square = "{\"name\": \"polygon\", \"all_points_x\": [0, 10, 10, 0], \"all_points_y\": [0, 0, 10, 10]}"
+    let square =
+      "{\"name\": \"polygon\", \"all_points_x\": [0, 10, 10, 0], \"all_points_y\": [0, 0, 10, 10]}"
     let box = "{\"name\": \"rect\", \"x\": 20, \"y\": 5, \"width\": 4, \"height\": 3}"
     let text =
       "{\"a.png100\": {\"filename\": \"a.png\", \"size\": 100, \"regions\": [\(region(square, "road")), \(region(box, "car"))], \"file_attributes\": {}}}"
@@ -83,7 +88,8 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: root) }  // may fail: it is temporary
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
     try text.write(toFile: "\(root)/via.json", atomically: true, encoding: .utf8)
-    try LabelImage(width: 30, height: 20, values: Array(repeating: 0, count: 600)).writePNG(to: "\(root)/a.png")
+    try LabelImage(width: 30, height: 20, values: Array(repeating: 0, count: 600)).writePNG(
+      to: "\(root)/a.png")
     let set = try AnnotationSet(contentsOf: root)
     #expect(set.format == .via && set.classes.map(\.name) == ["car", "road"])
     #expect(try pixels(set, "a") == [0: 12, 1: 100, AnnotationSet.ignoredValue: 488])
@@ -93,7 +99,8 @@ import Testing
   }
 
   @Test("labelme 7 rounds the places of masks, 6 drops fractions") func labelmeMasks() throws {
-    let mask = Data(try LabelImage(width: 2, height: 2, values: [1, 1, 0, 1]).png()).base64EncodedString()
+    let mask = Data(try LabelImage(width: 2, height: 2, values: [1, 1, 0, 1]).png())
+      .base64EncodedString()
     func text(_ version: String, _ points: String) -> String {
       "{\"version\": \"\(version)\", \"shapes\": [{\"label\": \"a\", \"shape_type\": \"mask\", \"points\": \(points), \"mask\": \"\(mask)\"}], \"imagePath\": \"a.png\", \"imageHeight\": 20, \"imageWidth\": 20}"
     }
@@ -104,21 +111,26 @@ import Testing
     }
     try read(["a.json": text("7.9.1", fractional)]) { set in
       let mask = try set.mask(of: set.images[0])
-      #expect(mask.values[4 * 20 + 11] == 0 && mask.values[5 * 20 + 12] == 0 && mask.values[3 * 20 + 10] != 0)
+      #expect(
+        mask.values[4 * 20 + 11] == 0 && mask.values[5 * 20 + 12] == 0
+          && mask.values[3 * 20 + 10] != 0)
     }
     // A place of another size: an error in 6, the picture's own size in 7.
-    refuses(["a.json": text("6.3.1", "[[10.5, 3.5], [12.5, 4.5]]")], "a.json", "shapes[0]", "2×2", "3×2")
+    refuses(
+      ["a.json": text("6.3.1", "[[10.5, 3.5], [12.5, 4.5]]")], "a.json", "shapes[0]", "2×2", "3×2")
     try read(["a.json": text("7.9.1", "[[10.5, 3.5], [12.5, 4.5]]")]) { set in
       let found = try pixels(set, "a")
       #expect(found[0] == 3)
     }
   }
 
-  @Test("datumaro's Cityscapes counts from 1, and labelmap.txt without colours by place") func tables() throws {
+  @Test("datumaro's Cityscapes counts from 1, and labelmap.txt without colours by place")
+  func tables() throws {
     let root = NSTemporaryDirectory() + "tables-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: root) }  // may fail: it is temporary
     for folder in ["gtFine/val", "leftImg8bit/val", "voc/SegmentationClass", "voc/JPEGImages"] {
-      try FileManager.default.createDirectory(atPath: "\(root)/\(folder)", withIntermediateDirectories: true)
+      try FileManager.default.createDirectory(
+        atPath: "\(root)/\(folder)", withIntermediateDirectories: true)
     }
     let ids = LabelImage(width: 2, height: 2, values: [0, 1, 2, 3])
     try ids.writePNG(to: "\(root)/gtFine/val/x_gtFine_labelIds.png")
@@ -126,7 +138,9 @@ import Testing
     try "51 221 255 car\n220 20 60 person\n128 64 128 traffic light\n".write(
       toFile: "\(root)/label_colors.txt", atomically: true, encoding: .utf8)
     let set = try AnnotationSet(contentsOf: root)
-    #expect(set.format == .datumaroCityscapes && set.classes.map(\.name) == ["car", "person", "traffic light"])
+    #expect(
+      set.format == .datumaroCityscapes
+        && set.classes.map(\.name) == ["car", "person", "traffic light"])
     #expect(set.images[0].name == "x" && set.images[0].part == "val")
     #expect(try set.mask(of: set.images[0]).values == [AnnotationSet.ignoredValue, 0, 1, 2])
 
@@ -147,19 +161,34 @@ import Testing
       let found = try pixels(set, "a")
       #expect(found[0] == 25)
     }
-    refuses(["c.json": coco.replacing("\"category_id\": 3", with: "\"category_id\": 4")], "c.json", "annotations[0].category_id", "is 4", "expected the id")
-    refuses(["c.json": coco.replacing("\"image_id\": 1", with: "\"image_id\": 2")], "annotations[0].image_id", "is 2")
-    refuses(["c.json": coco.replacing("0, 5]]", with: "0]]")], "c.json", "annotations[0].segmentation[0]", "7 numbers", "pairs")
-    refuses(["c.json": coco.replacing("0, 5]]", with: "0, 5e300]]")], "segmentation[0][7]", "1,000,000")
-    refuses(["c.json": coco.replacing("[[0, 0", with: "{\"counts\": [3, 2], \"size\": [10, 20]}, \"x\": [[0, 0")], "c.json", "annotations[0]", "5 pixels", "200")
+    refuses(
+      ["c.json": coco.replacing("\"category_id\": 3", with: "\"category_id\": 4")], "c.json",
+      "annotations[0].category_id", "is 4", "expected the id")
+    refuses(
+      ["c.json": coco.replacing("\"image_id\": 1", with: "\"image_id\": 2")],
+      "annotations[0].image_id", "is 2")
+    refuses(
+      ["c.json": coco.replacing("0, 5]]", with: "0]]")], "c.json", "annotations[0].segmentation[0]",
+      "7 numbers", "pairs")
+    refuses(
+      ["c.json": coco.replacing("0, 5]]", with: "0, 5e300]]")], "segmentation[0][7]", "1,000,000")
+    refuses(
+      [
+        "c.json": coco.replacing(
+          "[[0, 0", with: "{\"counts\": [3, 2], \"size\": [10, 20]}, \"x\": [[0, 0")
+      ], "c.json", "annotations[0]", "5 pixels", "200")
     refuses(["c.json": String(coco.dropLast(3))], "c.json", "line 1", "ends")
-    refuses(["c.json": coco.replacing("\"width\": 20", with: "\"width\": 200000000")], "images[0].width", "from 1 to 1048576")
+    refuses(
+      ["c.json": coco.replacing("\"width\": 20", with: "\"width\": 200000000")], "images[0].width",
+      "from 1 to 1048576")
     refuses(["c.json": "{\"info\": " + String(repeating: "[", count: 2000)], "c.json", "at most 64")
   }
 
   @Test("Numbers that disagree between files are refused, both named") func disagreement() throws {
     let other = coco.replacing("\"name\": \"road\"", with: "\"name\": \"car\"")
-    refuses(["instances_train.json": coco, "instances_val.json": other], "instances_train.json", "instances_val.json", "'road'", "'car'", "--classes")
+    refuses(
+      ["instances_train.json": coco, "instances_val.json": other], "instances_train.json",
+      "instances_val.json", "'road'", "'car'", "--classes")
     // With the names given they need not agree.
     try read(
       ["instances_train.json": coco, "instances_val.json": other],
@@ -170,7 +199,10 @@ import Testing
       #expect(values == [[1, AnnotationSet.ignoredValue], [0, AnnotationSet.ignoredValue]])
     }
     refuses(
-      ["train/_classes.csv": "Pixel Value, Class\n0, background\n1, car\n", "valid/_classes.csv": "Pixel Value, Class\n0, background\n1, road\n"],
+      [
+        "train/_classes.csv": "Pixel Value, Class\n0, background\n1, car\n",
+        "valid/_classes.csv": "Pixel Value, Class\n0, background\n1, road\n",
+      ],
       "train/_classes.csv", "valid/_classes.csv", "line 3")
   }
 }

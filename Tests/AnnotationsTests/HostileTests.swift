@@ -10,7 +10,9 @@ struct HostileTests {
   /// The mutations of each export; `Benchmarks/fuzz/annotations.sh` asks for more.
   static let count = ProcessInfo.processInfo.environment["ATROUS_FUZZ"].flatMap { Int($0) } ?? 40
 
-  @Test("Mutations of each format end in an error that names its file, or in masks", arguments: ExportTests.folders)
+  @Test(
+    "Mutations of each format end in an error that names its file, or in masks",
+    arguments: ExportTests.folders)
   func mutations(_ name: String) throws {
     let source = "\(try #require(exports))/\(name)"
     let root = NSTemporaryDirectory() + "hostile-\(UUID().uuidString)"
@@ -50,14 +52,19 @@ struct HostileTests {
     switch Int.random(in: 0..<7, using: &draws) {
     case 0: bytes[place] = UInt8.random(in: 0...255, using: &draws)
     case 1: bytes.removeSubrange(place...)
-    case 2: bytes.removeSubrange(place..<min(place + Int.random(in: 1...20, using: &draws), bytes.count))
+    case 2:
+      bytes.removeSubrange(place..<min(place + Int.random(in: 1...20, using: &draws), bytes.count))
     case 3: bytes.insert(contentsOf: bytes[place..<min(place + 40, bytes.count)], at: place)
     default:
       // A number becomes another.
       guard let digit = bytes[place...].firstIndex(where: { (48...57).contains($0) }) else { break }
       let end = bytes[digit...].firstIndex { !(48...57).contains($0) } ?? bytes.count
-      let others = ["-1", "0", "1e9", "99999999999999999999", "1.5", "4294967296", "-0.5", "1e400", "NaN", "65536", "\"\"", "null"]
-      bytes.replaceSubrange(digit..<end, with: Array(others[Int.random(in: 0..<others.count, using: &draws)].utf8))
+      let others = [
+        "-1", "0", "1e9", "99999999999999999999", "1.5", "4294967296", "-0.5", "1e400", "NaN",
+        "65536", "\"\"", "null",
+      ]
+      bytes.replaceSubrange(
+        digit..<end, with: Array(others[Int.random(in: 0..<others.count, using: &draws)].utf8))
     }
     return Data(bytes)
   }

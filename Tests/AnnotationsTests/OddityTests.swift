@@ -29,7 +29,9 @@ import Testing
         "1 shape covers no pixel, such as file.json: a, empty",
       ])
     #expect(set.oddNames.count == 2)
-    #expect(set.oddNames[0] == "the classes 'traffic light' and 'Traffic_Light' differ in their spelling alone")
+    #expect(
+      set.oddNames[0]
+        == "the classes 'traffic light' and 'Traffic_Light' differ in their spelling alone")
     #expect(set.oddNames[1].contains("images/a.png"))
   }
 }

@@ -47,7 +47,10 @@ import Testing
     #expect(try area(.coco, .rings([square(0, 10) + square(0, 10)])) == 0)
     #expect(try area(.coco, .holed(square(0, 12), holes: [square(4, 8)])) == 128)
     // A keyhole.
-    let ring = [Point(0, 0), Point(12, 0), Point(12, 12), Point(0, 12), Point(0, 0)] + square(4, 8) + [Point(4, 4)]
+    let ring =
+      [Point(0, 0), Point(12, 0), Point(12, 12), Point(0, 12), Point(0, 0)] + square(4, 8) + [
+        Point(4, 4)
+      ]
     #expect(try area(.coco, .rings([ring])) == 128)
   }
 
@@ -101,7 +104,8 @@ import Testing
   @Test("Brushes of label-studio-sdk 2.1.2") func brushes() throws {
     // mask2rle of 7 × 5 pixels: columns 2 to 5 of rows 1 to 3 without (3, 2), and (6, 4) at an opacity of 77.
     let bytes: [Double] = [
-      0, 0, 0, 140, 57, 27, 254, 35, 0, 191, 255, 108, 2, 63, 248, 192, 39, 255, 182, 1, 127, 255, 13, 128,
+      0, 0, 0, 140, 57, 27, 254, 35, 0, 191, 255, 108, 2, 63, 248, 192, 39, 255, 182, 1, 127, 255,
+      13, 128,
       70, 154,
     ]
     var wanted = [Bool](repeating: false, count: 35)

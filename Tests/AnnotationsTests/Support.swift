@@ -27,7 +27,9 @@ struct Draws: RandomNumberGenerator {
 func randomMask(_ seed: Int) -> LabelImage {
   var draws = Draws(seed + 1)
   for _ in 0..<4 { _ = draws.next() }
-  let (width, height) = (Int.random(in: 1...40, using: &draws), Int.random(in: 1...40, using: &draws))
+  let (width, height) = (
+    Int.random(in: 1...40, using: &draws), Int.random(in: 1...40, using: &draws)
+  )
   let classes = Int.random(in: 1...4, using: &draws)
   func any(_ draws: inout Draws) -> UInt16 {
     let value = Int.random(in: 0...classes, using: &draws)
@@ -36,8 +38,12 @@ func randomMask(_ seed: Int) -> LabelImage {
   var values = [UInt16](repeating: any(&draws), count: width * height)
   for _ in 0..<Int.random(in: 0...12, using: &draws) {
     // Rectangles, some of them frames.
-    let (x0, x1) = (Int.random(in: 0..<width, using: &draws), Int.random(in: 0..<width, using: &draws))
-    let (y0, y1) = (Int.random(in: 0..<height, using: &draws), Int.random(in: 0..<height, using: &draws))
+    let (x0, x1) = (
+      Int.random(in: 0..<width, using: &draws), Int.random(in: 0..<width, using: &draws)
+    )
+    let (y0, y1) = (
+      Int.random(in: 0..<height, using: &draws), Int.random(in: 0..<height, using: &draws)
+    )
     let (value, frame) = (any(&draws), Bool.random(using: &draws))
     for y in min(y0, y1)...max(y0, y1) {
       for x in min(x0, x1)...max(x0, x1)
@@ -48,6 +54,8 @@ func randomMask(_ seed: Int) -> LabelImage {
   }
   // Scattered pixels, from none to a salt of them.
   let salt: Double = [0.0, 0.02, 0.2, 0.6][Int.random(in: 0..<4, using: &draws)]
-  for i in values.indices where Double.random(in: 0..<1, using: &draws) < salt { values[i] = any(&draws) }
+  for i in values.indices where Double.random(in: 0..<1, using: &draws) < salt {
+    values[i] = any(&draws)
+  }
   return LabelImage(width: width, height: height, values: values)
 }

@@ -8,7 +8,8 @@ import Testing
   private func returns(
     _ mask: LabelImage, _ rule: RasterRule, _ form: (Region) -> Shape.Form
   ) throws -> Bool {
-    var canvas = PixelCanvas(width: mask.width, height: mask.height, filledWith: AnnotationSet.ignoredValue)
+    var canvas = PixelCanvas(
+      width: mask.width, height: mask.height, filledWith: AnnotationSet.ignoredValue)
     var drawing = Drawing(rule)
     for region in Tracer.regions(of: PixelCanvas(mask), background: AnnotationSet.ignoredValue) {
       // Alone on a canvas, each covers its own pixels only.
@@ -26,11 +27,14 @@ import Testing
 
   @Test("Rings with slits give back 1,000 masks by pycocotools' rule") func coco() throws {
     for seed in 0..<1000 {
-      #expect(try returns(randomMask(seed), .coco) { .rings([points(Rings.slit($0))]) }, "mask \(seed)")
+      #expect(
+        try returns(randomMask(seed), .coco) { .rings([points(Rings.slit($0))]) }, "mask \(seed)")
     }
   }
 
-  @Test("Rings and holes give back 1,000 masks even-odd at the middles of pixels") func centers() throws {
+  @Test("Rings and holes give back 1,000 masks even-odd at the middles of pixels") func centers()
+    throws
+  {
     for seed in 0..<1000 {
       #expect(
         try returns(randomMask(seed), .centers) {
@@ -39,23 +43,31 @@ import Testing
     }
   }
 
-  @Test("Rings through the middles of pixels give back 1,000 masks by OpenCV's rule") func opencv() throws {
+  @Test("Rings through the middles of pixels give back 1,000 masks by OpenCV's rule") func opencv()
+    throws
+  {
     for seed in 0..<1000 {
       #expect(
-        try returns(randomMask(seed), .opencv) { .rings([points(Rings.centers($0), 0.5)]) }, "mask \(seed)")
+        try returns(randomMask(seed), .opencv) { .rings([points(Rings.centers($0), 0.5)]) },
+        "mask \(seed)")
     }
   }
 
-  @Test("Rings through the middles of pixels give back 1,000 masks by Pillow's rule") func pillow() throws {
+  @Test("Rings through the middles of pixels give back 1,000 masks by Pillow's rule") func pillow()
+    throws
+  {
     for seed in 0..<1000 {
       #expect(
-        try returns(randomMask(seed), .pillow) { .rings([points(Rings.centers($0))]) }, "mask \(seed)")
+        try returns(randomMask(seed), .pillow) { .rings([points(Rings.centers($0))]) },
+        "mask \(seed)")
     }
   }
 
   @Test("No ring of a region touches itself") func simple() {
     for seed in 0..<200 {
-      for region in Tracer.regions(of: PixelCanvas(randomMask(seed)), background: AnnotationSet.ignoredValue) {
+      for region in Tracer.regions(
+        of: PixelCanvas(randomMask(seed)), background: AnnotationSet.ignoredValue)
+      {
         let (outer, holes) = region.rings
         #expect(!outer.isEmpty)
         for ring in [outer] + holes { #expect(Set(ring).count == ring.count, "mask \(seed)") }

@@ -27,7 +27,8 @@ enum ADE20KFormat {
     let images = zip(stems, masks).map { stem, mask in
       AnnotationSet.Image(
         name: relative(stem, to: source),
-        path: ["jpg", "JPG", "png"].map { "\(stem).\($0)" }.first(where: FileSystem.exists) ?? "\(stem).jpg",
+        path: ["jpg", "JPG", "png"].map { "\(stem).\($0)" }.first(where: FileSystem.exists)
+          ?? "\(stem).jpg",
         part: part(of: relative(stem, to: source).withoutLastPart), file: mask,
         content: .pictures(LabelPictures(files: [(mask, .ade(indices))])))
     }
@@ -42,7 +43,9 @@ enum ADE20KFormat {
     func add(_ index: Int, _ name: String, _ file: String, _ entry: String) throws {
       if let other = names[index], other.name != name {
         throw AnnotationError(
-          file, entry, found: "the index \(index) is \(quoted(name)), in \(other.file) it is \(quoted(other.name))",
+          file, entry,
+          found:
+            "the index \(index) is \(quoted(name)), in \(other.file) it is \(quoted(other.name))",
           expected: "one name in all files")
       }
       names[index] = names[index] ?? (name, file)
@@ -53,18 +56,22 @@ enum ADE20KFormat {
         let tree = try JSONTree(contentsOf: json, isLatin: true)
         let objects = try tree.required("annotation", "an image").required("object", "objects")
         for entry in objects.isList ? try objects.list("objects") : [objects] {
-          let index = try entry.required("name_ndx", "a number").int("a number from 0 to 6655", in: 0...6655)
+          let index = try entry.required("name_ndx", "a number").int(
+            "a number from 0 to 6655", in: 0...6655)
           if index > 0 {
             try add(index, entry.required("name", "a name").text(), json, entry.place)
           }
         }
       } else if FileSystem.exists(text) {
-        for (index, name) in try ranked(text, "\(stem)_seg.png") { try add(index, name, text, name) }
+        for (index, name) in try ranked(text, "\(stem)_seg.png") {
+          try add(index, name, text, name)
+        }
       }
     }
     guard !names.isEmpty else {
       throw AnnotationError(
-        source, found: "names no class", expected: "name_index.txt, or a JSON or _atr.txt by each image")
+        source, found: "names no class",
+        expected: "name_index.txt, or a JSON or _atr.txt by each image")
     }
     return names.sorted { $0.key < $1.key }.map { ($0.key, $0.value.name) }
   }
@@ -77,7 +84,8 @@ enum ADE20KFormat {
       let words = line.split(separator: " ", maxSplits: 1)
       guard words.count == 2, let index = Int(words[0]), (1...6655).contains(index) else {
         throw AnnotationError(
-          file, "line \(number + 1)", found: "is \(quoted(line))", expected: "a number from 1 to 6655 and a name")
+          file, "line \(number + 1)", found: "is \(quoted(line))",
+          expected: "a number from 1 to 6655 and a name")
       }
       return (index, String(words[1]).trimmingSpaces)
     }
@@ -88,10 +96,14 @@ enum ADE20KFormat {
     guard let bytes = FileSystem.contents(text) else {
       throw AnnotationError(text, found: "cannot be read", expected: "a line for each object")
     }
-    let content = String(validating: bytes, as: UTF8.self) ?? String(String.UnicodeScalarView(bytes.map { UnicodeScalar($0) }))
+    let content =
+      String(validating: bytes, as: UTF8.self)
+      ?? String(String.UnicodeScalarView(bytes.map { UnicodeScalar($0) }))
     var names: [Int: String] = [:]
     for line in content.split(whereSeparator: \.isNewline) {
-      let fields = line.split(separator: "#", omittingEmptySubsequences: false).map { String($0).trimmingSpaces }
+      let fields = line.split(separator: "#", omittingEmptySubsequences: false).map {
+        String($0).trimmingSpaces
+      }
       guard fields.count >= 5, let number = Int(fields[0]), Int(fields[1]) == 0 else { continue }
       names[number] = fields[4]
     }

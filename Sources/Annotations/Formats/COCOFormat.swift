@@ -61,7 +61,8 @@ enum COCOFormat {
     }
     guard !found.isEmpty else {
       throw AnnotationError(
-        source, found: "has no JSON file of COCO's", expected: "one with images, categories and annotations")
+        source, found: "has no JSON file of COCO's",
+        expected: "one with images, categories and annotations")
     }
     return found
   }
@@ -69,7 +70,9 @@ enum COCOFormat {
   /// Whether a file begins as COCO's do.
   static func isCOCO(_ path: String) -> Bool {
     let text = String(decoding: FileSystem.beginning(path, 1 << 16), as: UTF8.self)
-    guard text.contains("\"images\"") || text.contains("\"categories\"") || text.contains("\"annotations\"")
+    guard
+      text.contains("\"images\"") || text.contains("\"categories\"")
+        || text.contains("\"annotations\"")
     else { return false }
     return !text.contains("\"segments_info\"") && !text.contains("\"shapes\"")
       && text.first { !$0.isWhitespace && $0 != "\u{FEFF}" } == "{"
@@ -247,14 +250,16 @@ enum COCOFormat {
       let number = try numbers.add(name, id: id, file: file, entry: "categories[\(index)]")
       if let other = labels.updateValue(number, forKey: id), other != number {
         throw AnnotationError(
-          file, "categories[\(index)]", found: "has the id \(id) of another", expected: "an id of its own")
+          file, "categories[\(index)]", found: "has the id \(id) of another",
+          expected: "an id of its own")
       }
     }
     var places: [Int: Int] = [:]
     for (index, picture) in contents.pictures.enumerated() {
       guard places.updateValue(index, forKey: picture.id) == nil else {
         throw AnnotationError(
-          file, picture.place, found: "has the id \(picture.id) of another", expected: "an id of its own")
+          file, picture.place, found: "has the id \(picture.id) of another",
+          expected: "an id of its own")
       }
     }
     var shapes = [[Shape]](repeating: [], count: contents.pictures.count)

@@ -33,7 +33,8 @@ enum CVATFormat {
         try end(name, text, file, root, finder, state)
       }
     }
-    var set = AnnotationSet(.cvat, classes: state.numbers.classes, images: state.images, rule: .coco)
+    var set = AnnotationSet(
+      .cvat, classes: state.numbers.classes, images: state.images, rule: .coco)
     set.notes = state.notes
     return set
   }
@@ -79,7 +80,9 @@ enum CVATFormat {
       state.shapes = []
     }
     guard parent == "image", let image = state.image else { return }
-    let kinds = ["polygon", "box", "ellipse", "mask", "polyline", "points", "tag", "skeleton", "cuboid"]
+    let kinds = [
+      "polygon", "box", "ellipse", "mask", "polyline", "points", "tag", "skeleton", "cuboid",
+    ]
     guard kinds.contains(element.name) else { return }
     guard let form = try form(element, image.size, fail) else { return }
     guard let name = element.attributes["label"] else { throw fail("has no 'label'", "a class") }
@@ -106,7 +109,8 @@ enum CVATFormat {
     } else if name == "label", parent == "labels", !state.name.isEmpty {
       _ = state.numbers.add(state.name, state.color)
     } else if name == "image", parent == "annotations", let image = state.image {
-      let known = part(of: image.part).isEmpty ? part(of: relative(file, to: root)) : part(of: image.part)
+      let known =
+        part(of: image.part).isEmpty ? part(of: relative(file, to: root)) : part(of: image.part)
       state.images.append(
         .init(
           name: image.name.withoutEnding, path: finder.path(image.name), part: known,
@@ -186,7 +190,8 @@ enum CVATFormat {
     }
     var runs: [Int] = []
     var total = 0
-    for word in (element.attributes["rle"] ?? "").split(whereSeparator: { $0 == "," || $0 == " " }) {
+    for word in (element.attributes["rle"] ?? "").split(whereSeparator: { $0 == "," || $0 == " " })
+    {
       guard let run = Int(word), run >= 0, run <= width * height else {
         throw fail("has the run \(quoted(word))", "a number of pixels")
       }
@@ -200,7 +205,9 @@ enum CVATFormat {
     }
     var bits: [Bool] = []
     bits.reserveCapacity(total)
-    for (i, run) in runs.enumerated() { bits.append(contentsOf: repeatElement(i % 2 == 1, count: run)) }
+    for (i, run) in runs.enumerated() {
+      bits.append(contentsOf: repeatElement(i % 2 == 1, count: run))
+    }
     return .patch(x: left, y: top, Size(width: width, height: height), bits)
   }
 }

@@ -13,16 +13,18 @@ enum CamVidFormat {
     let coding = LabelPictures.Coding.values(values, colors: colors)
     var images: [AnnotationSet.Image] = []
     for list in (FileSystem.names(in: source) ?? []) where list.fileSuffix == "txt" {
-      guard list != "label_colors.txt", FileSystem.isFolder("\(source)/\(list.fileStem)annot")
-        || FileSystem.isFolder("\(source)/\(list.fileStem)")
+      guard list != "label_colors.txt",
+        FileSystem.isFolder("\(source)/\(list.fileStem)annot")
+          || FileSystem.isFolder("\(source)/\(list.fileStem)")
       else { continue }
       let file = "\(source)/\(list)"
       guard let text = FileSystem.text(file) else {
         throw AnnotationError(file, found: "cannot be read", expected: "two paths a line")
       }
-      for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-        .enumerated() where !String(line).trimmingSpaces.isEmpty
-      {
+      for (number, line) in text.split(
+        omittingEmptySubsequences: false, whereSeparator: \.isNewline
+      )
+      .enumerated() where !String(line).trimmingSpaces.isEmpty {
         images.append(
           try image(String(line), number + 1, file, source, list.fileStem, coding))
       }
@@ -39,7 +41,9 @@ enum CamVidFormat {
     let folder = "\(list)annot/"
     let (first, second): (String, String)
     if let place = line.range(of: " \(folder)") ?? line.range(of: " /\(folder)") {
-      (first, second) = (String(line[..<place.lowerBound]), String(line[place.lowerBound...]).trimmingSpaces)
+      (first, second) = (
+        String(line[..<place.lowerBound]), String(line[place.lowerBound...]).trimmingSpaces
+      )
     } else {
       (first, second) = (line.trimmingSpaces, "")
     }
@@ -47,7 +51,8 @@ enum CamVidFormat {
       let plain = path.split(separator: "/").joined(separator: "/")
       guard !plain.isEmpty, !plain.split(separator: "/").contains("..") else {
         throw AnnotationError(
-          file, "line \(number)", found: "names \(quoted(path))", expected: "paths within the folder")
+          file, "line \(number)", found: "names \(quoted(path))",
+          expected: "paths within the folder")
       }
       return "\(source)/\(plain)"
     }
@@ -58,7 +63,8 @@ enum CamVidFormat {
     } else {
       let mask = try inside(second)
       guard FileSystem.exists(mask) else {
-        throw AnnotationError(file, "line \(number)", found: "names \(mask), which is not there", expected: "a PNG")
+        throw AnnotationError(
+          file, "line \(number)", found: "names \(mask), which is not there", expected: "a PNG")
       }
       content = .pictures(LabelPictures(files: [(mask, coding)]))
     }

@@ -9,7 +9,8 @@ enum CityscapesFormat {
     guard FileSystem.exists(table) else {
       throw AnnotationError(
         source, found: "has no label_colors.txt",
-        expected: "one, as datumaro writes it; the set of the benchmark itself is read as 'cityscapes'")
+        expected:
+          "one, as datumaro writes it; the set of the benchmark itself is read as 'cityscapes'")
     }
     let (classes, colors, values, background) = try ColorTable(contentsOf: table).meanings(
       black: .unlabelled)

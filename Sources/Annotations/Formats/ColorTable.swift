@@ -30,7 +30,8 @@ struct ColorTable {
       let entry = try Self.line(line, path, number + 1)
       guard names.insert(entry.name).inserted else {
         throw AnnotationError(
-          path, "line \(number + 1)", found: "names \(quoted(entry.name)) again", expected: "each class once")
+          path, "line \(number + 1)", found: "names \(quoted(entry.name)) again",
+          expected: "each class once")
       }
       lines.append(entry)
     }
@@ -114,7 +115,9 @@ struct ColorTable {
       let color = line.color ?? Self.palette(index + offset)
       if let other = colors.updateValue(index, forKey: color) {
         throw AnnotationError(
-          file, found: "gives the colour \(color.red),\(color.green),\(color.blue) to \(quoted(lines[other].name)) and to \(quoted(line.name))",
+          file,
+          found:
+            "gives the colour \(color.red),\(color.green),\(color.blue) to \(quoted(lines[other].name)) and to \(quoted(line.name))",
           expected: "colours that differ")
       }
       classes.append(.init(line.name, color))

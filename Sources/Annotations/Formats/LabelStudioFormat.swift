@@ -17,7 +17,8 @@ enum LabelStudioFormat {
     var read: [(image: AnnotationSet.Image, results: [Result])] = []
     let finder = ImageFinder(
       below: root,
-      first: ["\(file.folder)/images", "\(file.folder)/../images", file.folder, "\(root)/images"], options)
+      first: ["\(file.folder)/images", "\(file.folder)/../images", file.folder, "\(root)/images"],
+      options)
     for task in tasks {
       let name = try image(of: task)
       let results =
@@ -33,12 +34,15 @@ enum LabelStudioFormat {
       }
       read.append((image, results))
     }
-    for name in Set(read.flatMap { $0.results.flatMap(\.labels) }).sorted() { _ = numbers.add(name) }
+    for name in Set(read.flatMap { $0.results.flatMap(\.labels) }).sorted() {
+      _ = numbers.add(name)
+    }
     let images = try read.map { image, results in
       var image = image
       image.content = .shapes(
         try results.map { result in
-          guard let name = result.labels.first, let label = numbers[name], result.labels.count == 1 else {
+          guard let name = result.labels.first, let label = numbers[name], result.labels.count == 1
+          else {
             throw AnnotationError(
               file, result.place, found: "has \(result.labels.count) labels", expected: "one class")
           }
@@ -61,7 +65,8 @@ enum LabelStudioFormat {
       throw AnnotationError(
         source,
         found: chosen.isEmpty
-          ? "has no JSON file of Label Studio's" : "has \(chosen.count) exports: \(chosen.joined(separator: ", "))",
+          ? "has no JSON file of Label Studio's"
+          : "has \(chosen.count) exports: \(chosen.joined(separator: ", "))",
         expected: "one")
     }
     return chosen[0]
@@ -70,7 +75,8 @@ enum LabelStudioFormat {
   static func isLabelStudio(_ path: String) -> Bool {
     let text = String(decoding: FileSystem.beginning(path, 1 << 14), as: UTF8.self)
     guard text.first(where: { !$0.isWhitespace && $0 != "\u{FEFF}" }) == "[" else { return false }
-    return text.contains("\"annotations\"") && text.contains("\"result\"") || text.contains("\"original_width\"")
+    return text.contains("\"annotations\"") && text.contains("\"result\"")
+      || text.contains("\"original_width\"")
       || text.contains("\"annotation_id\"")
   }
 
@@ -84,7 +90,8 @@ enum LabelStudioFormat {
     }
     guard let path = places.first(where: FileSystem.exists) else { return numbers }
     try XMLReading.read(path) { element in
-      if element.name == "Label" || element.name == "Brush", let name = element.attributes["value"] {
+      if element.name == "Label" || element.name == "Brush", let name = element.attributes["value"]
+      {
         _ = numbers.add(name, element.attributes["background"].flatMap { Color(hexadecimal: $0) })
       }
     } end: { _, _ in
@@ -126,14 +133,18 @@ enum LabelStudioFormat {
       return false
     }
     let valid = all.filter { !isTrue($0, "was_cancelled") }
-    guard let chosen = valid.first(where: { isTrue($0, "ground_truth") }) ?? valid.first else { return [] }
+    guard let chosen = valid.first(where: { isTrue($0, "ground_truth") }) ?? valid.first else {
+      return []
+    }
     if valid.count > 1 {
       notes.append(
         "\(task.file): \(task.place) is annotated \(valid.count) times; \(chosen.place) is used")
     }
-    return try chosen.required("result", "what was drawn").list("a list of results").compactMap { entry in
+    return try chosen.required("result", "what was drawn").list("a list of results").compactMap {
+      entry in
       guard let type = entry["type"]?.string, let value = entry["value"] else { return nil }
-      return try result(value, sizes: entry, kind: type.hasSuffix("labels") ? type : nil, type: type)
+      return try result(
+        value, sizes: entry, kind: type.hasSuffix("labels") ? type : nil, type: type)
     }
   }
 
@@ -183,10 +194,15 @@ enum LabelStudioFormat {
     } else if value["radiusX"] != nil {
       let radii = pixels(try number("radiusX"), try number("radiusY"))
       form = .ellipse(pixels(try number("x"), try number("y")), radii: radii, degrees: turn)
-    } else if value["width"] != nil, value["height"] != nil, type.hasPrefix("rectangle") || kind == nil {
-      let (corner, sides) = (pixels(try number("x"), try number("y")), pixels(try number("width"), try number("height")))
+    } else if value["width"] != nil, value["height"] != nil,
+      type.hasPrefix("rectangle") || kind == nil
+    {
+      let (corner, sides) = (
+        pixels(try number("x"), try number("y")), pixels(try number("width"), try number("height"))
+      )
       let corners = [
-        corner, Point(corner.x + sides.x, corner.y), corner + sides, Point(corner.x, corner.y + sides.y),
+        corner, Point(corner.x + sides.x, corner.y), corner + sides,
+        Point(corner.x, corner.y + sides.y),
       ]
       form = .rings([turn == 0 ? corners : corners.map { $0.turned(by: turn, about: corner) }])
     } else {
@@ -208,7 +224,8 @@ enum BrushRuns {
     var at = 0
     func read(_ count: Int) throws -> Int {
       guard at + count <= 8 * bytes.count else {
-        throw fail("ends after \(bytes.count) bytes", "the runs of \(size.width)×\(size.height) pixels")
+        throw fail(
+          "ends after \(bytes.count) bytes", "the runs of \(size.width)×\(size.height) pixels")
       }
       var value = 0
       for _ in 0..<count {
@@ -220,7 +237,8 @@ enum BrushRuns {
     let total = try read(32)
     guard total == 4 * size.width * size.height else {
       throw fail(
-        "has \(total) values", "\(4 * size.width * size.height), four for each of \(size.width)×\(size.height) pixels")
+        "has \(total) values",
+        "\(4 * size.width * size.height), four for each of \(size.width)×\(size.height) pixels")
     }
     let width = try read(5) + 1
     let lengths = try (0..<4).map { _ in try read(4) + 1 }

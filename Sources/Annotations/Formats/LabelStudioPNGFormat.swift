@@ -8,12 +8,15 @@ enum LabelStudioPNGFormat {
   static func read(_ source: String, _ options: ReadingOptions) throws -> AnnotationSet {
     let strokes = ImageFinder.files(below: source) { isStroke($0) }
     guard !strokes.isEmpty else {
-      throw AnnotationError(source, found: "has no task-….png", expected: "Label Studio's brushes as PNG")
+      throw AnnotationError(
+        source, found: "has no task-….png", expected: "Label Studio's brushes as PNG")
     }
-    let jsons = ImageFinder.files(below: source) { $0.fileSuffix == "json" }.filter(LabelStudioFormat.isLabelStudio)
+    let jsons = ImageFinder.files(below: source) { $0.fileSuffix == "json" }.filter(
+      LabelStudioFormat.isLabelStudio)
     guard let file = jsons.first else {
       throw AnnotationError(
-        source, found: "has no JSON of the export", expected: "one beside the PNG files, which says the image of each task")
+        source, found: "has no JSON of the export",
+        expected: "one beside the PNG files, which says the image of each task")
     }
     let tree = try JSONTree(contentsOf: file)
     var numbers = try LabelStudioFormat.configured(source, file, options)
@@ -32,7 +35,8 @@ enum LabelStudioPNGFormat {
       let control = controls.filter { rest.hasPrefix("\($0)-") }.max { $0.count < $1.count }
       guard let control else {
         throw AnnotationError(
-          path, found: "names no control of the export", expected: "one of \(controls.sorted().joined(separator: ", "))")
+          path, found: "names no control of the export",
+          expected: "one of \(controls.sorted().joined(separator: ", "))")
       }
       var label = String(rest.dropFirst(control.count + 1))
       if let dash = label.lastIndex(of: "-"), Int(label[label.index(after: dash)...]) != nil {
@@ -44,12 +48,14 @@ enum LabelStudioPNGFormat {
       // A class whose name the file system could not hold was written with dashes.
       if !numbers.classes.contains(where: { sanitized($0.name) == name }) { _ = numbers.add(name) }
     }
-    let finder = ImageFinder(below: source, first: ["\(source)/images", "\(file.folder)/images"], options)
+    let finder = ImageFinder(
+      below: source, first: ["\(source)/images", "\(file.folder)/images"], options)
     let images = try tasks.map { task in
       let name = try LabelStudioFormat.image(of: task)
       let id = try task.required("id", "a number").int("a number")
       let files = (byTask.removeValue(forKey: id) ?? []).map { stroke in
-        let label = numbers[stroke.name] ?? numbers.classes.firstIndex { sanitized($0.name) == stroke.name }
+        let label =
+          numbers[stroke.name] ?? numbers.classes.firstIndex { sanitized($0.name) == stroke.name }
         return (path: stroke.path, coding: LabelPictures.Coding.stroke(label ?? Shape.ignored))
       }
       return AnnotationSet.Image(
@@ -57,7 +63,8 @@ enum LabelStudioPNGFormat {
         content: files.isEmpty ? .nothing : .pictures(LabelPictures(files: files)))
     }
     if let (id, files) = byTask.min(by: { $0.key < $1.key }) {
-      throw AnnotationError(files[0].path, found: "is of the task \(id)", expected: "a task of \(file)")
+      throw AnnotationError(
+        files[0].path, found: "is of the task \(id)", expected: "a task of \(file)")
     }
     return AnnotationSet(.labelStudioPNG, classes: numbers.classes, images: images, rule: .coco)
   }
@@ -74,11 +81,13 @@ enum LabelStudioPNGFormat {
   private static func parsed(_ path: String) throws -> (Int, String) {
     let fields = path.lastPart.withoutEnding.split(
       separator: "-", maxSplits: 6, omittingEmptySubsequences: false)
-    guard fields.count == 7, fields[0] == "task", let task = Int(fields[1]), fields[2] == "annotation",
+    guard fields.count == 7, fields[0] == "task", let task = Int(fields[1]),
+      fields[2] == "annotation",
       fields[4] == "by"
     else {
       throw AnnotationError(
-        path, found: "is named otherwise", expected: "task-T-annotation-A-by-USER-CONTROL-LABEL-N.png")
+        path, found: "is named otherwise",
+        expected: "task-T-annotation-A-by-USER-CONTROL-LABEL-N.png")
     }
     return (task, String(fields[6]))
   }

@@ -43,7 +43,8 @@ enum LabelmeFormat {
   static func files(_ source: String) throws -> [String] {
     let found = ImageFinder.files(below: source) { $0.fileSuffix == "json" }.filter(isLabelme)
     guard !found.isEmpty else {
-      throw AnnotationError(source, found: "has no JSON file of labelme's", expected: "one with shapes")
+      throw AnnotationError(
+        source, found: "has no JSON file of labelme's", expected: "one with shapes")
     }
     return found
   }
@@ -103,7 +104,8 @@ enum LabelmeFormat {
     switch type {
     case "polygon", "oriented_rectangle":
       guard points.count > 2 else {
-        throw entry.error(found: "has \(points.count) points", expected: "three or more, as a polygon has")
+        throw entry.error(
+          found: "has \(points.count) points", expected: "three or more, as a polygon has")
       }
       if type != "polygon" { try need(4, "an oriented rectangle") }
       return .rings([points])
@@ -126,7 +128,8 @@ enum LabelmeFormat {
       return .line(points, isRounded: false)
     case "linestrip":
       guard points.count > 1 else {
-        throw entry.error(found: "has \(points.count) points", expected: "two or more, as a line has")
+        throw entry.error(
+          found: "has \(points.count) points", expected: "two or more, as a line has")
       }
       return .line(points, isRounded: version >= 7)
     case "mask": return try mask(entry, points, version: version)
@@ -139,7 +142,8 @@ enum LabelmeFormat {
   }
 
   /// A picture of a part of the image, whose place is that of its corners.
-  private static func mask(_ entry: JSONTree, _ points: [Point], version: Int) throws -> Shape.Form {
+  private static func mask(_ entry: JSONTree, _ points: [Point], version: Int) throws -> Shape.Form
+  {
     guard points.count == 2 else {
       throw entry.error(found: "has \(points.count) points", expected: "2, as a mask has")
     }
@@ -147,7 +151,8 @@ enum LabelmeFormat {
     guard let data = Data(base64Encoded: text) else {
       throw entry.error(found: "has a mask that is no base64", expected: "a PNG in base64")
     }
-    let picture = try LabelImage(decoding: [UInt8](data), named: "\(entry.file): \(entry.place).mask")
+    let picture = try LabelImage(
+      decoding: [UInt8](data), named: "\(entry.file): \(entry.place).mask")
     func whole(_ value: Double) -> Int {
       version >= 7 ? value.rounded(.toNearestOrEven).truncated : value.truncated
     }

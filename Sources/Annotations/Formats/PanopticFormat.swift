@@ -27,7 +27,8 @@ enum PanopticFormat {
       let finder = ImageFinder(
         below: root,
         first: [
-          "\(file.folder)/images", "\(file.folder)/../images/\(part.isEmpty ? "default" : part)", "\(file.folder)/../images",
+          "\(file.folder)/images", "\(file.folder)/../images/\(part.isEmpty ? "default" : part)",
+          "\(file.folder)/../images",
           "\(file.folder)/../\(part)", "\(file.folder)/../\(part)2017",
         ], options)
       for entry in try tree.required("images", "images").list("a list of images") {
@@ -78,10 +79,12 @@ enum PanopticFormat {
   ) throws -> LabelPictures {
     var ids: [UInt32: Int] = [0: Shape.ignored]
     for segment in try entry.required("segments_info", "segments").list("a list of segments") {
-      let id = try segment.required("id", "an id").int("an id from 0 to 16777215", in: 0...0xFF_FFFF)
+      let id = try segment.required("id", "an id").int(
+        "an id from 0 to 16777215", in: 0...0xFF_FFFF)
       let category = try segment.required("category_id", "a class").int("a number")
       guard let label = labels[category] else {
-        throw segment.error(found: "is of the category \(category)", expected: "the id of a category")
+        throw segment.error(
+          found: "is of the category \(category)", expected: "the id of a category")
       }
       ids[UInt32(id)] = label
     }

@@ -10,7 +10,8 @@ enum RoboflowFormat {
     var background: Int?
     let tables = ImageFinder.files(below: source) { $0 == "_classes.csv" }
     guard !tables.isEmpty else {
-      throw AnnotationError(source, found: "has no _classes.csv", expected: "one in each folder of images")
+      throw AnnotationError(
+        source, found: "has no _classes.csv", expected: "one in each folder of images")
     }
     for table in tables {
       var values: [UInt16: Int] = [:]

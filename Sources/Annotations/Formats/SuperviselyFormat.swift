@@ -15,7 +15,9 @@ enum SuperviselyFormat {
     }
     let root = meta.folder
     var numbers = ClassNumbers(options)
-    for entry in try JSONTree(contentsOf: meta).required("classes", "classes").list("a list of classes") {
+    for entry in try JSONTree(contentsOf: meta).required("classes", "classes").list(
+      "a list of classes")
+    {
       let color = entry["color"]?.string.flatMap { Color(hexadecimal: $0) }
       _ = numbers.add(try entry.required("title", "a name").text(), color)
     }
@@ -32,11 +34,13 @@ enum SuperviselyFormat {
       for entry in try tree.required("objects", "objects").list("a list of objects") {
         let title = try entry.required("classTitle", "a class").text()
         guard let label = numbers[title] else {
-          throw entry.error(found: "is of the class \(quoted(title))", expected: "one that meta.json lists")
+          throw entry.error(
+            found: "is of the class \(quoted(title))", expected: "one that meta.json lists")
         }
         guard let form = try form(entry) else {
           notes.append(
-            "\(file): \(entry.place) is a \(entry["geometryType"]?.string ?? "shape"), which covers no pixels")
+            "\(file): \(entry.place) is a \(entry["geometryType"]?.string ?? "shape"), which covers no pixels"
+          )
           continue
         }
         shapes.append(Shape(label, form, place: entry.place))
@@ -80,7 +84,8 @@ enum SuperviselyFormat {
     guard origin.count == 2, origin.allSatisfy({ $0 == $0.rounded() }) else {
       throw entry.error(found: "has an origin that is no place", expected: "[x, y] in whole pixels")
     }
-    guard let packed = Data(base64Encoded: try data.text("base64")), let png = Zlib.unpacked([UInt8](packed))
+    guard let packed = Data(base64Encoded: try data.text("base64")),
+      let png = Zlib.unpacked([UInt8](packed))
     else {
       throw data.error(found: "cannot be unpacked", expected: "a PNG, packed by zlib, in base64")
     }
@@ -103,7 +108,8 @@ enum Zlib {
       let unpacked = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
         var written = 0
         result = bytes.withUnsafeBytes {
-          libdeflate_zlib_decompress(unpacker, $0.baseAddress, $0.count, buffer.baseAddress, room, &written)
+          libdeflate_zlib_decompress(
+            unpacker, $0.baseAddress, $0.count, buffer.baseAddress, room, &written)
         }
         count = result == LIBDEFLATE_SUCCESS ? written : 0
       }

@@ -27,7 +27,8 @@ enum VIAFormat {
         read.append(
           (
             .init(
-              name: name.withoutEnding, path: finder.path(name), part: part, file: file, content: .nothing),
+              name: name.withoutEnding, path: finder.path(name), part: part, file: file,
+              content: .nothing),
             regions
           ))
       }
@@ -47,7 +48,8 @@ enum VIAFormat {
     guard FileSystem.isFolder(source) else { return [source] }
     let found = ImageFinder.files(below: source) { $0.fileSuffix == "json" }.filter(isVIA)
     guard !found.isEmpty else {
-      throw AnnotationError(source, found: "has no JSON file of VIA's", expected: "one with regions")
+      throw AnnotationError(
+        source, found: "has no JSON file of VIA's", expected: "one with regions")
     }
     return found
   }
@@ -63,7 +65,8 @@ enum VIAFormat {
     guard let region = tree["_via_attributes"]?["region"], region.isObject else { return }
     let attributes = try region.entries("attributes")
     guard let chosen = chosen(attributes.map(\.key)),
-      let options = attributes.first(where: { $0.key == chosen })?.value["options"], options.isObject
+      let options = attributes.first(where: { $0.key == chosen })?.value["options"],
+      options.isObject
     else { return }
     for (name, _) in try options.entries("options") where !name.isEmpty { _ = numbers.add(name) }
   }
@@ -78,12 +81,15 @@ enum VIAFormat {
   ) throws -> [(String, Shape.Form, String)] {
     guard let given = entry["regions"] else { return [] }
     // Version 1 has them by number.
-    let all = given.isObject ? try given.entries("regions").map(\.value) : try given.list("a list of regions")
+    let all =
+      given.isObject
+      ? try given.entries("regions").map(\.value) : try given.list("a list of regions")
     return try all.compactMap { region in
       let shape = try region.required("shape_attributes", "a shape")
       guard let form = try form(shape) else {
         notes.append(
-          "\(entry.file): \(region.place) is a \(shape["name"]?.string ?? "shape"), which covers no pixels")
+          "\(entry.file): \(region.place) is a \(shape["name"]?.string ?? "shape"), which covers no pixels"
+        )
         return nil
       }
       return (try label(region), form, region.place)
@@ -92,7 +98,8 @@ enum VIAFormat {
 
   private static func label(_ region: JSONTree) throws -> String {
     let attributes = try region.required("region_attributes", "attributes").entries("attributes")
-    guard let key = chosen(attributes.map(\.key)), let value = attributes.first(where: { $0.key == key })?.value
+    guard let key = chosen(attributes.map(\.key)),
+      let value = attributes.first(where: { $0.key == key })?.value
     else {
       throw region.error(
         found: "has the attributes \(attributes.map(\.key).joined(separator: ", "))",
@@ -108,7 +115,9 @@ enum VIAFormat {
       return ticked[0].key
     }
     let text = try value.text("the name of a class")
-    guard !text.isEmpty else { throw value.error(found: "is empty", expected: "the name of a class") }
+    guard !text.isEmpty else {
+      throw value.error(found: "is empty", expected: "the name of a class")
+    }
     return text
   }
 
@@ -131,7 +140,8 @@ enum VIAFormat {
       return .rectangle(corner, corner + Point(try number("width"), try number("height")))
     case "circle":
       let radius = try number("r")
-      return .ellipse(Point(try number("cx"), try number("cy")), radii: Point(radius, radius), degrees: 0)
+      return .ellipse(
+        Point(try number("cx"), try number("cy")), radii: Point(radius, radius), degrees: 0)
     case "ellipse":
       let turn = try shape["theta"]?.number("radians") ?? 0
       return .ellipse(

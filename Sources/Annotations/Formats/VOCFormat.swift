@@ -9,14 +9,17 @@ import Imaging
 enum VOCFormat {
   /// Pascal VOC's classes.
   static let names = [
-    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
-    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
+    "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
+    "tvmonitor",
   ]
 
   static func read(_ source: String, _ options: ReadingOptions) throws -> AnnotationSet {
     let masks = "\(source)/SegmentationClass"
     guard FileSystem.isFolder(masks) else {
-      throw AnnotationError(source, found: "has no folder SegmentationClass", expected: "Pascal VOC's folders")
+      throw AnnotationError(
+        source, found: "has no folder SegmentationClass", expected: "Pascal VOC's folders")
     }
     let (classes, coding, background) = try meanings(source, options)
     var images: [AnnotationSet.Image] = []
@@ -32,7 +35,8 @@ enum VOCFormat {
           name: name, path: path ?? "\(source)/JPEGImages/\(name).jpg", part: part, file: file,
           content: content))
     }
-    return AnnotationSet(.voc, classes: classes, images: images, rule: .coco, background: background)
+    return AnnotationSet(
+      .voc, classes: classes, images: images, rule: .coco, background: background)
   }
 
   private static func meanings(
@@ -46,7 +50,8 @@ enum VOCFormat {
     }
     let list = "\(source)/classes.txt"
     let names =
-      try options.classes ?? (FileSystem.exists(list) ? ReadingOptions.classes(in: list) : self.names)
+      try options.classes
+      ?? (FileSystem.exists(list) ? ReadingOptions.classes(in: list) : self.names)
     var (values, colors): ([UInt16: Int], [Color: Int]) = ([255: Shape.ignored], [:])
     let classes = names.enumerated().map { index, name in
       values[UInt16(index)] = index
@@ -74,7 +79,8 @@ enum VOCFormat {
         let plain = String(line).trimmingSpaces
         guard !plain.isEmpty else { continue }
         guard !plain.hasPrefix("/"), !plain.split(separator: "/").contains("..") else {
-          throw AnnotationError(file, found: "names \(quoted(plain))", expected: "a name within the folder")
+          throw AnnotationError(
+            file, found: "names \(quoted(plain))", expected: "a name within the folder")
         }
         let part = list == "default.txt" ? "" : part(of: list)
         guard seen.insert("\(part)/\(plain)").inserted else { continue }

@@ -33,7 +33,8 @@ enum YOLOFormat {
         try self.shapes($0, file, size, names) { numbers[$0] ?? 0 }
       }
       if shapes == nil, FileSystem.exists(file) {
-        throw AnnotationError(file, found: "cannot be read as text", expected: "a line for each polygon")
+        throw AnnotationError(
+          file, found: "cannot be read as text", expected: "a line for each polygon")
       }
       images.append(
         .init(
@@ -50,22 +51,28 @@ enum YOLOFormat {
   static func description(_ source: String, _ root: String) throws -> String? {
     if !FileSystem.isFolder(source) { return source }
     let usual = ["data.yaml", "data.yml", "dataset.yaml", "dataset.yml"]
-    if let name = usual.first(where: { FileSystem.exists("\(root)/\($0)") }) { return "\(root)/\(name)" }
-    let others = (FileSystem.names(in: root) ?? []).filter { ["yaml", "yml"].contains($0.fileSuffix) }
+    if let name = usual.first(where: { FileSystem.exists("\(root)/\($0)") }) {
+      return "\(root)/\(name)"
+    }
+    let others = (FileSystem.names(in: root) ?? []).filter {
+      ["yaml", "yml"].contains($0.fileSuffix)
+    }
     return others.count == 1 ? "\(root)/\(others[0])" : nil
   }
 
   private static func names(_ file: String) throws -> [Int: String] {
     let section = try Section(contentsOf: file)
     var names: [Int: String] = [:]
-    if let list = try? section.strings("names"), !list.isEmpty {  // may fail: a mapping is read below
+    // A mapping is read below.
+    if let list = try? section.strings("names"), !list.isEmpty {
       for (id, name) in list.enumerated() { names[id] = name }
       return names
     }
     let mapping = try section.section("names")
     for key in mapping.keys {
       guard let id = Int(key), (0..<65_536).contains(id) else {
-        throw AnnotationError(file, "names", found: "has the key \(quoted(key))", expected: "a number from 0")
+        throw AnnotationError(
+          file, "names", found: "has the key \(quoted(key))", expected: "a number from 0")
       }
       names[id] = try mapping.string(key)
     }
@@ -81,7 +88,8 @@ enum YOLOFormat {
       relative($0, to: root).split(separator: "/").dropLast().contains("images")
     }
     guard !all.isEmpty else {
-      throw AnnotationError(root, found: "has no images in a folder 'images'", expected: "images/ and labels/")
+      throw AnnotationError(
+        root, found: "has no images in a folder 'images'", expected: "images/ and labels/")
     }
     return all
   }
@@ -118,7 +126,8 @@ enum YOLOFormat {
         // Single precision, as Ultralytics reads it.
         guard let number = Float(word), number.isFinite, abs(number) <= 1000 else {
           throw AnnotationError(
-            file, place, found: "has \(quoted(word))", expected: "shares of width and height, 0 to 1")
+            file, place, found: "has \(quoted(word))",
+            expected: "shares of width and height, 0 to 1")
         }
         return number
       }

@@ -62,7 +62,8 @@ struct JSONCursor {
   // MARK: Structure
 
   private mutating func skipSpace() {
-    while at < bytes.count, bytes[at] == 32 || bytes[at] == 10 || bytes[at] == 13 || bytes[at] == 9 {
+    while at < bytes.count, bytes[at] == 32 || bytes[at] == 10 || bytes[at] == 13 || bytes[at] == 9
+    {
       at += 1
     }
   }
@@ -223,7 +224,10 @@ struct JSONCursor {
     guard
       let text = try? JSONDecoder().decode(  // may fail: told below
         String.self, from: Data(bytes[start - 1...end]))
-    else { throw error(found: "is a text of no UTF-8, or with an escape that is none", expected: "a text") }
+    else {
+      throw error(
+        found: "is a text of no UTF-8, or with an escape that is none", expected: "a text")
+    }
     return text
   }
 
@@ -284,8 +288,9 @@ struct JSONCursor {
     guard let whole = Int(exactly: value), range.contains(whole) else {
       throw error(
         found: "is \(value)",
-        expected: "a whole number" + (range.upperBound < 1 << 53 || range.lowerBound > -(1 << 53)
-          ? " from \(range.lowerBound) to \(range.upperBound)" : ""))
+        expected: "a whole number"
+          + (range.upperBound < 1 << 53 || range.lowerBound > -(1 << 53)
+            ? " from \(range.lowerBound) to \(range.upperBound)" : ""))
     }
     return whole
   }

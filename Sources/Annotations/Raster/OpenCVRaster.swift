@@ -156,7 +156,8 @@ enum OpenCVRaster {
   }
 
   /// Fills a polygon without dents whose corners are in 1/65536 of a pixel.
-  private static func fillConvex(_ corners: [Place], on canvas: inout PixelCanvas, _ value: UInt16) {
+  private static func fillConvex(_ corners: [Place], on canvas: inout PixelCanvas, _ value: UInt16)
+  {
     struct Side { var index: Int, by: Int, x: Int, step: Int, end: Int }
     let (one, half) = (65_536, 32_768)
     var previous = corners[corners.count - 1]

@@ -56,7 +56,9 @@ enum PillowRaster {
   }
 
   /// Fills an ellipse within a rectangle.
-  static func ellipse(_ corner: Point, _ other: Point, on canvas: inout PixelCanvas, _ value: UInt16) {
+  static func ellipse(
+    _ corner: Point, _ other: Point, on canvas: inout PixelCanvas, _ value: UInt16
+  ) {
     let (left, top) = (corner.x.truncated, corner.y.truncated)
     let (a, b) = (other.x.truncated - left, other.y.truncated - top)
     guard a >= 0, b >= 0, a + b > 0 else { return }

@@ -8,7 +8,8 @@ enum Runs {
   /// - Throws: ``AnnotationError`` where they are not those of an image of this size: pycocotools decodes
   ///   such runs without a word, to another picture.
   static func fill(
-    _ counts: [UInt32], on canvas: inout PixelCanvas, _ value: UInt16, _ file: String, _ place: String
+    _ counts: [UInt32], on canvas: inout PixelCanvas, _ value: UInt16, _ file: String,
+    _ place: String
   ) throws {
     let (width, height) = (canvas.width, canvas.height)
     let total = counts.reduce(0) { $0 + Int($1) }

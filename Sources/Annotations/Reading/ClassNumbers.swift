@@ -21,12 +21,14 @@ struct ClassNumbers {
     if !isFree {
       if let other = ids[id], other.name != name {
         throw AnnotationError(
-          file, entry, found: "the class \(id) is \(quoted(name)), in \(other.file) it is \(quoted(other.name))",
+          file, entry,
+          found: "the class \(id) is \(quoted(name)), in \(other.file) it is \(quoted(other.name))",
           expected: "one meaning in all files, or the names in order with --classes")
       }
       if let other = names[name], other.id != id {
         throw AnnotationError(
-          file, entry, found: "the class \(quoted(name)) is \(id), in \(other.file) it is \(other.id)",
+          file, entry,
+          found: "the class \(quoted(name)) is \(id), in \(other.file) it is \(other.id)",
           expected: "one number in all files, or the names in order with --classes")
       }
       if ids[id] == nil { (ids[id], names[name]) = ((name, file), (id, file)) }

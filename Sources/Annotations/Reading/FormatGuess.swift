@@ -7,7 +7,8 @@ extension AnnotationFormat {
   public init(guessing source: String) throws {
     guard let found = Self.guess(source) else {
       throw AnnotationError(
-        source, found: FileSystem.exists(source) ? "has no annotations that are known" : "is not there",
+        source,
+        found: FileSystem.exists(source) ? "has no annotations that are known" : "is not there",
         expected: "one of \(Self.allCases.map(\.rawValue).joined(separator: ", "))")
     }
     self = found
@@ -24,18 +25,27 @@ extension AnnotationFormat {
       return names.contains { $0.hasSuffix("annot") } ? .datumaroCamVid : nil
     }
     if has("meta.json") { return .supervisely }
-    if names.contains(where: { $0.hasPrefix("config") && $0.fileSuffix == "json" }) { return .mapillary }
+    if names.contains(where: { $0.hasPrefix("config") && $0.fileSuffix == "json" }) {
+      return .mapillary
+    }
     if names.contains(where: {
       ["yaml", "yml"].contains($0.fileSuffix)
-        && String(decoding: FileSystem.beginning("\(source)/\($0)", 1 << 16), as: UTF8.self).contains("names:")
+        && String(decoding: FileSystem.beginning("\(source)/\($0)", 1 << 16), as: UTF8.self)
+          .contains("names:")
     }),
       has("labels") || names.contains(where: { FileSystem.isFolder("\(source)/\($0)/labels") })
     {
       return .yolo
     }
-    if !ImageFinder.files(below: source, where: { $0 == "_classes.csv" }).isEmpty { return .roboflow }
-    if !ImageFinder.files(below: source, where: { $0.hasSuffix("_seg.png") }).isEmpty { return .ade20kFull }
-    if !ImageFinder.files(below: source, where: LabelStudioPNGFormat.isStroke).isEmpty { return .labelStudioPNG }
+    if !ImageFinder.files(below: source, where: { $0 == "_classes.csv" }).isEmpty {
+      return .roboflow
+    }
+    if !ImageFinder.files(below: source, where: { $0.hasSuffix("_seg.png") }).isEmpty {
+      return .ade20kFull
+    }
+    if !ImageFinder.files(below: source, where: LabelStudioPNGFormat.isStroke).isEmpty {
+      return .labelStudioPNG
+    }
     let files = ImageFinder.files(below: source) { ["json", "xml"].contains($0.fileSuffix) }
     return files.lazy.compactMap(file).first
   }

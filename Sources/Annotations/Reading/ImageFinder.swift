@@ -88,7 +88,9 @@ final class ImageFinder {
 
   /// The pictures of one folder, sorted.
   static func pictures(in folder: String) -> [String] {
-    (FileSystem.names(in: folder) ?? []).filter { endings.contains($0.fileSuffix) && !$0.hasPrefix(".") }
+    (FileSystem.names(in: folder) ?? []).filter {
+      endings.contains($0.fileSuffix) && !$0.hasPrefix(".")
+    }
   }
 }
 

@@ -20,7 +20,8 @@ public struct ReadingOptions: Sendable {
   /// - Throws: ``AnnotationError`` for a file that cannot be read, has no name, or one twice.
   public static func classes(in path: String) throws -> [String] {
     guard let text = FileSystem.text(path) else {
-      throw AnnotationError(path, found: "cannot be read", expected: "a text file with a name a line")
+      throw AnnotationError(
+        path, found: "cannot be read", expected: "a text file with a name a line")
     }
     var names: [String] = []
     for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
@@ -30,7 +31,8 @@ public struct ReadingOptions: Sendable {
       guard !name.isEmpty, name != "__ignore__", name != "_background_" else { continue }
       guard !names.contains(name) else {
         throw AnnotationError(
-          path, "line \(number + 1)", found: "names \(quoted(name)) again", expected: "each name once")
+          path, "line \(number + 1)", found: "names \(quoted(name)) again",
+          expected: "each name once")
       }
       names.append(name)
     }

@@ -33,7 +33,8 @@ extension AnnotationSet {
         // Pixels that nobody drew are of a class, too.
         let number = UInt16(shapes.count)
         let mask = try self.mask(of: image)
-        for i in canvas.pixels.indices where canvas.pixels[i] == none && mask.values[i] == UInt16(background) {
+        for i in canvas.pixels.indices
+        where canvas.pixels[i] == none && mask.values[i] == UInt16(background) {
           canvas.pixels[i] = number
         }
       }

@@ -1,7 +1,9 @@
 /// Regions as the rings that formats can hold.
 enum Rings {
-  /// One ring along the sides of pixels, in which slits lead to the holes: for formats that are even-odd
-  /// within a ring and know no holes. A slit is gone along twice, which cancels.
+  /// One ring along the sides of pixels, in which slits lead to the holes.
+  ///
+  /// It is for formats that are even-odd within a ring and know no holes. A slit is gone along twice, which
+  /// cancels.
   static func slit(_ region: Region) -> [Cell] { slit(region.rings.outer, region.rings.holes) }
 
   /// One ring of an outer one and of holes, joined by slits.
@@ -56,7 +58,9 @@ enum Rings {
     guard paths.count > 1 else { return compressed(paths[0]) }
     var branches: [[Int: [Branch]]] = Array(repeating: [:], count: paths.count)
     // From the lowest up, so that what hangs on a path is joined to it before it is joined itself.
-    let order = paths.indices.dropFirst().sorted { (tops[$0]?.cell.y ?? 0) > (tops[$1]?.cell.y ?? 0) }
+    let order = paths.indices.dropFirst().sorted {
+      (tops[$0]?.cell.y ?? 0) > (tops[$1]?.cell.y ?? 0)
+    }
     func whole(_ path: Int, from start: Int) -> [Cell] {
       var cells: [Cell] = []
       let count = paths[path].count
@@ -123,7 +127,9 @@ enum Rings {
       Cell((to.x - from.x).signum(), (to.y - from.y).signum())
     }
     let turns = cells.indices.filter { i in
-      let (before, after) = (cells[(i + cells.count - 1) % cells.count], cells[(i + 1) % cells.count])
+      let (before, after) = (
+        cells[(i + cells.count - 1) % cells.count], cells[(i + 1) % cells.count]
+      )
       return step(before, cells[i]) != step(cells[i], after)
     }.map { cells[$0] }
     guard let last = turns.last else { return cells }

@@ -58,7 +58,9 @@ extension AnnotationWriter {
           let (id, box) = (number + 1, outline.box)
           for region in outline.regions {
             CenterRaster.fill(
-              ([region.outline] + region.inner).map { $0.map { Point(Double($0.x), Double($0.y)) } },
+              ([region.outline] + region.inner).map {
+                $0.map { Point(Double($0.x), Double($0.y)) }
+              },
               on: &canvas, UInt16(id))
           }
           segments.append(
@@ -72,7 +74,8 @@ extension AnnotationWriter {
         try make("\(folder)/annotations/panoptic_\(part)")
         try picture.write(to: "\(folder)/annotations/panoptic_\(part)/\(png)")
         annotations.append(
-          "{\"image_id\": \(place + 1), \"file_name\": \(JSONText.quoted(png)), \"segments_info\": [\(segments.joined(separator: ", "))]}")
+          "{\"image_id\": \(place + 1), \"file_name\": \(JSONText.quoted(png)), \"segments_info\": [\(segments.joined(separator: ", "))]}"
+        )
         progress(index)
       }
       let categories = cocoText(entries, annotations)

@@ -88,7 +88,8 @@ struct AnnotationWriter: Sendable {
   let names: [String]
 
   init(
-    _ set: AnnotationSet, _ folder: String, _ options: WritingOptions, _ progress: @escaping @Sendable (Int) -> Void
+    _ set: AnnotationSet, _ folder: String, _ options: WritingOptions,
+    _ progress: @escaping @Sendable (Int) -> Void
   ) {
     (self.set, self.folder, self.options, self.progress) = (set, folder, options, progress)
     var counts: [String: Int] = [:]
@@ -135,7 +136,11 @@ struct AnnotationWriter: Sendable {
         set.images[index].file, set.images[index].name, found: "its image \(source) is not there",
         expected: "the image, or --images none")
     }
-    if let other = FileSystem.status(path), other.st_ino == status.st_ino, other.st_dev == status.st_dev { return }
+    if let other = FileSystem.status(path), other.st_ino == status.st_ino,
+      other.st_dev == status.st_dev
+    {
+      return
+    }
     if options.images == .link {
       FileSystem.remove(path)
       if FileSystem.link(source, to: path) == 0 { return }
@@ -167,7 +172,8 @@ struct AnnotationWriter: Sendable {
 
   /// A ring with fewer corners, where that is asked for.
   func ring(_ cells: [Cell], shift: Double = 0) -> [Point] {
-    Rings.simplified(cells.map { Point(Double($0.x) + shift, Double($0.y) + shift) }, options.simplify)
+    Rings.simplified(
+      cells.map { Point(Double($0.x) + shift, Double($0.y) + shift) }, options.simplify)
   }
 
   /// One ring along the sides of a region's pixels.
@@ -202,7 +208,8 @@ struct AnnotationWriter: Sendable {
       var number = 0
       while taken.contains(color), number < 1 << 12 {
         number += 1
-        color = Color(UInt8(number & 15) * 16, UInt8(number >> 4 & 15) * 16, UInt8(number >> 8) * 16)
+        color = Color(
+          UInt8(number & 15) * 16, UInt8(number >> 4 & 15) * 16, UInt8(number >> 8) * 16)
       }
       taken.insert(color)
       seen.insert(color)

@@ -27,6 +27,7 @@ extension AnnotationWriter {
       return
         "{\"type\": \"Feature\", \"properties\": {\"class\": \(JSONText.quoted(set.classes[outline.label].name)), \"index\": \(outline.label), \"area\": \(outline.area)\(score)}, \"geometry\": \(geometry)}"
     }
-    return "{\"type\": \"FeatureCollection\", \"features\": [\n\(features.joined(separator: ",\n"))\n]}\n"
+    return
+      "{\"type\": \"FeatureCollection\", \"features\": [\n\(features.joined(separator: ",\n"))\n]}\n"
   }
 }

@@ -46,7 +46,8 @@ extension AnnotationWriter {
   func labelStudioConfiguration() -> String {
     let colors = colors()
     func escaped(_ text: String) -> String {
-      text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing("\"", with: "&quot;")
+      text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(
+        "\"", with: "&quot;")
     }
     let labels = zip(set.classes, colors).map {
       "    <Label value=\"\(escaped($0.name))\" background=\"\($1.hexadecimal)\"/>"

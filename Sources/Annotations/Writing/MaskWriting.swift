@@ -8,7 +8,8 @@ extension AnnotationWriter {
   func mask(_ index: Int) throws -> LabelImage {
     guard options.minimumArea > 0 else { return try set.mask(of: set.images[index]) }
     let (size, outlines) = try outlines(index)
-    var canvas = PixelCanvas(width: size.width, height: size.height, filledWith: AnnotationSet.ignoredValue)
+    var canvas = PixelCanvas(
+      width: size.width, height: size.height, filledWith: AnnotationSet.ignoredValue)
     for outline in outlines {
       for region in outline.regions {
         CenterRaster.fill(
@@ -24,12 +25,15 @@ extension AnnotationWriter {
     let colors = colors()
     let isFlat = set.parts == [""]
     for index in set.images.indices {
-      let part = isFlat ? "" : "/\(set.images[index].part.isEmpty ? "default" : set.images[index].part)"
+      let part =
+        isFlat ? "" : "/\(set.images[index].part.isEmpty ? "default" : set.images[index].part)"
       let mask = try mask(index)
       try transfer(index, to: "images\(part)/\(file(index))")
       try make("\(folder)/labels\(part)")
       var values = mask
-      for i in values.values.indices where values.values[i] == AnnotationSet.ignoredValue { values.values[i] = 255 }
+      for i in values.values.indices where values.values[i] == AnnotationSet.ignoredValue {
+        values.values[i] = 255
+      }
       // 255 is no class; black there.
       let palette = colors + Array(repeating: Color(0, 0, 0), count: 256 - colors.count)
       try values.writePNG(to: "\(folder)/labels\(part)/\(names[index]).png", palette: palette)
@@ -46,7 +50,8 @@ extension AnnotationWriter {
     for (part, _) in parts(unnamed: isFlat ? "train" : "default") {
       let place = isFlat ? "" : "/\(part)"
       lines.append(
-        "  \(part): {images: \(Self.yaml("\(root)/images\(place)")), labels: \(Self.yaml("\(root)/labels\(place)"))}")
+        "  \(part): {images: \(Self.yaml("\(root)/images\(place)")), labels: \(Self.yaml("\(root)/labels\(place)"))}"
+      )
     }
     lines.append("  classes: [\(set.classes.map { Self.yaml($0.name) }.joined(separator: ", "))]")
     lines.append("  colors:")
@@ -92,7 +97,8 @@ extension AnnotationWriter {
         progress(index)
       }
       try write(
-        images.map { names[$0] }.joined(separator: "\n") + "\n", to: "ImageSets/Segmentation/\(part).txt")
+        images.map { names[$0] }.joined(separator: "\n") + "\n",
+        to: "ImageSets/Segmentation/\(part).txt")
     }
     var lines = ["# label:color_rgb:parts:actions"]
     // The tools put it first, and count it where it is missing.
@@ -132,7 +138,8 @@ extension AnnotationWriter {
         let file = file(index)
         try transfer(index, to: "\(part)/\(file)")
         try make("\(folder)/\(part)annot")
-        try picture(mask, colors, ignored: ignored).write(to: "\(folder)/\(part)annot/\(names[index]).png")
+        try picture(mask, colors, ignored: ignored).write(
+          to: "\(folder)/\(part)annot/\(names[index]).png")
         lines.append("/\(part)/\(file) \(part)annot/\(names[index]).png")
         progress(index)
       }
@@ -158,7 +165,8 @@ extension AnnotationWriter {
         isUnlabelled = isUnlabelled || mask.values.contains(AnnotationSet.ignoredValue)
         let suffix = set.images[index].path.fileSuffix
         try transfer(
-          index, to: "leftImg8bit/\(part)/\(names[index])_leftImg8bit.\(suffix.isEmpty ? "png" : suffix)")
+          index,
+          to: "leftImg8bit/\(part)/\(names[index])_leftImg8bit.\(suffix.isEmpty ? "png" : suffix)")
         try make("\(folder)/gtFine/\(part)")
         let stem = "\(folder)/gtFine/\(part)/\(names[index])_gtFine"
         try picture(mask, colors, ignored: ignored).write(to: "\(stem)_color.png")
@@ -228,7 +236,9 @@ extension AnnotationWriter {
       if png[at + 4..<at + 8].elementsEqual("PLTE".utf8) {
         let body = Array("tRNS".utf8) + [0]
         let sum = body.withUnsafeBytes { libdeflate_crc32(0, $0.baseAddress, $0.count) }
-        let chunk = [0, 0, 0, 1] + body + (0..<4).map { UInt8(truncatingIfNeeded: sum >> UInt32(24 - 8 * $0)) }
+        let chunk =
+          [0, 0, 0, 1] + body
+          + (0..<4).map { UInt8(truncatingIfNeeded: sum >> UInt32(24 - 8 * $0)) }
         return Array(png[..<(at + 12 + length)]) + chunk + Array(png[(at + 12 + length)...])
       }
       at += 12 + length

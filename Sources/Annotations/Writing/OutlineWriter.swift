@@ -72,7 +72,8 @@ public struct OutlineWriter: Sendable {
       return nil
     case .labelStudio:
       entries.append(
-        writer.labelStudioTask(outlines, name, mask.size, id: entries.count + 1, isPrediction: true))
+        writer.labelStudioTask(outlines, name, mask.size, id: entries.count + 1, isPrediction: true)
+      )
       return nil
     }
   }
@@ -82,7 +83,10 @@ public struct OutlineWriter: Sendable {
   /// - Returns: The files.
   public func finish() throws -> [String] {
     switch form {
-    case .geojson, .labelme: return []
+    case .geojson: return []
+    case .labelme:
+      try writer.writeLabels()
+      return ["\(folder)/labels.txt"]
     case .coco:
       try writer.write(writer.cocoText(images, entries), to: "coco.json")
       return ["\(folder)/coco.json"]
@@ -112,7 +116,8 @@ public struct OutlineWriter: Sendable {
       URL(fileURLWithPath: folder).standardizedFileURL.pathComponents
     )
     let shared = zip(path, start).prefix { $0 == $1 }.count
-    return (Array(repeating: "..", count: start.count - shared) + path[shared...]).joined(separator: "/")
+    return (Array(repeating: "..", count: start.count - shared) + path[shared...]).joined(
+      separator: "/")
   }
 }
 
@@ -142,7 +147,9 @@ extension Region {
     }
     return crossings.sorted { $0.key < $1.key }.flatMap { y, xs in
       let xs = xs.sorted()
-      return stride(from: 0, to: xs.count - 1, by: 2).flatMap { i in (xs[i]..<xs[i + 1]).map { ($0, y) } }
+      return stride(from: 0, to: xs.count - 1, by: 2).flatMap { i in
+        (xs[i]..<xs[i + 1]).map { ($0, y) }
+      }
     }
   }
 }

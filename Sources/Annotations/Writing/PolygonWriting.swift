@@ -8,14 +8,21 @@ extension AnnotationWriter {
     let isFlat = set.parts.count < 2
     for index in set.images.indices {
       let (size, outlines) = try outlines(index)
-      let place = isFlat ? "" : "\(set.images[index].part.isEmpty ? "default" : set.images[index].part)/"
+      let place =
+        isFlat ? "" : "\(set.images[index].part.isEmpty ? "default" : set.images[index].part)/"
       let file = file(index)
       try transfer(index, to: "\(place)\(file)")
       try write(labelmeText(outlines, file, size), to: "\(place)\(names[index]).json")
       progress(index)
     }
+    try writeLabels()
+  }
+
+  /// The `labels.txt` that fixes the order of labelme's classes.
+  func writeLabels() throws {
     try write(
-      (["__ignore__", "_background_"] + set.classes.map(\.name)).joined(separator: "\n") + "\n", to: "labels.txt")
+      (["__ignore__", "_background_"] + set.classes.map(\.name)).joined(separator: "\n") + "\n",
+      to: "labels.txt")
   }
 
   /// The JSON of an image: rings through the middles of pixels, which Pillow's outline belongs to.
@@ -25,16 +32,19 @@ extension AnnotationWriter {
       let group = outline.regions.count > 1 ? "\(number + 1)" : "null"
       for region in outline.regions {
         let label = JSONText.quoted(set.classes[outline.label].name)
-        let score = outline.score.map { JSONText.quoted("score \($0.rounded(digits: 4))") } ?? "\"\""
+        let score =
+          outline.score.map { JSONText.quoted("score \($0.rounded(digits: 4))") } ?? "\"\""
         let rest = "\"group_id\": \(group), \"description\": \(score), \"flags\": {}"
         let ring = ring(Rings.centers(region))
         if options.simplify == 0, try !isExact(ring, region, size) {
           let (mask, corners) = try labelmeMask(region)
           shapes.append(
-            "{\"label\": \(label), \"points\": \(corners), \"shape_type\": \"mask\", \"mask\": \"\(mask)\", \(rest)}")
+            "{\"label\": \(label), \"points\": \(corners), \"shape_type\": \"mask\", \"mask\": \"\(mask)\", \(rest)}"
+          )
         } else {
           shapes.append(
-            "{\"label\": \(label), \"points\": \(JSONText.pairs(ring)), \"shape_type\": \"polygon\", \"mask\": null, \(rest)}")
+            "{\"label\": \(label), \"points\": \(JSONText.pairs(ring)), \"shape_type\": \"polygon\", \"mask\": null, \(rest)}"
+          )
         }
       }
     }
@@ -53,7 +63,9 @@ extension AnnotationWriter {
     )
     PillowRaster.polygon(ring.map { $0 - shift }, on: &drawn, 1)
     CenterRaster.fill(
-      ([region.outline] + region.inner).map { $0.map { Point(Double($0.x), Double($0.y)) - shift } },
+      ([region.outline] + region.inner).map {
+        $0.map { Point(Double($0.x), Double($0.y)) - shift }
+      },
       on: &wanted, 1)
     return drawn.pixels == wanted.pixels
   }
@@ -64,7 +76,9 @@ extension AnnotationWriter {
     let shift = Point(Double(left), Double(top))
     var canvas = PixelCanvas(width: width, height: height, filledWith: 0)
     CenterRaster.fill(
-      ([region.outline] + region.inner).map { $0.map { Point(Double($0.x), Double($0.y)) - shift } },
+      ([region.outline] + region.inner).map {
+        $0.map { Point(Double($0.x), Double($0.y)) - shift }
+      },
       on: &canvas, 1)
     let png = try LabelImage(width: width, height: height, values: canvas.pixels).png()
     return (
@@ -102,9 +116,11 @@ extension AnnotationWriter {
     let names = set.classes.enumerated().map { "  \($0): \(Self.yaml($1.name))" }
     let paths = parts.map { "\($0.name): images/\($0.name)" }
     // Ultralytics wants a part to score.
-    let more = parts.contains { $0.name == "val" } ? [] : ["val: images/\(parts.first?.name ?? "train")"]
+    let more =
+      parts.contains { $0.name == "val" } ? [] : ["val: images/\(parts.first?.name ?? "train")"]
     try write(
-      (["path: ."] + paths + more + ["names:"] + names).joined(separator: "\n") + "\n", to: "data.yaml")
+      (["path: ."] + paths + more + ["names:"] + names).joined(separator: "\n") + "\n",
+      to: "data.yaml")
   }
 
   private static func share(_ value: Double, _ side: Int) -> String {
@@ -113,9 +129,11 @@ extension AnnotationWriter {
 
   /// A text in quotes, where YAML might take it for something else.
   static func yaml(_ text: String) -> String {
-    let isPlain = text.allSatisfy { $0.isLetter || $0 == "_" || $0 == "-" || $0 == " " }
+    let isPlain =
+      text.allSatisfy { $0.isLetter || $0 == "_" || $0 == "-" || $0 == " " }
       && text.first?.isLetter == true && text.last != " "
-      && !["true", "false", "yes", "no", "null", "on", "off", "y", "n", "ignored"].contains(text.lowercased())
+      && !["true", "false", "yes", "no", "null", "on", "off", "y", "n", "ignored"].contains(
+        text.lowercased())
     return isPlain ? text : JSONText.quoted(text)
   }
 
@@ -130,16 +148,23 @@ extension AnnotationWriter {
       "        <label><name>\(escaped(entry.name))</name><color>\(color.hexadecimal)</color><type>any</type><attributes></attributes></label>"
     }
     let list = ["      <labels>"] + labels + ["      </labels>"]
-    var lines = ["<?xml version=\"1.0\" encoding=\"utf-8\"?>", "<annotations>", "  <version>1.1</version>", "  <meta>"]
+    var lines = [
+      "<?xml version=\"1.0\" encoding=\"utf-8\"?>", "<annotations>", "  <version>1.1</version>",
+      "  <meta>",
+    ]
     let parts = set.parts.filter { !$0.isEmpty }
     if parts.isEmpty {
-      lines += ["    <task>", "      <name>written by Atrous</name>", "      <size>\(set.images.count)</size>"]
+      lines += [
+        "    <task>", "      <name>written by Atrous</name>",
+        "      <size>\(set.images.count)</size>",
+      ]
       lines += ["      <mode>annotation</mode>"] + list + ["    </task>"]
     } else {
       // Parts are tasks of a project, as CVAT exports them.
       lines += ["    <project>", "      <name>written by Atrous</name>", "      <tasks>"]
       for part in parts {
-        lines.append("        <task><name>\(escaped(part))</name><subset>\(escaped(part))</subset></task>")
+        lines.append(
+          "        <task><name>\(escaped(part))</name><subset>\(escaped(part))</subset></task>")
       }
       lines += ["      </tasks>"] + list + ["    </project>"]
     }
@@ -151,13 +176,16 @@ extension AnnotationWriter {
       let part = set.images[index].part
       let subset = part.isEmpty ? "" : " subset=\"\(escaped(part))\""
       lines.append(
-        "  <image id=\"\(index)\" name=\"\(escaped(file))\"\(subset) width=\"\(size.width)\" height=\"\(size.height)\">")
+        "  <image id=\"\(index)\" name=\"\(escaped(file))\"\(subset) width=\"\(size.width)\" height=\"\(size.height)\">"
+      )
       for (number, outline) in outlines.enumerated() {
         let group = outline.regions.count > 1 ? " group_id=\"\(number + 1)\"" : ""
         for region in outline.regions {
-          let points = slit(region).map { String(format: "%.2f,%.2f", $0.x, $0.y) }.joined(separator: ";")
+          let points = slit(region).map { String(format: "%.2f,%.2f", $0.x, $0.y) }.joined(
+            separator: ";")
           lines.append(
-            "    <polygon label=\"\(escaped(set.classes[outline.label].name))\" source=\"file\" occluded=\"0\" points=\"\(points)\" z_order=\"0\"\(group)>")
+            "    <polygon label=\"\(escaped(set.classes[outline.label].name))\" source=\"file\" occluded=\"0\" points=\"\(points)\" z_order=\"0\"\(group)>"
+          )
           lines.append("    </polygon>")
         }
       }
@@ -185,7 +213,8 @@ extension AnnotationWriter {
         }
       }
       entries.append(
-        "\(JSONText.quoted("\(file)\(bytes)")): {\"filename\": \(JSONText.quoted(file)), \"size\": \(bytes), \"regions\": [\n\(regions.joined(separator: ",\n"))\n], \"file_attributes\": {}}")
+        "\(JSONText.quoted("\(file)\(bytes)")): {\"filename\": \(JSONText.quoted(file)), \"size\": \(bytes), \"regions\": [\n\(regions.joined(separator: ",\n"))\n], \"file_attributes\": {}}"
+      )
       progress(index)
     }
     let options = set.classes.map { "\(JSONText.quoted($0.name)): \"\"" }.joined(separator: ", ")

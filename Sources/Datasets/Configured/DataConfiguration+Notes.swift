@@ -51,7 +51,8 @@ extension DataConfiguration {
     "an annotation tool's/colors": .init(
       "The colours of overlays; those of the tool's files without the key.", "{road: '#804080'}"),
     "an annotation tool's/holdOut": .init(
-      "The share of the training images that is scored instead, where the files have no `val`.", "0.2"),
+      "The share of the training images that is scored instead, where the files have no `val`.",
+      "0.2"),
     "raster": .init(
       """
       How corners become pixels: as pycocotools, Pillow (labelme) or OpenCV does, or even-odd at the middles of \

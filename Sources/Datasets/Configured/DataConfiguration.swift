@@ -55,7 +55,8 @@ public struct DataConfiguration: Sendable {
     }
 
     /// The words for layouts.
-    static let names = (["cityscapes", "folders"] + DatasetDescription.all.map(\.name)
+    static let names =
+      (["cityscapes", "folders"] + DatasetDescription.all.map(\.name)
       + AnnotationFormat.allCases.map(\.rawValue)).sorted()
 
     package var isFolders: Bool { if case .folders = self { true } else { false } }
@@ -116,7 +117,8 @@ public struct DataConfiguration: Sendable {
     root = layout.isFolders ? "" : try section.path("root")
     annotations = try Self.annotations(layout, section, root)
     classes = try Self.classTable(layout, section)
-    let (map, colors) = try annotations.map { (try $0.labelMap(), nil) }
+    let (map, colors) =
+      try annotations.map { (try $0.labelMap(), nil) }
       ?? Self.labels(layout, section, classes)
     labelColors = colors
     background = try section.optionalString("background")

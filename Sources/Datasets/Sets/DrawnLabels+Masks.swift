@@ -33,6 +33,7 @@ extension AnnotationSet {
       }
     }
     self.init(
-      .voc, classes: first.labelMap.classes.map { .init($0.name, $0.color) }, images: images, rule: .coco)
+      .voc, classes: first.labelMap.classes.map { .init($0.name, $0.color) }, images: images,
+      rule: .coco)
   }
 }

@@ -38,7 +38,8 @@ public final class DrawnLabels: Sendable {
     let all = try reduceInParallel(
       count: chosen.count, threads: threads, initial: Oddities(),
       step: { odd, index in
-        if let found = try? set.oddities(of: set.images[chosen[index]]) {  // may fail: told by reading it
+        // A failure is told where the image is read.
+        if let found = try? set.oddities(of: set.images[chosen[index]]) {
           odd.merge(found)
         }
       },
@@ -91,6 +92,7 @@ extension FileDataset {
           + (parts.isEmpty ? "" : "; there are \(parts.joined(separator: ", "))"))
     }
     return try FileDataset(
-      name: name, labelMap: map, items: items, unpaired: unpaired, notes: drawn.set.notes, drawn: drawn)
+      name: name, labelMap: map, items: items, unpaired: unpaired, notes: drawn.set.notes,
+      drawn: drawn)
   }
 }
