@@ -26,8 +26,8 @@ let package = Package(
     .library(
       name: "Atrous",
       targets: [
-        "Torch", "Imaging", "Configuration", "Checkpoints", "Segmentation", "Datasets",
-        "Evaluation", "Inference", "Training", "Analysis", "Weights",
+        "Torch", "Imaging", "Configuration", "Checkpoints", "Segmentation", "Annotations",
+        "Datasets", "Evaluation", "Inference", "Training", "Analysis", "Weights",
       ]),
   ],
   dependencies: [
@@ -99,7 +99,9 @@ let package = Package(
       dependencies: ["Torch", "Files", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["Protos"]),
     .target(name: "Segmentation", dependencies: ["Torch", "Checkpoints", "Configuration"]),
-    .target(name: "Datasets", dependencies: ["Imaging", "Configuration"]),
+    // Files of annotation tools, their rules for pixels, and outlines of masks.
+    .target(name: "Annotations", dependencies: ["Imaging", "Configuration", "Files", "CDeflate"]),
+    .target(name: "Datasets", dependencies: ["Annotations", "Imaging", "Configuration"]),
     .target(name: "Evaluation", dependencies: ["Segmentation", "Datasets", "Graphs"]),
     .target(
       name: "TensorBoard",
@@ -126,10 +128,13 @@ let package = Package(
     .executableTarget(
       name: "convolution-benchmark", dependencies: ["Torch", "TestSupport"],
       path: "Benchmarks/convolutions", exclude: ["README.md"]),
+    .executableTarget(
+      name: "annotations-benchmark", dependencies: ["Annotations", "Imaging"],
+      path: "Benchmarks/annotations", exclude: ["README.md", "run.py"]),
     // What fuzz.py feeds with files.
     .executableTarget(
       name: "image-digest", dependencies: ["Imaging", "CDeflate"], path: "Benchmarks/fuzz",
-      exclude: ["README.md", "fuzz.py", "files.py", "checkpoints.sh"]),
+      exclude: ["README.md", "fuzz.py", "files.py", "checkpoints.sh", "annotations.sh"]),
 
     // What several tests need: folders, tiny pictures, a tiny run.
     .target(name: "TestSupport", dependencies: ["Datasets"], path: "Tests/TestSupport"),
@@ -139,6 +144,8 @@ let package = Package(
       name: "ImagingTests", dependencies: ["Imaging", "TestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+    .testTarget(
+      name: "AnnotationsTests", dependencies: ["Annotations", "Imaging", "Files", "TestSupport"]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"],
       resources: [.copy("Fixtures")]),
@@ -172,7 +179,7 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         "atrous", "Files", "Imaging", "Checkpoints", "Datasets", "Evaluation", "Torch", "Training",
-        "Weights", "Inference", "Segmentation", "Configuration",
+        "Weights", "Inference", "Segmentation", "Configuration", "Annotations",
         "TestSupport",
       ]),
   ],

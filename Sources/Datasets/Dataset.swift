@@ -62,6 +62,8 @@ public protocol Dataset: Sendable {
   var labelMap: LabelMap { get }
   /// For labels that are RGB pictures the value of each colour; nil for all others.
   var labelColors: [Color: UInt16]? { get }
+  /// For labels that are drawn from annotations, where these are; nil for label files.
+  var drawn: DrawnLabels? { get }
   /// Whether photographs are turned as the camera noted; labels never are.
   var orientation: ImageOrientation { get }
   /// Which bands of the images are seen; nil for pictures in red, green and blue.
@@ -90,6 +92,8 @@ extension Dataset {
   public var labelColors: [Color: UInt16]? { nil }
   /// Nil: images are pictures.
   public var bandPlan: BandPlan? { nil }
+  /// Nil: labels are files.
+  public var drawn: DrawnLabels? { nil }
   /// Photographs are turned.
   public var orientation: ImageOrientation { .applied }
 
@@ -165,6 +169,8 @@ public struct Subset: Dataset {
   public var notes: [String] { base.notes }
   /// The whole set's label colours.
   public var labelColors: [Color: UInt16]? { base.labelColors }
+  /// The whole set's annotations.
+  public var drawn: DrawnLabels? { base.drawn }
   /// The whole set's reading of orientations.
   public var orientation: ImageOrientation { base.orientation }
   /// The whole set's bands.

@@ -7,11 +7,12 @@ extension Dataset {
     return try Image(contentsOf: path, plan: bandPlan, orientation: orientation)
   }
 
-  /// The values in a label file, or those of its colours.
+  /// The values in a label file, or those of its colours, or what annotations draw.
   ///
   /// - Throws: `ImageError`; `DatasetError.colorOutsideTable` and `.coloredLabel`, which say what a person
   ///   can write, where the label map is one that a person has written.
   func readLabel(_ path: String) throws -> LabelImage {
+    if let label = try drawn?.label(path) { return label }
     do {
       return try LabelImage(contentsOf: path, colors: labelColors)
     } catch ImageError.unknownColor(let file, let x, let y, let color)

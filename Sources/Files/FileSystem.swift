@@ -47,6 +47,11 @@ package enum FileSystem {
     path.withPath { from in other.withPath { Foundation.rename(from, $0) } }
   }
 
+  /// Gives a file a second name; 0, or -1 and `errno`.
+  package static func link(_ path: String, to other: String) -> Int32 {
+    path.withPath { from in other.withPath { Foundation.link(from, $0) } }
+  }
+
   /// The names in a folder, sorted; nil if it cannot be read.
   package static func names(in folder: String) -> [String]? {
     guard let stream = (folder.isEmpty ? "." : folder).withPath({ opendir($0) }) else { return nil }

@@ -9,6 +9,9 @@ public struct PredictionFiles: Sendable {
   /// Whether image, truth, prediction and overlay go side by side into one picture, too.
   public var panel = false
 
+  /// Writers of outlines; nil for none.
+  public var polygons: PolygonFiles?
+
   private let folder: String
   private let map: LabelMap
 
@@ -34,7 +37,7 @@ public struct PredictionFiles: Sendable {
     } + missing
   }
 
-  /// Writes `NAME_labels.png`, `NAME_overlay.png` and, if asked for, `NAME_panel.png`.
+  /// Writes `NAME_labels.png`, `NAME_overlay.png` and, if asked for, `NAME_panel.png` and outlines.
   ///
   /// - Parameter place: Where the image lies on earth: labels are a GeoTIFF `NAME_labels.tif` then.
   /// - Returns: The files.
@@ -66,6 +69,7 @@ public struct PredictionFiles: Sendable {
       let shown = ShownClasses([mask] + [truth].compactMap { $0 })
       try Image.panel(parts, legend: map.legend(of: shown)).write(to: written[2], isOutput: true)
     }
+    if let polygons { written += try polygons.add(mask, of: file) }
     return written
   }
 

@@ -1,3 +1,4 @@
+import Annotations
 import Evaluation
 import Configuration
 import Datasets
@@ -44,17 +45,20 @@ package enum ConfigurationReference {
   }
 
   private static var data: ReferenceTopic {
-    func one(_ title: String, _ layouts: [String], _ facts: [String]) -> ReferenceTopic.Case {
+    func one(
+      _ title: String, _ layouts: [String], _ facts: [String], beside: [String] = []
+    ) -> ReferenceTopic.Case {
       .init(
         title, DataConfiguration.sentences[title], facts: facts,
         runs: layouts.map { layout in
-          .init(layout, ["layout=\(layout)"]) { _ = try DataConfiguration($0) }
+          .init(layout, ["layout=\(layout)"] + beside) { _ = try DataConfiguration($0) }
         })
     }
     let known = DatasetDescription.all.map { set in
       "`\(set.name)`: \(set.title), \(set.labelMap.count) classes; splits"
         + " \(set.splits.map { "`\($0)`" }.joined(separator: ", ")); \(set.source) (\(set.licence))."
     }
+    let tools = AnnotationFormat.allCases.map { "`\($0.rawValue)`: \($0.title)." }
     return ReferenceTopic(
       "data", "Which images, which classes, and how levels become numbers.",
       notes: DataConfiguration.notes,
@@ -62,6 +66,10 @@ package enum ConfigurationReference {
         one("folders", ["folders"], []),
         one("cityscapes", ["cityscapes"], ["Splits `train`, `val`, `test`."]),
         one("a known data set", DatasetDescription.all.map(\.name), known),
+        // With classes, so that no files are asked for them.
+        one(
+          "an annotation tool's", AnnotationFormat.allCases.map(\.rawValue), tools,
+          beside: ["classes=[road, car, person]"]),
       ])
   }
 

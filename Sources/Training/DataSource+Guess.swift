@@ -1,3 +1,4 @@
+import Annotations
 import Configuration
 import Datasets
 import Evaluation
@@ -12,8 +13,16 @@ extension DataSource {
   /// - Parameter note: Is told what was guessed, and how to say otherwise.
   /// - Throws: `DatasetError` where nothing is known; what reading labels throws.
   package init(
-    guessing folder: String, orientation: ImageOrientation = .applied, note: (String) -> Void
+    guessing folder: String, annotations options: ReadingOptions = .init(),
+    orientation: ImageOrientation = .applied, note: (String) -> Void
   ) throws {
+    if let format = FolderGuess.annotations(folder) {
+      note(
+        "\(folder) is taken for \(format.rawValue), \(format.title); --layout or --labels say otherwise"
+      )
+      try self.init(folder, format: format, options: options, orientation: orientation)
+      return
+    }
     let guess = try FolderGuess(folder)
     note("\(folder) is \(guess.reason); --layout or --labels say otherwise")
     if let layout = guess.layout {

@@ -1,3 +1,4 @@
+import Annotations
 import Configuration
 import Datasets
 import Evaluation
@@ -16,6 +17,8 @@ package struct DataSource: Sendable {
   package let parts: [String]
   /// Those of ``parts`` that are passed over where they are not there.
   private let extra: Set<String>
+  /// A tool's annotations, where these are the data.
+  package private(set) var annotations: AnnotationSet?
   private let listing: @Sendable (String) throws -> FileDataset
 
   /// The data of a configuration's file; nothing is built.
@@ -44,6 +47,26 @@ package struct DataSource: Sendable {
     listing = { try data.listing($0) }
   }
 
+  /// The annotations of a tool.
+  ///
+  /// - Throws: `AnnotationError`, naming file, entry and what was expected.
+  package init(
+    _ source: String, format: AnnotationFormat?, options: ReadingOptions,
+    orientation: ImageOrientation = .applied
+  ) throws {
+    let drawn = DrawnLabels(try AnnotationSet(contentsOf: source, format: format, options: options))
+    let map = try LabelMap(drawn.set)
+    let parts = drawn.set.parts
+    self.init(
+      parts: parts.map { $0.isEmpty ? "all" : $0 },
+      listing: { name in
+        try .annotated(
+          drawn, part: parts.contains(name) ? name : name == "all" ? "" : name, name: name, map: map
+        ).read(orientation: orientation)
+      })
+    annotations = drawn.set
+  }
+
   /// A known data set below a folder.
   ///
   /// - Throws: `DatasetError.invalidSetting` for a name that is not known.
@@ -52,10 +75,15 @@ package struct DataSource: Sendable {
   ) throws {
     let names = ["cityscapes"] + DatasetDescription.all.map(\.name)
     let known = DatasetDescription.named(layout)
+    if known == nil, let format = AnnotationFormat(rawValue: layout) {
+      try self.init(root, format: format, options: .init(), orientation: orientation)
+      return
+    }
     guard known != nil || layout == "cityscapes" else {
       throw DatasetError.invalidSetting(
         name: "the layout", value: "'\(layout)'",
-        expected: "one of \(names.joined(separator: ", "))")
+        expected:
+          "one of \((names + AnnotationFormat.allCases.map(\.rawValue)).joined(separator: ", "))")
     }
     let parts = ["train", "val", "test"].filter { known?.splits.contains($0) ?? true }
     self.init(

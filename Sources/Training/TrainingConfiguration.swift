@@ -58,7 +58,9 @@ public struct TrainingConfiguration {
 
   /// Reads the sections that `read` gives with further overrides.
   private init(_ read: ([String]) throws -> Section) throws {
-    try self.init(root: read(DataConfiguration.measured(read)))
+    let classes = try DataConfiguration.resolvedClasses(read([]))
+    let resolved = { try read(classes + $0) }
+    try self.init(root: resolved(DataConfiguration.measured(resolved)))
   }
 
   /// Reads the sections of a configuration in which nothing is left to measure.

@@ -5,8 +5,10 @@ import Evaluation
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data",
-    abstract: "Look at data sets and at files made for them.",
-    subcommands: [DataInspect.self, DataBrowse.self, DataSpeed.self, VerifySubmission.self])
+    abstract: "Look at data sets and at files made for them, and convert annotations.",
+    subcommands: [
+      DataInspect.self, DataBrowse.self, DataConvert.self, DataSpeed.self, VerifySubmission.self,
+    ])
 }
 
 /// `atrous data verify-submission`: whether the Cityscapes server would take predictions.

@@ -1,3 +1,4 @@
+import Annotations
 import ArgumentParser
 import Datasets
 import Evaluation
@@ -10,12 +11,13 @@ import Training
 struct DataOptions: ParsableArguments {
   @Argument(
     help: """
-      A configuration, a data set's folder (whose layout is guessed, or --layout), or images (with \
-      --labels).
+      A configuration, the folder of a data set or of an annotation tool (whose layout is guessed, or \
+      --layout), a tool's file, or images (with --labels).
       """)
   var source: String
 
-  @Option(help: "The data set that lies in the folder, such as camvid or chase-db1.")
+  @Option(
+    help: "The data set or the tool's export that lies in the folder, such as chase-db1 or coco.")
   var layout: String?
 
   @Option(help: "The folder of labels with the same names.")
@@ -27,7 +29,7 @@ struct DataOptions: ParsableArguments {
   @Option(
     help: """
       With --labels: camvid, cityscapes, a number, names separated by commas, or entries such as \
-      0=background,255=vessel.
+      0=background,255=vessel. For a tool's export: a file with a name a line, in the order of numbers.
       """)
   var classes: String?
 
@@ -39,6 +41,12 @@ struct DataOptions: ParsableArguments {
   )
   var orientation = ImageOrientation.applied
 
+  @Option(help: "For a tool's export: how corners become pixels, coco, pillow, opencv or centers.")
+  var raster: RasterRule?
+
+  @Option(help: "For a tool's export: the folder of images, where they do not lie by it.")
+  var imageFolder: String?
+
   @Option(help: "A part to look at, such as train; may be given repeatedly.")
   var part: [String] = []
 
@@ -48,8 +56,11 @@ struct DataOptions: ParsableArguments {
     guard labels == nil || layout == nil else {
       throw ValidationError("expected --layout or --labels, found both.")
     }
-    guard (labels == nil) == (classes == nil && colors == nil) else {
+    guard labels == nil || classes != nil || colors != nil else {
       throw ValidationError("expected --labels together with --classes or --colors.")
+    }
+    guard labels != nil || colors == nil else {
+      throw ValidationError("expected --colors together with --labels.")
     }
   }
 
@@ -60,19 +71,37 @@ struct DataOptions: ParsableArguments {
         images: source, labels: labels, labelSuffix: labelSuffix, classes: classes, colors: colors,
         orientation: orientation)
     }
+    let note = { (text: String) in ConsoleMonitor().message("note: \(text)") }
+    let isFolder = FileSystem.isFolder(source)
+    let known = layout.flatMap { AnnotationFormat(rawValue: $0) }
+    let isConfiguration = !isFolder && ["yaml", "yml"].contains(source.fileSuffix)
+    let format =
+      try known ?? (layout == nil && !isConfiguration ? FolderGuess.annotations(source) : nil)
+    if let format {
+      if known == nil {
+        note("\(source) is taken for \(format.rawValue), \(format.title); --layout says otherwise")
+      }
+      let options = ReadingOptions(
+        classes: try classes.map { try ReadingOptions.classes(in: $0) }, rule: raster,
+        images: imageFolder)
+      return try DataSource(source, format: format, options: options, orientation: orientation)
+    }
+    guard classes == nil, raster == nil, imageFolder == nil else {
+      throw DatasetError.invalidSetting(
+        name: classes != nil ? "--classes" : raster != nil ? "--raster" : "--image-folder",
+        value: "given",
+        expected: "a tool's export, or --labels")
+    }
     if let layout {
       return try DataSource(source, layout: layout, orientation: orientation)
     }
-    if FileSystem.isFolder(source) {
-      return try DataSource(guessing: source, orientation: orientation) {
-        ConsoleMonitor().message("note: \($0)")
-      }
-    }
+    if isFolder { return try DataSource(guessing: source, orientation: orientation, note: note) }
     return try DataSource(configuration: source, overrides: configuration.overrides)
   }
 }
 
 extension ImageOrientation: ExpressibleByArgument {}
+extension RasterRule: ExpressibleByArgument {}
 
 /// `atrous data inspect`: what is in a data set, and what is wrong with it.
 struct DataInspect: ParsableCommand {

@@ -1,3 +1,4 @@
+import Annotations
 import ArgumentParser
 import Evaluation
 import Files
@@ -16,7 +17,8 @@ struct PredictCommand: ParsableCommand {
     discussion: """
       Writes NAME_labels.png (indexed, of the photograph's size) and NAME_overlay.png, and prints \
       the share of each class. Without a checkpoint the network that comes with the package runs: \
-      eleven classes of street scenes. In a folder a file that cannot be read is reported and the \
+      eleven classes of street scenes. With --polygons also writes outlines that a tool reads: \
+      NAME.geojson, NAME.json of labelme, coco.json or label-studio.json. In a folder a file that cannot be read is reported and the \
       rest goes on; the exit status is 1 then.
 
       An image that has a place on earth (GeoTIFF, or a world file beside it), or that does not fit into \
@@ -42,6 +44,12 @@ struct PredictCommand: ParsableCommand {
   @Option(help: "The label file, or the folder of label files, for the panel.")
   var truth: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Write outlines, too: geojson, coco, labelme or label-studio; may be given repeatedly.",
+      valueName: "form"))
+  var polygons: [OutlineForm] = []
+
   @Option(help: "The memory that an image may take, such as 4G.")
   var memoryBudget: ByteCount?
 
@@ -66,6 +74,7 @@ struct PredictCommand: ParsableCommand {
       "Go on with an image that was being segmented block by block when the command was stopped.")
   var resume = false
 
+  @OptionGroup var outlines: OutlineOptions
   @OptionGroup var padding: PaddingOptions
   @OptionGroup var preparation: PreparationOptions
   @OptionGroup var settings: ConfigurationOptions
@@ -75,6 +84,9 @@ struct PredictCommand: ParsableCommand {
   func validate() throws {
     guard (0...1).contains(opacity) else {
       throw ValidationError("--opacity is \(opacity), expected a number from 0 to 1.")
+    }
+    guard !polygons.isEmpty || (outlines.simplify == 0 && outlines.minimumArea == 0) else {
+      throw ValidationError("--simplify and --minimum-area expect --polygons.")
     }
     guard (1...2).contains(paths.count) else {
       throw ValidationError(
@@ -108,6 +120,11 @@ struct PredictCommand: ParsableCommand {
       var files = try PredictionFiles(in: output, session.labelMap)
       files.opacity = opacity
       files.panel = panel
+      if !polygons.isEmpty {
+        var writing = WritingOptions()
+        (writing.simplify, writing.minimumArea) = (outlines.simplify, outlines.minimumArea)
+        files.polygons = PolygonFiles(polygons, in: output, session.labelMap, options: writing)
+      }
       var failures = 0
       var large = LargeImage.Options()
       (large.step, large.overlap) = (window, overlap)
@@ -128,8 +145,11 @@ struct PredictCommand: ParsableCommand {
         failures += 1
         complain(describe(error))
       }
+      _ = try files.polygons?.finish()
       print("written to \(output.shown)")
       if failures > 0 { throw ExitCode(1) }
     }
   }
 }
+
+extension OutlineForm: ExpressibleByArgument {}

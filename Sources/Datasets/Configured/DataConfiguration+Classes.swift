@@ -5,6 +5,8 @@ import Imaging
 extension DataConfiguration {
   /// What the section says of classes, values and colours.
   static func classTable(_ layout: Layout, _ section: Section) throws -> LabelTable {
+    // A tool's files name their classes, and have no values to give to them.
+    if layout.isAnnotations { return LabelTable(.library) }
     var values: [Int: String] = [:]
     section.declare("values", as: .other("mapping of file values, 0 to 65535, to class names"))
     let given = try section.section("values")
@@ -30,7 +32,7 @@ extension DataConfiguration {
   }
 
   /// Reads a colour for each class, or several: `[128, 64, 128]`, `"#804080"`, or a list of the latter.
-  private static func colors(_ section: Section) throws -> [(name: String, colors: [Color])] {
+  static func colors(_ section: Section) throws -> [(name: String, colors: [Color])] {
     let expected = "[red, green, blue] from 0 to 255, or \"#rrggbb\" in quotes, or a list of those"
     return try section.keys.map { name in
       // What # begins outside of quotes is a comment in YAML, which leaves nothing.
@@ -55,7 +57,7 @@ extension DataConfiguration {
     switch layout {
     case .known(let known): return (try table.over(known.labelMap), nil)
     case .cityscapes: return (try table.over(cityscapes(section)), nil)
-    case .folders: return try table.resolved("the configuration")
+    case .folders, .annotations: return try table.resolved("the configuration")
     }
   }
 

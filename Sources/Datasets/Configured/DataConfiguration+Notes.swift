@@ -75,6 +75,24 @@ extension DataConfiguration {
     "folders/classes": .init(
       "The names of the classes in order; those of the file in `colors` without the key.",
       "[background, vessel]"),
+    "an annotation tool's/classes": .init(
+      """
+      The names of the classes in the order of their numbers, or the path of a file with a name a line; those \
+      of the tool's files without the key.
+      """, "[road, car, person]"),
+    "an annotation tool's/root": .init(
+      "The folder of the export, or its file.", "exports/street"),
+    "an annotation tool's/colors": .init(
+      "The colours of overlays; those of the tool's files without the key.", "{road: '#804080'}"),
+    "an annotation tool's/holdOut": .init(
+      "The share of the training images that is scored instead, where the files have no `val`.",
+      "0.2"),
+    "raster": .init(
+      """
+      How corners become pixels: as pycocotools, Pillow (labelme) or OpenCV does, or even-odd at the middles of \
+      pixels; the tool's own way without the key.
+      """, "opencv"),
+    "images": .init("The folder of images, where they do not lie by the annotations.", "photos"),
     "ignored": .init(
       "The values of label files that count nowhere; 255 without the key, unless it is a class's.",
       "[254, 255]"),
@@ -123,6 +141,11 @@ extension DataConfiguration {
     an error.
     """,
     "cityscapes": "`leftImg8bit` and `gtFine` as they unpack.",
+    "an annotation tool's":
+      """
+    As the tool leaves its files; polygons become pixels by its own rule. What nobody labelled counts nowhere, \
+    unless the files have a background.
+    """,
     "a known data set": "As it unpacks, or as MMSegmentation's converters lay it out.",
   ]
 }

@@ -1,3 +1,4 @@
+import Annotations
 import Configuration
 import Foundation
 import Imaging
@@ -6,7 +7,8 @@ import Imaging
 ///
 /// ```yaml
 /// data:
-///   layout: camvid              # cityscapes, folders, or another name of DatasetDescription.all
+///   layout: camvid              # cityscapes, folders, another name of DatasetDescription.all, or
+///                               # a tool's: coco, labelme, cvat and the others of AnnotationFormat
 ///   root: data/camvid
 ///   train: train                # the split; for folders {images: …, labels: …}
 ///   val: val
@@ -32,6 +34,8 @@ public struct DataConfiguration: Sendable {
     case folders
     /// As the description of a known data set says.
     case known(DatasetDescription)
+    /// As an annotation tool leaves its files.
+    case annotations(AnnotationFormat)
 
     init(_ section: Section) throws {
       section.declare("layout", as: .word(Self.names))
@@ -42,6 +46,8 @@ public struct DataConfiguration: Sendable {
         self = .cityscapes
       } else if word == "folders" {
         self = .folders
+      } else if let format = AnnotationFormat(rawValue: word) {
+        self = .annotations(format)
       } else {
         throw section.invalid(
           "layout", "'\(word)'",
@@ -52,9 +58,13 @@ public struct DataConfiguration: Sendable {
     }
 
     /// The words for layouts.
-    static let names = (["cityscapes", "folders"] + DatasetDescription.all.map(\.name)).sorted()
+    static let names =
+      (["cityscapes", "folders"] + DatasetDescription.all.map(\.name)
+      + AnnotationFormat.allCases.map(\.rawValue)).sorted()
 
     package var isFolders: Bool { if case .folders = self { true } else { false } }
+    /// Whether it is of an annotation tool.
+    package var isAnnotations: Bool { if case .annotations = self { true } else { false } }
   }
 
   /// A part of the data set by its role in the configuration.
@@ -86,13 +96,23 @@ public struct DataConfiguration: Sendable {
   private let parts: [String: Part]
   package let place: String
   private let background: String?
+  /// What a tool's files say, read when it is asked for.
+  private let annotations: LazyAnnotations?
   /// The roles that the configuration names itself.
   private let given: Set<String>
 
   /// The roles that a part of the data can have.
   static let roles = ["train", "val", "test"]
   /// The roles that there are, in their order.
-  package var roles: [String] { Self.roles.filter { parts[$0] != nil } }
+  package var roles: [String] {
+    Self.roles.filter { parts[$0] != nil && (!layout.isAnnotations || has($0)) }
+  }
+
+  /// Whether a tool's files have images for a role.
+  private func isThere(_ role: String) -> Bool {
+    // A failure to read them is told where they are needed.
+    (try? annotations?.has(parts[role]?.split ?? role)) ?? false  // may fail: see above
+  }
 
   /// What the section says; paths are taken from the working directory.
   ///
@@ -102,8 +122,11 @@ public struct DataConfiguration: Sendable {
     let layout = try Layout(section)
     self.layout = layout
     root = layout.isFolders ? "" : try section.path("root")
+    annotations = try Self.annotations(layout, section, root)
     classes = try Self.classTable(layout, section)
-    let (map, colors) = try Self.labels(layout, section, classes)
+    let (map, colors) =
+      try annotations.map { (try $0.labelMap(), nil) }
+      ?? Self.labels(layout, section, classes)
     labelColors = colors
     background = try section.optionalString("background")
     labelMap = try background.map { try map.withBackground($0) } ?? map
@@ -127,9 +150,11 @@ public struct DataConfiguration: Sendable {
       parts[role] = part
     }
     holdOut =
-      layout.isFolders && section.has("holdOut")
+      (layout.isFolders || layout.isAnnotations) && section.has("holdOut")
       ? try section.double("holdOut", in: 0.001...0.9) : nil
-    if holdOut != nil, parts["train"] == nil || parts["val"] != nil {
+    if holdOut != nil,
+      parts["train"] == nil || (layout.isFolders ? parts["val"] != nil : section.has("val"))
+    {
       throw section.invalid(
         "holdOut", "given", expected: "images to take from, train, and no val beside it")
     }
@@ -151,6 +176,8 @@ public struct DataConfiguration: Sendable {
     case .known(let known):
       given.contains(role) || known.splits.contains(parts[role]?.split ?? role)
     case .cityscapes: true
+    case .annotations:
+      given.contains(role) || isThere(role)
     }
   }
 
@@ -187,7 +214,7 @@ public struct DataConfiguration: Sendable {
   private func explained(_ error: DatasetError, _ split: String) -> DatasetError {
     let (title, splits) =
       switch layout {
-      case .folders: ("", [String]())
+      case .folders, .annotations: ("", [String]())
       case .cityscapes: ("Cityscapes", Self.roles)
       case .known(let known): (known.title, known.splits)
       }
@@ -223,10 +250,22 @@ public struct DataConfiguration: Sendable {
         name: role, images: part.images, labels: part.labels, map: labelMap,
         labelColors: labelColors
       ).read(orientation: orientation, bandPlan: bandPlan)
-      guard let holdOut, role != "test" else { return listing }
-      let held = Self.heldOut(holdOut, of: listing.items.map(\.name))
-      return try listing.filtered { held.contains($0) == (role == "val") }
+      return try heldOut(listing, role)
+    case .annotations:
+      guard let annotations else {
+        throw DatasetError.emptyFolder(path: root, expected: "annotations")
+      }
+      let listing = try annotations.listing(part.split, name: role, map: labelMap)
+        .read(orientation: orientation, bandPlan: bandPlan)
+      return try heldOut(listing, role)
     }
+  }
+
+  /// The part of the training images that a role has where some are held out.
+  private func heldOut(_ listing: FileDataset, _ role: String) throws -> FileDataset {
+    guard let holdOut, role != "test" else { return listing }
+    let held = Self.heldOut(holdOut, of: listing.items.map(\.name))
+    return try listing.filtered { held.contains($0) == (role == "val") }
   }
 
   /// The names of a share of the images, taken at equal distances in the order of names; of two images

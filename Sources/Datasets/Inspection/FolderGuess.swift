@@ -1,3 +1,4 @@
+import Annotations
 import Files
 import Foundation
 import Imaging
@@ -35,7 +36,7 @@ public struct FolderGuess: Sendable, Equatable {
         name: "the layout of \(folder)",
         value: "not to be guessed from \(shown.isEmpty ? "an empty folder" : shown)",
         expected:
-          "--layout (\((["cityscapes"] + DatasetDescription.all.map(\.name)).joined(separator: ", ")))"
+          "--layout (\((["cityscapes"] + DatasetDescription.all.map(\.name) + AnnotationFormat.allCases.map(\.rawValue)).joined(separator: ", ")))"
           + ", --labels and --classes, or two folders such as images and labels, also below or above"
           + " train and val")
     }
@@ -48,6 +49,17 @@ public struct FolderGuess: Sendable, Equatable {
         let suffix = part.labelSuffix.isEmpty ? "" : " (NAME\(part.labelSuffix))"
         return "\(part.name) is \(below(part.images)) and \(below(part.labels))\(suffix)"
       }.joined(separator: "; ")
+  }
+
+  // MARK: Annotations
+
+  /// The tool that left the files of a folder, or a file; nil where they are a known data set, or none's.
+  package static func annotations(_ source: String) -> AnnotationFormat? {
+    guard let format = AnnotationFormat.guess(source) else { return nil }
+    guard isFolder(source) else { return format }
+    // Sets that are known are read as such, but for tables of colours and lists that they do not have.
+    let own = ["labelmap.txt", "label_colors.txt"].contains { FileSystem.exists("\(source)/\($0)") }
+    return own || known(source) == nil ? format : nil
   }
 
   // MARK: Known data sets

@@ -91,6 +91,9 @@ public struct Inspection: Sendable, Encodable {
       warnings += (dataset.notes + found.warnings(for: dataset, isTraining: name == "train")).map {
         "\(name): \($0)"
       }
+      if let drawn = dataset.drawn {
+        warnings += try drawn.oddities(of: dataset, threads: threads).map { "\(name): \($0)" }
+      }
       for (item, image) in zip(dataset.items, found.images) where image.failure == nil {
         pictures[image.digest, default: []].append(item.imagePath)
       }

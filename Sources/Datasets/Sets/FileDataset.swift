@@ -23,6 +23,9 @@ public struct FileDataset: Dataset {
   /// does not have.
   public let unpaired: [Unpaired]
 
+  /// For labels that are drawn from annotations, where these are.
+  public let drawn: DrawnLabels?
+
   /// What the listing passed over: files of formats that are not read, and Atrous's own pictures.
   public let notes: [String]
 
@@ -39,8 +42,9 @@ public struct FileDataset: Dataset {
   /// - Throws: `DatasetError.ambiguousPartner` if two items share a name.
   public init(
     name: String, labelMap: LabelMap, labelColors: [Color: UInt16]? = nil, items: [Item],
-    unpaired: [Unpaired] = [], notes: [String] = []
+    unpaired: [Unpaired] = [], notes: [String] = [], drawn: DrawnLabels? = nil
   ) throws {
+    self.drawn = drawn
     self.name = name
     self.labelMap = labelMap
     self.labelColors = labelColors
@@ -264,7 +268,7 @@ extension FileDataset {
     try FileDataset(
       name: name, labelMap: labelMap, labelColors: labelColors,
       items: items.filter { contains($0.name) }, unpaired: unpaired.filter { contains($0.name) },
-      notes: notes
+      notes: notes, drawn: drawn
     ).read(orientation: orientation, bandPlan: bandPlan)
   }
 
@@ -274,7 +278,7 @@ extension FileDataset {
   package func withBackground(_ name: String) throws -> FileDataset {
     try FileDataset(
       name: self.name, labelMap: labelMap.withBackground(name), labelColors: labelColors,
-      items: items, unpaired: unpaired, notes: notes
+      items: items, unpaired: unpaired, notes: notes, drawn: drawn
     ).read(orientation: orientation, bandPlan: bandPlan)
   }
 

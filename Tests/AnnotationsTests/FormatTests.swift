@@ -1,0 +1,208 @@
+import Foundation
+import Imaging
+import Testing
+
+@testable import Annotations
+
+/// Files of tools of which there are no exports in the shared data; values by the tools themselves.
+@Suite("Formats") struct FormatTests {
+  /// Writes files into a folder and reads it.
+  private func read(
+    _ files: [String: String], format: AnnotationFormat? = nil, options: ReadingOptions = .init(),
+    _ body: (AnnotationSet) throws -> Void
+  ) throws {
+    let root = NSTemporaryDirectory() + "formats-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: root) }  // may fail: it is temporary
+    for (name, text) in files {
+      let path = "\(root)/\(name)"
+      try FileManager.default.createDirectory(
+        atPath: String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]),
+        withIntermediateDirectories: true)
+      try text.write(toFile: path, atomically: true, encoding: .utf8)
+    }
+    try body(AnnotationSet(contentsOf: root, format: format, options: options))
+  }
+
+  private func pixels(_ set: AnnotationSet, _ name: String) throws -> [UInt16: Int] {
+    let image = try #require(set.images.first { $0.name == name })
+    return Dictionary(grouping: try set.mask(of: image).values) { $0 }.mapValues(\.count)
+  }
+
+  /// Whether reading fails with a message that has all of these words.
+  private func refuses(
+    _ files: [String: String], format: AnnotationFormat? = nil, _ words: String...
+  ) {
+    do {
+      try read(files, format: format) { set in
+        for image in set.images { _ = try set.mask(of: image) }
+      }
+      Issue.record("nothing was refused; expected \(words)")
+    } catch {
+      for word in words { #expect("\(error)".contains(word), "\(error)") }
+    }
+  }
+
+  @Test("Supervisely's bitmaps, polygons and rectangles") func supervisely() throws {
+    // Figures of supervisely 6.74.51: 14 pixels, 56 and 25.
+    let bitmap =
+      "{\"origin\": [4, 3], \"data\": \"eJzrDPBz5+WS4mJgYOD19HAJAtKsQMzMyAwkE3+E7wZSbAE+Ia5A+v///0tvzr8LZDGWBPkFMzg8u5EG5PB5ujiGVMxJ/nHwS8NDdgaOOqbLW/ecPwKUYfB09XNZ55TQBAAB2B5g\"}"
+    let objects = [
+      "{\"classTitle\": \"a\", \"geometryType\": \"bitmap\", \"bitmap\": \(bitmap)}",
+      "{\"classTitle\": \"b\", \"geometryType\": \"polygon\", \"points\": {\"exterior\": [[2, 2], [10, 2], [10, 9], [2, 9]], \"interior\": [[[4, 4], [7, 4], [7, 7], [4, 7]]]}}",
+      "{\"classTitle\": \"c\", \"geometryType\": \"rectangle\", \"points\": {\"exterior\": [[2, 1], [6, 5]], \"interior\": []}}",
+    ]
+    var files = [
+      "meta.json":
+        "{\"classes\": [{\"title\": \"a\", \"color\": \"#102030\"}, {\"title\": \"b\"}, {\"title\": \"c\"}], \"tags\": []}"
+    ]
+    for (index, object) in objects.enumerated() {
+      files["ds/ann/i\(index).png.json"] =
+        "{\"size\": {\"height\": 12, \"width\": 14}, \"objects\": [\(object)]}"
+    }
+    try read(files) { set in
+      #expect(set.format == .supervisely)
+      #expect(
+        set.classes.map(\.name) == ["a", "b", "c"] && set.classes[0].color == Color(16, 32, 48))
+      for (index, count) in [14, 56, 25].enumerated() {
+        let found = try pixels(set, "i\(index)")
+        #expect(found[UInt16(index)] == count)
+      }
+    }
+    files["ds/ann/i0.png.json"] = files["ds/ann/i0.png.json"]?.replacing("\"a\"", with: "\"z\"")
+    refuses(files, "i0.png.json", "objects[0]", "'z'", "meta.json")
+    files["ds/ann/i0.png.json"] = files["ds/ann/i0.png.json"]?.replacing("\"z\"", with: "\"a\"")
+      .replacing("eJz", with: "AAA")
+    refuses(files, "i0.png.json", "objects[0].bitmap.data", "zlib")
+  }
+
+  @Test("VIA's regions") func via() throws {
+    let region = { (shape: String, name: String) in
+      "{\"shape_attributes\": \(shape), \"region_attributes\": {\"class\": \"\(name)\"}}"
+    }
+    let square =
+      "{\"name\": \"polygon\", \"all_points_x\": [0, 10, 10, 0], \"all_points_y\": [0, 0, 10, 10]}"
+    let box = "{\"name\": \"rect\", \"x\": 20, \"y\": 5, \"width\": 4, \"height\": 3}"
+    let text =
+      "{\"a.png100\": {\"filename\": \"a.png\", \"size\": 100, \"regions\": [\(region(square, "road")), \(region(box, "car"))], \"file_attributes\": {}}}"
+    let root = NSTemporaryDirectory() + "via-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: root) }  // may fail: it is temporary
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+    try text.write(toFile: "\(root)/via.json", atomically: true, encoding: .utf8)
+    try LabelImage(width: 30, height: 20, values: Array(repeating: 0, count: 600)).writePNG(
+      to: "\(root)/a.png")
+    let set = try AnnotationSet(contentsOf: root)
+    #expect(set.format == .via && set.classes.map(\.name) == ["car", "road"])
+    #expect(try pixels(set, "a") == [0: 12, 1: 100, AnnotationSet.ignoredValue: 488])
+    // Another rule by request: the outline belongs to the shapes.
+    let other = try AnnotationSet(contentsOf: root, options: ReadingOptions(rule: .opencv))
+    #expect(try pixels(other, "a")[1] == 121)
+  }
+
+  @Test("labelme 7 rounds the places of masks, 6 drops fractions") func labelmeMasks() throws {
+    let mask = Data(try LabelImage(width: 2, height: 2, values: [1, 1, 0, 1]).png())
+      .base64EncodedString()
+    func text(_ version: String, _ points: String) -> String {
+      "{\"version\": \"\(version)\", \"shapes\": [{\"label\": \"a\", \"shape_type\": \"mask\", \"points\": \(points), \"mask\": \"\(mask)\"}], \"imagePath\": \"a.png\", \"imageHeight\": 20, \"imageWidth\": 20}"
+    }
+    let fractional = "[[10.9, 3.9], [11.9, 4.9]]"
+    try read(["a.json": text("6.3.1", fractional)]) { set in
+      let mask = try set.mask(of: set.images[0])
+      #expect(mask.values[3 * 20 + 10] == 0 && mask.values[5 * 20 + 12] != 0)
+    }
+    try read(["a.json": text("7.9.1", fractional)]) { set in
+      let mask = try set.mask(of: set.images[0])
+      #expect(
+        mask.values[4 * 20 + 11] == 0 && mask.values[5 * 20 + 12] == 0
+          && mask.values[3 * 20 + 10] != 0)
+    }
+    // A place of another size: an error in 6, the picture's own size in 7.
+    refuses(
+      ["a.json": text("6.3.1", "[[10.5, 3.5], [12.5, 4.5]]")], "a.json", "shapes[0]", "2×2", "3×2")
+    try read(["a.json": text("7.9.1", "[[10.5, 3.5], [12.5, 4.5]]")]) { set in
+      let found = try pixels(set, "a")
+      #expect(found[0] == 3)
+    }
+  }
+
+  @Test("datumaro's Cityscapes counts from 1, and labelmap.txt without colours by place")
+  func tables() throws {
+    let root = NSTemporaryDirectory() + "tables-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: root) }  // may fail: it is temporary
+    for folder in ["gtFine/val", "leftImg8bit/val", "voc/SegmentationClass", "voc/JPEGImages"] {
+      try FileManager.default.createDirectory(
+        atPath: "\(root)/\(folder)", withIntermediateDirectories: true)
+    }
+    let ids = LabelImage(width: 2, height: 2, values: [0, 1, 2, 3])
+    try ids.writePNG(to: "\(root)/gtFine/val/x_gtFine_labelIds.png")
+    try ids.writePNG(to: "\(root)/leftImg8bit/val/x_leftImg8bit.png")
+    try "51 221 255 car\n220 20 60 person\n128 64 128 traffic light\n".write(
+      toFile: "\(root)/label_colors.txt", atomically: true, encoding: .utf8)
+    let set = try AnnotationSet(contentsOf: root)
+    #expect(
+      set.format == .datumaroCityscapes
+        && set.classes.map(\.name) == ["car", "person", "traffic light"])
+    #expect(set.images[0].name == "x" && set.images[0].part == "val")
+    #expect(try set.mask(of: set.images[0]).values == [AnnotationSet.ignoredValue, 0, 1, 2])
+
+    try "# label:color_rgb:parts:actions\nbackground:::\nroad:::\ncar:::\n".write(
+      toFile: "\(root)/voc/labelmap.txt", atomically: true, encoding: .utf8)
+    let colors: [UInt8] = [0, 0, 0, 128, 0, 0, 0, 128, 0, 0, 0, 0]
+    try Image(width: 2, height: 2, pixels: colors).write(to: "\(root)/voc/SegmentationClass/y.png")
+    let voc = try AnnotationSet(contentsOf: "\(root)/voc")
+    #expect(voc.classes.map(\.name) == ["background", "road", "car"])
+    #expect(try voc.mask(of: voc.images[0]).values == [0, 1, 2, 0])
+  }
+
+  private let coco =
+    "{\"images\": [{\"id\": 1, \"file_name\": \"a.png\", \"width\": 20, \"height\": 10}], \"categories\": [{\"id\": 3, \"name\": \"road\"}], \"annotations\": [{\"id\": 9, \"image_id\": 1, \"category_id\": 3, \"segmentation\": [[0, 0, 5, 0, 5, 5, 0, 5]]}]}"
+
+  @Test("What is wrong is told with file, entry and what was expected") func refusals() throws {
+    try read(["c.json": coco]) { set in
+      let found = try pixels(set, "a")
+      #expect(found[0] == 25)
+    }
+    refuses(
+      ["c.json": coco.replacing("\"category_id\": 3", with: "\"category_id\": 4")], "c.json",
+      "annotations[0].category_id", "is 4", "expected the id")
+    refuses(
+      ["c.json": coco.replacing("\"image_id\": 1", with: "\"image_id\": 2")],
+      "annotations[0].image_id", "is 2")
+    refuses(
+      ["c.json": coco.replacing("0, 5]]", with: "0]]")], "c.json", "annotations[0].segmentation[0]",
+      "7 numbers", "pairs")
+    refuses(
+      ["c.json": coco.replacing("0, 5]]", with: "0, 5e300]]")], "segmentation[0][7]", "1,000,000")
+    refuses(
+      [
+        "c.json": coco.replacing(
+          "[[0, 0", with: "{\"counts\": [3, 2], \"size\": [10, 20]}, \"x\": [[0, 0")
+      ], "c.json", "annotations[0]", "5 pixels", "200")
+    refuses(["c.json": String(coco.dropLast(3))], "c.json", "line 1", "ends")
+    refuses(
+      ["c.json": coco.replacing("\"width\": 20", with: "\"width\": 200000000")], "images[0].width",
+      "from 1 to 1048576")
+    refuses(["c.json": "{\"info\": " + String(repeating: "[", count: 2000)], "c.json", "at most 64")
+  }
+
+  @Test("Numbers that disagree between files are refused, both named") func disagreement() throws {
+    let other = coco.replacing("\"name\": \"road\"", with: "\"name\": \"car\"")
+    refuses(
+      ["instances_train.json": coco, "instances_val.json": other], "instances_train.json",
+      "instances_val.json", "'road'", "'car'", "--classes")
+    // With the names given they need not agree.
+    try read(
+      ["instances_train.json": coco, "instances_val.json": other],
+      options: ReadingOptions(classes: ["car", "road"])
+    ) { set in
+      #expect(set.parts == ["train", "val"])
+      let values = try set.images.map { Set(try set.mask(of: $0).values) }
+      #expect(values == [[1, AnnotationSet.ignoredValue], [0, AnnotationSet.ignoredValue]])
+    }
+    refuses(
+      [
+        "train/_classes.csv": "Pixel Value, Class\n0, background\n1, car\n",
+        "valid/_classes.csv": "Pixel Value, Class\n0, background\n1, road\n",
+      ],
+      "train/_classes.csv", "valid/_classes.csv", "line 3")
+  }
+}
