@@ -129,7 +129,8 @@ public final class InferenceSession: Sendable {
   ///
   /// - Throws: `PredictionError`; `TorchError` for an image that the network cannot take.
   public func predict(_ image: Image, file: String = "image") throws -> Prediction {
-    let seen = seenSize.map { image.resampled(to: $0) } ?? image
+    // As Pillow does, which programs whose networks have a size use.
+    let seen = seenSize.map { image.resized(to: $0) } ?? image
     let mask = try queue.sync { try predictor.classes(of: seen, size: image.size, file: file) }
     return Prediction(mask, labelMap)
   }

@@ -9,7 +9,7 @@ import Torch
 /// checkpoint.
 ///
 /// A section `model` is enough to build a network. Of a section `data` without a section `train` only
-/// `classes`, the names in order, and `normalization` are read for it, unless it names a `layout`. Of `train`
+/// `classes`, the names in order, their `colors` and `normalization` are read for it, unless it names a `layout`. Of `train`
 /// only what concerns running is read: `precision` and `threads`.
 public struct NetworkConfiguration {
   private let root: Section
@@ -114,10 +114,10 @@ public struct NetworkConfiguration {
       let data = try DataConfiguration(section)
       return (data.labelMap, data.encoding)
     }
-    let names = try section.strings("classes", default: [])
+    let map = try DataConfiguration.namedClasses(section)
     let encoding = try DataConfiguration.encoding(section)
     try section.finish()
-    return (names.isEmpty ? nil : try .identity(names.count, names: names), encoding)
+    return (map, encoding)
   }
 
   /// Whether it says how images are normalized.

@@ -33,7 +33,7 @@ struct ParityTests {
       "smp-pspnet_resnet50", "smp-upernet_resnet50", "smp-segformer_mit_b0",
       "vainf-deeplabv3_resnet50", "vainf-deeplabv3plus_resnet50", "jfzhang95-deeplab_resnet",
       "kazuto1011-deeplabv2_resnet101", "bubbliiiing-deeplabv3plus_mobilenet",
-      "tramac-denseaspp_densenet121",
+      "tramac-denseaspp_densenet121", "timm-xception65",
     ])
   func agrees(_ name: String) throws {
     let result = try Parity.check(kit.appending(path: "\(name).json").path)

@@ -15,7 +15,9 @@ enum HuggingFaceReader {
     let network = try HuggingFaceNetwork(Section(yaml: json.text, named: file))
     let images = try preprocessing(source, type)
     let model = network.model.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n")
-    let names = distinct(network.classNames, count: network.classes)
+    let names =
+      network.classNames.isEmpty
+      ? (0..<network.classes).map(String.init) : PretrainedNetwork.distinct(network.classNames)
     var yaml = """
       model:
       \(model)
@@ -39,16 +41,6 @@ enum HuggingFaceReader {
     let newer = ["segformer.stages.", "backbone.swin.encoder.", "backbone.swin.embeddings."]
     return source.weights.entries.contains { entry in newer.contains { entry.name.hasPrefix($0) } }
       ? "huggingface-5" : "huggingface"
-  }
-
-  /// The classes' names, those that come again with their number; numbers where there are none.
-  private static func distinct(_ names: [String], count: Int) -> [String] {
-    guard !names.isEmpty else { return (0..<count).map(String.init) }
-    var seen: Set<String> = []
-    return names.enumerated().map { index, name in
-      let name = name.split(whereSeparator: \.isNewline).joined(separator: " ")
-      return seen.insert(name).inserted ? name : "\(name) \(index)"
-    }
   }
 
   private struct Images {

@@ -18,8 +18,14 @@ public struct PretrainedWriter: Sendable {
       family: "hf", result: "a folder for transformers' from_pretrained",
       write: HuggingFaceWriter.write),
     PretrainedWriter(
+      family: "mmsegmentation", result: "a checkpoint NAME.pth, and NAME.py, its configuration",
+      write: MMSegmentationWriter.write),
+    PretrainedWriter(
       family: "smp", result: "a folder for segmentation_models.pytorch's from_pretrained",
       write: SMPWriter.write),
+    PretrainedWriter(
+      family: "timm", result: "a state dictionary of the backbone, NAME.pth or NAME.safetensors",
+      write: TimmWriter.write),
     PretrainedWriter(
       family: "torchvision", result: "a state dictionary, NAME.pth or NAME.safetensors",
       write: TorchvisionWriter.write),
@@ -109,7 +115,7 @@ public struct PretrainedWriter: Sendable {
 
 extension PretrainedWriter {
   /// Draws a tensor so that what passes neither shrinks nor swells.
-  private static func draw(_ name: String, _ tensor: Tensor) {
+  static func draw(_ name: String, _ tensor: Tensor) {
     guard tensor.dtype.isFloatingPoint else { return }
     let fan = tensor.shape.dropFirst().reduce(1, *)
     if tensor.rank > 1 {
@@ -158,7 +164,7 @@ enum TorchvisionWriter {
     ]
   }
 
-  private static func format(of path: String) -> WeightFile.Format? {
+  static func format(of path: String) -> WeightFile.Format? {
     ["pth": .pytorch, "pt": .pytorch, "safetensors": .safetensors][path.fileSuffix]
   }
 }

@@ -58,6 +58,18 @@ struct ConventionFacts {
       expect(("padding", "tensorflow"), "huggingface", "tensorflow-lite")
       expect(("eps", "\(1e-3)"), "huggingface")
       expect(("eps", "\(1e-5)"), "vainf", "jfzhang95", "bubbliiiing", "tensorflow-lite")
+    case let backbone as Xception:
+      let form = backbone.configuration.form
+      own += [
+        ("form of Xception", form.rawValue),
+        ("eps", "\(backbone.configuration.eps ?? form.eps)"),
+      ]
+      for name in ["jfzhang95", "bubbliiiing"] {
+        expect(("form of Xception", name), name)
+        expect(("eps", "\(1e-5)"), name)
+      }
+    case let backbone as EfficientNet:
+      own.append(("padding", backbone.configuration.padding.rawValue))
     case let backbone as MixTransformer:
       own.append(("eps of the backbone", "\(backbone.configuration.eps)"))
       expect(("eps of the backbone", "\(1e-5)"), "huggingface", "huggingface-5")

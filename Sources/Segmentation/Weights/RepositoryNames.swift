@@ -11,11 +11,12 @@ enum RepositoryNames {
       return [
         NamingConvention("vainf", vainfBackbone(mobile) + vainfPlus),
         NamingConvention(
-          "jfzhang95", (mobile ? flatMobileNet("backbone.") : plainBackbone) + jfzhang95,
+          "jfzhang95",
+          backbone(model, xception: XceptionNames.jfzhang95) + jfzhang95,
           // The same weights once more.
           unused: ["backbone.low_level_features.*", "backbone.high_level_features.*"]),
         NamingConvention(
-          "bubbliiiing", (mobile ? flatMobileNet("backbone.") : plainBackbone) + bubbliiiing),
+          "bubbliiiing", backbone(model, xception: XceptionNames.bubbliiiing) + bubbliiiing),
         NamingConvention("paddleseg", PaddleSegNames.resNet + PaddleSegNames.deepLabV3Plus),
       ]
     case is DeepLabV3:
@@ -46,6 +47,15 @@ enum RepositoryNames {
         NamingConvention("paddleseg", MixTransformerNames.paddleSeg),
       ]
     default: return []
+    }
+  }
+
+  /// The backbones of jfzhang95 and bubbliiiing, whose names differ for Xception alone.
+  private static func backbone(_ model: SegmentationModel, xception: [NameRule]) -> [NameRule] {
+    switch model.backbone {
+    case is MobileNetV2: flatMobileNet("backbone.")
+    case is Xception: xception
+    default: plainBackbone
     }
   }
 

@@ -24,7 +24,7 @@ extension MMSegmentationSettings {
         "joinClassToken": .bool(try section.bool("output_cls_token", or: false)),
         "patchBias": .bool(try section.bool("patch_bias", or: false)),
         "attentionBias": .bool(try section.bool("qkv_bias", or: true)),
-        "eps": .number(section.json["norm_cfg"]?["eps"]?.number ?? 1e-5),
+        "eps": .number(section.value("norm_cfg")?["eps"]?.number ?? 1e-5),
         "dropout": .number(try section.number("drop_rate", or: 0)),
         "dropRate": .number(try section.number("drop_path_rate", or: 0)),
       ], Array(levels.indices)
@@ -38,10 +38,10 @@ extension MMSegmentationSettings {
       ("patch_norm", true), ("use_abs_pos_embed", false), ("patch_size", 4),
       ("strides", [4, 2, 2, 2]), ("out_indices", .ints(Array(depths.indices))),
     ]
-    for (key, usual) in usual where section.json[key].map({ $0.text != usual.text }) ?? false {
+    for (key, usual) in usual where section.value(key).map({ $0.text != usual.text }) ?? false {
       throw section.unsupported(key)
     }
-    if section.json["qk_scale"]?.number != nil { throw section.unsupported("qk_scale") }
+    if section.value("qk_scale")?.number != nil { throw section.unsupported("qk_scale") }
     return (
       [
         "name": "swin_t", "form": "mmsegmentation", "depths": .ints(depths),
@@ -71,7 +71,7 @@ extension MMSegmentationSettings {
         "reductions": .ints(try section.ints("sr_ratios", or: [8, 4, 2, 1])),
         "expansion": .number(try section.number("mlp_ratio", or: 4)),
         "attentionBias": .bool(try section.bool("qkv_bias", or: true)),
-        "eps": .number(section.json["norm_cfg"]?["eps"]?.number ?? 1e-6),
+        "eps": .number(section.value("norm_cfg")?["eps"]?.number ?? 1e-6),
         "dropout": .number(try section.number("drop_rate", or: 0)),
         "dropRate": .number(try section.number("drop_path_rate", or: 0)),
       ], try section.ints("out_indices", or: Array(depths.indices))
@@ -84,7 +84,7 @@ extension MMSegmentationSettings {
       ("gap_before_final_norm", false), ("linear_pw_conv", true), ("use_grn", false),
       ("out_indices", [0, 1, 2, 3]), ("stem_patch_size", 4),
     ]
-    for (key, usual) in usual where section.json[key].map({ $0.text != usual.text }) ?? false {
+    for (key, usual) in usual where section.value(key).map({ $0.text != usual.text }) ?? false {
       throw section.unsupported(key)
     }
     var configuration: [String: JSON] = [
@@ -105,7 +105,7 @@ extension MMSegmentationSettings {
   static func multiLevel(_ neck: MMSegmentationSection) throws -> [String: JSON] {
     [
       "name": "multilevel", "channels": .number(Double(try neck.int("out_channels"))),
-      "scales": neck.json["scales"] ?? .list([0.5, 1, 2, 4].map { .number($0) }),
+      "scales": neck.value("scales") ?? .list([0.5, 1, 2, 4].map { .number($0) }),
     ]
   }
 
@@ -143,7 +143,7 @@ extension MMSegmentationSettings {
       "heads": .number(Double(try head.section.int("num_heads"))),
       "expansion": .number(try head.section.number("mlp_ratio", or: 4)),
       "attentionBias": .bool(try head.section.bool("qkv_bias", or: true)),
-      "eps": .number(head.section.json["norm_cfg"]?["eps"]?.number ?? 1e-5),
+      "eps": .number(head.section.value("norm_cfg")?["eps"]?.number ?? 1e-5),
       "dropout": .number(try head.section.number("drop_rate", or: 0)),
       "dropRate": .number(try head.section.number("drop_path_rate", or: 0.1)),
     ]
