@@ -24,6 +24,9 @@ final class MMSegmentationSection {
     return json[key]
   }
 
+  /// Passes over keys whose values follow from others or from the tensors' shapes.
+  func pass(_ keys: String...) { seen.formUnion(keys) }
+
   /// The part at `key`.
   func part(_ key: String) throws -> MMSegmentationSection {
     guard let part = try optionalPart(key) else { throw malformed(key, "a group of settings") }

@@ -59,6 +59,7 @@ extension MMSegmentationSettings {
   /// The mix transformer of SegFormer.
   static func mixTransformer(_ section: MMSegmentationSection) throws -> BackboneSection {
     let depths = try section.ints("num_layers", or: [3, 4, 6, 3])
+    section.pass("num_stages")
     if try section.ints("strides", or: [4, 2, 2, 2]) != [4, 2, 2, 2] {
       throw section.unsupported("strides")
     }
@@ -128,7 +129,8 @@ extension MMSegmentationSettings {
 
   /// SETR's decoder of aggregated levels.
   static func setrAggregation(_ head: HeadSection) throws -> [String: JSON] {
-    [
+    head.section.pass("channels")
+    return [
       "name": "setr_mla", "factor": .number(Double(try head.section.int("up_scale", or: 4))),
       "channels": .number(Double(try head.section.int("mla_channels", or: 128))),
       "dropout": .number(try head.section.number("dropout_ratio", or: 0.1)),
@@ -137,7 +139,8 @@ extension MMSegmentationSettings {
 
   /// Segmenter's mask transformer.
   static func segmenter(_ head: HeadSection) throws -> [String: JSON] {
-    [
+    head.section.pass("channels")
+    return [
       "name": "segmenter", "depth": .number(Double(try head.section.int("num_layers"))),
       "width": .number(Double(try head.section.int("embed_dims"))),
       "heads": .number(Double(try head.section.int("num_heads"))),
@@ -154,6 +157,7 @@ extension MMSegmentationSettings {
     if try head.section.bool("expand_channels", or: false) {
       throw head.section.unsupported("expand_channels")
     }
+    head.section.pass("embed_dims")
     return [
       "name": "dpt", "channels": .number(Double(try head.section.int("channels"))),
       "reassembled": .ints(
