@@ -60,6 +60,26 @@ struct ParityTests {
   }
 
   @Test(
+    "with MMSegmentation holds for a checkpoint that is read by its meta alone",
+    .enabled(if: kitIsHere, "skipped: the parity kit is not beside the checkout"))
+  func checkpoint() throws {
+    let path = URL(fileURLWithPath: shared).appending(path: "checkpoints/mmengine-iter_2.pth").path
+    let file = try #require(FileManager.default.contents(atPath: "\(path).json"))
+    let json = try #require(JSON(file))
+    let shape = try #require(json["input"]?.ints)
+    let probe = try #require(json["outputs"]?["logits"].flatMap { Probe($0) })
+    let network = try TrainedNetwork(checkpoint: path)
+    var comparison = Comparison()
+    withoutGradients {
+      let logits = network.model.output(Rule.image("input", shape)).logits
+      comparison.compare("logits", logits, probe)
+    }
+    #expect(comparison.disagreements == [])
+    #expect(network.classNames == ["road", "tree", "sky", "car"])
+    #expect(network.pretrained?.description.family == "mmsegmentation")
+  }
+
+  @Test(
     "with TensorFlow Lite holds for its trained DeepLabV3 and an image of noise",
     .enabled(if: kitIsHere, "skipped: the parity kit is not beside the checkout"))
   func tensorFlowLite() throws {
