@@ -181,7 +181,7 @@ def mmseg_model(settings):
     compiled.__getattr__ = lambda name: None
     sys.modules.setdefault("mmcv._ext", compiled)
     config = importlib.import_module("mmengine").ConfigDict(settings)
-    importlib.import_module("mmseg.models")
+    importlib.import_module("mmseg.utils").register_all_modules()
     network = importlib.import_module("mmseg.registry").MODELS.build(config)
     network.settings = settings
     return network
@@ -317,7 +317,7 @@ def backbone(options, torch, name, network, build, image):
     if "stride 8" in name:
         keys.append("outputStride: 8")
     torch.save(network.state_dict(), os.path.join(folder, "original.pth"))
-    keys.append("weights: original.pth")
+    keys.append(f"weights: {os.path.abspath(os.path.join(folder, 'original.pth'))}")
     with open(os.path.join(folder, "network.yaml"), "w", encoding="utf-8") as file:
         file.write(f"model: {{backbone: {{{', '.join(keys)}}}, head: {{name: fcn}}, classes: 3}}\n")
         file.write("data: {normalization: imagenet, classes: [a, b, c]}\n")

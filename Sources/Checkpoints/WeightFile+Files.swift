@@ -16,6 +16,10 @@ extension WeightFile {
   public static func open(
     _ path: String, part: String? = nil, unwrapping: Bool = true
   ) throws -> WeightFile {
+    if FileSystem.isFolder(path), let pair = ShardedFile.pair(in: path) {
+      let joined = try ShardedFile.joined(path, pair) { try open($0, part: part) }
+      return unwrapping ? joined.withoutWrappers() : joined
+    }
     let inside = FileSystem.isFolder(path) ? try ShardedFile.file(in: path) : path
     let file = try MappedFile(inside)
     let weights =

@@ -75,7 +75,7 @@ public final class InferenceSession: Sendable {
   /// The memory that an image may take, in bytes.
   public let memoryBudget: Int
   /// The size to which images are resized for the network; nil for their own.
-  public let seenSize: Size?
+  public let seenSize: SeenSize?
   /// What another program's file is, says of itself and leaves to be assumed, a line each.
   public let notes: [String]
 
@@ -112,7 +112,7 @@ public final class InferenceSession: Sendable {
   ///
   /// - Throws: `PredictionError.tooLarge`.
   public func admit(_ size: Size, file: String) throws {
-    try predictor.check(seenSize ?? size, file: file)
+    try predictor.check(seenSize?.size(for: size) ?? size, file: file)
   }
 
   /// The image in a file, refused by its header if the network would need more memory for it than there
@@ -130,7 +130,7 @@ public final class InferenceSession: Sendable {
   /// - Throws: `PredictionError`; `TorchError` for an image that the network cannot take.
   public func predict(_ image: Image, file: String = "image") throws -> Prediction {
     // As Pillow does, which programs whose networks have a size use.
-    let seen = seenSize.map { image.resized(to: $0) } ?? image
+    let seen = seenSize.map { image.resized(to: $0.size(for: image.size)) } ?? image
     let mask = try queue.sync { try predictor.classes(of: seen, size: image.size, file: file) }
     return Prediction(mask, labelMap)
   }

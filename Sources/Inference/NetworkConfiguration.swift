@@ -139,7 +139,7 @@ public struct NetworkConfiguration {
   /// networks that were trained here see them as they are.
   ///
   /// - Throws: `ConfigurationError` naming what is wrong.
-  func seenSize() throws -> Size? { trains ? nil : try evaluation().imageSize }
+  func seenSize() throws -> SeenSize? { trains ? nil : try evaluation().imageSize }
 
   /// Whether photographs are turned as EXIF says.
   ///

@@ -68,7 +68,7 @@ struct DescriptionFuzzTests {
       let model = try shapesOnly { try configuration.buildModel(pretrained: false) }
       _ = try network.plan(for: model, configuration)
       return true
-    } catch let error as CustomStringConvertible {
+    } catch let error as any CustomStringConvertible {
       // An error is a sentence.
       #expect(!error.description.isEmpty)
       return false

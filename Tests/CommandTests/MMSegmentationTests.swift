@@ -1,7 +1,9 @@
 import Checkpoints
 import Configuration
+import Datasets
 import Files
 import Foundation
+import Imaging
 import Segmentation
 import TestSupport
 import Testing

@@ -42,10 +42,8 @@ struct BackboneTests {
 
   @Test(
     "compute by dilation what they compute by stride, at more places",
-    arguments: [
-      "resnet50", "mobilenet_v2", "efficientnet_lite0", "convnext_tiny", "efficientnet_b0",
-      "xception41",
-    ])
+    // Of networks whose blocks see the mean of a whole map that is not so.
+    arguments: ["resnet50", "mobilenet_v2", "efficientnet_lite0", "convnext_tiny", "xception41"])
   func dilation(_ name: String) throws {
     Engine.seed(2)
     let coarse = try backbone("{name: \(name)}")

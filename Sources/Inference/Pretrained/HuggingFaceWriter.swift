@@ -1,6 +1,7 @@
 import Checkpoints
 import Configuration
 import Datasets
+import Evaluation
 import Files
 import Foundation
 import Imaging
@@ -168,9 +169,14 @@ enum HuggingFaceWriter {
     if let size = try network.configuration.seenSize() {
       json["do_resize"] = .bool(true)
       json["resample"] = .number(2)
-      json["size"] = .object([
-        "height": .number(Double(size.height)), "width": .number(Double(size.width)),
-      ])
+      switch size {
+      case .exact(let size):
+        json["size"] = .object([
+          "height": .number(Double(size.height)), "width": .number(Double(size.width)),
+        ])
+      case .shortSide(let length):
+        json["size"] = .object(["shortest_edge": .number(Double(length))])
+      }
     }
     return .object(json)
   }

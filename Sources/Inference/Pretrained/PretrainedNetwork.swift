@@ -38,6 +38,7 @@ public struct PretrainedNetwork {
   /// The readers, of which the first that recognises a source is taken.
   static let readers: [Reader] = [
     SMPReader.read, HuggingFaceReader.read, MMSegmentationReader.read, TorchvisionReader.read,
+    SMPShapes.read,
   ]
 
   /// Where the weights are, and what lies beside them.

@@ -65,6 +65,8 @@ public final class EfficientNet: MobileNetwork {
 
   /// What the network was made from.
   public let configuration: Configuration
+  /// What normalizations add to the variance.
+  public let eps: Double
   /// The channels of the 1×1 convolution after the last block, where there is one.
   public let classifierChannels: Int
 
@@ -79,6 +81,7 @@ public final class EfficientNet: MobileNetwork {
     cut: Int? = nil, inputChannels: Int = 3
   ) {
     self.configuration = configuration
+    eps = configuration.eps ?? variant.eps
     let (width, depth, side) = variant.scaling
     classifierChannels = roundedToEight(width * 1280)
     let stem = roundedToEight(width * 32)
@@ -100,7 +103,7 @@ public final class EfficientNet: MobileNetwork {
     }
     var plan = Plan(
       stem: stem, last: classifierChannels, rows: rows, activation: .silu,
-      names: .ofMobileNetV3, eps: configuration.eps ?? variant.eps)
+      names: .ofMobileNetV3, eps: eps)
     plan.dilatesStridedBlocks = configuration.dilatesStridedBlocks
     plan.endsWithConvolution = configuration.endsWithConvolution
     plan.tapsStem = configuration.tapsStem

@@ -82,6 +82,19 @@ public struct NamingConvention: Sendable {
       .efficientNetPyTorch,
     ] + HuggingFaceNames.ofParts
 
+  /// timm's names for a backbone; nil if it has no such network.
+  static func timm(of backbone: any Backbone) -> NamingConvention? {
+    switch backbone {
+    case is ResNet: .init("timm") { timmDeepStem($0) }
+    case is MobileNetwork: .init("timm", state: InvertedResidualNames.timm)
+    case is ConvNeXt: .init("timm", state: ConvNeXtNames.timm)
+    case is Xception: .init("timm", XceptionNames.timm(isFlat: false))
+    case is Swin: .init("timm") { TransformerNames.swin($0, mergingIsLater: true) }
+    case is VisionTransformer: .init("timm", TransformerNames.vision)
+    default: nil
+    }
+  }
+
   /// The names of Melas-Kyriazi's EfficientNet-PyTorch and of the EfficientNet-Lite made from it:
   /// `_conv_stem.weight`, `_blocks.3._depthwise_conv.weight`, `_fc.bias`.
   public static let efficientNetPyTorch = NamingConvention(

@@ -118,11 +118,10 @@ enum SMPNames {
         backbone.state.compactMap { entry in recipe(entry.name).map { (entry.name, $0) } },
         uniquingKeysWith: { first, _ in first })
     }
-    let timm = NamingConvention.ofParts.filter { $0.name == "timm" }.map { convention in
-      convention.recipes(of: backbone).mapValues { recipe in
-        recipe.renamed { "encoder.model." + flattened($0, backbone) }
-      }
-    }
+    let timm =
+      timmFeatures(backbone).map { recipes in
+        [recipes.mapValues { recipe in recipe.renamed { "encoder.model." + $0 } }]
+      } ?? []
     let library = recipes { name in
       backbone is MixTransformer
         ? mixTransformer.recipe(name) : own(name).map { .tensor($0) }
@@ -137,12 +136,11 @@ enum SMPNames {
 
   /// What timm's network with `features_only` makes of a backbone's tensors; nil if it has no such.
   static func timmFeatures(_ backbone: any Backbone) -> [String: WeightRecipe]? {
-    let known = NamingConvention.ofParts.filter { $0.name == "timm" }.map { convention in
-      convention.recipes(of: backbone).mapValues { recipe in
-        recipe.renamed { flattened($0, backbone) }
-      }
+    guard let convention = NamingConvention.timm(of: backbone) else { return nil }
+    let recipes = convention.recipes(of: backbone).mapValues { recipe in
+      recipe.renamed { flattened($0, backbone) }
     }
-    return known.first { $0.count == backbone.state.count }
+    return recipes.count == backbone.state.count ? recipes : nil
   }
 
   /// timm's name as `features_only` has it, where the first sequence of layers becomes the network's own.
