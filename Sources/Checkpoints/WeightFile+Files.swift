@@ -16,6 +16,10 @@ extension WeightFile {
   public static func open(
     _ path: String, part: String? = nil, unwrapping: Bool = true
   ) throws -> WeightFile {
+    if FileSystem.isFolder(path), let pair = ShardedFile.pair(in: path) {
+      let joined = try ShardedFile.joined(path, pair) { try open($0, part: part) }
+      return unwrapping ? joined.withoutWrappers() : joined
+    }
     let inside = FileSystem.isFolder(path) ? try ShardedFile.file(in: path) : path
     let file = try MappedFile(inside)
     let weights =
@@ -109,6 +113,27 @@ extension WeightFile {
     _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:],
     to path: String, as format: Format = .safetensors
   ) throws {
+    try check(tensors, path)
+    switch format {
+    case .safetensors: try Safetensors.write(tensors, metadata: metadata, to: path)
+    case .pytorch: try PyTorchZip.write(tensors, to: path)
+    default:
+      throw WriteError(path, reason: "\(format.rawValue) is only read, not written")
+    }
+  }
+
+  /// Writes what `torch.save` writes of a dictionary with the tensors under `state_dict` and plain data under
+  /// `meta`.
+  ///
+  /// - Throws: As ``write(_:metadata:to:as:)``.
+  package static func write(
+    _ tensors: [(name: String, tensor: Tensor)], meta: JSON, to path: String
+  ) throws {
+    try check(tensors, path)
+    try PyTorchZip.write(tensors, meta: meta, to: path)
+  }
+
+  private static func check(_ tensors: [(name: String, tensor: Tensor)], _ path: String) throws {
     var names: Set<String> = ["__metadata__"]
     for (name, tensor) in tensors {
       guard names.insert(name).inserted else {
@@ -118,12 +143,6 @@ extension WeightFile {
         throw WriteError(
           path, reason: "'\(name)' was given back when the network was prepared for inference")
       }
-    }
-    switch format {
-    case .safetensors: try Safetensors.write(tensors, metadata: metadata, to: path)
-    case .pytorch: try PyTorchZip.write(tensors, to: path)
-    default:
-      throw WriteError(path, reason: "\(format.rawValue) is only read, not written")
     }
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Torch
 
@@ -76,6 +77,8 @@ public struct WeightFile: Sendable {
   public internal(set) var notes: [String]
   /// The other dictionaries with weights that the file has, as `part` names them.
   public internal(set) var alternatives: [String] = []
+  /// What the program that trained the network wrote beside the weights under `meta`, as plain data.
+  package internal(set) var meta: JSON?
   let blocks: [ByteBlock]
   private let index: [String: Int]
 
@@ -99,6 +102,7 @@ public struct WeightFile: Sendable {
       other.path, other.blocks, other.format, entries, metadata: other.metadata,
       notes: other.notes)
     alternatives = other.alternatives
+    meta = other.meta
   }
 
   /// The shape of every tensor by name.

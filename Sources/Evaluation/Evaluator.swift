@@ -11,7 +11,7 @@ public struct Evaluator {
   /// What predicts.
   public let predictor: Predictor
   /// The size to which images are resized for the network; nil for their own.
-  public let imageSize: Size?
+  public let imageSize: SeenSize?
 
   /// The size to which the truth is resized before it is compared; nil for its own.
   ///
@@ -25,7 +25,7 @@ public struct Evaluator {
   public var subset: String?
 
   /// An evaluator; `imageSize` changes what the network sees, not the size at which is scored.
-  public init(_ predictor: Predictor, imageSize: Size? = nil, labelSize: Size? = nil) {
+  public init(_ predictor: Predictor, imageSize: SeenSize? = nil, labelSize: Size? = nil) {
     self.predictor = predictor
     self.imageSize = imageSize
     self.labelSize = labelSize
@@ -37,7 +37,7 @@ public struct Evaluator {
       classes: map.count, ignored: map.ignoredText,
       scoredAt: labelSize.map { "size \($0.width)×\($0.height), to which labels are resized" }
         ?? "size of the ground truth",
-      imageSize: imageSize.map { "size resized to \($0.width)×\($0.height)" } ?? "own size",
+      imageSize: imageSize.map { "size resized to \($0.text)" } ?? "own size",
       scales: predictor.mode.scales, flip: predictor.mode.flip, mode: predictor.mode.summary,
       precision: predictor.precisionText, sides: predictor.sides, subset: subset)
   }
@@ -103,12 +103,12 @@ public struct Evaluator {
   }
 
   /// A sample with its truth at the size at which is scored, and the image that the network sees.
-  static func load(_ dataset: any Dataset, _ index: Int, imageSize: Size?, labelSize: Size?) throws
+  static func load(_ dataset: any Dataset, _ index: Int, imageSize: SeenSize?, labelSize: Size?) throws
     -> (Sample, Image)
   {
     var sample = try dataset.load(index)
     var image = sample.image
-    if let imageSize { image = image.resampled(to: imageSize) }
+    if let imageSize { image = image.resampled(to: imageSize.size(for: image.size)) }
     if let labelSize, labelSize != sample.mask.size {
       sample = Sample(
         index: sample.index, name: sample.name, imagePath: sample.imagePath,

@@ -22,7 +22,8 @@ extension Image {
   /// The picture at another size.
   ///
   /// Positions are those of pixel centres. With `antialias` the bilinear filter grows with the
-  /// reduction, as Pillow's and torchvision's does; without it each pixel mixes four neighbours.
+  /// reduction, as Pillow's and torchvision's does, and gives Pillow's levels; without it each pixel mixes
+  /// four neighbours.
   public func resized(
     to target: Size, filter: ResizeFilter = .bilinear, antialias: Bool = true
   ) -> Image {
@@ -46,29 +47,30 @@ extension Image {
     }
   }
 
-  /// Two passes over rows, then columns; sums are kept in single precision between them.
+  /// Two passes, across and then down, each rounded to levels: with antialiasing the levels that Pillow gives,
+  /// whose weights are whole numbers, too.
   private func bilinear(_ target: Size, _ antialias: Bool) -> Image {
     let columns = Taps(width, target.width, antialias: antialias)
     let rows = Taps(height, target.height, antialias: antialias)
     let (channels, width) = (self.channels, self.width)
     let line = target.width * channels
     // Rows of the source that the window needs, resized across, are made once each.
-    var lines: [Int: [Float]] = [:]
+    var lines: [Int: [UInt8]] = [:]
     var out = [UInt8](repeating: 0, count: target.height * line)
-    var sum = [Float](repeating: 0, count: line)
+    var sum = [Int32](repeating: 0, count: line)
     pixels.withUnsafeBufferPointer { source in
-      func across(_ y: Int) -> [Float] {
-        [Float](unsafeUninitializedCapacity: line) { buffer, count in
+      func across(_ y: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: line) { buffer, count in
           for x in 0..<target.width {
             let first = columns.first[x]
             for channel in 0..<channels {
-              var value: Float = 0
+              var value = Taps.half
               for tap in 0..<columns.counts[x] {
-                value +=
+                value &+=
                   columns.weights[x * columns.width + tap]
-                  * Float(source[(y * width + first + tap) * channels + channel])
+                  &* Int32(source[(y * width + first + tap) * channels + channel])
               }
-              buffer[x * channels + channel] = value
+              buffer[x * channels + channel] = Taps.level(value)
             }
           }
           count = line
@@ -77,19 +79,19 @@ extension Image {
       for y in 0..<target.height {
         let first = rows.first[y]
         for row in lines.keys where row < first { lines[row] = nil }
-        for index in 0..<line { sum[index] = 0.5 }
+        for index in 0..<line { sum[index] = Taps.half }
         for tap in 0..<rows.counts[y] {
           let row = lines[first + tap] ?? across(first + tap)
           lines[first + tap] = row
           let weight = rows.weights[y * rows.width + tap]
           row.withUnsafeBufferPointer { row in
             sum.withUnsafeMutableBufferPointer { sum in
-              for index in 0..<line { sum[index] += weight * row[index] }
+              for index in 0..<line { sum[index] &+= weight &* Int32(row[index]) }
             }
           }
         }
         out.withUnsafeMutableBufferPointer { out in
-          for index in 0..<line { out[y * line + index] = UInt8(max(0, min(255, sum[index]))) }
+          for index in 0..<line { out[y * line + index] = Taps.level(sum[index]) }
         }
       }
     }
@@ -168,14 +170,26 @@ private func nearestPositions(_ source: Int, _ target: Int) -> [Int] {
 
 /// For each output position the inputs that it mixes and their weights.
 struct Taps {
+  /// The bits of a weight behind the point: as many as leave room for a level and a sign.
+  private static let bits: Int32 = 22
+  /// What a sum begins with, so that it is rounded.
+  static let half: Int32 = 1 << (bits - 1)
+
   let width: Int
-  var first: [Int] = [], counts: [Int] = [], weights: [Float]
+  var first: [Int] = [], counts: [Int] = [], weights: [Int32]
+
+  /// The level that a sum of weighted levels is.
+  static func level(_ sum: Int32) -> UInt8 { UInt8(max(0, min(255, sum >> bits))) }
+
+  private static func weight(_ share: Double) -> Int32 {
+    Int32(share * Double(1 << bits) + 0.5)
+  }
 
   init(_ source: Int, _ target: Int, antialias: Bool) {
     let scale = Double(source) / Double(target)
     let reach = antialias ? max(1, scale) : 1
     width = Int(reach.rounded(.up)) * 2 + 1
-    weights = [Float](repeating: 0, count: target * width)
+    weights = [Int32](repeating: 0, count: target * width)
     for position in 0..<target {
       let centre = (Double(position) + 0.5) * scale
       if antialias {
@@ -186,16 +200,16 @@ struct Taps {
         first.append(low)
         counts.append(raw.count)
         for (tap, weight) in raw.enumerated() {
-          weights[position * width + tap] = Float(weight / sum)
+          weights[position * width + tap] = Self.weight(weight / sum)
         }
       } else {
         let exact = max(0, centre - 0.5)
         let low = min(source - 1, Int(exact))
-        let fraction = Float(exact - Double(low))
+        let fraction = exact - Double(low)
         first.append(low)
         counts.append(low + 1 < source ? 2 : 1)
-        weights[position * width] = low + 1 < source ? 1 - fraction : 1
-        if low + 1 < source { weights[position * width + 1] = fraction }
+        weights[position * width] = Self.weight(low + 1 < source ? 1 - fraction : 1)
+        if low + 1 < source { weights[position * width + 1] = Self.weight(fraction) }
       }
     }
   }

@@ -95,7 +95,7 @@ public final class InferenceSession: Sendable {
   /// The memory that an image may take, in bytes.
   public let memoryBudget: Int
   /// The size to which images are resized for the network; nil for their own.
-  public let seenSize: Size?
+  public let seenSize: SeenSize?
   /// What its predictions follow from besides the image, in words that differ for different ones.
   let subject: String
   /// What another program's file is, says of itself and leaves to be assumed, a line each.
@@ -149,7 +149,7 @@ public final class InferenceSession: Sendable {
   ///
   /// - Throws: `PredictionError.tooLarge`.
   public func admit(_ size: Size, file: String) throws {
-    try predictor.check(seenSize ?? size, file: file)
+    try predictor.check(seenSize?.size(for: size) ?? size, file: file)
   }
 
   /// The image in a file, refused by its header if the network would need more memory for it than there
@@ -171,7 +171,8 @@ public final class InferenceSession: Sendable {
   ///
   /// - Throws: `PredictionError`; `TorchError` for an image that the network cannot take.
   public func predict(_ image: Image, file: String = "image") throws -> Prediction {
-    let seen = seenSize.map { image.resampled(to: $0) } ?? image
+    // As Pillow does, which programs whose networks have a size use.
+    let seen = seenSize.map { image.resized(to: $0.size(for: image.size)) } ?? image
     let mask = try queue.sync { try predictor.classes(of: seen, size: image.size, file: file) }
       .ignoring(image.missing)
     return Prediction(mask, labelMap)

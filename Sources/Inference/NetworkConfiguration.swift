@@ -9,7 +9,7 @@ import Torch
 /// checkpoint.
 ///
 /// A section `model` is enough to build a network. Of a section `data` without a section `train` only
-/// `classes`, the names in order, and `normalization` are read for it, unless it names a `layout`. Of `train`
+/// `classes`, the names in order, their `colors` and `normalization` are read for it, unless it names a `layout`. Of `train`
 /// only what concerns running is read: `precision` and `threads`.
 public struct NetworkConfiguration {
   private let root: Section
@@ -116,11 +116,11 @@ public struct NetworkConfiguration {
       let data = try DataConfiguration(section)
       return (data.labelMap, data.encoding)
     }
-    let names = try section.strings("classes", default: [])
+    let map = try DataConfiguration.namedClasses(section)
     let encoding = try DataConfiguration.encoding(section)
     _ = try DataConfiguration.bandPlan(section)
     try section.finish()
-    return (names.isEmpty ? nil : try .identity(names.count, names: names), encoding)
+    return (map, encoding)
   }
 
   /// Whether it says how images are normalized.
@@ -142,7 +142,7 @@ public struct NetworkConfiguration {
   /// networks that were trained here see them as they are.
   ///
   /// - Throws: `ConfigurationError` naming what is wrong.
-  func seenSize() throws -> Size? { trains ? nil : try evaluation().imageSize }
+  func seenSize() throws -> SeenSize? { trains ? nil : try evaluation().imageSize }
 
   /// Which bands of images the network sees; nil for pictures in red, green and blue.
   ///

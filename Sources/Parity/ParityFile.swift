@@ -6,7 +6,6 @@ package enum ParityError: Error, CustomStringConvertible, LocalizedError {
   case unreadable(file: String, reason: String)
   case malformed(file: String, key: String, expected: String)
   case unknownModel(file: String, model: String, known: [String])
-  case unsupportedSetting(model: String, setting: String, value: String)
 
   /// The message for a person.
   package var description: String {
@@ -15,8 +14,6 @@ package enum ParityError: Error, CustomStringConvertible, LocalizedError {
     case .malformed(let file, let key, let expected): "\(file): '\(key)' is not \(expected)"
     case .unknownModel(let file, let model, let known):
       "\(file): the model '\(model)' is not known; known are \(known.joined(separator: ", "))"
-    case .unsupportedSetting(let model, let setting, let value):
-      "\(model): the setting \(setting) = \(value) is not supported"
     }
   }
 

@@ -104,6 +104,7 @@ package struct ReferenceModel {
     "hf": huggingFace,
     "mmseg": mmsegmentation,
     "smp": segmentationModelsPyTorch,
+    "timm": timm,
     "vainf": repository("vainf"),
     "jfzhang95": repository("jfzhang95"),
     "kazuto1011": repository("kazuto1011"),

@@ -111,6 +111,7 @@ public enum Catalogue {
   static let families: [(name: String, entries: [String: BackboneEntry])] = [
     ("ConvNeXt", ConvNeXt.entries),
     ("DenseNet", DenseNet.entries),
+    ("EfficientNet", EfficientNet.entries),
     ("EfficientNet-Lite", EfficientNetLite.entries),
     ("mix transformer", MixTransformer.entries),
     ("MobileNetV2", MobileNetV2.entries),
@@ -118,7 +119,9 @@ public enum Catalogue {
     ("ResNet", ResNet.entries),
     ("Swin", Swin.entries),
     ("U-Net", UNet.entries),
+    ("VGG", VGG.entries),
     ("vision transformer", VisionTransformer.entries),
+    ("Xception", Xception.entries),
   ]
 
   /// The necks.

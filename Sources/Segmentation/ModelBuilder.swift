@@ -83,7 +83,9 @@ public enum ModelBuilder {
         base.partsWithoutPretraining.contains { name.hasPrefix($0) }
       }
       try weights.load(isComplete ? .noMismatch : [.noMissing, .noMismatch])
-      WeightRemarks.current?.add(weights.remarks.map { "\(file): \($0)" })
+      let remarks =
+        weights.remarks + ConventionFacts.remarks(base, weights.convention)
+      WeightRemarks.current?.add(remarks.map { "\(file): \($0)" })
     }
     try setMomentum(of: base, section)
     let frozen = try section.bool("frozen", default: false)

@@ -59,7 +59,7 @@ public struct TrainingConfiguration {
   /// Reads the sections that `read` gives with further overrides.
   private init(_ read: ([String]) throws -> Section) throws {
     let classes = try DataConfiguration.resolvedClasses(read([]))
-    let resolved = { try read(classes + $0) }
+    func resolved(_ overrides: [String]) throws -> Section { try read(classes + overrides) }
     try self.init(root: resolved(DataConfiguration.measured(resolved)))
   }
 

@@ -21,8 +21,9 @@ struct ExportCommand: ParsableCommand {
       what only training needs.
 
       With --as a network is written as another program loads it: hf, a folder for transformers' \
-      from_pretrained, smp, one for segmentation_models.pytorch's, or torchvision, a state dictionary. A network that \
-      the program has not, or would compute otherwise, is refused.
+      from_pretrained, smp, one for segmentation_models.pytorch's, mmsegmentation, a checkpoint with its \
+      configuration, torchvision, a state dictionary, or timm, that of the backbone with features_only. A network \
+      that the program has not, or would compute otherwise, is refused.
 
       With --onnx the network itself is written, for images of one size or with --dynamic of any, in the \
       standard's own operators: for ONNX Runtime, OpenVINO, TensorRT and others. A configuration gives one \
@@ -44,7 +45,9 @@ struct ExportCommand: ParsableCommand {
 
   @Option(
     name: .customLong("as"),
-    help: ArgumentHelp("The program to write for: hf, smp or torchvision.", valueName: "program"))
+    help: ArgumentHelp(
+      "The program to write for: hf, mmsegmentation, smp, timm or torchvision.",
+      valueName: "program"))
   var family: String?
 
   @Flag(help: "Write a checkpoint: the weights with the configuration, classes and scores.")

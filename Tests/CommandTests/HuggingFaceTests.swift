@@ -1,6 +1,7 @@
 import Checkpoints
 import Configuration
 import Foundation
+import Inference
 import Segmentation
 import TestSupport
 import Testing
@@ -34,6 +35,22 @@ struct HuggingFaceTests {
       toFile: "\(folder)/config.json", atomically: true, encoding: .utf8)
     try images?.write(
       toFile: "\(folder)/preprocessor_config.json", atomically: true, encoding: .utf8)
+  }
+
+  @Test(
+    "say how long the shorter side is",
+    arguments: [
+      (#"{"size": {"shortest_edge": 48}}"#, "shortSide: 48"),
+      (#"{"size": 48}"#, "imageSize: 48x48"), (#"{"do_resize": false}"#, "deviation"),
+      (#"{"size": {"shortest_edge": 48, "longest_edge": 99}}"#, "deviation"),
+    ])
+  func shorterSide(_ images: String, _ text: String) throws {
+    let folder = try TemporaryFolder()
+    try write("\(folder.path)/hub", Self.configuration, images)
+    let network = try #require(try PretrainedNetwork("\(folder.path)/hub"))
+    #expect(network.description.yaml.contains(text), "\(network.description.yaml)")
+    let hasSize = text.contains("ide: ") || text.contains("ize: ")
+    #expect(network.description.yaml.contains("evaluate") == hasSize)
   }
 
   @Test("run and come in by themselves, with classes, normalization and the size of images")

@@ -94,6 +94,12 @@ struct NameList: Sendable, CustomTestStringConvertible {
       "bubbliiiing-deeplabv3plus_mobilenet", is: "bubbliiiing",
       "{backbone: {name: mobilenet_v2, lastConvolution: false}, head: \(plus()), classes: 21}"),
     .init(
+      "jfzhang95-deeplab_xception", is: "jfzhang95",
+      "{backbone: {name: xception65, form: jfzhang95}, head: \(plus()), classes: 21}"),
+    .init(
+      "bubbliiiing-deeplabv3plus_xception", is: "bubbliiiing",
+      "{backbone: {name: xception65, form: bubbliiiing}, head: \(plus()), classes: 21}"),
+    .init(
       "tramac-deeplabv3_resnet50", is: "tramac",
       """
       {backbone: {name: resnet50, deepStem: true, stemChannels: 128}, head: {name: deeplabv3},

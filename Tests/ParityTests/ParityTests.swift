@@ -33,7 +33,7 @@ struct ParityTests {
       "smp-pspnet_resnet50", "smp-upernet_resnet50", "smp-segformer_mit_b0",
       "vainf-deeplabv3_resnet50", "vainf-deeplabv3plus_resnet50", "jfzhang95-deeplab_resnet",
       "kazuto1011-deeplabv2_resnet101", "bubbliiiing-deeplabv3plus_mobilenet",
-      "tramac-denseaspp_densenet121",
+      "tramac-denseaspp_densenet121", "timm-xception65",
     ])
   func agrees(_ name: String) throws {
     let result = try Parity.check(kit.appending(path: "\(name).json").path)
@@ -57,6 +57,26 @@ struct ParityTests {
     #expect(comparison.disagreements == [])
     #expect(network.pretrained?.description.family == "smp")
     #expect(network.encoding.mean == [0.5, 0.5, 0.5])
+  }
+
+  @Test(
+    "with MMSegmentation holds for a checkpoint that is read by its meta alone",
+    .enabled(if: kitIsHere, "skipped: the parity kit is not beside the checkout"))
+  func checkpoint() throws {
+    let path = URL(fileURLWithPath: shared).appending(path: "checkpoints/mmengine-iter_2.pth").path
+    let file = try #require(FileManager.default.contents(atPath: "\(path).json"))
+    let json = try #require(JSON(file))
+    let shape = try #require(json["input"]?.ints)
+    let probe = try #require(json["outputs"]?["logits"].flatMap { Probe($0) })
+    let network = try TrainedNetwork(checkpoint: path)
+    var comparison = Comparison()
+    withoutGradients {
+      let logits = network.model.output(Rule.image("input", shape)).logits
+      comparison.compare("logits", logits, probe)
+    }
+    #expect(comparison.disagreements == [])
+    #expect(network.classNames == ["road", "tree", "sky", "car"])
+    #expect(network.pretrained?.description.family == "mmsegmentation")
   }
 
   @Test(

@@ -26,6 +26,13 @@ struct Twins: Sendable, CustomTestStringConvertible {
 
   static let all: [Twins] = [
     .init(
+      convention: "csail", right: "contractDilation: true", wrong: "contractDilation: false",
+      model: """
+        {backbone: {name: resnet18, width: 4, outputStride: 8, deepStem: true, ?},
+         head: {name: pspnet, channels: 4}}
+        """,
+      said: "first block of a dilated stage: here has the new rate; csail's keeps the rate before"),
+    .init(
       convention: "vainf", right: "lowFirst: true", wrong: "lowFirst: false",
       model: "{backbone: {name: resnet18, width: 4}, \(plus), convolutions: 1, ?}}",
       said: "joined maps: here the pyramid first; vainf's the finer one first"),
@@ -101,6 +108,42 @@ struct Twins: Sendable, CustomTestStringConvertible {
 
 @Suite("What names do not show", .serialized)
 struct ConventionFactsTests {
+  @Test(
+    "is said of Xceptions by their form, which names of repositories tell",
+    arguments: [
+      ("jfzhang95", "bubbliiiing"), ("bubbliiiing", "jfzhang95"), ("jfzhang95", "tensorflow"),
+      ("bubbliiiing", "tensorflow"),
+    ])
+  func xception(_ convention: String, _ other: String) throws {
+    let plus = "head: {name: deeplabv3plus, channels: 4, lowChannels: 2}"
+    for form in [convention, other] {
+      try shapesOnly {
+        let model = try model("{backbone: {name: xception65, form: ?}, \(plus)}", form)
+        let found = ConventionFacts(model).differences(from: convention).map(\.title)
+        #expect(found.contains("form of Xception") == (form == other))
+        #expect(found.contains("eps") == (form == "tensorflow"))
+      }
+    }
+  }
+
+  @Test(
+    "is said of backbones whose names are those of several networks",
+    arguments: [
+      ("name: efficientnet_b0", "timm", "tf_efficientnet alike"),
+      ("name: efficientnet_b0, padding: tensorflow, eps: 1e-3", "timm", "padding tensorflow, eps 0.001"),
+      ("name: efficientnet_b0, padding: fixed", "timm", "warning: timm's EfficientNets"),
+      ("name: efficientnet_b0, padding: tensorflow", "torchvision", "warning: torchvision's"),
+      ("name: efficientnet_b0", "efficientnet-pytorch", "have padding fixed or tensorflow"),
+      ("name: efficientnet_b0", "torchvision", ""), ("name: xception41", "timm", ""),
+      ("name: xception41, form: jfzhang95", "timm", "warning: timm's Xceptions have form tensorflow"),
+    ])
+  func backbones(_ yaml: String, _ convention: String, _ said: String) throws {
+    let lines = try shapesOnly {
+      ConventionFacts.remarks(try backbone("{\(yaml)}"), convention)
+    }
+    #expect(said.isEmpty ? lines.isEmpty : lines.joined().contains(said), "\(lines)")
+  }
+
   private func model(_ text: String, _ choice: String) throws -> SegmentationModel {
     try ModelBuilder.build(
       Section(yaml: text.replacing("?", with: choice), named: "test"), classes: 3)

@@ -6,7 +6,7 @@ import Torch
 @Suite("Parameter counts")
 struct CountTests {
   @Test(
-    "of classifiers are torchvision's, and those of the EfficientNet-Lite port",
+    "of classifiers are torchvision's, those of the EfficientNet-Lite port and timm's Xceptions",
     arguments: [
       ("resnet18", 11_689_512), ("resnet34", 21_797_672), ("resnet50", 25_557_032),
       ("resnet101", 44_549_160), ("resnet152", 60_192_808), ("densenet121", 7_978_856),
@@ -17,7 +17,12 @@ struct CountTests {
       ("efficientnet_lite0", 4_652_008), ("efficientnet_lite1", 5_416_680),
       ("efficientnet_lite2", 6_092_072), ("vit_b_16", 86_567_656), ("vit_b_32", 88_224_232),
       ("vit_l_16", 304_326_632), ("vit_l_32", 306_535_400), ("swin_t", 28_288_354),
-      ("swin_s", 49_606_258), ("swin_b", 87_768_224),
+      ("swin_s", 49_606_258), ("swin_b", 87_768_224), ("efficientnet_b0", 5_288_548),
+      ("efficientnet_b1", 7_794_184), ("efficientnet_b2", 9_109_994),
+      ("efficientnet_b3", 12_233_232), ("efficientnet_b4", 19_341_616),
+      ("efficientnet_b5", 30_389_784), ("efficientnet_b6", 43_040_704),
+      ("efficientnet_b7", 66_347_960), ("xception41", 26_969_560), ("xception65", 39_916_312),
+      ("xception71", 42_338_736),
     ])
   func classifiers(_ name: String, _ count: Int) {
     shapesOnly { #expect(ImageClassifier.named(name)?.parameterCount == count) }
@@ -29,7 +34,8 @@ struct CountTests {
       ("densenet121", 6_953_856), ("densenet201", 18_092_928), ("mobilenet_v3_large", 2_971_952),
       ("convnext_tiny", 27_818_592), ("resnet50", 23_508_032), ("resnet101", 42_500_160),
       ("resnet18", 11_176_512), ("densenet121, cut: 2", 1_297_536),
-      ("densenet121, cut: 3", 4_267_392),
+      ("densenet121, cut: 3", 4_267_392), ("vgg11_bn", 9_225_984), ("vgg13_bn", 9_410_880),
+      ("vgg16_bn", 14_723_136), ("vgg19_bn", 20_035_392),
     ])
   func backbones(_ yaml: String, _ count: Int) throws {
     try shapesOnly {

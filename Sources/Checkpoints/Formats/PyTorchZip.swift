@@ -40,13 +40,17 @@ enum PyTorchZip {
 
 extension PyTorchZip {
   /// Writes a state dictionary that `torch.load(weights_only=True)` opens.
-  static func write(_ tensors: [(name: String, tensor: Tensor)], to path: String) throws {
+  ///
+  /// With `meta` it stands under `state_dict`, beside plain data under `meta`.
+  static func write(
+    _ tensors: [(name: String, tensor: Tensor)], meta: JSON? = nil, to path: String
+  ) throws {
     try AtomicFile.write(path) { file in
       var archive = ZipWriter(path)
       func add(_ name: String, _ bytes: [UInt8]) throws {
         try bytes.withUnsafeBytes { try archive.add("archive/\(name)", $0, to: &file) }
       }
-      try add("data.pkl", Pickler.stateDictionary(tensors))
+      try add("data.pkl", Pickler.stateDictionary(tensors, meta: meta))
       try add("byteorder", Array("little".utf8))
       for (index, (_, tensor)) in tensors.enumerated() {
         try tensor.withRowMajorBytes {

@@ -67,6 +67,42 @@ enum ShardedFile {
     return WeightFile(file.path, blocks, format, entries, notes: notes)
   }
 
+  /// The two files of a folder that has no other weights, where one has the encoder and the other the decoder,
+  /// as CSAILVision's `encoder_epoch_20.pth` and `decoder_epoch_20.pth`; nil for other folders.
+  static func pair(in folder: String) -> [String]? {
+    let names = (FileSystem.names(in: folder) ?? []).filter { suffixes.contains($0.fileSuffix) }
+    guard names.count == 2, let encoder = names.first(where: { $0.hasPrefix("encoder") }),
+      let decoder = names.first(where: { $0.hasPrefix("decoder") }),
+      encoder.dropFirst(7) == decoder.dropFirst(7)
+    else { return nil }
+    return ["\(folder)/\(encoder)", "\(folder)/\(decoder)"]
+  }
+
+  /// The tensors of several files, whose names must differ.
+  static func joined(
+    _ folder: String, _ files: [String], _ open: (MappedFile) throws -> WeightFile
+  ) throws -> WeightFile {
+    var blocks: [ByteBlock] = []
+    var entries: [WeightFile.Entry] = []
+    var seen: Set<String> = []
+    var format = WeightFile.Format.pytorch
+    for name in files {
+      let file = try open(MappedFile(name))
+      format = file.format
+      for var entry in file.entries {
+        guard seen.insert(entry.name).inserted else {
+          throw WeightFileError.malformed(
+            file: name, reason: "'\(entry.name.printable)' is in the other file, too")
+        }
+        entry.block += blocks.count
+        entries.append(entry)
+      }
+      blocks += file.blocks
+    }
+    let notes = ["the tensors of \(files.map(\.fileName).joined(separator: " and "))"]
+    return WeightFile(folder, blocks, format, entries, notes: notes)
+  }
+
   /// The files of a folder in which weights are looked for, in this order.
   private static let usual = [
     "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",

@@ -1,3 +1,4 @@
+import Files
 import Torch
 
 /// Writes the pickle of a state dictionary as `torch.save` does, in protocol 2.
@@ -5,8 +6,19 @@ struct Pickler {
   private(set) var bytes: [UInt8] = [0x80, 2]
 
   /// The pickle of an ordered dictionary whose tensors have storages named "0", "1", … in order.
-  static func stateDictionary(_ tensors: [(name: String, tensor: Tensor)]) -> [UInt8] {
+  ///
+  /// With `meta` it is what a dictionary has under `state_dict`, and those data what it has under `meta`.
+  static func stateDictionary(
+    _ tensors: [(name: String, tensor: Tensor)], meta: JSON? = nil
+  ) -> [UInt8] {
     var pickler = Pickler()
+    if let meta {
+      pickler.code("}")
+      pickler.code("(")
+      pickler.text("meta")
+      pickler.plain(meta)
+      pickler.text("state_dict")
+    }
     pickler.orderedDictionary()
     pickler.code("(")
     for (index, (name, tensor)) in tensors.enumerated() {
@@ -14,8 +26,37 @@ struct Pickler {
       pickler.tensor(String(index), tensor.dtype, tensor.shape)
     }
     pickler.code("u")
+    if meta != nil { pickler.code("u") }
     pickler.code(".")
     return pickler.bytes
+  }
+
+  private mutating func plain(_ value: JSON) {
+    switch value {
+    case .null: code("N")
+    case .bool(let value): bytes.append(value ? 0x88 : 0x89)
+    case .number(let value):
+      if let whole = Int(exactly: value) {
+        int(whole)
+      } else {
+        code("G")
+        bytes += withUnsafeBytes(of: value.bitPattern.bigEndian) { Array($0) }
+      }
+    case .string(let value): text(value)
+    case .list(let values):
+      code("]")
+      code("(")
+      for value in values { plain(value) }
+      code("e")
+    case .object(let entries):
+      code("}")
+      code("(")
+      for (key, value) in entries.sorted(by: { $0.key < $1.key }) {
+        text(key)
+        plain(value)
+      }
+      code("u")
+    }
   }
 
   private mutating func tensor(_ key: String, _ dtype: DType, _ shape: [Int]) {

@@ -59,6 +59,7 @@ struct StateDictionary {
     }
     var result = WeightFile(file.path, table.blocks, format, entries, notes: search.notes)
     result.alternatives = part == nil ? search.alternatives : []
+    result.meta = heap.described("meta", of: root, in: file)
     return result
   }
 

@@ -31,6 +31,27 @@ extension DataConfiguration {
     return table
   }
 
+  /// The map of the classes that a section without a layout names, with the colours that it gives them; nil
+  /// if it names none.
+  ///
+  /// - Throws: `ConfigurationError` for a colour of no class, `DatasetError`.
+  package static func namedClasses(_ section: Section) throws -> LabelMap? {
+    let names = try section.strings("classes", default: [])
+    guard !names.isEmpty else { return nil }
+    guard section.has("colors") else { return try .identity(names.count, names: names) }
+    let given = try section.section("colors")
+    var table: [String: Color] = [:]
+    for (name, colors) in try colors(given) {
+      guard names.contains(name) else {
+        throw given.invalid(name, "a colour", expected: "one of \(names.joined(separator: ", "))")
+      }
+      table[name] = colors.first
+    }
+    let usual = try LabelMap.identity(names.count, names: names).colors
+    return try .identity(
+      names.count, names: names, colors: zip(names, usual).map { table[$0] ?? $1 })
+  }
+
   /// Reads a colour for each class, or several: `[128, 64, 128]`, `"#804080"`, or a list of the latter.
   static func colors(_ section: Section) throws -> [(name: String, colors: [Color])] {
     let expected = "[red, green, blue] from 0 to 255, or \"#rrggbb\" in quotes, or a list of those"

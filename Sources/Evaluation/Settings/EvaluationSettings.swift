@@ -26,7 +26,7 @@ public struct EvaluationSettings: Sendable {
   /// The most images that are scored; nil for all.
   public let limit: Int?
   /// The size to which images are resized for the network; nil for their own.
-  public let imageSize: Size?
+  public let imageSize: SeenSize?
   /// How images go through the network.
   public let mode: InferenceMode
   /// What images are extended by at the right and at the bottom.
@@ -37,7 +37,13 @@ public struct EvaluationSettings: Sendable {
     isSplitGiven = section.has("split")
     let limit = try section.optionalInt("limit", in: 0...Int.max)
     self.limit = limit == 0 ? nil : limit
-    imageSize = try Self.size(section, "imageSize")
+    let exact = try Self.size(section, "imageSize").map(SeenSize.exact)
+    let short = try section.optionalInt("shortSide", in: 1...16_384).map(SeenSize.shortSide)
+    if exact != nil, short != nil {
+      throw section.invalid(
+        "shortSide", "given beside 'imageSize'", expected: "only one of imageSize and shortSide")
+    }
+    imageSize = exact ?? short
     mode = try Self.mode(section)
   }
 

@@ -1,6 +1,8 @@
 import Checkpoints
 import Configuration
+import Evaluation
 import Files
+import Imaging
 import Segmentation
 
 /// Recognises folders of Hugging Face's `save_pretrained`: `config.json` says what network it is, and
@@ -15,7 +17,9 @@ enum HuggingFaceReader {
     let network = try HuggingFaceNetwork(Section(yaml: json.text, named: file))
     let images = try preprocessing(source, type)
     let model = network.model.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n")
-    let names = distinct(network.classNames, count: network.classes)
+    let names =
+      network.classNames.isEmpty
+      ? (0..<network.classes).map(String.init) : PretrainedNetwork.distinct(network.classNames)
     var yaml = """
       model:
       \(model)
@@ -24,8 +28,10 @@ enum HuggingFaceReader {
         classes: [\(names.map { JSON.string($0).text }.joined(separator: ", "))]
 
       """
-    if let size = images.size {
-      yaml += "evaluate: {imageSize: \(size.width)x\(size.height)}\n"
+    switch images.size {
+    case .exact(let size): yaml += "evaluate: {imageSize: \(size.width)x\(size.height)}\n"
+    case .shortSide(let length): yaml += "evaluate: {shortSide: \(length)}\n"
+    case nil: break
     }
     var assumed = images.assumed
     if network.classNames.isEmpty { assumed.append("classes are called by their numbers") }
@@ -41,19 +47,9 @@ enum HuggingFaceReader {
       ? "huggingface-5" : "huggingface"
   }
 
-  /// The classes' names, those that come again with their number; numbers where there are none.
-  private static func distinct(_ names: [String], count: Int) -> [String] {
-    guard !names.isEmpty else { return (0..<count).map(String.init) }
-    var seen: Set<String> = []
-    return names.enumerated().map { index, name in
-      let name = name.split(whereSeparator: \.isNewline).joined(separator: " ")
-      return seen.insert(name).inserted ? name : "\(name) \(index)"
-    }
-  }
-
   private struct Images {
     var mean: [Double], deviation: [Double]
-    var size: (width: Int, height: Int)?
+    var size: SeenSize?
     var told: [String] = [], assumed: [String] = []
   }
 
@@ -97,7 +93,9 @@ enum HuggingFaceReader {
     }
     images.told.append(
       "images are normalized by mean \(images.mean) and deviation \(images.deviation)")
-    if try section.bool("do_resize", default: true) { try size(section, &images) }
+    if try section.bool("do_resize", default: true) {
+      try size(section, type, &images)
+    }
     if try section.bool("do_reduce_labels", default: false)
       || section.bool("reduce_labels", default: false)
     {
@@ -106,19 +104,30 @@ enum HuggingFaceReader {
     return images
   }
 
-  private static func size(_ section: Section, _ images: inout Images) throws {
+  private static func size(
+    _ section: Section, _ type: String, _ images: inout Images
+  ) throws {
     if let side = (try? section.optionalInt("size", in: 1...16_384)) ?? nil {
-      images.size = (side, side)
-    } else if let size = try section.optionalSection("size"), size.has("height"), size.has("width")
-    {
-      images.size = (
-        try size.int("width", in: 1...16_384), try size.int("height", in: 1...16_384)
-      )
+      // DeepLab's and MobileNet's first versions wrote the shorter side so.
+      images.size =
+        type == "mobilenet_v2" ? .shortSide(side) : .exact(Size(width: side, height: side))
+    } else if let size = try section.optionalSection("size") {
+      if size.has("height"), size.has("width") {
+        images.size = .exact(
+          Size(
+            width: try size.int("width", in: 1...16_384),
+            height: try size.int("height", in: 1...16_384)))
+      } else if size.has("shortest_edge"), !size.has("longest_edge") {
+        images.size = .shortSide(try size.int("shortest_edge", in: 1...16_384))
+      }
+    }
+    if try section.bool("do_center_crop", default: false) {
+      images.told.append("the original sees the middle of images only; here they are seen whole")
     }
     guard let size = images.size else {
       images.assumed.append("images keep their size, where the original scales their sides")
       return
     }
-    images.told.append("images are resized to \(size.width)×\(size.height), as the original does")
+    images.told.append("images are resized to \(size.text), as the original does")
   }
 }

@@ -1,6 +1,7 @@
 import Checkpoints
 import Configuration
 import Datasets
+import Evaluation
 import Files
 import Foundation
 import Imaging
@@ -12,7 +13,8 @@ enum HuggingFaceWriter {
   @Sendable
   static func write(_ network: TrainedNetwork, _ path: String) throws -> [String] {
     let model = network.model
-    let (kind, json) = try configuration(model, network.classNames)
+    let head = try network.configuration.model().section("head")
+    let (kind, json) = try configuration(model, head, network.classNames)
     let title = "transformers' \(kind)"
     let twin: SegmentationModel
     do {
@@ -27,7 +29,8 @@ enum HuggingFaceWriter {
       let convention = NamingConvention.conventions(of: twin)
         .first(where: { $0.name == "huggingface" })
     else { throw failure("it has no names there") }
-    let state = convention.state(of: twin)
+    let unread = try unread(model, head)
+    let state = convention.state(of: twin) + unread
 
     try FileSystem.makeOutputFolder(path)
     try WeightFile.write(state, metadata: ["format": "pt"], to: "\(path)/model.safetensors")
@@ -40,15 +43,17 @@ enum HuggingFaceWriter {
       "\(path): \(title), \(state.count) tensors",
       "for transformers.\(kind).from_pretrained(\"\(path)\")",
     ]
+      + (unread.isEmpty
+        ? [] : ["\(unread.count) tensors there that nothing reads are as in a new network, zeros and ones"])
   }
 
-  private static func failure(_ reason: String) -> PretrainedError {
+  static func failure(_ reason: String) -> PretrainedError {
     .notWritable(family: "hf", reason: reason)
   }
 
   /// The class there, and its `config.json`.
   private static func configuration(
-    _ model: SegmentationModel, _ names: [String]
+    _ model: SegmentationModel, _ section: Section, _ names: [String]
   ) throws -> (kind: String, json: JSON) {
     let kind: String
     var json: [String: JSON]
@@ -59,9 +64,16 @@ enum HuggingFaceWriter {
     case (let backbone, let head as UPerNet) where backbone is Swin || backbone is ConvNeXt:
       kind = "UperNetForSemanticSegmentation"
       json = try uperNet(backbone, head, model)
+    case (let backbone as VisionTransformer, is DPT):
+      kind = "DPTForSemanticSegmentation"
+      json = try dpt(backbone, section)
+    case (let backbone as MobileNetV2, is DeepLabV3):
+      kind = "MobileNetV2ForSemanticSegmentation"
+      json = try mobileNetV2(backbone, section)
     default:
       throw failure(
-        "expected SegFormer on a mix transformer, or UPerNet on Swin or ConvNeXt")
+        "expected SegFormer on a mix transformer, UPerNet on Swin or ConvNeXt, DPT on a vision"
+          + " transformer, or DeepLabV3 on MobileNetV2")
     }
     json["architectures"] = .list([.string(kind)])
     json["num_channels"] = .number(Double(model.inputChannels))
@@ -157,9 +169,14 @@ enum HuggingFaceWriter {
     if let size = try network.configuration.seenSize() {
       json["do_resize"] = .bool(true)
       json["resample"] = .number(2)
-      json["size"] = .object([
-        "height": .number(Double(size.height)), "width": .number(Double(size.width)),
-      ])
+      switch size {
+      case .exact(let size):
+        json["size"] = .object([
+          "height": .number(Double(size.height)), "width": .number(Double(size.width)),
+        ])
+      case .shortSide(let length):
+        json["size"] = .object(["shortest_edge": .number(Double(length))])
+      }
     }
     return .object(json)
   }

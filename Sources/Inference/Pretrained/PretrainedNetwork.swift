@@ -1,6 +1,7 @@
 import Checkpoints
 import Configuration
 import Datasets
+import Foundation
 import Segmentation
 import Torch
 
@@ -25,6 +26,8 @@ public struct PretrainedNetwork {
     public var unused: [String] = []
     /// Whether the file has one score, the foreground's, where the network has two classes.
     public var isBinary = false
+    /// The probability of the foreground above which it is taken, where the file has one score.
+    var threshold = 0.5
   }
 
   /// Recognises a network of one program; nil if the source is none of its kind.
@@ -34,7 +37,8 @@ public struct PretrainedNetwork {
 
   /// The readers, of which the first that recognises a source is taken.
   static let readers: [Reader] = [
-    SMPReader.read, HuggingFaceReader.read, TorchvisionReader.read,
+    SMPReader.read, HuggingFaceReader.read, MMSegmentationReader.read, TorchvisionReader.read,
+    SMPShapes.read,
   ]
 
   /// Where the weights are, and what lies beside them.
@@ -76,8 +80,11 @@ public struct PretrainedNetwork {
     let single = try NetworkConfiguration(
       yaml: configuration.yaml, named: source.path,
       overrides: ["model.classes=1", "data.classes=[foreground]"])
-    return try PretrainedPlan(
+    var plan = try PretrainedPlan(
       self, Initialization.skipped { try single.buildModel(pretrained: false) }, twin: model)
+    let share = description.threshold
+    plan.boundary = log(share / (1 - share))
+    return plan
   }
 
   /// Loads the weights into the network of a configuration.
@@ -89,6 +96,15 @@ public struct PretrainedNetwork {
       throw WeightFileError.otherNetwork(file: source.weights.path, report: plan.weights.report)
     }
     try plan.load()
+  }
+
+  /// Names of classes, those that come again with their number.
+  static func distinct(_ names: [String]) -> [String] {
+    var seen: Set<String> = []
+    return names.enumerated().map { index, name in
+      let name = name.split(whereSeparator: \.isNewline).joined(separator: " ")
+      return seen.insert(name).inserted ? name : "\(name) \(index)"
+    }
   }
 
   /// What it is, what was told and what was assumed, a line each.
@@ -106,6 +122,8 @@ public struct PretrainedPlan {
   public let isWhole: Bool
   private let model: SegmentationModel
   private let twin: SegmentationModel?
+  /// The score above which the foreground is taken, where there is one.
+  fileprivate var boundary = 0.0
 
   /// The weights for `model`; `twin` is the same with two classes in the place of one score.
   init(_ network: PretrainedNetwork, _ model: SegmentationModel, twin: SegmentationModel? = nil) {
@@ -131,9 +149,10 @@ public struct PretrainedPlan {
         for (own, single) in zip(twin.state, model.state) {
           let value = single.tensor
           // A score of 0 for the background leaves the sigmoid of the other as its probability.
+          let moved = boundary != 0 && value.rank == 1 ? value - boundary : value
           own.tensor.assign(
             own.tensor.shape == value.shape
-              ? value : concatenate([value.zerosLike(), value], along: 0))
+              ? value : concatenate([value.zerosLike(), moved], along: 0))
         }
       }
     }

@@ -93,6 +93,7 @@ extension SMPReader {
       ("name", .string(name)), ("channels", .list(channels.map { .number(Double($0)) })),
       ("interpolation", try interpolation(section, "nearest")),
     ]
+    if name == "unet", network.encoder.hasPrefix("vgg") { head.append(("center", true)) }
     if let attention = try section.optionalString("decoder_attention_type") {
       guard attention == "scse" else {
         throw section.invalid("decoder_attention_type", "'\(attention)'", expected: "scse, or none")

@@ -135,11 +135,34 @@ struct SMPNetwork {
     case "mobilenet_v2" where !isTimm:
       backbone = [("name", "mobilenet_v2"), ("outputStride", .number(Double(stride)))]
       if stride < 32 { backbone.append(("contractDilation", false)) }
+    case let name where Self.efficient.contains(name) && !isTimm && depth == 5:
+      backbone = [
+        ("name", .string(name.replacing("-", with: "_"))),
+        ("outputStride", .number(Double(stride))), ("padding", "fixed"), ("eps", .number(1e-3)),
+        ("lastConvolution", false), ("stemMap", true),
+      ]
+      if stride < 32 { backbone.append(("contractDilation", false)) }
+      told.append(
+        "padding: as TensorFlow's for images of the encoder's own size, whatever size they have")
+    case let name where VGG.named[name] != nil && !isTimm && depth == 5:
+      guard stride == 32 else { throw unknown("another encoder, as this one cannot be dilated") }
+      backbone = [("name", .string(name))]
+    case let name where Self.isEfficientTimm(name) && isTimm && depth == 5:
+      let isTensorFlow = name.hasPrefix("tf_")
+      backbone = [
+        ("name", .string(isTensorFlow ? String(name.dropFirst(3)) : name)),
+        ("outputStride", .number(Double(stride))), ("lastConvolution", false),
+        ("padding", isTensorFlow ? "tensorflow" : "symmetric"),
+        ("eps", .number(isTensorFlow ? 1e-3 : 1e-5)),
+      ]
     case let name where name.hasPrefix("mit_b") && !isTimm && depth == 5:
       guard Catalogue.backbones[name] != nil else { throw unknown(Self.known) }
       guard stride == 32 else { throw unknown("another encoder, as this one is not dilated here") }
       backbone = [("name", .string(name)), ("eps", .number(1e-6)), ("patchEps", .number(1e-5))]
       (maps, startsAtFour) = (4, true)
+    case let name where Self.xceptions.contains(name) && isTimm && depth == 5:
+      backbone = [("name", .string(name)), ("outputStride", .number(Double(stride)))]
+      normalization = "{mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5]}"
     case "test_resnet" where isTimm && depth <= 3 && stride == 32:
       // timm's smallest; its later stages have blocks of another kind.
       backbone = [
@@ -171,13 +194,24 @@ struct SMPNetwork {
     "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
     "resnext101_32x4d", "resnext101_32x8d",
   ]
+  private static let xceptions: Set<String> = ["xception41", "xception65", "xception71"]
+  private static let efficient = Set((0...7).map { "efficientnet-b\($0)" })
+
+  /// timm's EfficientNets.
+  private static func isEfficientTimm(_ name: String) -> Bool {
+    let own = name.hasPrefix("tf_") ? name.dropFirst(3) : name[...]
+    return EfficientNet.Variant.allCases.contains { $0.name == own }
+  }
+
   private static let dense: Set<String> = [
     "densenet121", "densenet161", "densenet169", "densenet201",
   ]
   private static var known: String {
-    (residual.sorted() + dense.sorted() + ["mit_b0 to mit_b5", "mobilenet_v2"]).joined(
+    (residual.sorted() + dense.sorted() + [
+      "efficientnet-b0 to efficientnet-b7", "mit_b0 to mit_b5", "mobilenet_v2",
+    ] + VGG.named.keys.sorted()).joined(
       separator: ", ")
-      + ", or tu- and a ResNet of timm's"
+      + ", or tu- and a ResNet, EfficientNet or Xception of timm's"
   }
 
   /// Reads what concerns every class, and says what is not as usual.

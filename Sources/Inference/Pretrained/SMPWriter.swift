@@ -34,17 +34,36 @@ enum SMPWriter {
       })
     else { throw PretrainedError.notWritable(family: "smp", reason: "it has no names there") }
 
+    let unread = unread(model.backbone)
     try FileSystem.makeOutputFolder(path)
-    try WeightFile.write(state, metadata: ["format": "pt"], to: "\(path)/model.safetensors")
+    try WeightFile.write(state + unread, metadata: ["format": "pt"], to: "\(path)/model.safetensors")
     let text = JSON.object(arguments.json).text + "\n"
     try AtomicFile.write("\(path)/config.json", Data(text.utf8))
     try AtomicFile.write("\(path)/README.md", Data(card(network, title).utf8))
     return [
-      "\(path): \(title), \(state.count) tensors",
+      "\(path): \(title), \(state.count + unread.count) tensors",
       "for segmentation_models_pytorch.from_pretrained(\"\(path)\"), which takes images normalized by"
         + " mean \(network.encoding.mean), deviation \(network.encoding.deviation) of levels from 0 to 1;"
         + " the library keeps neither that nor the names of classes, README.md does",
-    ] + (model.auxiliary.isEmpty ? [] : ["auxiliary heads are left out, as the library has none"])
+    ] + (unread.isEmpty
+      ? [] : ["its encoder's 'encoder._conv_head' and 'encoder._bn1' are zeros, as nothing there reads them"])
+      + (model.auxiliary.isEmpty ? [] : ["auxiliary heads are left out, as the library has none"])
+  }
+
+  /// What the library's encoder has and never uses: the convolution before the classifier of images.
+  private static func unread(_ backbone: any Backbone) -> [(name: String, tensor: Tensor)] {
+    guard let network = backbone as? EfficientNet, network.configuration.padding == .fixed else {
+      return []
+    }
+    let count = network.classifierChannels
+    return [
+      ("encoder._conv_head.weight", Tensor(filledWith: 0, [count, network.width, 1, 1])),
+      ("encoder._bn1.weight", Tensor(filledWith: 1, [count])),
+      ("encoder._bn1.bias", Tensor(filledWith: 0, [count])),
+      ("encoder._bn1.running_mean", Tensor(filledWith: 0, [count])),
+      ("encoder._bn1.running_var", Tensor(filledWith: 1, [count])),
+      ("encoder._bn1.num_batches_tracked", Tensor(0).to(.int64)),
+    ]
   }
 
   private static func card(_ network: TrainedNetwork, _ title: String) -> String {
@@ -173,6 +192,14 @@ private struct Arguments {
     let name = try backbone.string("name")
     let isDeep = try backbone.bool("deepStem", default: false)
     if isDeep, try backbone.ints("blocks", default: []) == [1, 1, 1, 1] { return "tu-test_resnet" }
+    if name.hasPrefix("efficientnet_b") {
+      switch try backbone.string("padding", default: "symmetric") {
+      case "fixed": return name.replacing("_", with: "-")
+      case "tensorflow": return "tu-tf_\(name)"
+      default: return "tu-\(name)"
+      }
+    }
+    if name.hasPrefix("xception") { return "tu-\(name)" }
     let keepsRate = try backbone.bool("contractDilation", default: true)
     let isDilated = try backbone.int("outputStride", default: 32) < 32
     return name.hasPrefix("res") && isDilated && keepsRate ? "tu-\(name)" : name

@@ -158,8 +158,24 @@ extension ModelBuilder {
       each block's input, before its first convolution.
       """, "tensorflow"),
     "stemPadding": .init("Whether the first convolution has zeros around the image.", "false"),
+    "EfficientNet/padding": .init(
+      """
+      Where zeros stand: on all sides; as TensorFlow puts them, by the size of each map; or as it would for \
+      images of the variant's size (segmentation_models.pytorch).
+      """, "fixed"),
+    "EfficientNet/eps": .init(
+      "What normalizations add to the variance; torchvision's 1e-5, from b5 on 1e-3.", "1e-3"),
+    "EfficientNet/stemMap": .init(
+      "Whether the first map is the stem's rather than that of the blocks of its size.", "true"),
     "channelMultiplier": .init("What the channels of all layers are multiplied by.", "0.5"),
     "channelDivisor": .init("What the channels of all layers are multiples of.", "4"),
+    "Xception/form": .init(
+      """
+      Whose form it has where names and shapes are the same: TensorFlow's DeepLab and timm's, or that of \
+      jfzhang95's or bubbliiiing's repository.
+      """, "jfzhang95"),
+    "Xception/eps": .init(
+      "What normalizations add to the variance; 1e-3, or 1e-5 in the repositories' forms.", "1e-3"),
     "patchBias": .init("Whether the patches' matrix has a bias.", "false"),
   ])
 
@@ -171,6 +187,10 @@ extension ModelBuilder {
     Every layer sees all before it (Huang et al., 2017); `densenet` has the sizes that you \
     give.
     """,
+    "EfficientNet":
+      """
+    Inverted residuals with squeeze and excitation, wider and deeper by one rule (Tan and Le, 2019).
+    """,
     "EfficientNet-Lite": "EfficientNets without squeeze and excitation, for small devices.",
     "mix transformer": "SegFormer's transformer of four stages (Xie et al., 2021).",
     "MobileNetV2": "Inverted residuals (Sandler et al., 2018).",
@@ -178,10 +198,12 @@ extension ModelBuilder {
     "ResNet": "Residual networks (He et al., 2016), wider ones and those of grouped convolutions.",
     "Swin": "A transformer of shifted windows (Liu et al., 2021).",
     "U-Net": "An encoder and a decoder at the image's full resolution (Ronneberger et al., 2015).",
+    "VGG": "3×3 convolutions and pooling (Simonyan and Zisserman, 2015), with normalizations.",
     "vision transformer":
       """
     Attention among all patches (Dosovitskiy et al., 2021); `vit` has patches of its output \
     stride.
     """,
+    "Xception": "Separable convolutions around shortcuts, as DeepLab has them (Chen et al., 2018).",
   ]
 }

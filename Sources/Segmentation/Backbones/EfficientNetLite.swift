@@ -32,7 +32,7 @@ public final class EfficientNetLite: MobileNetwork {
   }
 
   /// The paper's Table 1: repetitions, kernel, stride of the first, expansion, channels.
-  private static let table = [
+  static let table = [
     (r: 1, k: 3, s: 1, e: 1, c: 16),
     (r: 2, k: 3, s: 2, e: 6, c: 24),
     (r: 2, k: 5, s: 2, e: 6, c: 40),

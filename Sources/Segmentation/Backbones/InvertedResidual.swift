@@ -10,6 +10,9 @@ final class InvertedResidual: Layer, RecomputableLayer {
     let expanded: Int
     let output: Int
     var squeezes = false
+    /// The channels within squeeze and excitation; a quarter of the depthwise convolution's if nil, as in
+    /// MobileNetV3, whose activations it has then.
+    var squeezed: Int?
     var activation = Activation.relu6
     /// The stride of the original network, which dilation may take the place of.
     var stride = 1
@@ -55,7 +58,7 @@ final class InvertedResidual: Layer, RecomputableLayer {
       padding: scan.padsBlock ? 0 : scan.padding?.start, endPadding: scan.padding?.extra ?? 0,
       padsBySize: scan.padsBySize, dilation: scan.dilation, groups: width, eps: eps,
       momentum: momentum, row.activation)
-    squeeze = row.squeezes ? SqueezeExcitation(width) : nil
+    squeeze = row.squeezes ? SqueezeExcitation(width, squeezed: row.squeezed) : nil
     project = Conv2d(width, row.output, bias: false)
     norm = BatchNorm2d(row.output, eps: eps, momentum: momentum)
     depth = StochasticDepth(row.dropRate)
@@ -95,15 +98,19 @@ final class InvertedResidual: Layer, RecomputableLayer {
 /// 2018).
 final class SqueezeExcitation: Layer {
   let fc1: Conv2d, fc2: Conv2d
+  private let activation: Activation, gate: Activation
 
-  init(_ channels: Int) {
-    let squeezed = roundedToEight(Double(channels / 4))
+  /// Squeezes to a quarter of the channels, with MobileNetV3's activations; or to so many with
+  /// EfficientNet's.
+  init(_ channels: Int, squeezed given: Int? = nil) {
+    let squeezed = given ?? roundedToEight(Double(channels / 4))
+    (activation, gate) = given == nil ? (.relu, .hardsigmoid) : (.silu, .sigmoid)
     fc1 = Conv2d(channels, squeezed)
     fc2 = Conv2d(squeezed, channels)
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    fc2(fc1(x.globalAvgPool2d(), nil, .relu), nil, .hardsigmoid)
+    fc2(fc1(x.globalAvgPool2d(), nil, activation), nil, gate)
   }
 }
 

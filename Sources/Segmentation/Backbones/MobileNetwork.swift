@@ -20,6 +20,10 @@ public class MobileNetwork: Sequential, Backbone {
     var tapsAfterStride = false
     /// The side of the images that TensorFlow's padding was laid out for, where the network has it.
     var nominalSide: Int?
+    /// Whether dilated convolutions have zeros on all sides all the same.
+    var padsDilatedEvenly = false
+    /// Whether the first map is the stem's rather than the last before the next stride.
+    var tapsStem = false
     /// Where zeros stand otherwise.
     var padding = Padding.symmetric
     /// Whether the first convolution has zeros around the image.
@@ -73,6 +77,7 @@ public class MobileNetwork: Sequential, Backbone {
         kernel: row.kernel, step: row.stride, stride: stride,
         dilation: plan.dilatesStridedBlocks ? after : before, side: &side)
       if let dilations = plan.dilations { scan.dilation = dilations[index] }
+      if plan.padsDilatedEvenly, scan.dilation > 1 { scan.padding = nil }
       scan.padsBySize = plan.padding == .tensorflow
       scan.padsBlock = plan.padding == .block
       append(
@@ -91,7 +96,7 @@ public class MobileNetwork: Sequential, Backbone {
       levels.append(count - 1)
     }
     ends = (0..<kept).compactMap { level in
-      plan.tapsAfterStride && level < kept - 1
+      plan.tapsAfterStride && level < kept - 1 || plan.tapsStem && level == 0
         ? levels.firstIndex(of: level) : levels.lastIndex(of: level)
     }
     channels = ends.map { widths[$0] }

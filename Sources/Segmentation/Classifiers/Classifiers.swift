@@ -19,7 +19,7 @@ public class ImageClassifier: Layer {
     classifier(activation(features(x)).globalAvgPool2d().flattened(from: 1))
   }
 
-  /// The classifier that torchvision calls `name`, or an EfficientNet-Lite; nil for other names.
+  /// The classifier that torchvision calls `name`, an EfficientNet, an EfficientNet-Lite or an Xception; nil for other names.
   public static func named(_ name: String, classes: Int = 1000) -> ImageClassifier? {
     if let configuration = DenseNet.Configuration.named[name] {
       return denseNet(DenseNet(configuration), classes)
@@ -36,8 +36,15 @@ public class ImageClassifier: Layer {
     if let configuration = ConvNeXt.Configuration.named[name] {
       return convNeXt(ConvNeXt(configuration), classes)
     }
+    if let configuration = Xception.Configuration.named[name] {
+      let features = Xception(configuration)
+      return ImageClassifier(features, Linear(features.width, classes))
+    }
     if let variant = MobileNetV3.Variant(rawValue: name) {
       return mobileNetV3(MobileNetV3(variant), hidden: variant == .large ? 1280 : 1024, classes)
+    }
+    if let variant = EfficientNet.Variant.allCases.first(where: { $0.name == name }) {
+      return mobileNetV2(EfficientNet(variant), dropout: variant.dropout, classes)
     }
     if let variant = EfficientNetLite.Variant(rawValue: name) {
       return mobileNetV2(EfficientNetLite(variant), dropout: variant.dropout, classes)

@@ -29,7 +29,7 @@ public final class DeepLabV3: Layer {
     }
   }
 
-  let aspp: ASPP
+  package let aspp: ASPP
   let conv: Conv2d?, norm: BatchNorm2d?
   let classifier: Conv2d
   private let dropout: Dropout

@@ -27,7 +27,7 @@ public final class DeepLabV3Plus: Layer, SegmentationHead {
     public init() { pyramid.isSeparable = true }
   }
 
-  let aspp: ASPP
+  package let aspp: ASPP
   let refinement: SeparableConvNorm?
   let c1Bottleneck: ConvNorm
   let sepBottleneck: [Layer]

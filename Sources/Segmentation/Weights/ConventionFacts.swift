@@ -18,7 +18,7 @@ struct ConventionFacts {
       for name in conventions { expected[name, default: []].append(fact) }
     }
     expect(Self.corners(true), "jfzhang95", "bubbliiiing", "tramac", "hszhao")
-    expect(Self.corners(false), "vainf", "kazuto1011", "nvidia")
+    expect(Self.corners(false), "vainf", "kazuto1011", "nvidia", "csail")
     if model.backbone is VisionTransformer {
       expect(Self.corners(true), "huggingface")
     } else {
@@ -33,17 +33,17 @@ struct ConventionFacts {
           Self.firstBlock(keeps: configuration.contractsDilation),
           Self.multiGrid(configuration.multiGrid),
         ]
-        expect(Self.firstBlock(keeps: true), "vainf", "tramac")
+        expect(Self.firstBlock(keeps: true), "vainf", "tramac", "csail")
         expect(Self.firstBlock(keeps: false), "jfzhang95", "kazuto1011", "hszhao", "paddleseg")
         expect(Self.multiGrid([1, 2, 4]), "jfzhang95")
-        expect(Self.multiGrid(nil), "vainf", "tramac", "kazuto1011", "hszhao")
+        expect(Self.multiGrid(nil), "vainf", "tramac", "kazuto1011", "hszhao", "csail")
       }
       own += [
         Self.stride(configuration.stridesFirst), Self.pooling(configuration.poolsCeil),
       ]
       expect(Self.stride(true), "kazuto1011")
       expect(Self.pooling(true), "kazuto1011")
-      let others = ["vainf", "jfzhang95", "tramac", "hszhao", "paddleseg"]
+      let others = ["vainf", "jfzhang95", "tramac", "hszhao", "paddleseg", "csail"]
       for name in others {
         expect(Self.stride(false), name)
         expect(Self.pooling(false), name)
@@ -58,6 +58,18 @@ struct ConventionFacts {
       expect(("padding", "tensorflow"), "huggingface", "tensorflow-lite")
       expect(("eps", "\(1e-3)"), "huggingface")
       expect(("eps", "\(1e-5)"), "vainf", "jfzhang95", "bubbliiiing", "tensorflow-lite")
+    case let backbone as Xception:
+      let form = backbone.configuration.form
+      own += [
+        ("form of Xception", form.rawValue),
+        ("eps", "\(backbone.configuration.eps ?? form.eps)"),
+      ]
+      for name in ["jfzhang95", "bubbliiiing"] {
+        expect(("form of Xception", name), name)
+        expect(("eps", "\(1e-5)"), name)
+      }
+    case let backbone as EfficientNet:
+      own.append(("padding", backbone.configuration.padding.rawValue))
     case let backbone as MixTransformer:
       own.append(("eps of the backbone", "\(backbone.configuration.eps)"))
       expect(("eps of the backbone", "\(1e-5)"), "huggingface", "huggingface-5")
@@ -92,6 +104,34 @@ struct ConventionFacts {
         return nil
       }
       return (fact.title, here.text, fact.text)
+    }
+  }
+
+  /// What names and shapes of a backbone's weights do not tell and `backbone` takes, a line each; with a
+  /// warning where networks of the convention are never so.
+  static func remarks(_ backbone: any Backbone, _ convention: String) -> [String] {
+    switch backbone {
+    case let backbone as EfficientNet:
+      let own = backbone.configuration.padding
+      let taken = "taken: padding \(own.rawValue), eps \(backbone.eps)"
+      let known: [String: [EfficientNet.Padding]] = [
+        "torchvision": [.symmetric], "timm": [.symmetric, .tensorflow],
+        "efficientnet-pytorch": [.fixed, .tensorflow],
+      ]
+      guard let theirs = known[convention], !theirs.contains(own) else {
+        return convention == "timm"
+          ? ["names are those of timm's efficientnet and tf_efficientnet alike, which pad otherwise; \(taken)"]
+          : []
+      }
+      return [
+        "warning: \(convention)'s EfficientNets have padding"
+          + " \(theirs.map(\.rawValue).joined(separator: " or ")); \(taken)"
+      ]
+    case let backbone as Xception where convention == "timm":
+      let form = backbone.configuration.form
+      return form == .tensorflow
+        ? [] : ["warning: timm's Xceptions have form tensorflow; taken: form \(form.rawValue)"]
+    default: return []
     }
   }
 

@@ -27,6 +27,9 @@ enum InvertedResidualNames {
     var last: Unit?
     /// What has two dimensions, or is a convolution with a bias after all blocks.
     var classifiers: [String] = []
+
+    /// Whether every block squeezes, as EfficientNet's do.
+    var squeezesAlways: Bool { blocks.allSatisfy { $0.squeeze != nil } }
   }
 
   /// timm's names: `conv_stem`, `blocks.2.0.conv_pw`, `conv_head`, `classifier`.
@@ -53,8 +56,9 @@ enum InvertedResidualNames {
           set.module(expand, "\(path).se.conv_expand")
         }
       }
-      // MobileNetV3 pools before its last but one layer; the convolution before is a stage.
-      let squeezes = network.blocks.contains { $0.squeeze != nil }
+      // MobileNetV3, some of whose blocks squeeze, pools before its last but one layer; the convolution
+      // before is a stage.
+      let squeezes = network.blocks.contains { $0.squeeze != nil } && !network.squeezesAlways
       if let last = network.last {
         if squeezes {
           set.unit(last, "blocks.\(stage + 1).0.conv", "blocks.\(stage + 1).0.bn1")
@@ -66,6 +70,39 @@ enum InvertedResidualNames {
       for (ours, theirs) in zip(network.classifiers.reversed(), names.reversed()) {
         set.module(ours, theirs)
       }
+    }
+  }
+
+  /// torchvision's names for EfficientNets, whose blocks stand in their stage: `features.2.1.block.0.0`,
+  /// `classifier.1`.
+  @Sendable
+  static func torchvision(
+    _ state: [NamingConvention.StateEntry]
+  ) -> [(ours: String, theirs: String)] {
+    renamed(state) { network, set in
+      guard network.squeezesAlways else { return }
+      set.unit(network.stem, "features.0.0", "features.0.1")
+      var (stage, index, channels) = (0, 0, -1)
+      for block in network.blocks {
+        (stage, index) = block.channels == channels ? (stage, index + 1) : (stage + 1, 0)
+        channels = block.channels
+        let path = "features.\(stage).\(index).block"
+        var part = 0
+        if let expand = block.expand {
+          set.unit(expand, "\(path).0.0", "\(path).0.1")
+          part = 1
+        }
+        set.unit(block.depthwise, "\(path).\(part).0", "\(path).\(part).1")
+        if let (reduce, expand) = block.squeeze {
+          set.module(reduce, "\(path).\(part + 1).fc1")
+          set.module(expand, "\(path).\(part + 1).fc2")
+        }
+        set.unit(block.project, "\(path).\(part + 2).0", "\(path).\(part + 2).1")
+      }
+      if let last = network.last {
+        set.unit(last, "features.\(stage + 1).0", "features.\(stage + 1).1")
+      }
+      if let classifier = network.classifiers.last { set.module(classifier, "classifier.1") }
     }
   }
 

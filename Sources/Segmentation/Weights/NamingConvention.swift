@@ -47,9 +47,11 @@ public struct NamingConvention: Sendable {
   }
 
   /// A convention for the tensors of one network, by our names.
-  init(_ name: String, of network: [String: WeightRecipe]) {
+  ///
+  /// - Parameter unused: Patterns of their names that nothing reads.
+  init(_ name: String, of network: [String: WeightRecipe], unused: [String] = []) {
     self.name = name
-    unused = []
+    self.unused = unused.map { NameRule($0, "") }
     recipes = { state in
       state.compactMap { entry in network[entry.name].map { (entry.name, $0) } }
     }
@@ -69,13 +71,29 @@ public struct NamingConvention: Sendable {
       .init("torchvision") { $0 },
       .init("torchvision-2017") { dottedDenseLayers($0) },
       .init("timm", state: InvertedResidualNames.timm),
+      .init("torchvision", state: InvertedResidualNames.torchvision),
       .init("timm", state: ConvNeXtNames.timm),
       .init("timm") { timmDeepStem($0) },
+      .init("timm", XceptionNames.timm(isFlat: false)),
+      .init("timm", XceptionNames.timm(isFlat: true)),
       .init("timm", TransformerNames.vision),
       .init("timm") { TransformerNames.swin($0, mergingIsLater: true) },
       .init("swin") { TransformerNames.swin($0, mergingIsLater: false) },
       .efficientNetPyTorch,
     ] + HuggingFaceNames.ofParts
+
+  /// timm's names for a backbone; nil if it has no such network.
+  static func timm(of backbone: any Backbone) -> NamingConvention? {
+    switch backbone {
+    case is ResNet: .init("timm") { timmDeepStem($0) }
+    case is MobileNetwork: .init("timm", state: InvertedResidualNames.timm)
+    case is ConvNeXt: .init("timm", state: ConvNeXtNames.timm)
+    case is Xception: .init("timm", XceptionNames.timm(isFlat: false))
+    case is Swin: .init("timm") { TransformerNames.swin($0, mergingIsLater: true) }
+    case is VisionTransformer: .init("timm", TransformerNames.vision)
+    default: nil
+    }
+  }
 
   /// The names of Melas-Kyriazi's EfficientNet-PyTorch and of the EfficientNet-Lite made from it:
   /// `_conv_stem.weight`, `_blocks.3._depthwise_conv.weight`, `_fc.bias`.
@@ -119,7 +137,7 @@ extension NamingConvention {
   }
 
   /// The conventions for a backbone or a classifier of images.
-  static func conventions(ofPart module: Module) -> [NamingConvention] {
+  package static func conventions(ofPart module: Module) -> [NamingConvention] {
     ofParts + (module is any MMSegmentationNamed ? [.mmsegmentation(module)] : [])
   }
 
@@ -135,6 +153,14 @@ extension NamingConvention {
     Dictionary(
       recipes(module.state.map { ($0.name, $0.tensor.shape) }).map { ($0.ours, $0.recipe) },
       uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The state of a backbone under timm's names with `features_only`; nil if timm has no such.
+  package static func timmFeatures(
+    of backbone: any Backbone
+  ) -> [(name: String, tensor: Tensor)]? {
+    guard let recipes = SMPNames.timmFeatures(backbone) else { return nil }
+    return backbone.state.flatMap { entry in recipes[entry.name]?.parts(entry.tensor) ?? [] }
   }
 
   /// The state of a module under the names of this convention.

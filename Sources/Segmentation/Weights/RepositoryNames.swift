@@ -11,11 +11,12 @@ enum RepositoryNames {
       return [
         NamingConvention("vainf", vainfBackbone(mobile) + vainfPlus),
         NamingConvention(
-          "jfzhang95", (mobile ? flatMobileNet("backbone.") : plainBackbone) + jfzhang95,
+          "jfzhang95",
+          backbone(model, xception: XceptionNames.jfzhang95) + jfzhang95,
           // The same weights once more.
           unused: ["backbone.low_level_features.*", "backbone.high_level_features.*"]),
         NamingConvention(
-          "bubbliiiing", (mobile ? flatMobileNet("backbone.") : plainBackbone) + bubbliiiing),
+          "bubbliiiing", backbone(model, xception: XceptionNames.bubbliiiing) + bubbliiiing),
         NamingConvention("paddleseg", PaddleSegNames.resNet + PaddleSegNames.deepLabV3Plus),
       ]
     case is DeepLabV3:
@@ -37,7 +38,7 @@ enum RepositoryNames {
       ]
     case is PSPNet:
       return [
-        NamingConvention("hszhao", hszhao),
+        NamingConvention("hszhao", hszhao), NamingConvention("csail", csail),
         NamingConvention("paddleseg", PaddleSegNames.resNet + PaddleSegNames.pspNet),
       ]
     case is SegFormer:
@@ -46,6 +47,15 @@ enum RepositoryNames {
         NamingConvention("paddleseg", MixTransformerNames.paddleSeg),
       ]
     default: return []
+    }
+  }
+
+  /// The backbones of jfzhang95 and bubbliiiing, whose names differ for Xception alone.
+  private static func backbone(_ model: SegmentationModel, xception: [NameRule]) -> [NameRule] {
+    switch model.backbone {
+    case is MobileNetV2: flatMobileNet("backbone.")
+    case is Xception: xception
+    default: plainBackbone
     }
   }
 
@@ -178,6 +188,28 @@ enum RepositoryNames {
     }
     return rules
   }
+
+  // MARK: CSAILVision
+
+  /// The encoder's names and the decoder's, which stand in two files.
+  private static let csail: [NameRule] = {
+    var rules: [NameRule] = []
+    for part in 0..<3 {
+      rules.append(NameRule("backbone.stem.\(3 * part).*", "conv\(part + 1).*"))
+      rules.append(NameRule("backbone.stem.\(3 * part + 1).*", "bn\(part + 1).*"))
+    }
+    return rules
+      + .table(
+        [
+          "backbone.*": "*",
+          "classifier.psp_modules.convs.#.0.*": "ppm.$1.1.*",
+          "classifier.psp_modules.convs.#.1.*": "ppm.$1.2.*",
+          "classifier.bottleneck.#.*": "conv_last.$1.*",
+          "classifier.classifier.*": "conv_last.4.*",
+          "aux_classifier.4.*": "conv_last_deepsup.*",
+          "aux_classifier.*": "cbr_deepsup.*",
+        ])
+  }()
 
   // MARK: hszhao
 

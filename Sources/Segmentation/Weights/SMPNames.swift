@@ -109,7 +109,7 @@ enum SMPNames {
     let own: (String) -> String? = { name in
       switch backbone {
       case let network as ResNet: network.stem == nil ? "encoder.\(name)" : nil
-      case is DenseNet, is MobileNetV2: "encoder.features.\(name)"
+      case is DenseNet, is MobileNetV2, is VGG: "encoder.features.\(name)"
       default: nil
       }
     }
@@ -118,22 +118,35 @@ enum SMPNames {
         backbone.state.compactMap { entry in recipe(entry.name).map { (entry.name, $0) } },
         uniquingKeysWith: { first, _ in first })
     }
-    let timm = NamingConvention.ofParts.filter { $0.name == "timm" }.map { convention in
-      convention.recipes(of: backbone).mapValues { recipe in
-        recipe.renamed { "encoder.model." + flattened($0, backbone) }
-      }
-    }
+    let timm =
+      timmFeatures(backbone).map { recipes in
+        [recipes.mapValues { recipe in recipe.renamed { "encoder.model." + $0 } }]
+      } ?? []
     let library = recipes { name in
       backbone is MixTransformer
         ? mixTransformer.recipe(name) : own(name).map { .tensor($0) }
     }
-    return ([library] + timm).filter { $0.count == backbone.state.count }
+    let efficient =
+      backbone is EfficientNet
+      ? NamingConvention.efficientNetPyTorch.recipes(of: backbone).mapValues { recipe in
+        recipe.renamed { "encoder." + $0 }
+      } : [:]
+    return ([library, efficient] + timm).filter { $0.count == backbone.state.count }
+  }
+
+  /// What timm's network with `features_only` makes of a backbone's tensors; nil if it has no such.
+  static func timmFeatures(_ backbone: any Backbone) -> [String: WeightRecipe]? {
+    guard let convention = NamingConvention.timm(of: backbone) else { return nil }
+    let recipes = convention.recipes(of: backbone).mapValues { recipe in
+      recipe.renamed { flattened($0, backbone) }
+    }
+    return recipes.count == backbone.state.count ? recipes : nil
   }
 
   /// timm's name as `features_only` has it, where the first sequence of layers becomes the network's own.
   private static func flattened(_ name: String, _ backbone: any Backbone) -> String {
-    guard backbone is ConvNeXt || backbone is Swin else { return name }
-    for sequence in ["stages.", "stem.", "layers."] where name.hasPrefix(sequence) {
+    guard backbone is ConvNeXt || backbone is Swin || backbone is Xception else { return name }
+    for sequence in ["stages.", "stem.", "layers.", "blocks."] where name.hasPrefix(sequence) {
       return sequence.dropLast() + "_" + name.dropFirst(sequence.count)
     }
     return name
@@ -174,7 +187,11 @@ enum SMPNames {
     return encoders(model.backbone).flatMap { encoder in
       let own = encoder.map { ("backbone." + $0.key, $0.value) }
       return heads.map { head in
-        NamingConvention("smp", of: head.merging(own) { first, _ in first })
+        NamingConvention(
+          "smp", of: head.merging(own) { first, _ in first },
+          // What classifies images.
+          unused: model.backbone is EfficientNet
+            ? ["encoder._conv_head.*", "encoder._bn1.*"] : [])
       }
     }
   }

@@ -77,6 +77,19 @@ extension WeightImport {
           "contractDilation: \(isTimm)" + (isTimm ? "" : ", dilateBoth: true"))
       }
     }
+    if let network = model.backbone as? EfficientNet {
+      let padding = network.configuration.padding
+      lines.append("taken: padding \(padding.rawValue), eps \(network.eps)")
+      if isTimm {
+        lines.append(
+          "tu-efficientnet and tu-tf_efficientnet have these names both, and pad otherwise: padding"
+            + " symmetric with eps 1e-5, or tensorflow with 1e-3")
+        if padding == .fixed { warn("neither has padding fixed", "padding: symmetric or tensorflow") }
+      } else if padding != .fixed || network.eps != 1e-3 {
+        warn("its own EfficientNets pad for one size of image, with an eps of 1e-3",
+          "padding: fixed, eps: 1e-3")
+      }
+    }
     if !model.alignCorners, !(model.classifier is UNetDecoder || model.classifier is UNetPlusPlus) {
       warn("it enlarges scores with the corners' centres kept", "alignCorners: true")
     }

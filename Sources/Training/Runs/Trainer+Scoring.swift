@@ -70,9 +70,14 @@ extension Trainer {
 
   /// The mean loss over the labelled pixels of the images that are scored.
   private func meanLoss(on dataset: any Dataset) throws -> Double {
-    let size = evaluator.imageSize
+    let resize: [Transform] =
+      switch evaluator.imageSize {
+      case .exact(let size): [.resize(size)]
+      case .shortSide(let length): [.resizeShorterSide(length)]
+      case nil: []
+      }
     let images = try Loader(
-      dataset, pipeline: Pipeline(size.map { [.resize($0)] } ?? []),
+      dataset, pipeline: Pipeline(resize),
       encoding: loader.encoding,
       shard: processes.shard, threads: processes.loaderThreads(settings.workers))
     model.train(false)

@@ -22,6 +22,11 @@ extension EvaluationSettings {
     "split": .init(
       "The part of the data that is scored: `train`, `val`, `test` or a split's own name.", "test"),
     "limit": .init("The most images that are scored, evenly spread; 0 for all.", "50"),
+    "shortSide": .init(
+      """
+      The length to which the shorter side of images is resized for the network, the longer in \
+      proportion.
+      """, "513"),
     "imageSize": .init(
       "The size to which images are resized for the network; their own without the key.", "1024x512"
     ),

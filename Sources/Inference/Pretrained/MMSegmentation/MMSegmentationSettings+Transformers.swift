@@ -24,7 +24,7 @@ extension MMSegmentationSettings {
         "joinClassToken": .bool(try section.bool("output_cls_token", or: false)),
         "patchBias": .bool(try section.bool("patch_bias", or: false)),
         "attentionBias": .bool(try section.bool("qkv_bias", or: true)),
-        "eps": .number(section.json["norm_cfg"]?["eps"]?.number ?? 1e-5),
+        "eps": .number(section.value("norm_cfg")?["eps"]?.number ?? 1e-5),
         "dropout": .number(try section.number("drop_rate", or: 0)),
         "dropRate": .number(try section.number("drop_path_rate", or: 0)),
       ], Array(levels.indices)
@@ -38,10 +38,10 @@ extension MMSegmentationSettings {
       ("patch_norm", true), ("use_abs_pos_embed", false), ("patch_size", 4),
       ("strides", [4, 2, 2, 2]), ("out_indices", .ints(Array(depths.indices))),
     ]
-    for (key, usual) in usual where section.json[key].map({ $0.text != usual.text }) ?? false {
+    for (key, usual) in usual where section.value(key).map({ $0.text != usual.text }) ?? false {
       throw section.unsupported(key)
     }
-    if section.json["qk_scale"]?.number != nil { throw section.unsupported("qk_scale") }
+    if section.value("qk_scale")?.number != nil { throw section.unsupported("qk_scale") }
     return (
       [
         "name": "swin_t", "form": "mmsegmentation", "depths": .ints(depths),
@@ -59,6 +59,7 @@ extension MMSegmentationSettings {
   /// The mix transformer of SegFormer.
   static func mixTransformer(_ section: MMSegmentationSection) throws -> BackboneSection {
     let depths = try section.ints("num_layers", or: [3, 4, 6, 3])
+    section.pass("num_stages")
     if try section.ints("strides", or: [4, 2, 2, 2]) != [4, 2, 2, 2] {
       throw section.unsupported("strides")
     }
@@ -71,7 +72,7 @@ extension MMSegmentationSettings {
         "reductions": .ints(try section.ints("sr_ratios", or: [8, 4, 2, 1])),
         "expansion": .number(try section.number("mlp_ratio", or: 4)),
         "attentionBias": .bool(try section.bool("qkv_bias", or: true)),
-        "eps": .number(section.json["norm_cfg"]?["eps"]?.number ?? 1e-6),
+        "eps": .number(section.value("norm_cfg")?["eps"]?.number ?? 1e-6),
         "dropout": .number(try section.number("drop_rate", or: 0)),
         "dropRate": .number(try section.number("drop_path_rate", or: 0)),
       ], try section.ints("out_indices", or: Array(depths.indices))
@@ -84,7 +85,7 @@ extension MMSegmentationSettings {
       ("gap_before_final_norm", false), ("linear_pw_conv", true), ("use_grn", false),
       ("out_indices", [0, 1, 2, 3]), ("stem_patch_size", 4),
     ]
-    for (key, usual) in usual where section.json[key].map({ $0.text != usual.text }) ?? false {
+    for (key, usual) in usual where section.value(key).map({ $0.text != usual.text }) ?? false {
       throw section.unsupported(key)
     }
     var configuration: [String: JSON] = [
@@ -105,7 +106,7 @@ extension MMSegmentationSettings {
   static func multiLevel(_ neck: MMSegmentationSection) throws -> [String: JSON] {
     [
       "name": "multilevel", "channels": .number(Double(try neck.int("out_channels"))),
-      "scales": neck.json["scales"] ?? .list([0.5, 1, 2, 4].map { .number($0) }),
+      "scales": neck.value("scales") ?? .list([0.5, 1, 2, 4].map { .number($0) }),
     ]
   }
 
@@ -128,7 +129,8 @@ extension MMSegmentationSettings {
 
   /// SETR's decoder of aggregated levels.
   static func setrAggregation(_ head: HeadSection) throws -> [String: JSON] {
-    [
+    head.section.pass("channels")
+    return [
       "name": "setr_mla", "factor": .number(Double(try head.section.int("up_scale", or: 4))),
       "channels": .number(Double(try head.section.int("mla_channels", or: 128))),
       "dropout": .number(try head.section.number("dropout_ratio", or: 0.1)),
@@ -137,13 +139,14 @@ extension MMSegmentationSettings {
 
   /// Segmenter's mask transformer.
   static func segmenter(_ head: HeadSection) throws -> [String: JSON] {
-    [
+    head.section.pass("channels")
+    return [
       "name": "segmenter", "depth": .number(Double(try head.section.int("num_layers"))),
       "width": .number(Double(try head.section.int("embed_dims"))),
       "heads": .number(Double(try head.section.int("num_heads"))),
       "expansion": .number(try head.section.number("mlp_ratio", or: 4)),
       "attentionBias": .bool(try head.section.bool("qkv_bias", or: true)),
-      "eps": .number(head.section.json["norm_cfg"]?["eps"]?.number ?? 1e-5),
+      "eps": .number(head.section.value("norm_cfg")?["eps"]?.number ?? 1e-5),
       "dropout": .number(try head.section.number("drop_rate", or: 0)),
       "dropRate": .number(try head.section.number("drop_path_rate", or: 0.1)),
     ]
@@ -154,6 +157,7 @@ extension MMSegmentationSettings {
     if try head.section.bool("expand_channels", or: false) {
       throw head.section.unsupported("expand_channels")
     }
+    head.section.pass("embed_dims")
     return [
       "name": "dpt", "channels": .number(Double(try head.section.int("channels"))),
       "reassembled": .ints(

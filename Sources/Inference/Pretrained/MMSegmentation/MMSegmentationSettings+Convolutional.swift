@@ -7,6 +7,9 @@ extension MMSegmentationSettings {
     _ section: MMSegmentationSection, hasDeepStem: Bool, averagesShortcuts: Bool = false
   ) throws -> BackboneSection {
     let stages = try section.int("num_stages", or: 4)
+    guard (1...4).contains(stages) else {
+      throw section.unsupported("num_stages", expected: "1 to 4")
+    }
     let strides = try section.ints("strides", or: [1, 2, 2, 2])
     // After a stride of 1 each following stage has 1 too.
     let strided = strides.dropFirst().prefix { $0 == 2 }.count
@@ -28,7 +31,7 @@ extension MMSegmentationSettings {
       "dilations": .ints(
         try section.ints("dilations", or: [1, 1, 1, 1]) + Array(repeating: 1, count: 4 - stages)),
     ]
-    if let grid = section.json["multi_grid"], grid.ints != nil {
+    if let grid = section.value("multi_grid"), grid.ints != nil {
       configuration["lastDilations"] = grid
     }
     return (configuration, try section.ints("out_indices", or: Array(0..<stages)))
@@ -43,10 +46,10 @@ extension MMSegmentationSettings {
     guard try section.ints("strides", or: [1]).allSatisfy({ $0 == 1 }) else {
       throw section.unsupported("strides")
     }
-    if section.json["downsamples"]?.list?.contains(where: { $0.bool != true }) == true {
+    if section.value("downsamples")?.list?.contains(where: { $0.bool != true }) == true {
       throw section.unsupported("downsamples")
     }
-    if let type = section.json["upsample_cfg"]?["type"]?.string, type != "InterpConv" {
+    if let type = section.value("upsample_cfg")?["type"]?.string, type != "InterpConv" {
       throw section.unsupported("upsample_cfg")
     }
     var configuration: [String: JSON] = [
@@ -57,7 +60,7 @@ extension MMSegmentationSettings {
       "encoderDepths": "enc_num_convs", "decoderDepths": "dec_num_convs",
       "encoderDilations": "enc_dilations", "decoderDilations": "dec_dilations",
     ]
-    for (own, theirs) in perSize where section.json[theirs]?.list != nil {
+    for (own, theirs) in perSize where section.value(theirs)?.list != nil {
       configuration[own] = .ints(try section.ints(theirs))
     }
     return (configuration, Array(0..<sizes))
@@ -153,7 +156,7 @@ extension MMSegmentationSettings {
     return [
       "name": "encnet", "codes": .number(Double(try head.section.int("num_codes", or: 32))),
       "presenceWeight": .number(
-        hasPresence ? head.section.json["loss_se_decode"]?["loss_weight"]?.number ?? 0.2 : 0),
+        hasPresence ? head.section.value("loss_se_decode")?["loss_weight"]?.number ?? 0.2 : 0),
       "laterals": .ints(isLateral ? head.levels.dropLast() : []),
       "channels": .number(Double(try head.section.int("channels"))),
       "dropout": .number(try head.section.number("dropout_ratio", or: 0.1)),
