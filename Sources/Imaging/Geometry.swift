@@ -176,7 +176,9 @@ struct Taps {
   static let half: Int32 = 1 << (bits - 1)
 
   let width: Int
-  var first: [Int] = [], counts: [Int] = [], weights: [Int32]
+  var first: [Int] = [], counts: [Int] = []
+  /// The weights of levels of 8 bits, and those of other numbers.
+  var weights: [Int32], shares: [Float]
 
   /// The level that a sum of weighted levels is.
   static func level(_ sum: Int32) -> UInt8 { UInt8(max(0, min(255, sum >> bits))) }
@@ -190,6 +192,10 @@ struct Taps {
     let reach = antialias ? max(1, scale) : 1
     width = Int(reach.rounded(.up)) * 2 + 1
     weights = [Int32](repeating: 0, count: target * width)
+    shares = [Float](repeating: 0, count: target * width)
+    func note(_ share: Double, _ place: Int) {
+      (weights[place], shares[place]) = (Self.weight(share), Float(share))
+    }
     for position in 0..<target {
       let centre = (Double(position) + 0.5) * scale
       if antialias {
@@ -200,7 +206,7 @@ struct Taps {
         first.append(low)
         counts.append(raw.count)
         for (tap, weight) in raw.enumerated() {
-          weights[position * width + tap] = Self.weight(weight / sum)
+          note(weight / sum, position * width + tap)
         }
       } else {
         let exact = max(0, centre - 0.5)
@@ -208,8 +214,8 @@ struct Taps {
         let fraction = exact - Double(low)
         first.append(low)
         counts.append(low + 1 < source ? 2 : 1)
-        weights[position * width] = Self.weight(low + 1 < source ? 1 - fraction : 1)
-        if low + 1 < source { weights[position * width + 1] = Self.weight(fraction) }
+        note(low + 1 < source ? 1 - fraction : 1, position * width)
+        if low + 1 < source { note(fraction, position * width + 1) }
       }
     }
   }

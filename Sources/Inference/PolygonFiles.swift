@@ -18,16 +18,17 @@ public final class PolygonFiles: Sendable {
 
   /// Writes the outlines of a mask.
   ///
+  /// - Parameter place: Where the image lies on earth.
   /// - Returns: The files that were written now.
-  /// - Throws: `WriteError`, `ImageError`.
-  func add(_ mask: ClassMask, of file: String) throws -> [String] {
+  /// - Throws: `WriteError`, `ImageError`, `GeographicError` for a place in a system that is not known.
+  func add(_ mask: ClassMask, of file: String, place: GeoReference?) throws -> [String] {
     let labels = LabelImage(
       width: mask.width, height: mask.height,
       values: mask.classes.map { $0 == LabelMap.ignored ? AnnotationSet.ignoredValue : UInt16($0) })
     return try writers.withLock { writers in
       var written: [String] = []
       for i in writers.indices {
-        if let path = try writers[i].add(labels, of: file) { written.append(path) }
+        if let path = try writers[i].add(labels, of: file, place: place) { written.append(path) }
       }
       return written
     }

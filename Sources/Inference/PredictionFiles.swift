@@ -69,7 +69,7 @@ public struct PredictionFiles: Sendable {
       let shown = ShownClasses([mask] + [truth].compactMap { $0 })
       try Image.panel(parts, legend: map.legend(of: shown)).write(to: written[2], isOutput: true)
     }
-    if let polygons { written += try polygons.add(mask, of: file) }
+    if let polygons { written += try polygons.add(mask, of: file, place: place) }
     return written
   }
 

@@ -78,7 +78,26 @@ public struct PredictionRun: Sendable {
       to: files.stem(of: file), opacity: files.opacity, progress: progress)
     return Finding(
       file: file, size: image.size, shares: result.shares, prediction: nil,
-      written: result.written, timing: result.timing)
+      written: result.written + (try outlines(file, image.size, note)), timing: result.timing)
+  }
+
+  /// The outlines of an image that was segmented block by block, traced in the labels that were written.
+  private func outlines(
+    _ file: String, _ size: Size, _ note: (String) -> Void
+  ) throws -> [String] {
+    guard let polygons = files.polygons else { return [] }
+    // A label, its class and what tracing keeps of a pixel.
+    guard size.width * size.height <= session.memoryBudget / 16 else {
+      note("\(file): outlines are not made of \(size.width)×\(size.height) pixels, which need more memory")
+      return []
+    }
+    let labels = try LabelImage(
+      contentsOf: "\(files.stem(of: file))_labels.tif", budget: session.memoryBudget)
+    let mask = ClassMask(
+      width: labels.width, height: labels.height,
+      classes: labels.values.map { UInt8(clamping: $0) })
+    return try polygons.add(
+      mask, of: file, place: GeoReference.of(file, page: session.bandPlan?.page ?? 1))
   }
 
   /// Segments an image, or every image in a folder.

@@ -46,7 +46,7 @@ struct PredictCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Write outlines, too: geojson, coco, labelme or label-studio; may be given repeatedly.",
+      "Write outlines, too: geojson, geojson-projected, coco, labelme or label-studio; may be given repeatedly.",
       valueName: "form"))
   var polygons: [OutlineForm] = []
 

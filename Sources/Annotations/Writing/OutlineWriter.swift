@@ -4,8 +4,11 @@ import Imaging
 
 /// A form in which what a network found is given to a tool.
 public enum OutlineForm: String, Sendable, CaseIterable {
-  /// A GeoJSON file for each image.
+  /// A GeoJSON file for each image: in longitude and latitude where the image has a place on earth, else in
+  /// pixels.
   case geojson
+  /// The same in the coordinates of the image's own system.
+  case projected = "geojson-projected"
   /// One JSON of COCO's for all images.
   case coco
   /// A JSON of labelme's for each image.
@@ -41,11 +44,13 @@ public struct OutlineWriter: Sendable {
   /// - Parameters:
   ///   - file: The image's file.
   ///   - skipping: A class that is not outlined, such as a background.
+  ///   - place: Where the image lies on earth, for GeoJSON.
   ///   - score: How sure the network is of a class at a pixel, 0 to 1; nil where that is not known.
   /// - Returns: The file that was written now, if there was one.
-  /// - Throws: `WriteError`, `ImageError`.
+  /// - Throws: `WriteError`, `ImageError`, `GeographicError` for a place in a system that is not known.
   public mutating func add(
-    _ mask: LabelImage, of file: String, skipping: Int? = nil, score: ((Int, Int) -> Double)? = nil
+    _ mask: LabelImage, of file: String, skipping: Int? = nil, place: GeoReference? = nil,
+    score: ((Int, Int) -> Double)? = nil
   ) throws -> String? {
     var outlines = AnnotationSet.outlines(of: mask).filter { $0.label != skipping }
     outlines = writer.large(outlines)
@@ -54,9 +59,11 @@ public struct OutlineWriter: Sendable {
     }
     let name = file.fileName
     switch form {
-    case .geojson:
-      let path = "\(folder)/\(file.fileStem).geojson"
-      try writer.write(writer.geoJSON(outlines), to: path.fileName)
+    case .geojson, .projected:
+      let suffix = form == .projected ? "_projected" : ""
+      let path = "\(folder)/\(file.fileStem)\(suffix).geojson"
+      let map = try place.map { try OutlineMap($0, isProjected: form == .projected) }
+      try writer.write(writer.geoJSON(outlines, on: map), to: path.fileName)
       return path
     case .labelme:
       let path = "\(folder)/\(file.fileStem).json"
@@ -83,7 +90,7 @@ public struct OutlineWriter: Sendable {
   /// - Returns: The files.
   public func finish() throws -> [String] {
     switch form {
-    case .geojson: return []
+    case .geojson, .projected: return []
     case .labelme:
       try writer.writeLabels()
       return ["\(folder)/labels.txt"]

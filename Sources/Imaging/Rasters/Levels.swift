@@ -101,7 +101,7 @@ extension Levels {
         sums: [Float](repeating: 0, count: line), shares: [Float](repeating: 0, count: line))
       for x in 0..<target.width {
         for tap in 0..<columns.counts[x] {
-          let weight = columns.weights[x * columns.width + tap]
+          let weight = columns.shares[x * columns.width + tap]
           guard weight != 0 else { continue }
           let at = (y * size.width + columns.first[x] + tap) * bands
           for band in 0..<bands where !values[at + band].isNaN {
@@ -118,7 +118,7 @@ extension Levels {
       for row in lines.keys where row < first { lines[row] = nil }
       for i in 0..<line { (sums[i], shares[i]) = (0, 0) }
       for tap in 0..<rows.counts[y] {
-        let weight = rows.weights[y * rows.width + tap]
+        let weight = rows.shares[y * rows.width + tap]
         guard weight != 0 else { continue }
         let row = lines[first + tap] ?? across(first + tap)
         lines[first + tap] = row
