@@ -37,6 +37,11 @@ NETWORKS = {
     "UPerNet, Swin-T (MMSegmentation)": "backbone: {name: swin_t, form: mmsegmentation}, head: {name: upernet}",
     "UPerNet, ConvNeXt-T (MMSegmentation)": "backbone: {name: convnext_tiny, form: mmsegmentation, normalizeMaps: true}, head: {name: upernet}",
     "SegFormer, MiT-B0, corners kept": "alignCorners: true, backbone: {name: mit_b0}, head: {name: segformer}",
+    "DeepLabV3+, Xception-65": "backbone: {name: xception65, outputStride: 16}, head: {name: deeplabv3plus}",
+    "DeepLabV3+, Xception-65 (jfzhang95)": "alignCorners: true, backbone: {name: xception65, outputStride: 8, form: jfzhang95}, head: {name: deeplabv3plus}",
+    "DeepLabV3+, EfficientNet-B0, stride 8": "backbone: {name: efficientnet_b0, outputStride: 8}, head: {name: deeplabv3plus}",
+    "U-Net decoder, EfficientNet-B1 (SMP)": "backbone: {name: efficientnet_b1, padding: fixed, eps: 1e-3, lastConvolution: false, stemMap: true}, head: {name: unet}",
+    "U-Net decoder, VGG-16": "backbone: {name: vgg16_bn}, head: {name: unet, center: true}",
     "DPT, ViT": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3}, head: {name: dpt}",
 }
 

@@ -246,6 +246,10 @@ def compared(options, torch, name, family, build, last, photo, image):
             picture.save(photo)
         images = processor(name, picture.size)
         image = images(images=picture, return_tensors="pt")["pixel_values"]
+    if family == "smp" and "xception" in name:
+        # What timm's Xceptions were trained with, which is taken for them.
+        levels = numpy.asarray(Image.open(photo).convert("RGB")) / 127.5 - 1
+        image = torch.tensor(levels.transpose(2, 0, 1)[None], dtype=torch.float32)
     network = drawn(torch, build(), last, image)
     if family == "timm":
         return backbone(options, torch, name, network, build, image)

@@ -103,7 +103,8 @@ public struct Evaluator {
   }
 
   /// A sample with its truth at the size at which is scored, and the image that the network sees.
-  static func load(_ dataset: any Dataset, _ index: Int, imageSize: SeenSize?, labelSize: Size?) throws
+  static func load(_ dataset: any Dataset, _ index: Int, imageSize: SeenSize?, labelSize: Size?)
+    throws
     -> (Sample, Image)
   {
     var sample = try dataset.load(index)

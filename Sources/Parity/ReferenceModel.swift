@@ -110,6 +110,7 @@ package struct ReferenceModel {
     "kazuto1011": repository("kazuto1011"),
     "bubbliiiing": repository("bubbliiiing"),
     "tramac": repository("tramac"),
+    "csail": repository("csail"),
   ]
 }
 

@@ -32,8 +32,10 @@ struct DescriptionFuzzTests {
 
   /// What may stand in the place of a value.
   private static let words = [
-    "0", "-1", "1e300", "1e-300", "null", "None", "[]", "{}", "dict()", "\"x\"", "'x'", "true", "(", ")",
-    "99999999999999999999", "4096", "[0, 1]", "[-1, 2, 3, 4]", "\"\\u0000\"", ":", ",", "\"resnet34\"",
+    "0", "-1", "1e300", "1e-300", "null", "None", "[]", "{}", "dict()", "\"x\"", "'x'", "true", "(",
+    ")",
+    "99999999999999999999", "4096", "[0, 1]", "[-1, 2, 3, 4]", "\"\\u0000\"", ":", ",",
+    "\"resnet34\"",
   ]
 
   /// A text with a few bytes or values changed.

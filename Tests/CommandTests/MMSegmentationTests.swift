@@ -50,7 +50,8 @@ struct MMSegmentationTests {
     .object([
       "cfg": .string(text), "mmengine_version": "0.10.7",
       "dataset_meta": .object([
-        "classes": ["road", "sky", "road"], "palette": [[128, 64, 128], [70, 130, 180], [0, 0, 0]],
+        "classes": ["road", "sky", "road"],
+        "palette": [[128, 64, 128], [70, 130, 180], [0, 0, 0]],
       ]),
     ])
   }
@@ -119,9 +120,12 @@ struct MMSegmentationTests {
   func binary() throws {
     let folder = try TemporaryFolder()
     let file = "\(folder.path)/iter_1.pth"
-    let text = Self.text.replacing("num_classes=3, type='ASPPHead'", with: """
-      num_classes=2, out_channels=1, threshold=0.3, type='ASPPHead'
-      """).replacing("auxiliary_head=dict(", with: "backup=None, unused=dict(")
+    let text = Self.text.replacing(
+      "num_classes=3, type='ASPPHead'",
+      with: """
+        num_classes=2, out_channels=1, threshold=0.3, type='ASPPHead'
+        """
+    ).replacing("auxiliary_head=dict(", with: "backup=None, unused=dict(")
     let values = try PythonConfiguration.values(text)
     var settings = try #require(values["model"]?.object)
     settings["unused"] = nil
@@ -159,7 +163,8 @@ struct MMSegmentationTests {
       ("style='pytorch'", "plugins=[dict(cfg=dict(type='ContextBlock'))]", "backbone.plugins"),
       ("bgr_to_rgb=True", "bgr_to_rgb=False", "data_preprocessor.bgr_to_rgb"),
       ("std=[58.395, 57.12, 57.375]", "std=[58.395, 0, 57.375]", "data_preprocessor.std"),
-      ("depth=18", "depth='18'", "backbone.depth"), ("depth=18", "depth=18, num_stages=9", "num_stages"),
+      ("depth=18", "depth='18'", "backbone.depth"),
+      ("depth=18", "depth=18, num_stages=9", "num_stages"),
       ("in_index=3", "in_index=7", "decode_head.in_index"),
       ("num_classes=3, type='ASPPHead'", "num_classes=-3, type='ASPPHead'", "num_classes"),
       ("dict(requires_grad=True, type='SyncBN')", "dict(num_groups=32, type='GN')", "norm_cfg"),

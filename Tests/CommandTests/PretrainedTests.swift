@@ -128,22 +128,46 @@ struct PretrainedTests {
   @Test(
     "of segmentation_models.pytorch come in without a configuration where names and shapes tell it",
     arguments: [
-      (#""_model_class": "Unet", "encoder_name": "vgg11_bn", "decoder_channels": [8, 8, 8, 4, 4]"#, "numbers"),
+      (
+        #""_model_class": "Unet", "encoder_name": "vgg11_bn", "decoder_channels": [8, 8, 8, 4, 4]"#,
+        "numbers"
+      ),
       (
         #""_model_class": "Unet", "encoder_name": "resnet18", "encoder_depth": 3, "in_channels": 4, "decoder_channels": [8, 8, 4]"#,
         "decoder_interpolation"
       ),
-      (#""_model_class": "UnetPlusPlus", "encoder_name": "tu-resnet18", "decoder_channels": [8, 8, 8, 4, 4]"#, "numbers"),
+      (
+        #""_model_class": "UnetPlusPlus", "encoder_name": "tu-resnet18", "decoder_channels": [8, 8, 8, 4, 4]"#,
+        "numbers"
+      ),
       (
         #""_model_class": "FPN", "encoder_name": "efficientnet-b0", "decoder_pyramid_channels": 32, "decoder_segmentation_channels": 32, "decoder_merge_policy": "cat""#,
         "numbers"
       ),
-      (#""_model_class": "DeepLabV3Plus", "encoder_name": "tu-efficientnet_b0", "decoder_channels": 8"#, "rates 12, 24, 36"),
-      (#""_model_class": "DeepLabV3", "encoder_name": "resnet18", "decoder_channels": 8"#, "decoder_atrous_rates"),
-      (#""_model_class": "PSPNet", "encoder_name": "mobilenet_v2", "psp_out_channels": 16"#, "numbers"),
-      (#""_model_class": "PAN", "encoder_name": "resnet18", "decoder_channels": 8"#, "output stride 16"),
-      (#""_model_class": "UPerNet", "encoder_name": "densenet121", "decoder_channels": 8"#, "numbers"),
-      (#""_model_class": "Segformer", "encoder_name": "mit_b0", "decoder_segmentation_channels": 8"#, "numbers"),
+      (
+        #""_model_class": "DeepLabV3Plus", "encoder_name": "tu-efficientnet_b0", "decoder_channels": 8"#,
+        "rates 12, 24, 36"
+      ),
+      (
+        #""_model_class": "DeepLabV3", "encoder_name": "resnet18", "decoder_channels": 8"#,
+        "decoder_atrous_rates"
+      ),
+      (
+        #""_model_class": "PSPNet", "encoder_name": "mobilenet_v2", "psp_out_channels": 16"#,
+        "numbers"
+      ),
+      (
+        #""_model_class": "PAN", "encoder_name": "resnet18", "decoder_channels": 8"#,
+        "output stride 16"
+      ),
+      (
+        #""_model_class": "UPerNet", "encoder_name": "densenet121", "decoder_channels": 8"#,
+        "numbers"
+      ),
+      (
+        #""_model_class": "Segformer", "encoder_name": "mit_b0", "decoder_segmentation_channels": 8"#,
+        "numbers"
+      ),
       (#""_model_class": "Linknet", "encoder_name": "tu-xception41""#, "numbers"),
     ])
   func smpShapes(_ arguments: String, _ assumed: String) throws {
@@ -181,12 +205,14 @@ struct PretrainedTests {
     func ones(_ shape: [Int]) -> Tensor { Tensor(filledWith: 1, shape) }
     try WeightFile.write(
       [
-        ("encoder.conv1.weight", ones([8, 3, 3, 3])), ("encoder.layer1.0.conv1.weight", ones([4, 8, 1, 1])),
+        ("encoder.conv1.weight", ones([8, 3, 3, 3])),
+        ("encoder.layer1.0.conv1.weight", ones([4, 8, 1, 1])),
         ("decoder.blocks.0.conv1.0.weight", ones([8, 8, 3, 3])),
         ("segmentation_head.0.weight", ones([3, 8, 3, 3])),
       ], to: file)
     let result = try Command.run("import", file, "--output", "\(folder.path)/run")
-    #expect(result.status == 1 && result.errors.contains("by names and shapes of a Unet"), "\(result)")
+    #expect(
+      result.status == 1 && result.errors.contains("by names and shapes of a Unet"), "\(result)")
     #expect(try Command.run("import", file, "--dry-run").status == 0)
   }
 

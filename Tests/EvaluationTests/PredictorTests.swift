@@ -247,8 +247,10 @@ struct EvaluatorTests {
   @Test("a resized input is scored at the size of the truth")
   func resized() throws {
     let data = try dataset(2)
-    let result = try Evaluator(Predictor(tinyModel()), imageSize: .exact(Size(width: 16, height: 16)))
-      .evaluate(data) { sample, prediction, _ in #expect(prediction.size == sample.mask.size) }
+    let result = try Evaluator(
+      Predictor(tinyModel()), imageSize: .exact(Size(width: 16, height: 16))
+    )
+    .evaluate(data) { sample, prediction, _ in #expect(prediction.size == sample.mask.size) }
     #expect(result.scoring.imageSize == "size resized to 16×16")
   }
 

@@ -8,8 +8,8 @@ import Torch
 
 @testable import Parity
 
-/// What other toolkits give for images whose sides are no multiples of a stride; `Fixtures/make.py` says how
-/// the files came about.
+/// What other toolkits give for images whose sides are no multiples of a stride, and what networks of
+/// repositories give; `Fixtures/make.py` and `Fixtures/repositories.py` say how the files came about.
 @Suite("Parity on odd sizes", .serialized)
 struct OddSizeTests {
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -30,16 +30,19 @@ struct OddSizeTests {
   }
 
   @Test(
-    "holds with torchvision, MMSegmentation and milesial's U-Net",
+    "holds with torchvision, MMSegmentation, milesial's U-Net and others' DeepLab and PSPNet",
     arguments: files.filter { !TorchvisionNetwork.all.map(file).contains($0) })
   func agrees(_ name: String) throws {
     let result = try Parity.check(Self.folder.appending(path: "\(name).json").path)
     #expect(result.disagreements == [])
   }
 
-  @Test("has files of all three")
+  @Test("has files of all")
   func complete() {
-    for (family, count) in [("torchvision", 15), ("mmseg", 19), ("milesial", 2)] {
+    for (family, count) in [
+      ("torchvision", 15), ("mmseg", 19), ("milesial", 2), ("jfzhang95", 1), ("bubbliiiing", 1),
+      ("csail", 1),
+    ] {
       #expect(Self.files.count { $0.hasPrefix(family) } == count, "\(family)")
     }
   }

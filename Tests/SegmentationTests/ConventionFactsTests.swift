@@ -130,12 +130,18 @@ struct ConventionFactsTests {
     "is said of backbones whose names are those of several networks",
     arguments: [
       ("name: efficientnet_b0", "timm", "tf_efficientnet alike"),
-      ("name: efficientnet_b0, padding: tensorflow, eps: 1e-3", "timm", "padding tensorflow, eps 0.001"),
+      (
+        "name: efficientnet_b0, padding: tensorflow, eps: 1e-3", "timm",
+        "padding tensorflow, eps 0.001"
+      ),
       ("name: efficientnet_b0, padding: fixed", "timm", "warning: timm's EfficientNets"),
       ("name: efficientnet_b0, padding: tensorflow", "torchvision", "warning: torchvision's"),
       ("name: efficientnet_b0", "efficientnet-pytorch", "have padding fixed or tensorflow"),
       ("name: efficientnet_b0", "torchvision", ""), ("name: xception41", "timm", ""),
-      ("name: xception41, form: jfzhang95", "timm", "warning: timm's Xceptions have form tensorflow"),
+      (
+        "name: xception41, form: jfzhang95", "timm",
+        "warning: timm's Xceptions have form tensorflow"
+      ),
     ])
   func backbones(_ yaml: String, _ convention: String, _ said: String) throws {
     let lines = try shapesOnly {

@@ -44,7 +44,10 @@ enum HuggingFaceWriter {
       "for transformers.\(kind).from_pretrained(\"\(path)\")",
     ]
       + (unread.isEmpty
-        ? [] : ["\(unread.count) tensors there that nothing reads are as in a new network, zeros and ones"])
+        ? []
+        : [
+          "\(unread.count) tensors there that nothing reads are as in a new network, zeros and ones"
+        ])
   }
 
   static func failure(_ reason: String) -> PretrainedError {

@@ -79,37 +79,19 @@ public struct PretrainedWriter: Sendable {
     {
       throw failure("\(title) has '\(name)' \(tensor.shape), which the network here has not")
     }
-    let difference = try attempt { () -> Double in
-      let weights = own.map { $0.tensor.cloned() }
-      defer {
-        for (entry, value) in zip(own, weights) {
-          entry.tensor.assign(value)
-          theirs[entry.name]?.assign(value)
-        }
+    let difference = try attempt {
+      withDrawnWeights(own, theirs) { () -> Double in
+        twin.train(false)
+        let side = 4 * max(32, model.headStride)
+        let x = Tensor(uninitialized: [1, model.inputChannels, side, side + 32])
+        x.drawNormal()
+        let (a, b) = (model(x), twin(x))
+        // Biases of classes are no answer to the image.
+        let answer = b - b.mean([2, 3], keep: true)
+        let scale = max(1e-12, answer.standardDeviation(correction: 0).item)
+        return a.shape == b.shape
+          ? (a - b).abs().maximum(along: [0, 1, 2, 3]).item / scale : .infinity
       }
-      twin.train(false)
-      let side = 4 * max(32, model.headStride)
-      let x = Tensor(uninitialized: [1, model.inputChannels, side, side + 32])
-      x.drawNormal()
-      var difference = Double.infinity
-      // What gates and activations take away must not be all that there is, or rounding is what is compared.
-      for gain in [1, 1.5, 2.25, 3.5] {
-        for (name, tensor) in own {
-          draw(name, tensor, gain: gain)
-          theirs[name]?.assign(tensor)
-        }
-        let (scale, size) = inferenceMode { () -> (Double, Double) in
-          let (a, b) = (model(x), twin(x))
-          guard a.shape == b.shape else { return (1, 1) }
-          // Biases of classes are no answer to the image.
-          let answer = b - b.mean([2, 3], keep: true)
-          let scale = max(1e-12, answer.standardDeviation(correction: 0).item)
-          difference = (a - b).abs().maximum(along: [0, 1, 2, 3]).item / scale
-          return (scale, b.abs().maximum(along: [0, 1, 2, 3]).item)
-        }
-        if scale > 1e-3 * size { break }
-      }
-      return difference
     }
     guard difference < 1e-3 else {
       throw failure(
@@ -121,17 +103,42 @@ public struct PretrainedWriter: Sendable {
 }
 
 extension PretrainedWriter {
-  /// Draws a tensor so that what passes neither shrinks nor swells.
-  static func draw(_ name: String, _ tensor: Tensor, gain: Double = 1) {
-    guard tensor.dtype.isFloatingPoint else { return }
-    let fan = tensor.shape.dropFirst().reduce(1, *)
-    if tensor.rank > 1 {
-      tensor.drawNormal(deviation: gain * (2 / Double(max(1, fan))).squareRoot())
+  /// What `body` gives while two networks have the same drawn weights; both have the first one's own
+  /// afterwards.
+  ///
+  /// The memory is the same, too: sums are rounded by how it is aligned, which gates and activations can make
+  /// much of.
+  static func withDrawnWeights<Result>(
+    _ own: [(name: String, tensor: Tensor)], _ theirs: [String: Tensor], _ body: () -> Result
+  ) -> Result {
+    let weights = own.map { $0.tensor.detached() }
+    defer {
+      for (entry, value) in zip(own, weights) {
+        entry.tensor.adopt(value)
+        theirs[entry.name]?.adopt(value)
+      }
+    }
+    for (name, tensor) in own {
+      if tensor.dtype.isFloatingPoint {
+        tensor.adopt(drawn(name, tensor.shape, tensor.dtype))
+      }
+      theirs[name]?.adopt(tensor.detached())
+    }
+    return inferenceMode(body)
+  }
+
+  /// A tensor drawn so that what passes neither shrinks nor swells.
+  private static func drawn(_ name: String, _ shape: [Int], _ dtype: DType) -> Tensor {
+    let tensor = Tensor(uninitialized: shape, dtype)
+    let fan = shape.dropFirst().reduce(1, *)
+    if shape.count > 1 {
+      tensor.drawNormal(deviation: (2 / Double(max(1, fan))).squareRoot())
     } else if name.hasSuffix("bias") || name.hasSuffix("running_mean") {
       tensor.drawUniform(-0.1, 0.1)
     } else {
       tensor.drawUniform(0.5, 1.5)
     }
+    return tensor
   }
 }
 

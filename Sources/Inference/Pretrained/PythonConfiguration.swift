@@ -56,7 +56,8 @@ struct PythonConfiguration {
       return isTuple || items.count != 1 ? .list(items) : items[0]
     case UInt8(ascii: "{"): return try dictionary(depth)
     case UInt8(ascii: "'"), UInt8(ascii: "\""): return .string(try texts())
-    case UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."), UInt8(ascii: "0")...UInt8(ascii: "9"):
+    case UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."),
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
       return .number(try number())
     default: return try named(depth)
     }
@@ -203,10 +204,15 @@ struct PythonConfiguration {
         UInt8(ascii: "n"): 10, UInt8(ascii: "t"): 9, UInt8(ascii: "r"): 13,
         UInt8(ascii: "\\"): 92, UInt8(ascii: "'"): 39, UInt8(ascii: "\""): 34,
       ]
-      if isRaw { result += [byte, escaped] }
-      else if let character = plain[escaped] { result.append(character) }
+      if isRaw {
+        result += [byte, escaped]
+      } else if let character = plain[escaped] {
+        result.append(character)
+      }
       // The end of a line disappears.
-      else if escaped != 10 { result += [byte, escaped] }
+      else if escaped != 10 {
+        result += [byte, escaped]
+      }
     }
     throw fault("the end of a text")
   }

@@ -30,7 +30,8 @@ enum SMPShapes {
     }
     throw PretrainedError.invalid(
       file: source.path, key: "the encoder", value: "not found by names and shapes of a \(kind)",
-      expected: "one that a config.json of segmentation_models.pytorch's could name here; with --model"
+      expected:
+        "one that a config.json of segmentation_models.pytorch's could name here; with --model"
         + " a configuration says what it is")
   }
 
@@ -71,7 +72,8 @@ enum SMPShapes {
         "an encoder of output stride \(stride), the library's default, which the file cannot tell")
     }
     if ["Unet", "UnetPlusPlus", "FPN"].contains(kind) {
-      lines.append("maps are enlarged as by default (decoder_interpolation), which the file cannot tell")
+      lines.append(
+        "maps are enlarged as by default (decoder_interpolation), which the file cannot tell")
     }
     if (model.backbone as? EfficientNet)?.configuration.padding != .fixed,
       model.backbone is EfficientNet

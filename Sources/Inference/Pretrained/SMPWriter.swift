@@ -36,7 +36,8 @@ enum SMPWriter {
 
     let unread = unread(model.backbone)
     try FileSystem.makeOutputFolder(path)
-    try WeightFile.write(state + unread, metadata: ["format": "pt"], to: "\(path)/model.safetensors")
+    try WeightFile.write(
+      state + unread, metadata: ["format": "pt"], to: "\(path)/model.safetensors")
     let text = JSON.object(arguments.json).text + "\n"
     try AtomicFile.write("\(path)/config.json", Data(text.utf8))
     try AtomicFile.write("\(path)/README.md", Data(card(network, title).utf8))
@@ -45,8 +46,12 @@ enum SMPWriter {
       "for segmentation_models_pytorch.from_pretrained(\"\(path)\"), which takes images normalized by"
         + " mean \(network.encoding.mean), deviation \(network.encoding.deviation) of levels from 0 to 1;"
         + " the library keeps neither that nor the names of classes, README.md does",
-    ] + (unread.isEmpty
-      ? [] : ["its encoder's 'encoder._conv_head' and 'encoder._bn1' are zeros, as nothing there reads them"])
+    ]
+      + (unread.isEmpty
+        ? []
+        : [
+          "its encoder's 'encoder._conv_head' and 'encoder._bn1' are zeros, as nothing there reads them"
+        ])
       + (model.auxiliary.isEmpty ? [] : ["auxiliary heads are left out, as the library has none"])
   }
 

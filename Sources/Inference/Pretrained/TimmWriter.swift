@@ -88,20 +88,14 @@ enum TimmWriter {
     guard own.count == theirs.count else {
       throw failure("\(title) has \(theirs.count) tensors, the backbone here \(own.count)")
     }
-    let difference = try attempt { () -> Double in
-      let weights = own.map { $0.tensor.cloned() }
-      defer { for (entry, value) in zip(own, weights) { entry.tensor.assign(value) } }
-      for (name, tensor) in own {
-        PretrainedWriter.draw(name, tensor)
-        theirs[name]?.assign(tensor)
-      }
-      backbone.train(false)
-      twin.train(false)
-      let side = 4 * max(32, backbone.width > 0 ? twin.minimumSide : 32)
-      let channels = own.first { $0.tensor.rank == 4 }?.tensor.size(1) ?? 3
-      let x = Tensor(uninitialized: [1, channels, side, side + 32])
-      x.drawNormal()
-      return inferenceMode {
+    let difference = try attempt {
+      PretrainedWriter.withDrawnWeights(own, theirs) { () -> Double in
+        backbone.train(false)
+        twin.train(false)
+        let side = 4 * max(32, twin.minimumSide)
+        let channels = own.first { $0.tensor.rank == 4 }?.tensor.size(1) ?? 3
+        let x = Tensor(uninitialized: [1, channels, side, side + 32])
+        x.drawNormal()
         let (a, b) = (backbone.features(x), twin.features(x))
         // timm may give a map more, of half the image's size.
         return zip(a.reversed(), b.reversed()).map { a, b in

@@ -73,6 +73,35 @@ private let repositories = [
   head: {name: deeplabv3plus, rate: 6, channels: 256, poolFirst: false, projection: 1,
          separable: false, separableDecoder: false}
   """,
+  "jfzhang95/deeplab_xception": """
+  alignCorners: true
+  backbone: {name: xception65, form: jfzhang95, outputStride: 16}
+  head: {name: deeplabv3plus, rate: 6, channels: 256, poolFirst: false, projection: 1,
+         separable: false, separableDecoder: false}
+  """,
+  "jfzhang95/deeplab_xception_os8": """
+  alignCorners: true
+  backbone: {name: xception65, form: jfzhang95, outputStride: 8}
+  head: {name: deeplabv3plus, rate: 12, channels: 256, poolFirst: false, projection: 1,
+         separable: false, separableDecoder: false}
+  """,
+  "bubbliiiing/deeplabv3plus_xception": """
+  alignCorners: true
+  backbone: {name: xception65, form: bubbliiiing, outputStride: 16}
+  head: {name: deeplabv3plus, rate: 6, channels: 256, poolFirst: false, projection: 1,
+         separable: false, separableDecoder: false}
+  """,
+  "bubbliiiing/deeplabv3plus_xception_os8": """
+  alignCorners: true
+  backbone: {name: xception65, form: bubbliiiing, outputStride: 8}
+  head: {name: deeplabv3plus, rate: 12, channels: 256, poolFirst: false, projection: 1,
+         separable: false, separableDecoder: false}
+  """,
+  "csail/pspnet50": """
+  backbone: {name: resnet50, outputStride: 8, deepStem: true, stemChannels: 128}
+  head: {name: pspnet}
+  auxiliary: [{name: fcn, level: 2, channels: 512}]
+  """,
   "tramac/denseaspp_densenet121": """
   alignCorners: true
   backbone: {name: densenet121, outputStride: 8}

@@ -166,7 +166,10 @@ extension ModelBuilder {
     "EfficientNet/eps": .init(
       "What normalizations add to the variance; torchvision's 1e-5, from b5 on 1e-3.", "1e-3"),
     "EfficientNet/stemMap": .init(
-      "Whether the first map is the stem's rather than that of the blocks of its size.", "true"),
+      """
+      Whether maps are those that segmentation_models.pytorch takes: the first is the stem's, and B0's of \
+      stride 16 that of the first block of its size.
+      """, "true"),
     "channelMultiplier": .init("What the channels of all layers are multiplied by.", "0.5"),
     "channelDivisor": .init("What the channels of all layers are multiples of.", "4"),
     "Xception/form": .init(

@@ -43,7 +43,8 @@ public final class EfficientNet: MobileNetwork {
     public var endsWithConvolution = true
     /// Whether a block whose stride dilation replaces is dilated itself, rather than from the next on.
     public var dilatesStridedBlocks = false
-    /// Whether the first map is the stem's rather than the first block's.
+    /// Whether maps are those that segmentation_models.pytorch takes: the first is the stem's rather than the
+    /// first block's, and B0's of stride 16 the first block's of its size rather than the last one's.
     public var tapsStem = false
     /// The share of images for which training leaves the last block out; earlier ones less often.
     public var dropRate = 0.2
@@ -62,6 +63,9 @@ public final class EfficientNet: MobileNetwork {
     /// dilated (segmentation_models.pytorch).
     case fixed
   }
+
+  /// The numbers of blocks of B0: the last of 40 channels, and the first of 112.
+  private static let lastOf40 = 4, firstOf112 = 8
 
   /// What the network was made from.
   public let configuration: Configuration
@@ -107,6 +111,17 @@ public final class EfficientNet: MobileNetwork {
     plan.dilatesStridedBlocks = configuration.dilatesStridedBlocks
     plan.endsWithConvolution = configuration.endsWithConvolution
     plan.tapsStem = configuration.tapsStem
+    if variant == .b0, configuration.tapsStem {
+      // There the map of stride 16 is the first block's of its channels, and what comes after counts as the
+      // last stage, whose dilation it has.
+      plan.taps = [3: Self.firstOf112]
+      let last = 32 / outputStride
+      if last > 1, configuration.dilatesStridedBlocks {
+        plan.dilations = rows.indices.map { index in
+          index > Self.firstOf112 ? last : index > Self.lastOf40 ? max(1, 16 / outputStride) : 1
+        }
+      }
+    }
     switch configuration.padding {
     case .symmetric: break
     case .tensorflow: plan.padding = .tensorflow

@@ -24,6 +24,8 @@ public class MobileNetwork: Sequential, Backbone {
     var padsDilatedEvenly = false
     /// Whether the first map is the stem's rather than the last before the next stride.
     var tapsStem = false
+    /// The blocks whose outputs are the maps of some resolutions, where they are not the last of those.
+    var taps: [Int: Int] = [:]
     /// Where zeros stand otherwise.
     var padding = Padding.symmetric
     /// Whether the first convolution has zeros around the image.
@@ -96,7 +98,9 @@ public class MobileNetwork: Sequential, Backbone {
       levels.append(count - 1)
     }
     ends = (0..<kept).compactMap { level in
-      plan.tapsAfterStride && level < kept - 1 || plan.tapsStem && level == 0
+      // The stem stands before the first block.
+      if let block = plan.taps[level] { return block + 1 }
+      return plan.tapsAfterStride && level < kept - 1 || plan.tapsStem && level == 0
         ? levels.firstIndex(of: level) : levels.lastIndex(of: level)
     }
     channels = ends.map { widths[$0] }

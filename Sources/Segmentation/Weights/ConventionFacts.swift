@@ -120,7 +120,9 @@ struct ConventionFacts {
       ]
       guard let theirs = known[convention], !theirs.contains(own) else {
         return convention == "timm"
-          ? ["names are those of timm's efficientnet and tf_efficientnet alike, which pad otherwise; \(taken)"]
+          ? [
+            "names are those of timm's efficientnet and tf_efficientnet alike, which pad otherwise; \(taken)"
+          ]
           : []
       }
       return [

@@ -74,6 +74,16 @@ public struct NamingConvention: Sendable {
       .init("torchvision", state: InvertedResidualNames.torchvision),
       .init("timm", state: ConvNeXtNames.timm),
       .init("timm") { timmDeepStem($0) },
+      // With `features_only` the number of the first sequence's part stands after an underscore.
+      .init(
+        "timm",
+        state: { state in
+          ConvNeXtNames.timm(state).map { ($0.ours, flattened($0.theirs, ["stem", "stages"])) }
+        }),
+      .init("timm") { name in
+        TransformerNames.swin(name, mergingIsLater: true).map { flattened($0, ["layers"]) }
+      },
+      .init("timm") { "features_" + $0 },
       .init("timm", XceptionNames.timm(isFlat: false)),
       .init("timm", XceptionNames.timm(isFlat: true)),
       .init("timm", TransformerNames.vision),
@@ -81,6 +91,14 @@ public struct NamingConvention: Sendable {
       .init("swin") { TransformerNames.swin($0, mergingIsLater: false) },
       .efficientNetPyTorch,
     ] + HuggingFaceNames.ofParts
+
+  /// A name whose first sequence, if it is one of these, is part of the network itself.
+  static func flattened(_ name: String, _ sequences: [String]) -> String {
+    for sequence in sequences where name.hasPrefix(sequence + ".") {
+      return sequence + "_" + name.dropFirst(sequence.count + 1)
+    }
+    return name
+  }
 
   /// timm's names for a backbone; nil if it has no such network.
   static func timm(of backbone: any Backbone) -> NamingConvention? {

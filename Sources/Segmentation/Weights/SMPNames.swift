@@ -146,10 +146,7 @@ enum SMPNames {
   /// timm's name as `features_only` has it, where the first sequence of layers becomes the network's own.
   private static func flattened(_ name: String, _ backbone: any Backbone) -> String {
     guard backbone is ConvNeXt || backbone is Swin || backbone is Xception else { return name }
-    for sequence in ["stages.", "stem.", "layers.", "blocks."] where name.hasPrefix(sequence) {
-      return sequence.dropLast() + "_" + name.dropFirst(sequence.count)
-    }
-    return name
+    return NamingConvention.flattened(name, ["stages", "stem", "layers", "blocks"])
   }
 
   /// The head's tensors, with what stands before its names here; nil if the library has no such head.

@@ -84,9 +84,12 @@ extension WeightImport {
         lines.append(
           "tu-efficientnet and tu-tf_efficientnet have these names both, and pad otherwise: padding"
             + " symmetric with eps 1e-5, or tensorflow with 1e-3")
-        if padding == .fixed { warn("neither has padding fixed", "padding: symmetric or tensorflow") }
+        if padding == .fixed {
+          warn("neither has padding fixed", "padding: symmetric or tensorflow")
+        }
       } else if padding != .fixed || network.eps != 1e-3 {
-        warn("its own EfficientNets pad for one size of image, with an eps of 1e-3",
+        warn(
+          "its own EfficientNets pad for one size of image, with an eps of 1e-3",
           "padding: fixed, eps: 1e-3")
       }
     }

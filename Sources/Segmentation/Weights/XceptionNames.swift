@@ -15,13 +15,13 @@ enum XceptionNames {
 
   /// jfzhang95's, of the network with sixteen blocks in the middle: `block4.rep.1.conv1`, `conv3.bn`.
   static let jfzhang95: [NameRule] = repository { place, isLast in
-      let convolution = isLast ? "conv\(place + 3)" : "rep.\(place)"
-      let norm = isLast ? "bn\(place + 3)" : "rep.\(place + 1)"
-      return [
-        ("depthwise.0", "\(convolution).conv1"), ("depthwise.1", "\(convolution).bn"),
-        ("pointwise.0", "\(convolution).pointwise"), ("pointwise.1", norm),
-      ]
-    }
+    let convolution = isLast ? "conv\(place + 3)" : "rep.\(place)"
+    let norm = isLast ? "bn\(place + 3)" : "rep.\(place + 1)"
+    return [
+      ("depthwise.0", "\(convolution).conv1"), ("depthwise.1", "\(convolution).bn"),
+      ("pointwise.0", "\(convolution).pointwise"), ("pointwise.1", norm),
+    ]
+  }
 
   /// bubbliiiing's: `block4.sepconv1.depthwise`, `conv3.bn2`.
   static let bubbliiiing: [NameRule] = repository { place, isLast in

@@ -131,7 +131,9 @@ struct MMSegmentationParts {
     func share(_ key: String, _ usual: Double) throws -> JSON {
       .number(try section.double(key, default: usual))
     }
-    let one: [String: JSON] = ["in_channels": Self.number(widths[last]), "in_index": Self.number(last)]
+    let one: [String: JSON] = [
+      "in_channels": Self.number(widths[last]), "in_index": Self.number(last),
+    ]
     let several: [String: JSON] = [
       "in_channels": .ints(all.map { widths[$0] }), "in_index": .ints(all),
     ]
@@ -181,7 +183,8 @@ struct MMSegmentationParts {
       return own.merging(several) { first, _ in first }
     default:
       throw failure(
-        "expected the head deeplabv3, deeplabv3plus, fcn, pspnet, segformer or upernet, not \(name)")
+        "expected the head deeplabv3, deeplabv3plus, fcn, pspnet, segformer or upernet, not \(name)"
+      )
     }
     return own.merging(one) { first, _ in first }
   }

@@ -82,7 +82,8 @@ enum MMSegmentationReader {
   /// What the original does beside.
   private static func windows(_ model: JSON) -> [String] {
     guard model["test_cfg"]?["mode"]?.string == "slide",
-      let size = pair(model["test_cfg"]?["crop_size"]), let step = pair(model["test_cfg"]?["stride"])
+      let size = pair(model["test_cfg"]?["crop_size"]),
+      let step = pair(model["test_cfg"]?["stride"])
     else { return [] }
     return [
       "the original sees images in windows of \(size.0)x\(size.1) every \(step.0)x\(step.1) pixels, as"

@@ -129,7 +129,8 @@ final class MMSegmentationSection {
     "attn_drop_rate", "c1_in_channels", "convert_weights", "drop_path_rate", "drop_rate",
     "dropout_ratio", "frozen_stages", "ignore_index", "in_channels", "init_cfg", "init_values",
     "loss_decode", "loss_se_decode", "norm_eval", "num_classes", "pretrain_img_size", "pretrained",
-    "sampler", "test_cfg", "train_cfg", "type", "with_cp", "zero_init_residual", "data_preprocessor",
+    "sampler", "test_cfg", "train_cfg", "type", "with_cp", "zero_init_residual",
+    "data_preprocessor",
   ]
 
   /// Refuses settings that nobody has read and that are not as usual.
