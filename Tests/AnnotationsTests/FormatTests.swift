@@ -181,7 +181,8 @@ import Testing
     refuses(
       ["c.json": coco.replacing("\"width\": 20", with: "\"width\": 200000000")], "images[0].width",
       "from 1 to 1048576")
-    refuses(["c.json": "{\"info\": " + String(repeating: "[", count: 2000)], "c.json", "at most 64")
+    let deep = "{\"images\": [], \"info\": " + String(repeating: "[", count: 2000)
+    refuses(["c.json": deep], "c.json", "at most 64")
   }
 
   @Test("Numbers that disagree between files are refused, both named") func disagreement() throws {
@@ -204,5 +205,53 @@ import Testing
         "valid/_classes.csv": "Pixel Value, Class\n0, background\n1, road\n",
       ],
       "train/_classes.csv", "valid/_classes.csv", "line 3")
+  }
+}
+
+@Suite("XML") struct XMLTests {
+  private func read(_ text: [UInt8]) throws -> [String] {
+    let file = NSTemporaryDirectory() + "xml-\(UUID().uuidString).xml"
+    defer { try? FileManager.default.removeItem(atPath: file) }  // may fail: it is temporary
+    try Data(text).write(to: URL(fileURLWithPath: file))
+    var events: [String] = []
+    try XMLReading.read(file) { element in
+      let attributes = element.attributes.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }
+      events.append("\(element.line) <\(element.name) \(attributes.joined(separator: " "))>")
+    } end: { name, text in
+      events.append("\(name):\(text)")
+    }
+    return events
+  }
+
+  @Test("Elements, attributes, entities, comments and text") func reading() throws {
+    let text = """
+      \u{FEFF}<?xml version="1.0" encoding="utf-8"?>
+      <!-- a > b -->
+      <a x="1 &lt; 2" y='&#x41;&#66;"'>
+        <b/> <c>one &amp; two<![CDATA[ <3]]></c >
+      </a>
+      """
+    #expect(
+      try read(Array(text.utf8)) == [
+        "3 <a x=1 < 2 y=AB\">", "4 <b >", "b:", "4 <c >", "c:one & two <3", "a:",
+      ])
+  }
+
+  @Test(
+    "What is no XML is refused with its line",
+    arguments: [
+      "<a>", "<a></b>", "<a x></a>", "<a x=1></a>", "<a x=\"1></a>", "<a x='1' x='2'/>", "text", "",
+      "<a>&nothing;</a>", "<a>&</a>", "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>", "<a", "<",
+      "</a>", "<!-- ",
+      String(repeating: "<a>", count: 100),
+    ])
+  func refusals(_ text: String) {
+    #expect(throws: AnnotationError.self) { try read(Array(text.utf8)) }
+  }
+
+  @Test("Text that is no UTF-8 is refused") func bytes() {
+    #expect(throws: AnnotationError.self) {
+      try read(Array("<a>".utf8) + [0xD6] + Array("</a>".utf8))
+    }
   }
 }

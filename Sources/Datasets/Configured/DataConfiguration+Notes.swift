@@ -87,6 +87,7 @@ extension DataConfiguration {
     "an annotation tool's/holdOut": .init(
       "The share of the training images that is scored instead, where the files have no `val`.",
       "0.2"),
+    "an annotation tool's/background": .init(backgroundText, "road"),
     "raster": .init(
       """
       How corners become pixels: as pycocotools, Pillow (labelme) or OpenCV does, or even-odd at the middles of \
