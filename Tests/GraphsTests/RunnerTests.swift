@@ -12,9 +12,6 @@ struct RunnerTests {
     "backbone: {name: resnet50, outputStride: 8, cut: 3}, head: {name: deeplabv3, channels: 16}",
     "backbone: {name: mobilenet_v2}, head: {name: fcn, channels: 16}",
     "backbone: {name: mobilenet_v3_small}, head: {name: lraspp, channels: 16}",
-    "backbone: {name: efficientnet_b0, padding: fixed, outputStride: 16, contractDilation: false, lastConvolution: false, stemMap: true}, head: {name: deeplabv3plus, channels: 16}",
-    "backbone: {name: vgg11_bn}, head: {name: unet, center: true, channels: [16, 16, 8, 8, 4]}",
-    "backbone: {name: xception41, outputStride: 16}, head: {name: deeplabv3plus, channels: 16}",
     "backbone: {name: efficientnet_lite0, outputStride: 16}, head: {name: deeplabv3plus, channels: 16, projection: 3}",
     "backbone: {name: resnet18, outputStride: 4, multiGrid: [1, 2]}, head: {name: pspnet, channels: 16}",
     "backbone: {name: densenet, blocks: [2, 2, 3], growth: 16, stem: 16, outputStride: 4}, head: {name: denseaspp, growth: 16, bottleneck: 32, dilations: [3, 6, 24]}",
@@ -34,6 +31,9 @@ struct RunnerTests {
     "backbone: {name: resnet18, outputStride: 8}, head: {name: nonlocal, channels: 16}",
     "backbone: {name: resnet18, outputStride: 8}, head: {name: ann, channels: 16}",
     "backbone: {name: resnet18, outputStride: 8}, head: {name: danet, channels: 16}",
+    "backbone: {name: efficientnet_b0, padding: fixed, outputStride: 16, contractDilation: false, lastConvolution: false, stemMap: true}, head: {name: deeplabv3plus, channels: 16}",
+    "backbone: {name: vgg11_bn}, head: {name: unet, center: true, channels: [16, 16, 8, 8, 4]}",
+    "backbone: {name: xception41, outputStride: 16}, head: {name: deeplabv3plus, channels: 16}",
   ]
 
   /// The network of a line with weights that keep the scale of maps.

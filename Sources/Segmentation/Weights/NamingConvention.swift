@@ -179,6 +179,10 @@ extension NamingConvention {
   ) -> [(name: String, tensor: Tensor)]? {
     guard let recipes = SMPNames.timmFeatures(backbone) else { return nil }
     return backbone.state.flatMap { entry in recipes[entry.name]?.parts(entry.tensor) ?? [] }
+      .map { name, tensor in
+        // The scales of ConvNeXt's branches are a list there.
+        (name, name.hasSuffix(".gamma") ? tensor.reshaped([tensor.count]) : tensor)
+      }
   }
 
   /// The state of a module under the names of this convention.
