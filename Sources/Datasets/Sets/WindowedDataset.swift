@@ -30,8 +30,8 @@ public struct WindowedDataset: Dataset {
           return areWhole && length >= side ? (length - side, side) : (start, length - start)
         }
       }
-      let count =
-        (image.width / size.width + 1).multipliedReportingOverflow(by: image.height / size.height + 1)
+      let count = (image.width / size.width + 1)
+        .multipliedReportingOverflow(by: image.height / size.height + 1)
       guard !count.overflow, count.partialValue <= 1 << 26 else {
         throw DatasetError.invalidSetting(
           name: "data.windows", value: size.text,
