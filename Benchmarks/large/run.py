@@ -42,8 +42,8 @@ def arguments():
     result.add_argument("--compress", default="deflate", choices=["deflate", "lzw", "none"])
     result.add_argument("--noise", type=float, default=300, help="the deviation of samples within a class")
     result.add_argument("--budget", default="1500M", help="the command's --memory-budget")
-    result.add_argument("--window", type=int, default=1024)
-    result.add_argument("--other-window", type=int, default=1536, help="of the other tiling")
+    result.add_argument("--block", type=int, default=1024)
+    result.add_argument("--other-block", type=int, default=1536, help="of the other tiling")
     result.add_argument("--iterations", type=int, default=60)
     result.add_argument("--parts", nargs="+", default=["memory", "kills", "seams", "gdal"],
                         choices=["memory", "kills", "seams", "gdal"])
@@ -126,9 +126,9 @@ train:
     return folder / "network"
 
 
-def command(options, network, image, output, window, *more):
+def command(options, network, image, output, block, *more):
     return [options.atrous, "predict", network, image, "--output", output, "--memory-budget", options.budget,
-            "--window", str(window), *more]
+            "--block", str(block), *more]
 
 
 def digests(folder):
@@ -137,7 +137,7 @@ def digests(folder):
 
 def memory(options, network, image, output):
     start = time.monotonic()
-    done = subprocess.run(command(options, network, image, output, options.window), check=True,
+    done = subprocess.run(command(options, network, image, output, options.block), check=True,
                           capture_output=True, text=True)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"predicted in {time.monotonic() - start:.1f} s, at most {peak:.0f} MB of all commands so far")
@@ -154,13 +154,13 @@ def kills(options, network, image, whole, output):
     part = output / f"{image.stem}_labels.tif.part"
     for share in (0.25, 0.55):
         more = ["--resume"] if part.exists() else []
-        process = subprocess.Popen(command(options, network, image, output, options.window, *more),
+        process = subprocess.Popen(command(options, network, image, output, options.block, *more),
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and not (part.exists() and part.stat().st_size > share * size * 0.7):
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
         print(f"killed: status {process.wait()}, {part.stat().st_size if part.exists() else 0} bytes of tiles there")
-    subprocess.run(command(options, network, image, output, options.window, "--resume"), check=True,
+    subprocess.run(command(options, network, image, output, options.block, "--resume"), check=True,
                    stdout=subprocess.DEVNULL)
     same = digests(whole) == digests(output)
     print(f"resumed: {'the same bytes' if same else 'OTHER BYTES'}")
@@ -168,9 +168,9 @@ def kills(options, network, image, whole, output):
 
 
 def seams(options, network, image, whole, output):
-    subprocess.run(command(options, network, image, output, options.other_window), check=True,
+    subprocess.run(command(options, network, image, output, options.other_block), check=True,
                    stdout=subprocess.DEVNULL)
-    step = (options.window + 255) // 256 * 256
+    step = (options.block + 255) // 256 * 256
     equal = [0, 0]
     count = [0, 0]
     name = f"{image.stem}_labels.tif"
@@ -185,7 +185,7 @@ def seams(options, network, image, whole, output):
                 equal[index] += int(chosen.sum())
                 count[index] += chosen.size
     shares = [100 * e / max(c, 1) for e, c in zip(equal, count)]
-    print(f"labels of windows of {options.window} and {options.other_window} agree at {shares[0]:.4f} %,"
+    print(f"labels of blocks of {options.block} and {options.other_block} agree at {shares[0]:.4f} %,"
           f" within 8 pixels of where blocks meet at {shares[1]:.4f} %")
     return min(shares) >= 99.9
 
