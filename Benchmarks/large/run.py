@@ -38,9 +38,12 @@ def arguments():
     result.add_argument("--atrous", default=".build/release/atrous")
     result.add_argument("--folder", default="/tmp/atrous-large")
     result.add_argument("--side", type=int, default=40_000)
+    result.add_argument("--height", type=int, help="where it is another; memory follows from the width alone")
+    result.add_argument("--compress", default="deflate", choices=["deflate", "lzw", "none"])
+    result.add_argument("--noise", type=float, default=300, help="the deviation of samples within a class")
     result.add_argument("--budget", default="1500M", help="the command's --memory-budget")
-    result.add_argument("--window", type=int, default=1024)
-    result.add_argument("--other-window", type=int, default=1536, help="of the other tiling")
+    result.add_argument("--block", type=int, default=1024)
+    result.add_argument("--other-block", type=int, default=1536, help="of the other tiling")
     result.add_argument("--iterations", type=int, default=60)
     result.add_argument("--parts", nargs="+", default=["memory", "kills", "seams", "gdal"],
                         choices=["memory", "kills", "seams", "gdal"])
@@ -62,8 +65,8 @@ def profile(width, height, count, dtype, **more):
                 num_threads="ALL_CPUS", BIGTIFF="IF_SAFER", **more)
 
 
-def generate(folder, side):
-    noise = np.random.default_rng(1).normal(0, 300, (4, 2048, 2048)).astype(np.int32)
+def generate(folder, width, height, compress, noise):
+    noise = np.random.default_rng(1).normal(0, noise, (4, 2048, 2048)).astype(np.int32)
     for part, count in [("train", 6), ("val", 2)]:
         for index in range(count):
             classes, samples = pixels(3000 * index, 700 * len(part), 384, 384, noise)
@@ -76,16 +79,21 @@ def generate(folder, side):
     image = folder / "large.tif"
     if image.exists():
         with rasterio.open(image) as file:
-            if file.width == side:
+            if (file.width, file.height) == (width, height):
                 return image
-    with rasterio.open(folder / "writing.tif", "w", **profile(side, side, 4, "uint16", nodata=0)) as file:
-        for y in range(0, side, 2048):
-            for x in range(0, side, 2048):
-                width, height = min(2048, side - x), min(2048, side - y)
-                _, samples = pixels(x, y, width, height, noise)
+    # Two squares in turn, as drawing takes longer than writing.
+    squares = [pixels(2048 * index, 2048 * index, 2048, 2048, noise)[1] for index in range(2)]
+    form = profile(width, height, 4, "uint16", nodata=0)
+    if compress == "none":
+        del form["zlevel"]
+    with rasterio.open(folder / "writing.tif", "w", **{**form, "compress": compress}) as file:
+        for y in range(0, height, 2048):
+            for x in range(0, width, 2048):
+                samples = squares[(x + y) // 2048 % 2][:, :min(2048, height - y), :min(2048, width - x)]
                 if x == 0 and y == 0:
+                    samples = samples.copy()
                     samples[:, :700, :900] = 0  # nothing was measured in a corner
-                file.write(samples, window=Window(x, y, width, height))
+                file.write(samples, window=Window(x, y, samples.shape[2], samples.shape[1]))
     (folder / "writing.tif").rename(image)
     return image
 
@@ -118,9 +126,9 @@ train:
     return folder / "network"
 
 
-def command(options, network, image, output, window, *more):
+def command(options, network, image, output, block, *more):
     return [options.atrous, "predict", network, image, "--output", output, "--memory-budget", options.budget,
-            "--window", str(window), *more]
+            "--block", str(block), *more]
 
 
 def digests(folder):
@@ -129,7 +137,7 @@ def digests(folder):
 
 def memory(options, network, image, output):
     start = time.monotonic()
-    done = subprocess.run(command(options, network, image, output, options.window), check=True,
+    done = subprocess.run(command(options, network, image, output, options.block), check=True,
                           capture_output=True, text=True)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"predicted in {time.monotonic() - start:.1f} s, at most {peak:.0f} MB of all commands so far")
@@ -146,13 +154,13 @@ def kills(options, network, image, whole, output):
     part = output / f"{image.stem}_labels.tif.part"
     for share in (0.25, 0.55):
         more = ["--resume"] if part.exists() else []
-        process = subprocess.Popen(command(options, network, image, output, options.window, *more),
+        process = subprocess.Popen(command(options, network, image, output, options.block, *more),
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and not (part.exists() and part.stat().st_size > share * size * 0.7):
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
         print(f"killed: status {process.wait()}, {part.stat().st_size if part.exists() else 0} bytes of tiles there")
-    subprocess.run(command(options, network, image, output, options.window, "--resume"), check=True,
+    subprocess.run(command(options, network, image, output, options.block, "--resume"), check=True,
                    stdout=subprocess.DEVNULL)
     same = digests(whole) == digests(output)
     print(f"resumed: {'the same bytes' if same else 'OTHER BYTES'}")
@@ -160,9 +168,9 @@ def kills(options, network, image, whole, output):
 
 
 def seams(options, network, image, whole, output):
-    subprocess.run(command(options, network, image, output, options.other_window), check=True,
+    subprocess.run(command(options, network, image, output, options.other_block), check=True,
                    stdout=subprocess.DEVNULL)
-    step = (options.window + 255) // 256 * 256
+    step = (options.block + 255) // 256 * 256
     equal = [0, 0]
     count = [0, 0]
     name = f"{image.stem}_labels.tif"
@@ -177,7 +185,7 @@ def seams(options, network, image, whole, output):
                 equal[index] += int(chosen.sum())
                 count[index] += chosen.size
     shares = [100 * e / max(c, 1) for e, c in zip(equal, count)]
-    print(f"labels of windows of {options.window} and {options.other_window} agree at {shares[0]:.4f} %,"
+    print(f"labels of blocks of {options.block} and {options.other_block} agree at {shares[0]:.4f} %,"
           f" within 8 pixels of where blocks meet at {shares[1]:.4f} %")
     return min(shares) >= 99.9
 
@@ -202,8 +210,9 @@ def main():
         sys.exit(f"run.py: {missing.name} is missing: pip install numpy rasterio rio-cogeo")
     folder = pathlib.Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    image = generate(folder, options.side)
-    print(f"{image}: {options.side} x {options.side} x 4, {image.stat().st_size / 1e9:.2f} GB on the disk")
+    height = options.height or options.side
+    image = generate(folder, options.side, height, options.compress, options.noise)
+    print(f"{image}: {options.side} x {height} x 4, {image.stat().st_size / 1e9:.2f} GB on the disk")
     network = train(options.atrous, folder, options.iterations)
     whole, passed = folder / "whole", True
     if "memory" in options.parts:

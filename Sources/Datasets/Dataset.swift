@@ -68,6 +68,8 @@ public protocol Dataset: Sendable {
   var orientation: ImageOrientation { get }
   /// Which bands of the images are seen; nil for pictures in red, green and blue.
   var bandPlan: BandPlan? { get }
+  /// The windows that images are cut into, each of which is a sample; nil where images are whole.
+  var windows: Size? { get }
   /// What the listing of files passed over, for a person; empty for nothing.
   var notes: [String] { get }
   /// The number of samples.
@@ -94,6 +96,8 @@ extension Dataset {
   public var bandPlan: BandPlan? { nil }
   /// Nil: labels are files.
   public var drawn: DrawnLabels? { nil }
+  /// Nil: images are whole.
+  public var windows: Size? { nil }
   /// Photographs are turned.
   public var orientation: ImageOrientation { .applied }
 
@@ -175,6 +179,8 @@ public struct Subset: Dataset {
   public var orientation: ImageOrientation { base.orientation }
   /// The whole set's bands.
   public var bandPlan: BandPlan? { base.bandPlan }
+  /// The whole set's windows.
+  public var windows: Size? { base.windows }
   /// The number of samples chosen.
   public var count: Int { indices.count }
   /// The files of a sample.

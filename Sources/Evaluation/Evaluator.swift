@@ -74,8 +74,11 @@ public struct Evaluator {
       var own = ConfusionMatrix(classes: matrix.classes)
       own.add(truth: sample.mask, prediction: prediction)
       boundary?.add(truth: sample.mask, prediction: prediction)
+      // Files of windows show more than what was scored.
+      let isWhole = dataset.windows == nil
       let counts = ImageCounts(
-        own, name: sample.name, image: sample.imagePath, label: sample.labelPath ?? "")
+        own, name: sample.name, image: isWhole ? sample.imagePath : "",
+        label: isWhole ? sample.labelPath ?? "" : "")
       perImage.add(counts)
       foreground?.add(counts)
       counted(counts)

@@ -72,6 +72,14 @@ public struct LargeImage {
     tiling = try session.exclusively {
       try $0.tiling(of: size, step: options.step, overlap: options.overlap, file: path)
     }
+    // A row of blocks is held whole.
+    let bytes = 2 * (1 + (options.writesProbabilities ? session.labelMap.count : 0))
+    let row = size.width.multipliedReportingOverflow(by: (tiling.step + tiling.overlap) * bytes)
+    guard !row.overflow, row.partialValue <= session.memoryBudget else {
+      throw PredictionError.tooLarge(
+        file: path, size: Size(width: size.width, height: tiling.step),
+        need: row.overflow ? .max : row.partialValue, budget: session.memoryBudget)
+    }
   }
 
   /// The image's size.
@@ -104,11 +112,12 @@ public struct LargeImage {
       guard done < blended.count else { return }
       // What the row above says of its overlap is not kept on the disk, but computed again.
       let first = max(0, done - 1)
-      let windows = (first..<blended.count).flatMap { row in
-        (0..<blended.blocksPerRow).map { blended.window(row: row, column: $0) }
+      let across = blended.blocksPerRow
+      let read = reader()
+      let images = Prefetch(count: (blended.count - first) * across, depth: 1) {
+        [tiling, size] index in
+        try read(tiling.window(row: first + index / across, column: index % across, of: size))
       }
-      let read = reader(windows)
-      let images = Prefetch(count: windows.count, depth: 1) { try read($0) }
       for row in first..<blended.count {
         var shown = ReducedRow(size, rows: tiling.blocks(size.height)[row])
         let band = try blended.band(
@@ -137,12 +146,10 @@ public struct LargeImage {
   }
 
   /// Reads windows on any thread.
-  private func reader(
-    _ windows: [PixelWindow]
-  ) -> @Sendable (Int) throws -> (image: Image, missing: [Bool]?) {
-    { [file, plan = session.bandPlan] index in
-      let image = try file.image(windows[index], plan: plan)
-      return (image, try file.missing(windows[index], in: image))
+  private func reader() -> @Sendable (PixelWindow) throws -> (image: Image, missing: [Bool]?) {
+    { [file, plan = session.bandPlan] window in
+      let image = try file.image(window, plan: plan)
+      return (image, try file.missing(window, in: image))
     }
   }
 }

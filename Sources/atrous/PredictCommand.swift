@@ -61,7 +61,7 @@ struct PredictCommand: ParsableCommand {
       Segment images block by block, of so many pixels a side (made a multiple of 256), blended where they \
       meet.
       """)
-  var window: Int?
+  var block: Int?
 
   @Option(help: "The share of a block's side over which neighbours are blended, 0 to 0.5.")
   var overlap = 0.125
@@ -92,8 +92,8 @@ struct PredictCommand: ParsableCommand {
       throw ValidationError(
         "There are \(paths.count) paths, expected an image, or a checkpoint and an image.")
     }
-    if let window, !(64...8192).contains(window) {
-      throw ValidationError("--window is \(window), expected a number of pixels from 64 to 8192.")
+    if let block, !(64...8192).contains(block) {
+      throw ValidationError("--block is \(block), expected a number of pixels from 64 to 8192.")
     }
     guard (0...0.5).contains(overlap) else {
       throw ValidationError("--overlap is \(overlap), expected a number from 0 to 0.5.")
@@ -127,7 +127,7 @@ struct PredictCommand: ParsableCommand {
       }
       var failures = 0
       var large = LargeImage.Options()
-      (large.step, large.overlap) = (window, overlap)
+      (large.step, large.overlap) = (block, overlap)
       (large.writesProbabilities, large.resumes) = (probabilities, resume)
       let run = PredictionRun(session, files, truth: truth, large: large)
       let monitor = ConsoleMonitor()

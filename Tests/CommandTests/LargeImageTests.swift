@@ -33,7 +33,7 @@ struct LargeImageTests {
     let image = "\(folder.path)/map.tif"
     try write(image, Size(width: 900, height: 1300))
     func arguments(_ output: String, _ more: String...) -> [String] {
-      ["predict", run.path, image, "--output", output, "--window", "256", "--probabilities"] + more
+      ["predict", run.path, image, "--output", output, "--block", "256", "--probabilities"] + more
     }
     let whole = try Command(arguments("\(folder.path)/whole")).wait()
     #expect(whole.status == 0, "\(whole)")
@@ -89,7 +89,7 @@ struct LargeImageTests {
     #expect(labels.values.allSatisfy { $0 < 2 })
   }
 
-  @Test("impossible windows are refused", arguments: [["--window", "10"], ["--overlap", "0.9"]])
+  @Test("impossible blocks are refused", arguments: [["--block", "10"], ["--overlap", "0.9"]])
   func refused(option: [String]) throws {
     let outcome = try Command(["predict", "network", "image.tif"] + option).wait()
     #expect(outcome.status == 64, "\(outcome)")

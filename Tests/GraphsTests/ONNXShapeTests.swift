@@ -147,6 +147,19 @@ struct ONNXShapeTests {
       }
     ],
     "GatherND": [{ graph, x in graph.add("GatherND", [x, graph.ints([0, 2, 0, 1], [2, 2])]) }],
+    "DequantizeLinear": [
+      { graph, x in
+        let whole = graph.add("Cast", [x], ["to": .int(3)])
+        return graph.add(
+          "DequantizeLinear", [whole, graph.floats([0.5, 1, 2])], ["axis": .int(1)])
+      }
+    ],
+    "QuantizeLinear": [
+      { graph, x in graph.add("QuantizeLinear", [x, graph.floats([0.5], [])]) },
+      { graph, x in
+        graph.add("QuantizeLinear", [x, graph.floats([0.5, 1, 2])], ["axis": .int(1)])
+      },
+    ],
     "Gemm": [
       { graph, x in
         let rows = graph.add("Reshape", [x, graph.ints([-1, 10])])

@@ -39,18 +39,24 @@ struct ImageFacts: Codable, Sendable {
     squares = [second.x, second.y, second.z]
   }
 
-  /// The facts of an image of levels of which nothing has been looked at.
+  /// The facts of an image of which nothing has been looked at.
   init(_ size: Size) { (width, height) = (size.width, size.height) }
 
-  /// Adds what a strip of levels holds, from top to bottom.
+  /// Adds what a strip holds, from top to bottom.
   mutating func add(_ strip: Image) {
+    let own = Self.digest(of: strip)
+    digest = digest.isEmpty ? own : zip(digest, own).map { ($0 &* 0x9E37_79B9_7F4A_7C15) ^ $1 }
+    guard strip.levels != nil else {
+      let facts = ImageFacts(strip, orientation: 1)
+      sums = sums.isEmpty ? facts.sums : zip(sums, facts.sums).map { $0 &+ $1 }
+      squares = squares.isEmpty ? facts.squares : zip(squares, facts.squares).map { $0 &+ $1 }
+      return
+    }
     var all = LevelSums(
       counts: levelCounts ?? [], sums: levelSums ?? [], squares: levelSquares ?? [])
     all.add(strip)
     (levelCounts, levelSums, levelSquares) = (all.counts, all.sums, all.squares)
     missing = (missing ?? 0) + Int64(strip.missing?.count { $0 } ?? 0)
-    let own = Self.digest(of: strip)
-    digest = digest.isEmpty ? own : zip(digest, own).map { ($0 &* 0x9E37_79B9_7F4A_7C15) ^ $1 }
   }
 
   /// Two sums of products over the words of the picture, in the manner of wyhash: fast, and no guard

@@ -123,7 +123,11 @@ extension Dataset {
     let key = InspectionCache.key(path, setting)
     return InspectionCache.facts(path, key, known.images, keeping: &cache.images, &filesRead) {
       do {
-        if let bandPlan { return (try ImageFacts($0, bandPlan), false) }
+        if bandPlan != nil || RasterFile.isReadByWindows($0),
+          let facts = try ImageFacts($0, bandPlan)
+        {
+          return (facts, false)
+        }
         let turn = (try? ImageInfo(contentsOf: $0).orientation) ?? 1
         return (ImageFacts(try readImage($0), orientation: turn), false)
       } catch {
@@ -158,9 +162,12 @@ extension BandPlan {
 }
 
 extension ImageFacts {
-  /// What is in an image of levels, strip by strip.
-  fileprivate init(_ path: String, _ plan: BandPlan) throws {
-    let file = try RasterFile(path, page: plan.page)
+  /// What is in an image of levels, or in a large picture, strip by strip; nil for pictures that are read
+  /// whole.
+  fileprivate init?(_ path: String, _ plan: BandPlan?) throws {
+    let file = try RasterFile(path, page: plan?.page ?? 1)
+    let isLarge = file.isPicture && file.size.width > (1 << 26) / file.size.height
+    guard plan != nil || isLarge else { return nil }
     self.init(file.size)
     for window in file.strips { add(try file.image(window, plan: plan)) }
   }

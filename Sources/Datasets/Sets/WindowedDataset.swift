@@ -8,7 +8,9 @@ import Synchronization
 public struct WindowedDataset: Dataset {
   /// The data set whose images are cut.
   let whole: FileDataset
-  private let windows: [(item: Int, window: PixelWindow)]
+  private let places: [(item: Int, window: PixelWindow)]
+  /// The size of the windows, but for those that are cut.
+  public let windows: Size?
   private let files: OpenFiles
 
   /// The windows of `size` of all images, in rows from the upper left corner.
@@ -19,7 +21,7 @@ public struct WindowedDataset: Dataset {
   public init(_ whole: FileDataset, size: Size, areWhole: Bool) throws {
     self.whole = whole
     files = OpenFiles(whole)
-    var windows: [(item: Int, window: PixelWindow)] = []
+    var places: [(item: Int, window: PixelWindow)] = []
     for index in 0..<whole.count {
       let image = try files.size(whole.item(index).imagePath)
       func starts(_ length: Int, _ side: Int) -> [(start: Int, count: Int)] {
@@ -28,9 +30,16 @@ public struct WindowedDataset: Dataset {
           return areWhole && length >= side ? (length - side, side) : (start, length - start)
         }
       }
+      let count = (image.width / size.width + 1)
+        .multipliedReportingOverflow(by: image.height / size.height + 1)
+      guard !count.overflow, count.partialValue <= 1 << 26 else {
+        throw DatasetError.invalidSetting(
+          name: "data.windows", value: size.text,
+          expected: "larger ones for \(whole.item(index).imagePath) of \(image.text) pixels")
+      }
       for row in starts(image.height, size.height) {
         for column in starts(image.width, size.width) {
-          windows.append(
+          places.append(
             (
               index,
               PixelWindow(
@@ -39,7 +48,7 @@ public struct WindowedDataset: Dataset {
         }
       }
     }
-    self.windows = windows
+    (self.places, windows) = (places, size)
   }
 
   /// The whole set's name.
@@ -55,11 +64,11 @@ public struct WindowedDataset: Dataset {
   /// What the whole set's listing passed over.
   public var notes: [String] { whole.notes }
   /// The number of windows.
-  public var count: Int { windows.count }
+  public var count: Int { places.count }
 
   /// The image's files, and a name with the window's first column and row.
   public func item(_ index: Int) -> Item {
-    let (item, window) = (whole.item(windows[index].item), windows[index].window)
+    let (item, window) = (whole.item(places[index].item), places[index].window)
     return Item(
       name: "\(item.name)_x\(window.x)_y\(window.y)", imagePath: item.imagePath,
       labelPath: item.labelPath)
@@ -67,10 +76,10 @@ public struct WindowedDataset: Dataset {
 
   /// Reads a window.
   public func load(_ index: Int) throws -> Sample {
-    guard windows.indices.contains(index) else {
+    guard places.indices.contains(index) else {
       throw DatasetError.indexOutOfRange(dataset: name, index: index, count: count)
     }
-    let (item, window) = (item(index), windows[index].window)
+    let (item, window) = (item(index), places[index].window)
     let image = try files.image(item.imagePath, window)
     guard let labelPath = item.labelPath else {
       return Sample(
@@ -85,12 +94,12 @@ public struct WindowedDataset: Dataset {
 
   /// Reads a window's mask.
   public func loadMask(_ index: Int) throws -> ClassMask? {
-    guard windows.indices.contains(index) else {
+    guard places.indices.contains(index) else {
       throw DatasetError.indexOutOfRange(dataset: name, index: index, count: count)
     }
     let item = item(index)
     guard let labelPath = item.labelPath else { return nil }
-    let label = try files.label(labelPath, of: item.imagePath, windows[index].window)
+    let label = try files.label(labelPath, of: item.imagePath, places[index].window)
     return try labelMap.classes(of: label, file: labelPath)
   }
 }

@@ -50,10 +50,10 @@ extension Comparison {
         mask.picture(colors)
           .resized(to: small, filter: .nearest)
       }
-      let hasImage = chosen.allSatisfy { !first.images[$0].image.isEmpty }
-      if hasImage {
-        parts.append((counts.name, try Image(contentsOf: counts.image).resized(to: small)))
-      }
+      // Images of bands that are no picture are left out.
+      let picture = try? Image(contentsOf: counts.image)
+      let hasImage = picture != nil && chosen.allSatisfy { !first.images[$0].image.isEmpty }
+      if hasImage, let picture { parts.append((counts.name, picture.resized(to: small))) }
       parts.append((hasImage ? "truth" : "truth of \(counts.name)", colored(truth)))
       columns = entries.count + (hasImage ? 2 : 1)
       for (entry, mask) in zip(entries, masks) {

@@ -177,9 +177,8 @@ struct ComparisonPage {
     else { return nil }
     let (size, small) = (a.size, Page.size(a.size))
     let truth = found.size == size ? found : found.resized(to: size)
-    let photograph =
-      FileSystem.exists(counts.image)
-      ? try Image(contentsOf: counts.image).resized(to: size) : nil
+    // Images of bands that are no picture are left out.
+    let photograph = (try? Image(contentsOf: counts.image))?.resized(to: size)
     var views: [(caption: String, source: String)] = []
     if let photograph { views.append(("image", try Page.jpeg(photograph, small))) }
     let masks = [("truth", truth), (first.name, a), (other.name, b)]

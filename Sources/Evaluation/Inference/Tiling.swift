@@ -39,8 +39,23 @@ package struct Tiling: Sendable, Hashable, CustomStringConvertible {
 
   /// The blocks along a side of an image: the last reaches to its end.
   package func blocks(_ length: Int) -> [Range<Int>] {
-    let count = max(1, (length - overlap + step - 1) / step)
-    return (0..<count).map { $0 * step..<($0 == count - 1 ? length : ($0 + 1) * step) }
+    (0..<count(length)).map { block($0, of: length) }
+  }
+
+  /// The number of blocks along a side.
+  private func count(_ length: Int) -> Int { max(1, (length - overlap + step - 1) / step) }
+
+  /// A block along a side.
+  private func block(_ index: Int, of length: Int) -> Range<Int> {
+    index * step..<(index == count(length) - 1 ? length : (index + 1) * step)
+  }
+
+  /// What the window of a block sees of an image of `size`.
+  package func window(row: Int, column: Int, of size: Size) -> PixelWindow {
+    let y = seen(block(row, of: size.height), of: size.height)
+    let x = seen(block(column, of: size.width), of: size.width)
+    return PixelWindow(
+      x: x.lowerBound, y: y.lowerBound, size: Size(width: x.count, height: y.count))
   }
 
   /// What the window of a block sees along a side.

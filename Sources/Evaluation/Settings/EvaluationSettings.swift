@@ -49,11 +49,14 @@ public struct EvaluationSettings: Sendable {
 
   /// The images of `dataset` that are scored, and what a protocol says of those that are not.
   package func part(of dataset: any Dataset) -> (dataset: any Dataset, subset: String?) {
-    guard let limit, limit < dataset.count else { return (dataset, nil) }
-    return (
-      dataset.spread(to: limit),
-      "\(limit) of \(dataset.count) images, evenly spread, as evaluate.limit says"
-    )
+    let cut = dataset.windows.map {
+      "images cut into windows of \($0.width)×\($0.height), each scored as one"
+    }
+    guard let limit, limit < dataset.count else { return (dataset, cut) }
+    let part =
+      "\(limit) of \(dataset.count) \(cut == nil ? "images" : "windows"), evenly spread, as"
+      + " evaluate.limit says"
+    return (dataset.spread(to: limit), [cut, part].compactMap { $0 }.joined(separator: "; "))
   }
 
   private static func size(_ section: Section, _ key: String) throws -> Size? {

@@ -1,3 +1,5 @@
+import Files
+
 /// What the header of an image file says.
 public struct ImageInfo: Sendable, Equatable {
   /// The format.
@@ -15,6 +17,12 @@ public struct ImageInfo: Sendable, Equatable {
   /// - Throws: ``ImageError`` if it is no readable image.
   public init(contentsOf path: String, orientation: ImageOrientation = .applied) throws {
     // The first bytes hold the header, unless something large stands before it.
+    if ImageFormat(FileSystem.beginning(path, 16)) == .tiff {
+      // Directories may stand anywhere, and files be larger than memory.
+      let header = try TIFF.header(TIFFFile(contentsOf: path))
+      self.init(.tiff, header, orientation)
+      return
+    }
     let start = try readFile(path, upTo: 1 << 16)
     if start.count == 1 << 16, let format = ImageFormat(start),
       format.codec.hasHeader(inStart: start),
@@ -30,8 +38,12 @@ public struct ImageInfo: Sendable, Equatable {
   init(
     _ bytes: [UInt8], named file: String, orientation choice: ImageOrientation = .applied
   ) throws {
-    format = try Image.format(of: bytes, file)
-    let header = try format.codec.header(bytes, file)
+    let format = try Image.format(of: bytes, file)
+    self.init(format, try format.codec.header(bytes, file), choice)
+  }
+
+  private init(_ format: ImageFormat, _ header: ImageHeader, _ choice: ImageOrientation) {
+    self.format = format
     storedSize = header.size
     orientation = header.orientation
     size = choice == .applied ? Orientation(orientation).upright(storedSize) : storedSize

@@ -216,7 +216,7 @@ extension NumPyRaster {
       func damaged(_ reason: String) -> ImageError {
         .damaged(file: path, format: "NumPy", reason: reason)
       }
-      let bytes = try readFile(path, upTo: 1 << 16)
+      let bytes = FileSystem.beginning(path, 1 << 16)
       guard bytes.count >= 12, bytes.starts(with: NumPyRaster.magic) else {
         throw damaged("its header is cut short")
       }

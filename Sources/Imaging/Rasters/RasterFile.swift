@@ -57,7 +57,9 @@ public final class RasterFile: Sendable {
     _ path: String, page: Int = 1, budget: Int = defaultImageBudget,
     orientation: ImageOrientation = .stored, cacheBytes: Int = 256 << 20
   ) throws {
-    let beginning = try readFile(path, upTo: 16)
+    var beginning = FileSystem.beginning(path, 16)
+    // What cannot be read is told of by the one who reads it; TIFF and arrays may be of any length.
+    if beginning.isEmpty { beginning = try readFile(path, upTo: 16) }
     let reader: any RasterReader
     if beginning.starts(with: NumPyRaster.magic) {
       reader = try NumPyRaster(path, page: page)

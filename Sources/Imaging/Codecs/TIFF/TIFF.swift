@@ -6,8 +6,11 @@ enum TIFF: Codec {
   static func hasHeader(inStart bytes: [UInt8]) -> Bool { false }
 
   static func header(_ bytes: [UInt8], _ file: String) throws -> ImageHeader {
-    let tiff = try TIFFFile(bytes, file)
-    return ImageHeader(
+    header(try TIFFFile(bytes, file))
+  }
+
+  static func header(_ tiff: TIFFFile) -> ImageHeader {
+    ImageHeader(
       size: Size(
         width: tiff.number(TIFFTAG_IMAGEWIDTH), height: tiff.number(TIFFTAG_IMAGELENGTH)),
       orientation: Orientation(tiff.number(TIFFTAG_ORIENTATION)).value)
