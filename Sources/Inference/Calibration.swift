@@ -74,7 +74,9 @@ public struct Calibration: Sendable, Equatable {
   /// - Throws: `DatasetError`; `ConfigurationError` for a network without data.
   func found(for network: TrainedNetwork) throws -> Found {
     let size = try network.configuration.evaluation().imageSize
-    func shown(_ image: Image) -> Image { size.map { image.resampled(to: $0.size(for: image.size)) } ?? image }
+    func shown(_ image: Image) -> Image {
+      size.map { image.resampled(to: $0.size(for: image.size)) } ?? image
+    }
     if let photographs {
       try network.checkDescribed()
       let files = try imageFiles(photographs)

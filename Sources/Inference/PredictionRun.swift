@@ -88,7 +88,9 @@ public struct PredictionRun: Sendable {
     guard let polygons = files.polygons else { return [] }
     // A label, its class and what tracing keeps of a pixel.
     guard size.width * size.height <= session.memoryBudget / 16 else {
-      note("\(file): outlines are not made of \(size.width)×\(size.height) pixels, which need more memory")
+      note(
+        "\(file): outlines are not made of \(size.width)×\(size.height) pixels, which need more memory"
+      )
       return []
     }
     let labels = try LabelImage(
