@@ -76,7 +76,7 @@ struct DataOptions: ParsableArguments {
     let known = layout.flatMap { AnnotationFormat(rawValue: $0) }
     let isConfiguration = !isFolder && ["yaml", "yml"].contains(source.fileSuffix)
     let format =
-      try known ?? (layout == nil && !isConfiguration ? FolderGuess.annotations(source) : nil)
+      known ?? (layout == nil && !isConfiguration ? FolderGuess.annotations(source) : nil)
     if let format {
       if known == nil {
         note("\(source) is taken for \(format.rawValue), \(format.title); --layout says otherwise")
