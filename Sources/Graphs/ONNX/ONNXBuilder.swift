@@ -27,7 +27,7 @@ final class ONNXBuilder {
   private(set) var shapes: [[Length]: Graph.ValueID] = [:]
   private var knownSides: Set<Length> = []
   /// The names of values that are bound, so that what only takes another's name is not rounded again.
-  private var isRounded: Set<String> = []
+  private var bound: Set<String> = []
   private var names: [Graph.ValueID: String] = [:]
   private var taken: Set<String> = []
   /// Constants of the rules' own, and transposed matrices, by what they are.
@@ -51,10 +51,10 @@ final class ONNXBuilder {
 
   /// Calls a value so, and what is left of it where it lies in eight bits for those who take it.
   func give(_ value: Graph.ValueID, _ name: String) {
-    let isNew = isRounded.insert(name).inserted
+    let isNew = bound.insert(name).inserted
     guard let code = quantization?.codes[value], isNew else { return bind(value, to: name) }
     let rounded = rounded(name, code)
-    isRounded.insert(rounded)
+    bound.insert(rounded)
     bind(value, to: rounded)
   }
 
@@ -172,7 +172,7 @@ final class ONNXBuilder {
     return name
   }
 
-  func addInitializer(_ value: Graph.ValueID) throws {
+  private func addInitializer(_ value: Graph.ValueID) throws {
     guard names[value] == nil, let initializer = graph.initializers[value] else { return }
     guard !initializer.tensor.isWithoutMemory else {
       throw GraphError.withoutNumbers(name: initializer.name)

@@ -2,6 +2,8 @@ import Foundation
 import Torch
 
 extension Operator {
+  /// The nearest whole number, the even one of two.
+  static let round = Operator("round")
   fileprivate static let add = Operator("add", "Tensor")
   fileprivate static let sub = Operator("sub", "Tensor")
   fileprivate static let mul = Operator("mul", "Tensor")
@@ -14,7 +16,6 @@ extension Operator {
   fileprivate static let minimum = Operator("minimum")
   fileprivate static let floor = Operator("floor")
   fileprivate static let ceil = Operator("ceil")
-  fileprivate static let round = Operator("round")
   fileprivate static let erf = Operator("erf")
   fileprivate static let sin = Operator("sin")
   fileprivate static let cos = Operator("cos")

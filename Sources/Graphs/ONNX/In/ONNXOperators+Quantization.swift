@@ -1,9 +1,5 @@
 import Torch
 
-extension Operator {
-  fileprivate static let rounded = Operator("round")
-}
-
 /// Numbers in fewer bits. What a file's network multiplies in whole numbers is multiplied here in float32, after
 /// the same rounding.
 extension ONNXOperators {
@@ -18,8 +14,7 @@ extension ONNXOperators {
       guard let (low, high) = dtype.wholeRange, dtype != .int32 else {
         throw ONNXRefusal("its zero point is of \(dtype), expected uint8, int8, uint16 or int16")
       }
-      // The rounding is to the even one of two.
-      var y = Operator.rounded(x.to(.float32) / (try perAxis(step, 1, x)))
+      var y = Operator.round(x.to(.float32) / (try perAxis(step, 1, x)))
       if zero != nil { y = y + (try perAxis(step, 2, x)) }
       return y.clamped(low, high).to(dtype)
     },

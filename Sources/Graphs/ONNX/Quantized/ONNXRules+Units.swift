@@ -125,33 +125,23 @@ extension ONNXBuilder {
     steps = steps.clamped(1e-30).to(.float32).to(.float64)
     var shape = [Int](repeating: 1, count: rank)
     shape[axis] = steps.count
-    let codes = rounded(weight / steps.reshaped(shape)).clamped(-127, 127).to(.int8)
-    let zeros = constant("zeros of 8 bits \(steps.count)", "zeros", steps.zerosLike().to(.int8))
-    let axis8 = ("axis", Attribute.int(axis))
-    let restored = emit(
-      "DequantizeLinear",
-      [
-        initializer(codes, "\(kernels.name)_quantized"),
-        initializer(steps.to(.float32), "\(kernels.name)_scale"), zeros,
-      ], [axis8], count: 1)
-    guard let bias = kernels.bias else { return restored }
-    let step = steps * Double(Float(input.step))
-    let biasStep = step.to(.float32)
-    let sums = rounded(bias / biasStep.to(.float64)).to(.int32)
-    let zeros32 = constant("zeros of 32 bits \(steps.count)", "zeros", steps.zerosLike().to(.int32))
-    let added = emit(
-      "DequantizeLinear",
-      [
-        initializer(sums, "\(kernels.biasName)_quantized"),
-        initializer(biasStep, "\(kernels.biasName)_scale"), zeros32,
-      ], [("axis", .int(0))], count: 1)
-    return restored + added
+    let codes = Operator.round(weight / steps.reshaped(shape)).clamped(-127, 127).to(.int8)
+    let restored = restored(codes, steps.to(.float32), axis: axis, kernels.name)
+    guard let bias = kernels.bias else { return [restored] }
+    let biasSteps = (steps * Double(Float(input.step))).to(.float32)
+    let sums = Operator.round(bias / biasSteps.to(.float64)).to(.int32)
+    return [restored, self.restored(sums, biasSteps, axis: 0, kernels.biasName)]
   }
 
-  private func rounded(_ x: Torch.Tensor) -> Torch.Tensor { Operator.nearest(x) }
-}
-
-extension Operator {
-  /// The nearest whole number, the even one of two.
-  fileprivate static let nearest = Operator("round")
+  /// Whole numbers times a step for each position of a dimension.
+  private func restored(
+    _ codes: Torch.Tensor, _ steps: Torch.Tensor, axis: Int, _ name: String
+  ) -> String {
+    let zeros = constant(
+      "zeros \(codes.dtype) \(steps.count)", "zeros", steps.zerosLike().to(codes.dtype))
+    return emit(
+      "DequantizeLinear",
+      [initializer(codes, "\(name)_quantized"), initializer(steps, "\(name)_scale"), zeros],
+      ["axis": .int(axis)])
+  }
 }

@@ -9,7 +9,7 @@ import Torch
 struct QuantizationPlan {
   /// The codes of values.
   private(set) var codes: [Graph.ValueID: Code] = [:]
-  /// The places of convolutions and matrices that multiply whole numbers.
+  /// The places of convolutions that multiply whole numbers.
   private(set) var products: Set<Int> = []
 
   init(_ graph: Graph, _ ranges: ResultRanges) {
@@ -49,7 +49,7 @@ struct QuantizationPlan {
     for place in products {
       let node = graph.nodes[place]
       if let input = node.input("input") { wanted.insert(input) }
-      if node.kind != Unit.matrix { wanted.insert(reading.end(node.outputs[0])) }
+      wanted.insert(reading.end(node.outputs[0]))
     }
     for node in graph.nodes.reversed() where reading.passesOn(node) {
       let end = reading.end(node.outputs[0])
@@ -81,14 +81,13 @@ struct QuantizationPlan {
 private struct Reading {
   let graph: Graph
   private var readers: [Graph.ValueID: [Graph.Node]] = [:]
-  private var pooled: Set<Graph.ValueID> = []
+  private let pooled: Set<Graph.ValueID>
 
   init(_ graph: Graph) {
-    self.graph = graph
+    (self.graph, pooled) = (graph, graph.pooledValues)
     for node in graph.nodes {
       for input in node.inputs { readers[input.value, default: []].append(node) }
     }
-    pooled = graph.pooledValues
   }
 
   /// Whether a node multiplies whole numbers.
