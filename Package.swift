@@ -4,6 +4,12 @@ import PackageDescription
 /// The `torch` folder that `Scripts/setup` unpacked, or that of the PyTorch named by `LIBTORCH`.
 let libtorch = Context.environment["LIBTORCH"] ?? "\(Context.packageDirectory)/.libtorch"
 
+/// Whether another package depends on this one by its version.
+///
+/// SwiftPM refuses compiler flags of such a dependency. It takes the libtorch that pkg-config knows, which
+/// `Scripts/setup --for-packages` puts there.
+let isDependency = Context.packageDirectory.contains("/checkouts/")
+
 /// Folders with the headers of CUDA, for builds against a libtorch with CUDA that record CUDA graphs.
 ///
 /// `ATROUS_CUDA=/usr/local/cuda/include`. With those of NCCL too processes meet over NCCL:
@@ -17,6 +23,15 @@ let cudaHeaders: [CXXSetting] =
     + (cuda.contains("ATROUS_NCCL") ? [.define("ATROUS_NCCL")] : [])
 let cudaLibraries: [LinkerSetting] =
   cuda.isEmpty ? [] : [.linkedLibrary("torch_cuda"), .linkedLibrary("c10_cuda")]
+
+let libtorchHeaders: [CXXSetting] =
+  [
+    .unsafeFlags(["-isystem", "\(libtorch)/include"]), .unsafeFlags(["-O2"]),
+    .unsafeFlags(["-isystem", "\(libtorch)/include/torch/csrc/api/include"]),
+  ] + cudaHeaders
+let libtorchFolder: [LinkerSetting] = [
+  .unsafeFlags(["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib"])
+]
 
 let package = Package(
   name: "atrous",
@@ -37,21 +52,17 @@ let package = Package(
   ],
   targets: [
     // Convolutions: vector code for each instruction set, always optimized.
-    .target(name: "CAtrous", cxxSettings: [.unsafeFlags(["-O3", "-ffp-contract=fast"])]),
+    .target(
+      name: "CAtrous",
+      cxxSettings: isDependency ? [] : [.unsafeFlags(["-O3", "-ffp-contract=fast"])]),
 
     // The engine's door, and what is built on it.
     .target(
       name: "CTorch",
-      dependencies: ["CAtrous"],
-      cxxSettings: [
-        .unsafeFlags(["-isystem", "\(libtorch)/include"]), .unsafeFlags(["-O2"]),
-        .unsafeFlags(["-isystem", "\(libtorch)/include/torch/csrc/api/include"]),
-        .headerSearchPath("declarations"),
-      ] + cudaHeaders,
-      linkerSettings: [
-        .unsafeFlags(["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib"]),
-        .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
-      ] + cudaLibraries),
+      dependencies: isDependency ? ["CAtrous", "CLibTorch"] : ["CAtrous"],
+      cxxSettings: [.headerSearchPath("declarations")] + (isDependency ? [] : libtorchHeaders),
+      linkerSettings: [.linkedLibrary("torch_cpu"), .linkedLibrary("c10")]
+        + (isDependency ? [] : libtorchFolder + cudaLibraries)),
     .target(name: "Torch", dependencies: ["CTorch"]),
 
     // Paths of any bytes, the home folder, locks.
@@ -185,6 +196,10 @@ let package = Package(
   ],
   cxxLanguageStandard: .cxx20
 )
+
+if isDependency {
+  package.targets.append(.systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"))
+}
 
 for target in package.targets
 where ![.system].contains(target.type) && !["CTorch", "CAtrous", "CJPEG"].contains(target.name) {

@@ -1,0 +1,1 @@
+// Nothing is seen by Swift; CTorch includes libtorch's C++ headers.
