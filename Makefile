@@ -49,12 +49,12 @@ with_clang_format = if ! $(CLANG_FORMAT) --version 2>/dev/null | grep -q 'versio
 	fi; $(CLANG_FORMAT)
 
 lint:
-	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Weights Package.swift
+	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Weights Examples/Sources Examples/Tests Package.swift Examples/Package.swift
 	@Scripts/lint-tests
 	@$(with_clang_format) --dry-run -Werror $(C_SOURCES)
 
 format:
-	$(SWIFT) format --in-place --parallel --recursive Sources Tests Weights Package.swift
+	$(SWIFT) format --in-place --parallel --recursive Sources Tests Weights Examples/Sources Examples/Tests Package.swift Examples/Package.swift
 	@$(with_clang_format) -i $(C_SOURCES)
 
 clean:

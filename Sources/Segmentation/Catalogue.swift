@@ -1,4 +1,5 @@
 import Configuration
+import Synchronization
 import Torch
 
 /// A backbone that configurations can name.
@@ -102,10 +103,78 @@ public struct HeadInput: Sendable {
 
 /// Everything that a configuration can name.
 ///
-/// A network describes its own entries beside its code; it is named here in one line.
+/// A network describes its own entries beside its code; it is named here in one line. Programs add networks
+/// of their own by ``register(backbone:_:)``, ``register(neck:_:)`` and ``register(head:_:)``, before they read a
+/// configuration or a checkpoint that names them.
 public enum Catalogue {
-  /// The backbones by torchvision's names, where it has them.
-  public static let backbones = merged(families.map(\.entries))
+  /// The backbones by torchvision's names, where it has them, and those that were registered.
+  public static var backbones: [String: BackboneEntry] {
+    registered.withLock { merged([ownBackbones, $0.backbones]) }
+  }
+
+  /// The necks, and those that were registered.
+  public static var necks: [String: NeckEntry] {
+    registered.withLock { merged([ownNecks, $0.necks]) }
+  }
+
+  /// The heads, and those that were registered.
+  public static var heads: [String: HeadEntry] {
+    registered.withLock { merged([ownHeads, $0.heads]) }
+  }
+
+  /// Lets configurations name a backbone of the program's own.
+  ///
+  /// - Throws: ``CatalogueError/taken(kind:name:)`` for a name that there is.
+  public static func register(backbone name: String, _ entry: BackboneEntry) throws {
+    try registered.withLock {
+      try add(entry, as: name, to: &$0.backbones, besides: ownBackbones, kind: "backbone")
+    }
+  }
+
+  /// Lets configurations name a neck of the program's own.
+  ///
+  /// - Throws: ``CatalogueError/taken(kind:name:)`` for a name that there is.
+  public static func register(neck name: String, _ entry: NeckEntry) throws {
+    try registered.withLock {
+      try add(entry, as: name, to: &$0.necks, besides: ownNecks, kind: "neck")
+    }
+  }
+
+  /// Lets configurations name a head of the program's own.
+  ///
+  /// ```swift
+  /// try Catalogue.register(head: "dilated", HeadEntry { input, section in
+  ///   DilatedHead(input.last, classes: input.classes, rate: try section.int("rate", default: 2, in: 1...64))
+  /// })
+  /// ```
+  ///
+  /// - Throws: ``CatalogueError/taken(kind:name:)`` for a name that there is.
+  public static func register(head name: String, _ entry: HeadEntry) throws {
+    try registered.withLock {
+      try add(entry, as: name, to: &$0.heads, besides: ownHeads, kind: "head")
+    }
+  }
+
+  /// What programs registered.
+  private struct Registered {
+    var backbones: [String: BackboneEntry] = [:]
+    var necks: [String: NeckEntry] = [:]
+    var heads: [String: HeadEntry] = [:]
+  }
+
+  private static let registered = Mutex(Registered())
+
+  private static func add<Entry>(
+    _ entry: Entry, as name: String, to table: inout [String: Entry],
+    besides own: [String: Entry], kind: String
+  ) throws {
+    guard own[name] == nil, table[name] == nil else {
+      throw CatalogueError.taken(kind: kind, name: name)
+    }
+    table[name] = entry
+  }
+
+  private static let ownBackbones = merged(families.map(\.entries))
 
   /// The backbones by what they are variants of.
   static let families: [(name: String, entries: [String: BackboneEntry])] = [
@@ -124,14 +193,12 @@ public enum Catalogue {
     ("Xception", Xception.entries),
   ]
 
-  /// The necks.
-  public static let necks: [String: NeckEntry] = merged([
+  private static let ownNecks: [String: NeckEntry] = merged([
     MultiLevelAggregation.entries,
     MultiLevelNeck.entries,
   ])
 
-  /// The heads.
-  public static let heads: [String: HeadEntry] = merged([
+  private static let ownHeads: [String: HeadEntry] = merged([
     ANN.entries,
     DANet.entries,
     DeepLabV2.entries,
@@ -159,5 +226,19 @@ public enum Catalogue {
 
   private static func merged<Entry>(_ tables: [[String: Entry]]) -> [String: Entry] {
     tables.reduce(into: [:]) { all, table in all.merge(table) { first, _ in first } }
+  }
+}
+
+/// Why a network cannot be registered.
+public enum CatalogueError: Error, Equatable, CustomStringConvertible {
+  /// There is a network of this name already.
+  case taken(kind: String, name: String)
+
+  /// The message for a person.
+  public var description: String {
+    switch self {
+    case .taken(let kind, let name):
+      "a \(kind) '\(name)' is in the catalogue already; expected a name that is free"
+    }
   }
 }

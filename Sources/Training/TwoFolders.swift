@@ -165,3 +165,27 @@ package struct TwoFolders {
     return min(256, max(16, ((sides.max() ?? 256) + 15) / 16 * 16))
   }
 }
+
+extension TrainingConfiguration {
+  /// The configuration that trains a small U-Net on images in one folder and labels of the same names in
+  /// another, as `atrous train --images … --labels …` does; a fifth of the images is held out for scores.
+  ///
+  /// - Parameters:
+  ///   - images: The folder of images.
+  ///   - labels: The folder of labels.
+  ///   - labelSuffix: What the labels' names end in besides; empty for what most of them do.
+  ///   - classes: The names of the classes in the order of their values, separated by commas, or `value=name`
+  ///     for each value; nil for those that the labels' values suggest.
+  ///   - overrides: Keys and their values, such as `train.iterations=200`.
+  /// - Throws: `DatasetError`, `ImageError` and `ScoringError` for files and classes that cannot be used,
+  ///   `ConfigurationError` for overrides.
+  public init(
+    images: String, labels: String, labelSuffix: String = "", classes: String? = nil,
+    overrides: [String] = []
+  ) throws {
+    let found = try TwoFolders(
+      images: images, labels: labels, labelSuffix: labelSuffix, classes: classes)
+    try self.init(
+      yaml: found.yaml, named: "the configuration for the folders", overrides: overrides)
+  }
+}

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Imaging
 import Torch
@@ -9,7 +10,7 @@ struct Atrous: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "atrous",
     abstract: "Train, score and run networks for semantic segmentation.",
-    version: "0.1.0",
+    version: PackageVersion.current,
     subcommands: [
       TrainCommand.self,
       EvaluateCommand.self,

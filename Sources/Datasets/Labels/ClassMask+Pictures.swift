@@ -18,7 +18,7 @@ extension ClassMask {
   /// Writes the mask as an indexed PNG that says that it is a result; a reader never finds a part of it.
   ///
   /// - Throws: `ImageError` if the file cannot be written; the old one stays then.
-  package func writePNG(to path: String, palette: [Color]) throws {
+  public func writePNG(to path: String, palette: [Color]) throws {
     try writePicture(
       Image.indexedPNG(classes, size, palette: palette, isOutput: true, file: path), to: path)
   }
