@@ -112,10 +112,12 @@ public struct NetworkScoring {
   ///   - output: The folder for tables, pictures and predictions; nil for none.
   ///   - submission: The folder for label ids as the Cityscapes server takes them; nil for none.
   ///   - progress: Is told how many images of how many are done.
+  ///   - counted: Is given what each image contributes to the scores.
   /// - Throws: What reading an image throws, `PredictionError`, and what writing throws.
   public func run(
     output: String? = nil, submission: String? = nil,
-    progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
+    progress: (_ done: Int, _ count: Int) -> Void = { _, _ in },
+    counted: (ImageCounts) -> Void = { _ in }
   ) throws -> EvaluationResult {
     // Before anything is computed that could not be kept.
     for path in [output, submission] {
@@ -136,6 +138,7 @@ public struct NetworkScoring {
       progress(done, dataset.count)
     } counted: {
       if output != nil { images.append($0) }
+      counted($0)
     }
     if let folder {
       try folder.write(

@@ -39,6 +39,8 @@ struct EvaluateCommand: ParsableCommand {
   @Flag(help: "Compute the boundary IoU too.")
   var boundary = false
 
+  @OptionGroup var definitions: DefinitionOptions
+
   @Flag(help: "Print JSON instead of the table.")
   var json = false
 
@@ -65,6 +67,9 @@ struct EvaluateCommand: ParsableCommand {
   @OptionGroup var work: GraphOptions
 
   func validate() throws {
+    guard definitions.libraries.isEmpty || !explain && against == nil else {
+      throw ValidationError("--as expects scores, without --explain and --against.")
+    }
     if explain {
       guard preparation.precision == .int8, preparation.prepare else {
         throw ValidationError("--explain expects --precision int8, without --no-prepare.")
@@ -120,11 +125,14 @@ struct EvaluateCommand: ParsableCommand {
         monitor.finish()
         return try show(report, text: report.text, asJSON: json)
       }
+      var images: [ImageCounts] = []
       let result = try scoring.run(output: output, submission: submission) {
         monitor.evaluating($0, $1)
+      } counted: {
+        images.append($0)
       }
       monitor.finish()
-      print(json ? String(decoding: try result.json(), as: UTF8.self) : result.text)
+      try definitions.show(result, images, asJSON: json)
       if let output { monitor.message("written to \(output): the page is \(output)/index.html") }
       if let submission { monitor.message("written to \(submission): labels for the server") }
     }

@@ -67,6 +67,8 @@ struct ScoreCommand: ParsableCommand {
   @Option(help: "Where the tables, pictures and the page go.")
   var output: String?
 
+  @OptionGroup var definitions: DefinitionOptions
+
   @Flag(help: "Print JSON instead of the table.")
   var json = false
 
@@ -96,6 +98,11 @@ struct ScoreCommand: ParsableCommand {
     try reportingErrors {
       if let output { try FileSystem.makeOutputFolder(output) }
       if truth.hasSuffix(".json") {
+        guard definitions.libraries.isEmpty else {
+          throw ScoringError.setting(
+            name: "--as", value: definitions.text,
+            expected: "label files, not panoptic descriptions")
+        }
         let scores = try PanopticScoring(truth: truth, prediction: predictions).run()
         return print(json ? try jsonText(scores) : scores.text)
       }
@@ -105,7 +112,7 @@ struct ScoreCommand: ParsableCommand {
       for line in scoring.warnings() { warn(line) }
       let (result, images) = try scoring.run(dataset: truth)
       if let output { try scoring.write(result, images, to: output) }
-      print(json ? try jsonText(result) : result.text)
+      try definitions.show(result, images, asJSON: json)
       if let output {
         ConsoleMonitor().message("written to \(output): the page is \(output)/index.html")
       }

@@ -12,21 +12,25 @@ public struct ConfusionMatrix: Sendable, Equatable {
   /// The counts (classes, classes + 1), row-major; the last column is predictions that are no class.
   public private(set) var counts: [Int64]
   /// The pixels left out because their truth is ignored.
-  public private(set) var ignored: Int64 = 0
+  public var ignored: Int64 { predictedOnIgnored.reduce(0, +) }
+  /// For each class the pixels predicted so whose truth is ignored, and last those predicted as no class.
+  public private(set) var predictedOnIgnored: [Int64]
 
   /// An empty matrix of `classes` classes, 1 to 255.
   public init(classes: Int) {
     precondition((1...255).contains(classes), "expected 1 to 255 classes")
     self.classes = classes
     counts = [Int64](repeating: 0, count: classes * (classes + 1))
+    predictedOnIgnored = [Int64](repeating: 0, count: classes + 1)
   }
 
-  /// A matrix of counts (classes, classes + 1), row-major, that were taken elsewhere.
+  /// A matrix of counts (classes, classes + 1), row-major, that were taken elsewhere, without what was predicted
+  /// where the truth is ignored.
   public init(classes: Int, counts: [Int64], ignored: Int64) {
     self.init(classes: classes)
     precondition(counts.count == self.counts.count, "expected \(self.counts.count) counts")
     self.counts = counts
-    self.ignored = ignored
+    predictedOnIgnored[classes] = ignored
   }
 
   /// The pixels of class `truth` that were predicted as `prediction`.
@@ -44,7 +48,7 @@ public struct ConfusionMatrix: Sendable, Equatable {
   public mutating func add(truth: [UInt8], prediction: [UInt8]) {
     precondition(truth.count == prediction.count, "truth and prediction differ in size")
     let (classes, width) = (classes, classes + 1)
-    var outside: Int64 = 0
+    var outside = predictedOnIgnored
     // Runs of one pair are long in real masks: eight pixels are counted at once where they are equal,
     // and two tables keep one count from waiting for another.
     var odd = [Int64](repeating: 0, count: counts.count)
@@ -60,7 +64,7 @@ public struct ConfusionMatrix: Sendable, Equatable {
             func count(_ i: Int, _ pixels: Int64) {
               let row = Int(truth[i])
               if row >= classes {
-                outside += pixels
+                outside[min(Int(prediction[i]), classes)] += pixels
                 return
               }
               let cell = row * width + min(Int(prediction[i]), classes)
@@ -85,13 +89,13 @@ public struct ConfusionMatrix: Sendable, Equatable {
       }
     }
     for i in counts.indices { counts[i] += odd[i] }
-    ignored += outside
+    predictedOnIgnored = outside
   }
 
   /// Counts `pixels` of one pair; classes beyond the last are ignored truth, or no prediction.
   mutating func add(_ pixels: Int64, truth: UInt8, prediction: UInt8) {
     guard Int(truth) < classes else {
-      ignored += pixels
+      predictedOnIgnored[min(Int(prediction), classes)] += pixels
       return
     }
     counts[Int(truth) * (classes + 1) + min(Int(prediction), classes)] += pixels
@@ -101,7 +105,7 @@ public struct ConfusionMatrix: Sendable, Equatable {
   public mutating func merge(_ other: ConfusionMatrix) {
     precondition(classes == other.classes, "matrices of different class counts")
     for i in counts.indices { counts[i] += other.counts[i] }
-    ignored += other.ignored
+    for i in predictedOnIgnored.indices { predictedOnIgnored[i] += other.predictedOnIgnored[i] }
   }
 
   /// The matrix of classes that these are parts of: class `i` becomes `map[i]`.
@@ -110,15 +114,16 @@ public struct ConfusionMatrix: Sendable, Equatable {
   package func regrouped(_ map: [Int?], classes count: Int) -> ConfusionMatrix {
     precondition(map.count == classes, "expected a group for each class")
     var result = ConfusionMatrix(classes: count)
-    result.ignored = ignored
-    for row in 0..<classes {
-      guard let target = map[row] else {
-        result.ignored += truth(row)
-        continue
-      }
-      for column in 0...classes {
-        let group = column < classes ? map[column] ?? count : count
-        result.counts[target * (count + 1) + group] += counts[row * (classes + 1) + column]
+    for column in 0...classes {
+      let group = column < classes ? map[column] ?? count : count
+      result.predictedOnIgnored[group] += predictedOnIgnored[column]
+      for row in 0..<classes {
+        let pixels = counts[row * (classes + 1) + column]
+        guard let target = map[row] else {
+          result.predictedOnIgnored[group] += pixels
+          continue
+        }
+        result.counts[target * (count + 1) + group] += pixels
       }
     }
     return result

@@ -10,6 +10,11 @@ public struct ImageCounts: Sendable, Codable, Equatable {
   public var image, label: String
   /// For each class the pixels of the truth, of the prediction, and those in both.
   public var truth, predicted, correct: [Int64]
+  /// For each class the pixels predicted so whose truth is ignored, which count nowhere; nil in files of
+  /// versions that did not keep them.
+  public var predictedOnIgnored: [Int64]?
+  /// For each class the pixels of the truth that were predicted as no class; nil in files of such versions.
+  public var unclaimed: [Int64]?
 
   /// The counts of one image's matrix.
   public init(_ matrix: ConfusionMatrix, name: String, image: String = "", label: String = "") {
@@ -19,6 +24,8 @@ public struct ImageCounts: Sendable, Codable, Equatable {
     truth = (0..<matrix.classes).map { matrix.truth($0) }
     predicted = (0..<matrix.classes).map { matrix.predicted($0) }
     correct = (0..<matrix.classes).map { matrix[$0, $0] }
+    unclaimed = (0..<matrix.classes).map { matrix[$0, matrix.classes] }
+    predictedOnIgnored = Array(matrix.predictedOnIgnored.prefix(matrix.classes))
   }
 
   /// The IoU of each class; nil for one that the image and its prediction lack.

@@ -80,11 +80,13 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
   public var cityscapes: CityscapesScores?
   /// The foreground where there are two classes.
   public var foreground: ForegroundScores?
+  /// The scores by other libraries' definitions, where they were asked for.
+  public var libraries: LibraryScores?
 
   private enum CodingKeys: String, CodingKey {
     case dataset, model, images, pixels, ignoredPixels, seconds
     case scoring = "protocol"
-    case scores, confusion, boundary, cityscapes, foreground
+    case scores, confusion, boundary, cityscapes, foreground, libraries
   }
 
   /// The result of counting `matrix`.
