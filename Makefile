@@ -4,7 +4,7 @@ SWIFT ?= swift
 CLANG_FORMAT ?= clang-format
 C_SOURCES = $(shell find Sources -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.inc')
 
-.PHONY: help setup build demo test benchmarks docs api lint format clean
+.PHONY: help setup build demo test benchmarks wheel docs api lint format clean
 
 help:
 	@echo "make demo    set up, build, and go from generated street scenes to a score"
@@ -12,6 +12,7 @@ help:
 	@echo "make build   set up and build the release version of the command"
 	@echo "make setup   fetch libtorch and install missing system libraries"
 	@echo "make benchmarks  time everything beside its peers; BENCHMARKS= takes options"
+	@echo "make wheel   build a wheel of the command and the Python module into out/wheel"
 	@echo "make docs    build the documentation into out/docs"
 	@echo "make api     write the listing of the public API, docs/api, after make test"
 	@echo "make lint    check the format of all sources"
@@ -33,6 +34,9 @@ test: setup
 
 benchmarks: build
 	Benchmarks/run.py --report out/benchmarks.md $(BENCHMARKS)
+
+wheel: setup
+	@Scripts/wheel
 
 docs:
 	@mkdir -p out

@@ -44,6 +44,8 @@ let package = Package(
         "Torch", "Imaging", "Configuration", "Checkpoints", "Segmentation", "Annotations",
         "Datasets", "Evaluation", "Inference", "Training", "Analysis", "Weights",
       ]),
+    // What other languages call.
+    .library(name: "AtrousInterface", type: .dynamic, targets: ["Interface"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -125,6 +127,8 @@ let package = Package(
       name: "Weights", path: "Weights", exclude: ["README.md"],
       resources: [.copy("camvid.safetensors")]),
     .target(name: "Parity", dependencies: ["Training", "Analysis"]),
+    // The C interface.
+    .target(name: "Interface", dependencies: ["Inference", "Weights"]),
     .executableTarget(
       name: "atrous",
       dependencies: [

@@ -40,15 +40,11 @@ struct DeviceOptions: ParsableArguments {
 
   /// The device, with libtorch's libraries for it loaded; `cuda` is the GPU of this number.
   func prepared(localRank: Int = 0) throws -> Device {
-    guard device != "cpu" else { return .cpu }
-    do {
-      guard try Engine.loadCUDA() else { throw UnavailableDevice(name: device) }
-    } catch let error as TorchError {
-      throw UnavailableDevice(name: device, missing: error.message)
-    }
+    let place = try Device.loaded(device == "cuda" ? "cuda:\(localRank)" : device)
+    guard place != .cpu else { return .cpu }
     if let tf32 { Engine.tf32 = .init(matrices: tf32, convolutions: tf32) }
     if cudnnBenchmark { Engine.cudnnBenchmark = true }
-    return Device(name: device == "cuda" ? "cuda:\(localRank)" : device)
+    return place
   }
 }
 
@@ -176,20 +172,6 @@ enum PrecisionSetting: String, CaseIterable, ExpressibleByArgument {
 
   /// The precision; nil where it is chosen.
   var fixed: InferencePrecision? { InferencePrecision(rawValue: rawValue) }
-}
-
-/// A device that does not answer, or that this libtorch lacks libraries for.
-struct UnavailableDevice: Error, CustomStringConvertible {
-  let name: String
-  /// What the loader says of a library that is missing.
-  var missing: String?
-  var description: String {
-    let found = missing.map { "this libtorch has no CUDA: \($0)" } ?? "no GPU answers"
-    let expected =
-      missing == nil
-      ? "one that CUDA can use" : "LIBTORCH to name the torch folder of a PyTorch with CUDA"
-    return "--device \(name): \(found); expected \(expected), or --device cpu"
-  }
 }
 
 /// A number of bytes on the command line, such as `4G`.

@@ -1,0 +1,43 @@
+/* The C interface of Atrous: libatrous_interface.so, which needs libtorch beside it.
+ *
+ * A function that can fail returns 0, or 1 and a message in `error` that atrous_free frees. Any thread may call any of
+ * these; one image at a time goes through a session. */
+#ifndef ATROUS_H
+#define ATROUS_H
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version of Atrous; free it. */
+char *atrous_version(void);
+void atrous_free(char *text);
+
+/* Opens a network: a run's folder, a checkpoint, an ONNX file, or the packaged one where `path` is null. `options` is null
+ * or a JSON object with overrides (list of texts), device ("cpu", "cuda:0"), precision ("float32", "bfloat16",
+ * "int8"), memoryBudget (bytes), tiles, scales (list of numbers), flip. */
+int atrous_open(const char *path, const char *options, void **session, char **error);
+void atrous_close(void *session);
+
+/* JSON with classes (names), colors (rows of red, green, blue), bands and notes; free it. */
+char *atrous_describe(void *session);
+
+/* An image from a file, decoded and turned as the network reads images; or from pixels of 8 bits, (height, width, bands)
+ * without gaps, which are copied. */
+int atrous_image_open(void *session, const char *path, void **image, int64_t *width, int64_t *height, char **error);
+int atrous_image_make(void *session, const uint8_t *pixels, int64_t width, int64_t height, int64_t bands,
+                      void **image, char **error);
+void atrous_image_close(void *image);
+
+/* Fills labels (height, width) with classes, 255 for pixels where nothing was measured, and probabilities (classes,
+ * height, width) unless it is null. */
+int atrous_predict(void *session, void *image, uint8_t *labels, float *probabilities, char **error);
+
+/* Scores a network on its data; options as above, and split. The result is JSON; free it. */
+int atrous_evaluate(const char *path, const char *options, char **result, char **error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
