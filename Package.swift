@@ -124,7 +124,7 @@ let package = Package(
     .target(name: "Training", dependencies: ["Inference", "TensorBoard"]),
     .target(name: "Analysis", dependencies: ["Evaluation", "CMinpack"]),
     .target(
-      name: "Weights", path: "Weights", exclude: ["README.md"],
+      name: "Weights", dependencies: ["Files"], path: "Weights", exclude: ["README.md"],
       resources: [.copy("camvid.safetensors")]),
     .target(name: "Parity", dependencies: ["Training", "Analysis"]),
     // The C interface.

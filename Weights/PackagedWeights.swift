@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A network that comes with the package; README.md in the folder Weights is its card.
@@ -8,24 +9,12 @@ public enum PackagedWeights {
   public static func file() throws -> String {
     let name = "camvid.safetensors"
     let places =
-      folders.map { "\($0)/atrous_Weights.resources/\(name)" }
+      ResourceFolders.all.map { "\($0)/atrous_Weights.resources/\(name)" }
       + [(#filePath as NSString).deletingLastPathComponent + "/\(name)"]
     guard let file = places.first(where: FileManager.default.fileExists) else {
       throw Missing(places: places)
     }
     return file
-  }
-
-  /// Where programs have their resources: beside the program, and beside the library that this code is in, or
-  /// in the folder of programs next to that.
-  private static var folders: [String] {
-    var folders = [Bundle.main.bundleURL.path]
-    var info = Dl_info()
-    if dladdr(#dsohandle, &info) != 0, let file = info.dli_fname {
-      let folder = (String(cString: file) as NSString).deletingLastPathComponent
-      folders += [folder, folder + "/../bin"]
-    }
-    return folders
   }
 
   /// The packaged weights are not where they should be.

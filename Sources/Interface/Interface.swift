@@ -118,13 +118,8 @@ public func atrousPredict(
     let decoded = Unmanaged<Decoded>.fromOpaque(image).takeUnretainedValue()
     let found = try network(session).predict(
       decoded.image, file: decoded.file, wanted: probabilities == nil ? [] : [.probabilities])
-    found.mask.classes.withUnsafeBufferPointer {
-      labels.update(from: $0.baseAddress!, count: $0.count)
-    }
-    guard let probabilities, let all = found.probabilities else { return }
-    all.values.withUnsafeBufferPointer {
-      probabilities.update(from: $0.baseAddress!, count: $0.count)
-    }
+    copy(found.mask.classes, to: labels)
+    if let probabilities, let all = found.probabilities { copy(all.values, to: probabilities) }
   }
 }
 
@@ -142,6 +137,12 @@ public func atrousEvaluate(
       String(cString: path), overrides: options.overrides ?? [], .init(split: options.split),
       inference: options.inference(), device: .loaded(options.device ?? "cpu"))
     result.pointee = strdup(String(decoding: try scoring.run().json(), as: UTF8.self))
+  }
+}
+
+private func copy<Number>(_ numbers: [Number], to place: UnsafeMutablePointer<Number>) {
+  numbers.withUnsafeBufferPointer { numbers in
+    if let first = numbers.baseAddress { place.update(from: first, count: numbers.count) }
   }
 }
 

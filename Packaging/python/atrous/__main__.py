@@ -3,7 +3,7 @@
 import os
 import sys
 
-from ._library import HERE, Error, environment, torch_folder
+from ._library import HERE, Error, torch_folder
 
 
 def main() -> None:
@@ -11,7 +11,6 @@ def main() -> None:
         folder = torch_folder()
     except Error as error:
         sys.exit(f"error: {error}")
-    environment(folder)
     libraries = os.path.join(folder, "lib")
     # Beside this package torch is found by the program's own path; elsewhere it has to be said.
     if os.path.dirname(folder) != os.path.dirname(HERE):

@@ -35,19 +35,11 @@ def torch_folder() -> str:
     return folder
 
 
-def environment(folder: str) -> None:
-    """What the libraries inside need to find their data."""
-    data = os.path.join(HERE, "share", "proj")
-    if os.path.isdir(data):
-        os.environ.setdefault("PROJ_DATA", data)
-
-
 class Library:
     """The functions of atrous.h, which raise Error where they fail."""
 
     def __init__(self) -> None:
         folder = torch_folder()
-        environment(folder)
         # With the whole path, wherever torch lies; what is loaded already serves.
         for name in ("libc10.so", "libtorch_cpu.so"):
             ctypes.CDLL(os.path.join(folder, "lib", name), mode=ctypes.RTLD_GLOBAL)

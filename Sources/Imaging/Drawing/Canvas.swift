@@ -1,4 +1,5 @@
 import CCairo
+import Files
 import Foundation
 
 /// A picture to draw on, by Cairo.
@@ -15,6 +16,7 @@ public final class Canvas {
 
   /// A canvas of one colour, at most 32,767 pixels a side, which is Cairo's limit.
   public init(_ size: Size, background: Color = Color(255, 255, 255)) {
+    Self.findFonts
     self.size = size
     surface = cairo_image_surface_create(
       CAIRO_FORMAT_RGB24, Int32(size.width), Int32(size.height))
@@ -24,6 +26,12 @@ public final class Canvas {
     cairo_select_font_face(
       context, "DejaVu Sans", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL)
   }
+
+  /// Lets Fontconfig read the program's own list of fonts where the system has none.
+  private static let findFonts: Void = {
+    let own = ResourceFolders.path("share/fonts/fonts.conf")
+    if let own, !FileSystem.exists("/etc/fonts/fonts.conf") { setenv("FONTCONFIG_FILE", own, 0) }
+  }()
 
   deinit {
     cairo_destroy(context)

@@ -1,4 +1,5 @@
 import CProj
+import Files
 import Foundation
 import Synchronization
 
@@ -130,6 +131,13 @@ private final class Proj: @unchecked Sendable {
     self.context = context
     proj_log_level(context, PJ_LOG_NONE)
     proj_context_set_enable_network(context, 0)
+    // Where PROJ comes with the program its data does, too.
+    ResourceFolders.path("share/proj").map { folder in
+      folder.withCString { folder in
+        var folders: UnsafePointer<CChar>? = folder
+        proj_context_set_search_paths(context, 1, &folders)
+      }
+    }
   }
 
   /// What goes from a system to longitude and latitude.
