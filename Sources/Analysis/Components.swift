@@ -13,45 +13,7 @@ public enum ObjectSize: Int, Sendable, Codable, CaseIterable {
   public var name: String { "\(self)" }
 }
 
-/// The connected parts of the classes of a mask, by four neighbours.
-public struct Components: Sendable {
-  /// For each pixel the number of its part, row-major; -1 where the mask is ignored.
-  public let parts: [Int32]
-  /// The pixels of each part.
-  public let areas: [Int]
-
-  /// Finds the parts.
-  public init(_ mask: ClassMask) {
-    var parts = [Int32](repeating: -1, count: mask.classes.count)
-    var areas: [Int] = []
-    var open: [Int] = []
-    let (width, classes) = (mask.width, mask.classes)
-    for start in classes.indices where parts[start] < 0 && classes[start] != LabelMap.ignored {
-      let number = Int32(areas.count)
-      let label = classes[start]
-      var area = 0
-      parts[start] = number
-      open.append(start)
-      while let here = open.popLast() {
-        area += 1
-        let x = here % width
-        func visit(_ next: Int) {
-          if classes[next] == label && parts[next] < 0 {
-            parts[next] = number
-            open.append(next)
-          }
-        }
-        if x > 0 { visit(here - 1) }
-        if x + 1 < width { visit(here + 1) }
-        if here >= width { visit(here - width) }
-        if here + width < classes.count { visit(here + width) }
-      }
-      areas.append(area)
-    }
-    self.parts = parts
-    self.areas = areas
-  }
-
+extension Components {
   /// The size of the object that a pixel belongs to; nil where the mask is ignored.
   public func size(at pixel: Int) -> ObjectSize? {
     parts[pixel] < 0 ? nil : ObjectSize(area: areas[Int(parts[pixel])])

@@ -145,12 +145,10 @@ public struct Evaluator {
       guard let next = samples.next() else { throw CancellationError() }
       let (sample, image) = try next.get()
       let mode = predictor.mode
-      let levels = foreground.map {
-        ForegroundLevels($0, views: mode.scales.count * (mode.flip ? 2 : 1))
-      }
+      let sureness = foreground.map { PixelSureness(foreground: $0, views: mode.views) }
       let mask = try predictor.classes(
-        of: image, size: sample.mask.size, file: sample.file, levels: levels)
-      return (sample, mask, levels?.values)
+        of: image, size: sample.mask.size, file: sample.file, sureness: sureness)
+      return (sample, mask, sureness?.levels)
     }
   }
 }

@@ -72,9 +72,17 @@ public struct Prediction: Sendable {
   public let mask: ClassMask
   /// The share of each class that occurs, the largest first.
   public let shares: [(name: String, share: Double)]
+  /// The probability of each pixel's class, row-major (H, W), where it was asked for; 0 where nothing was
+  /// measured.
+  public let confidence: [Float]?
+  /// The probability of each class at every pixel, where it was asked for.
+  public let probabilities: ClassProbabilities?
 
-  init(_ mask: ClassMask, _ map: LabelMap) {
-    self.mask = mask
+  init(
+    _ mask: ClassMask, _ map: LabelMap, confidence: [Float]? = nil,
+    probabilities: ClassProbabilities? = nil
+  ) {
+    (self.mask, self.confidence, self.probabilities) = (mask, confidence, probabilities)
     var histogram = ClassHistogram(classes: map.count)
     histogram.add(mask)
     shares = zip(map.classes, histogram.shares)
@@ -167,14 +175,32 @@ public final class InferenceSession: Sendable {
     }
   }
 
-  /// What the network finds in an image; `file` is what messages call it.
+  /// What is computed beside the class of each pixel; what is not asked for costs nothing.
+  public typealias Wanted = Predictor.Wanted
+
+  /// What the network finds in an image.
   ///
-  /// - Throws: `PredictionError`; `TorchError` for an image that the network cannot take.
-  public func predict(_ image: Image, file: String = "image") throws -> Prediction {
+  /// The classes are the same whatever is wanted.
+  /// - Parameters:
+  ///   - image: The image.
+  ///   - file: What messages call the image.
+  ///   - wanted: What is computed beside the classes: their confidence, or the probabilities of all.
+  /// - Throws: `PredictionError`, also where the probabilities would not fit into the memory budget;
+  ///   `TorchError` for an image that the network cannot take.
+  public func predict(_ image: Image, file: String = "image", wanted: Wanted = []) throws
+    -> Prediction
+  {
     // As Pillow does, which programs whose networks have a size use.
     let seen = seenSize.map { image.resized(to: $0.size(for: image.size)) } ?? image
-    let mask = try queue.sync { try predictor.classes(of: seen, size: image.size, file: file) }
-      .ignoring(image.missing)
-    return Prediction(mask, labelMap)
+    let found = try queue.sync {
+      try predictor.predict(seen, size: image.size, file: file, wanted: wanted)
+    }
+    var confidence = found.confidence
+    if let missing = image.missing, missing.count == confidence?.count {
+      for i in missing.indices where missing[i] { confidence?[i] = 0 }
+    }
+    return Prediction(
+      found.mask.ignoring(image.missing), labelMap, confidence: confidence,
+      probabilities: found.probabilities?.ignoring(image.missing))
   }
 }

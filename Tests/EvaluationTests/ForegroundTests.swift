@@ -108,9 +108,9 @@ struct ForegroundTests {
     if averaging != nil {
       parts.append(PlacedScores(b, rows: axis(4, 32), columns: axis(6, 48, true)))
     }
-    let levels = ForegroundLevels(foreground, views: parts.count)
+    let sureness = PixelSureness(foreground: foreground, views: parts.count)
     let found = ScoreFusion.classes(
-      parts, width: 48, height: 32, averaging: averaging, levels: levels)
+      parts, width: 48, height: 32, averaging: averaging, sureness: sureness)
     #expect(
       found == ScoreFusion.classes(parts, width: 48, height: 32, averaging: averaging))
     let whole = [a, b].map { $0.resized(height: 32, width: 48) }
@@ -122,8 +122,8 @@ struct ForegroundTests {
         ((whole[0].logSoftmax(1) + whole[1].flipped(3).logSoftmax(1)) * 0.5).softmax(1)
       }
     let values = expected.contiguous().floats
-    #expect(levels.values.count == 48 * 32)
-    for (i, level) in levels.values.enumerated() {
+    #expect(sureness.levels.count == 48 * 32)
+    for (i, level) in sureness.levels.enumerated() {
       let probability = Double(values[foreground * 48 * 32 + i])
       let (low, high) = (
         ForegroundHistogram.probability(Int(level)), ForegroundHistogram.probability(Int(level) + 1)

@@ -61,6 +61,9 @@ public struct InferenceMode: Sendable, Equatable {
   /// Whether the network sees each pixel once, so that nothing is averaged.
   public var isPlain: Bool { scales == [1] && !flip && window == nil }
 
+  /// How many times the network sees each pixel but for windows that overlap: at all scales, and mirrored.
+  var views: Int { scales.count * (flip ? 2 : 1) }
+
   /// How the image is cut and what is averaged, for the protocol.
   public var summary: String {
     var parts = ["whole image"]

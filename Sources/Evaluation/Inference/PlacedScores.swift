@@ -158,22 +158,6 @@ struct PlacedScores: Sendable {
   }
 }
 
-/// How probable the foreground of two classes is at every pixel, in the steps of a
-/// ``ForegroundHistogram``: filled in while the classes are found.
-final class ForegroundLevels {
-  /// The class that is to be found.
-  let foreground: Int
-  /// How many times each pixel is seen: at all scales, and mirrored.
-  let views: Int
-  /// A step for each pixel, row-major.
-  var values: [UInt16] = []
-
-  init(_ foreground: Int, views: Int = 1) {
-    self.foreground = foreground
-    self.views = views
-  }
-}
-
 /// Bilinear interpolation of coarse scores and the best class of every pixel in one pass.
 ///
 /// Only rows exist at full size, one a core: interpolated down first, then along, then compared.
@@ -181,42 +165,36 @@ final class ForegroundLevels {
 package enum ScoreFusion {
   /// The best class of each pixel of a result (H, W), row-major; of equal ones the first.
   ///
-  /// `levels`, which only scores of two classes have, is given the probability of the foreground.
+  /// `sureness` is filled with what is asked for beside the classes.
   static func classes(
     _ parts: [PlacedScores], width: Int, height: Int, averaging: InferenceMode.Averaging?,
-    levels: ForegroundLevels? = nil
+    sureness: PixelSureness? = nil
   ) -> [UInt8] {
-    guard let groups = parts.first?.groups, !parts.contains(where: \.isEmpty) else { return [] }
-    guard let levels, parts[0].classes == 2 else {
-      return classes(parts, width, height, groups, averaging, nil)
+    guard let first = parts.first, !parts.contains(where: \.isEmpty) else { return [] }
+    guard let sureness else {
+      return Self.classes(parts, width, height, averaging, nil)
     }
-    var found: [UInt8] = []
-    levels.values = [UInt16](unsafeUninitializedCapacity: width * height) { values, count in
-      found = classes(parts, width, height, groups, averaging, (values, levels))
-      count = width * height
+    sureness.begin(width: width, height: height, classes: first.classes)
+    return sureness.filling(width: width) {
+      Self.classes(parts, width, height, averaging, $0)
     }
-    return found
   }
 
   private static func classes(
-    _ parts: [PlacedScores], _ width: Int, _ height: Int, _ groups: Int,
-    _ averaging: InferenceMode.Averaging?,
-    _ levels: (values: UnsafeMutableBufferPointer<UInt16>, of: ForegroundLevels)?
+    _ parts: [PlacedScores], _ width: Int, _ height: Int, _ averaging: InferenceMode.Averaging?,
+    _ rows: PixelSureness.Rows?
   ) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: width * height) { result, count in
       count = width * height
       nonisolated(unsafe) let result = result
-      nonisolated(unsafe) let levels = levels
+      nonisolated(unsafe) let rows = rows
       let bands = max(1, min(height, 64))
       inParallel(bands) { band in
-        var row = Row(parts, width: width, groups: groups)
+        var row = Row(parts, width: width)
         for y in band * height / bands..<(band + 1) * height / bands {
           let out = UnsafeMutableBufferPointer(rebasing: result[y * width..<(y + 1) * width])
           row.write(parts, y, averaging, to: out)
-          guard let levels else { continue }
-          row.write(
-            parts, averaging, levels.of,
-            to: UnsafeMutableBufferPointer(rebasing: levels.values[y * width..<(y + 1) * width]))
+          if let rows { row.write(parts, y, averaging, to: rows) }
         }
       }
     }
@@ -226,13 +204,13 @@ package enum ScoreFusion {
   /// the parts.
   static func shares(_ parts: [PlacedScores], width: Int, height: Int) -> [UInt8] {
     guard let first = parts.first, !parts.contains(where: \.isEmpty) else { return [] }
-    let (groups, classes) = (first.groups, first.classes)
+    let classes = first.classes
     return [UInt8](unsafeUninitializedCapacity: width * height * classes) { result, count in
       count = width * height * classes
       nonisolated(unsafe) let result = result
       let bands = max(1, min(height, 64))
       inParallel(bands) { band in
-        var row = Row(parts, width: width, groups: groups)
+        var row = Row(parts, width: width)
         for y in band * height / bands..<(band + 1) * height / bands {
           let line = width * classes
           row.writeShares(
@@ -258,12 +236,16 @@ package enum ScoreFusion {
   }
 
   /// The memory of one row.
-  private struct Row {
-    private let groups: Int
+  struct Row {
+    let groups: Int, classes: Int
     /// For each part the rows of its grid around this one: those of even and of odd number.
     private var grids: [Grid]
-    private var line: [SIMD8<Float>] = []
-    private var sums: [SIMD8<Float>]
+    /// What the part that came last says, interpolated down.
+    private(set) var line: [SIMD8<Float>] = []
+    /// The weighted sums over the parts, where they are averaged.
+    private(set) var sums: [SIMD8<Float>]
+    /// Room for the scores of a pixel.
+    var scores: [SIMD8<Float>]
 
     private struct Grid {
       var even: [SIMD8<Float>], odd: [SIMD8<Float>]
@@ -282,8 +264,9 @@ package enum ScoreFusion {
       }
     }
 
-    init(_ parts: [PlacedScores], width: Int, groups: Int) {
-      self.groups = groups
+    init(_ parts: [PlacedScores], width: Int) {
+      (groups, classes) = (parts.first?.groups ?? 0, parts.first?.classes ?? 0)
+      scores = [SIMD8<Float>](repeating: .zero, count: groups)
       grids = parts.map { Grid($0) }
       sums = [SIMD8<Float>](repeating: .zero, count: width * groups)
     }
@@ -331,31 +314,6 @@ package enum ScoreFusion {
             out[x * classes + k] = UInt8(min(max(sums[x * groups * 8 + k], 0), 1) * 255 + 0.5)
           }
         }
-      }
-    }
-
-    /// The steps of the foreground's log-odds in the row of two classes that was written last.
-    func write(
-      _ parts: [PlacedScores], _ averaging: InferenceMode.Averaging?, _ levels: ForegroundLevels,
-      to out: UnsafeMutableBufferPointer<UInt16>
-    ) {
-      let (own, other) = (levels.foreground, 1 - levels.foreground)
-      guard let averaging else {
-        guard let columns = parts.last?.columns else { return }
-        for i in 0..<columns.lower.count {
-          let (a, b) = (line[columns.lower[i]], line[columns.upper[i]])
-          let share = columns.fraction[i]
-          out[columns.start + i] = ForegroundHistogram.level(
-            (a[own] - a[other]) * (1 - share) + (b[own] - b[other]) * share)
-        }
-        return
-      }
-      for x in out.indices {
-        let (a, b) = (sums[x][own], sums[x][other])
-        out[x] = ForegroundHistogram.level(
-          averaging == .logProbabilities
-            ? (a - b) / Float(levels.views)
-            : logf(max(a, .leastNormalMagnitude) / max(b, .leastNormalMagnitude)))
       }
     }
 

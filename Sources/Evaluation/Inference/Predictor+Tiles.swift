@@ -9,14 +9,14 @@ extension Predictor {
   /// All squares are of one size but for those at the right and the bottom of an image whose sides are no
   /// multiples of the stride: libtorch keeps memory for every size that it has seen. They begin at
   /// multiples of it, so that their cells are those of the whole image.
-  func tiled(_ image: Image, side: Int, _ levels: ForegroundLevels?) -> ClassMask {
+  func tiled(_ image: Image, side: Int, _ sureness: PixelSureness?) -> ClassMask {
     let margin = max(side / 8 / stride, 1) * stride
     let core = side - 2 * margin
     let end = image.size.roundedUp(toMultipleOf: stride)
     let whole = covered(image.size)
     var result = ClassMask(size: image.size, filledWith: 0)
-    levels?.values = [UInt16](repeating: 0, count: image.width * image.height)
-    let own = levels.map { ForegroundLevels($0.foreground) }
+    sureness?.begin(width: image.width, height: image.height, classes: model.classes)
+    let own = sureness?.empty
     var cells: (rows: Float, columns: Float)?
     // From the last on, as it says how many cells the image has.
     for top in Swift.stride(from: 0, to: image.height, by: core).reversed() {
@@ -49,9 +49,10 @@ extension Predictor {
           for x in left..<min(left + core, image.width) {
             result.classes[to + x] = mask.classes[from + x]
           }
-          guard let levels, let own, own.values.count == mask.classes.count else { continue }
-          for x in left..<min(left + core, image.width) {
-            levels.values[to + x] = own.values[from + x]
+          if let sureness, let own {
+            sureness.copy(
+              own, from: from + left, to: to + left, min(core, image.width - left),
+              pixels: (image.width * image.height, size.width * size.height))
           }
         }
       }

@@ -101,11 +101,11 @@ public final class Predictor {
   public func classes(of image: Image, size: Size? = nil, file: String = "image") throws
     -> ClassMask
   {
-    try classes(of: image, size: size, file: file, levels: nil)
+    try classes(of: image, size: size, file: file, sureness: nil)
   }
 
-  /// As ``classes(of:size:file:)``; `levels` is given the probabilities of two classes' foreground.
-  func classes(of image: Image, size: Size?, file: String, levels: ForegroundLevels?) throws
+  /// As ``classes(of:size:file:)``; `sureness` is filled with what is asked for beside the classes.
+  func classes(of image: Image, size: Size?, file: String, sureness: PixelSureness?) throws
     -> ClassMask
   {
     guard image.bands == encoding.bands else {
@@ -113,18 +113,18 @@ public final class Predictor {
         file: file, bands: image.bands, expected: encoding.bands)
     }
     let size = size ?? image.size
-    guard mode.isPlain else { return try averaged(image, size: size, file: file, levels) }
+    guard mode.isPlain else { return try averaged(image, size: size, file: file, sureness) }
     guard needsTiles(image.size) else {
-      return try attempt { evaluating { mask(scores(of: image), image.size, size, levels) } }
+      return try attempt { evaluating { mask(scores(of: image), image.size, size, sureness) } }
     }
     guard oversize == .tile, let side = tileSide(image.size) else {
       throw tooLarge(image.size, file: file)
     }
     // At another size tiles meet between pixels, where windows are averaged.
     guard size == image.size else {
-      return try averaged(image, size: size, file: file, levels)
+      return try averaged(image, size: size, file: file, sureness)
     }
-    return try attempt { evaluating { tiled(image, side: side, levels) } }
+    return try attempt { evaluating { tiled(image, side: side, sureness) } }
   }
 
   /// The class of each pixel by the mean over windows, scales and mirror images.
@@ -132,7 +132,7 @@ public final class Predictor {
   /// What the network gave for each is kept at its own coarse size until all are there, which is less
   /// than one sum of all scores at full size takes.
   private func averaged(
-    _ image: Image, size: Size, file: String, _ levels: ForegroundLevels?
+    _ image: Image, size: Size, file: String, _ sureness: PixelSureness?
   ) throws -> ClassMask {
     try mode.check()
     return try attempt {
@@ -151,7 +151,7 @@ public final class Predictor {
         return complete(
           ScoreFusion.classes(
             parts, width: size.width, height: size.height, averaging: mode.averaging,
-            levels: levels), size)
+            sureness: sureness), size)
       }
     }
   }
@@ -271,7 +271,7 @@ public final class Predictor {
 
   /// The best class of every pixel, of scores that cover an image and what it was extended by.
   private func mask(
-    _ scores: Tensor, _ image: Size, _ size: Size, _ levels: ForegroundLevels?
+    _ scores: Tensor, _ image: Size, _ size: Size, _ sureness: PixelSureness?
   ) -> ClassMask {
     let covered = covered(image)
     func axis(_ cells: Int, _ extent: Int, _ image: Int, _ target: Int) -> GridAxis {
@@ -281,18 +281,18 @@ public final class Predictor {
     }
     return mask(
       scores, rows: axis(scores.height, covered.height, image.height, size.height),
-      columns: axis(scores.width, covered.width, image.width, size.width), size, levels)
+      columns: axis(scores.width, covered.width, image.width, size.width), size, sureness)
   }
 
-  /// The best class of every pixel of scores that lie so; `levels` as in
-  /// ``classes(of:size:file:levels:)``.
+  /// The best class of every pixel of scores that lie so; `sureness` as in
+  /// ``classes(of:size:file:sureness:)``.
   func mask(
-    _ scores: Tensor, rows: GridAxis, columns: GridAxis, _ size: Size, _ levels: ForegroundLevels?
+    _ scores: Tensor, rows: GridAxis, columns: GridAxis, _ size: Size, _ sureness: PixelSureness?
   ) -> ClassMask {
     complete(
       ScoreFusion.classes(
         [PlacedScores(scores, rows: rows, columns: columns)], width: size.width,
-        height: size.height, averaging: nil, levels: levels), size)
+        height: size.height, averaging: nil, sureness: sureness), size)
   }
 
   /// The mask; of nothing if an operator failed, which ``attempt(_:)`` reports.

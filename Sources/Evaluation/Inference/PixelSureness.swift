@@ -1,0 +1,205 @@
+import Imaging
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// How sure a network is at every pixel: what is asked for beside the classes, filled in while these are found.
+final class PixelSureness {
+  /// The class whose log-odds are asked for, in the steps of a ``ForegroundHistogram``: one of two.
+  let foreground: Int?
+  /// What else is asked for.
+  let wanted: Predictor.Wanted
+  /// How many times each pixel is seen: at all scales, and mirrored.
+  let views: Int
+  /// A step for each pixel, row-major; empty unless asked for.
+  private(set) var levels: [UInt16] = []
+  /// The probability of each pixel's class, row-major; empty unless asked for.
+  private(set) var confidence: [Float] = []
+  /// The probability of each class at each pixel, (classes, H, W); empty unless asked for.
+  private(set) var probabilities: [Float] = []
+
+  init(foreground: Int? = nil, wanted: Predictor.Wanted = [], views: Int = 1) {
+    (self.foreground, self.wanted, self.views) = (foreground, wanted, views)
+  }
+
+  /// The same wishes for another image, which is seen once.
+  var empty: PixelSureness { PixelSureness(foreground: foreground, wanted: wanted) }
+
+  /// Makes room for a result of a size.
+  func begin(width: Int, height: Int, classes: Int) {
+    let count = width * height
+    levels = [UInt16](repeating: 0, count: foreground != nil && classes == 2 ? count : 0)
+    confidence = [Float](repeating: 0, count: wanted.contains(.confidence) ? count : 0)
+    probabilities = [Float](
+      repeating: 0, count: wanted.contains(.probabilities) ? count * classes : 0)
+  }
+
+  /// Where a row of a result is written to.
+  struct Rows {
+    let foreground: Int?
+    let views: Float
+    fileprivate let width: Int
+    fileprivate let levels: UnsafeMutableBufferPointer<UInt16>
+    fileprivate let confidence, probabilities: UnsafeMutableBufferPointer<Float>
+
+    /// The steps of a row; nil unless asked for.
+    func levels(_ y: Int) -> UnsafeMutableBufferPointer<UInt16>? {
+      levels.isEmpty ? nil : .init(rebasing: levels[y * width..<(y + 1) * width])
+    }
+
+    /// The confidence of a row; nil unless asked for.
+    func confidence(_ y: Int) -> UnsafeMutableBufferPointer<Float>? {
+      confidence.isEmpty ? nil : .init(rebasing: confidence[y * width..<(y + 1) * width])
+    }
+
+    /// The first class's probability at a row's beginning, and how far classes are apart; nil unless asked
+    /// for.
+    func probabilities(_ y: Int, classes: Int) -> (UnsafeMutablePointer<Float>, plane: Int)? {
+      probabilities.baseAddress.flatMap {
+        probabilities.isEmpty ? nil : ($0 + y * width, probabilities.count / classes)
+      }
+    }
+  }
+
+  /// What `body` does with the rows of a result, for which room was made.
+  func filling<Result>(width: Int, _ body: (Rows) -> Result) -> Result {
+    levels.withUnsafeMutableBufferPointer { levels in
+      confidence.withUnsafeMutableBufferPointer { confidence in
+        probabilities.withUnsafeMutableBufferPointer { probabilities in
+          body(
+            Rows(
+              foreground: foreground, views: Float(views), width: width, levels: levels,
+              confidence: confidence, probabilities: probabilities))
+        }
+      }
+    }
+  }
+
+  /// Takes `count` pixels of another result of as many classes, which begin at `from` there and at `to` here.
+  func copy(
+    _ other: PixelSureness, from: Int, to: Int, _ count: Int, pixels: (own: Int, other: Int)
+  ) {
+    func copy<Value>(_ source: [Value], _ target: inout [Value]) {
+      guard !target.isEmpty, source.count % max(1, pixels.other) == 0 else { return }
+      for plane in 0..<min(target.count / pixels.own, source.count / pixels.other) {
+        let (first, start) = (plane * pixels.other + from, plane * pixels.own + to)
+        target.replaceSubrange(start..<start + count, with: source[first..<first + count])
+      }
+    }
+    copy(other.levels, &levels)
+    copy(other.confidence, &confidence)
+    copy(other.probabilities, &probabilities)
+  }
+}
+
+extension ScoreFusion.Row {
+  /// Writes what is asked for of the row whose classes were written last.
+  mutating func write(
+    _ parts: [PlacedScores], _ y: Int, _ averaging: InferenceMode.Averaging?,
+    to rows: PixelSureness.Rows
+  ) {
+    if let foreground = rows.foreground, let out = rows.levels(y) {
+      writeLevels(parts, averaging, foreground, rows.views, to: out)
+    }
+    let (confidence, planes) = (rows.confidence(y), rows.probabilities(y, classes: classes))
+    guard confidence != nil || planes != nil else { return }
+    guard let averaging else {
+      guard let columns = parts.last?.columns else { return }
+      let (line, groups) = (line, groups)
+      line.withUnsafeBufferPointer { line in
+        for i in 0..<columns.lower.count {
+          let (a, b) = (columns.lower[i] * groups, columns.upper[i] * groups)
+          let share = columns.fraction[i]
+          for group in 0..<groups {
+            scores[group] = line[a + group] * (1 - share) + line[b + group] * share
+          }
+          write(columns.start + i, confidence, planes, isLogarithmic: true)
+        }
+      }
+      return
+    }
+    let isLogarithmic = averaging == .logProbabilities
+    let factor: Float = isLogarithmic ? 1 / rows.views : 1
+    for x in 0..<sums.count / max(1, groups) {
+      for group in 0..<groups { scores[group] = sums[x * groups + group] * factor }
+      write(x, confidence, planes, isLogarithmic: isLogarithmic)
+    }
+  }
+
+  /// Writes a pixel of the scores of its classes: probabilities of any sum, or logarithms.
+  @inline(__always)
+  private mutating func write(
+    _ x: Int, _ confidence: UnsafeMutableBufferPointer<Float>?,
+    _ planes: (UnsafeMutablePointer<Float>, plane: Int)?, isLogarithmic: Bool
+  ) {
+    let classes = classes
+    scores.withUnsafeMutableBufferPointer { scores in
+      var peak = scores[0]
+      for group in 1..<max(1, scores.count) {
+        peak.replace(with: scores[group], where: scores[group] .> peak)
+      }
+      let top = peak.max()
+      var total: Float = 0
+      if isLogarithmic {
+        for group in scores.indices {
+          scores[group] = exponential(scores[group] - top)
+          total += scores[group].sum()
+        }
+      } else {
+        for group in scores.indices { total += scores[group].sum() }
+      }
+      let factor = 1 / max(total, .leastNormalMagnitude)
+      confidence?[x] = (isLogarithmic ? 1 : top) * factor
+      guard let (first, plane) = planes else { return }
+      for k in 0..<classes { first[k * plane + x] = scores[k >> 3][k & 7] * factor }
+    }
+  }
+
+  /// The steps of the foreground's log-odds in the row of two classes that was written last.
+  private func writeLevels(
+    _ parts: [PlacedScores], _ averaging: InferenceMode.Averaging?, _ own: Int, _ views: Float,
+    to out: UnsafeMutableBufferPointer<UInt16>
+  ) {
+    let other = 1 - own
+    guard let averaging else {
+      guard let columns = parts.last?.columns else { return }
+      for i in 0..<columns.lower.count {
+        let (a, b) = (line[columns.lower[i]], line[columns.upper[i]])
+        let share = columns.fraction[i]
+        out[columns.start + i] = ForegroundHistogram.level(
+          (a[own] - a[other]) * (1 - share) + (b[own] - b[other]) * share)
+      }
+      return
+    }
+    for x in out.indices {
+      let (a, b) = (sums[x][own], sums[x][other])
+      out[x] = ForegroundHistogram.level(
+        averaging == .logProbabilities
+          ? (a - b) / views
+          : logf(max(a, .leastNormalMagnitude) / max(b, .leastNormalMagnitude)))
+    }
+  }
+}
+
+/// e to the power of eight numbers that are none above 0: within 2 units in the last place, and 0 below −87.
+@inline(__always)
+func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
+  // x = n ln 2 + r, so that eˣ = 2ⁿ eʳ; adding 1.5 · 2²³ rounds to a whole number, which stands in the last bits.
+  let isTiny = x .< -87
+  let x = x.replacing(with: -87, where: isTiny)
+  let shifted = x * 1.442695041 + 12_582_912
+  let n = shifted - 12_582_912
+  let r = x - n * 0.693359375 + n * 2.12194440e-4
+  // The series of Cephes' expf.
+  var y = r * 1.9875691500e-4 + 1.3981999507e-3
+  y = y * r + 8.3334519073e-3
+  y = y * r + 4.1665795894e-2
+  y = y * r + 1.6666665459e-1
+  y = y * r + 5.0000001201e-1
+  y = y * r * r + r + 1
+  let power = (unsafeBitCast(shifted, to: SIMD8<Int32>.self) &- 0x4B40_0000 &+ 127) &<< 23
+  return (y * unsafeBitCast(power, to: SIMD8<Float>.self)).replacing(with: 0, where: isTiny)
+}
