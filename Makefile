@@ -4,7 +4,7 @@ SWIFT ?= swift
 CLANG_FORMAT ?= clang-format
 C_SOURCES = $(shell find Sources -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.inc')
 
-.PHONY: help setup build demo test benchmarks wheel docs api lint format clean
+.PHONY: help setup build demo test benchmarks wheel dist docs api lint format clean
 
 help:
 	@echo "make demo    set up, build, and go from generated street scenes to a score"
@@ -13,6 +13,7 @@ help:
 	@echo "make setup   fetch libtorch and install missing system libraries"
 	@echo "make benchmarks  time everything beside its peers; BENCHMARKS= takes options"
 	@echo "make wheel   build a wheel of the command and the Python module into out/wheel"
+	@echo "make dist    build an archive that needs neither Swift nor Python into out/dist"
 	@echo "make docs    build the documentation into out/docs"
 	@echo "make api     write the listing of the public API, docs/api, after make test"
 	@echo "make lint    check the format of all sources"
@@ -37,6 +38,9 @@ benchmarks: build
 
 wheel: setup
 	@Scripts/wheel
+
+dist: setup
+	@Scripts/dist
 
 docs:
 	@mkdir -p out
