@@ -2,20 +2,41 @@ import Foundation
 
 /// Where a program, or a library that this code is linked into, has its resources.
 public enum ResourceFolders {
-  /// The folders, the nearest first: beside the program, beside the library, and in the folder `bin` or above it that
-  /// lies next to the library's.
+  /// The folders, the nearest first: beside the program and above it, beside the library, and above that or in the folder
+  /// `bin` next to it.
   public static let all: [String] = {
-    var folders = [Bundle.main.bundleURL.path]
-    var info = Dl_info()
-    if dladdr(#dsohandle, &info) != 0, let file = info.dli_fname {
-      let folder = (String(cString: file) as NSString).deletingLastPathComponent
-      folders += [folder, folder + "/../bin", folder + "/.."]
-    }
-    return folders + [folders[0] + "/.."]
+    let program = Bundle.main.bundleURL.path
+    let library = (ownFile ?? "") as NSString
+    let folders = [program, program + "/.."]
+    guard library.length > 0 else { return folders }
+    let folder = library.deletingLastPathComponent
+    return folder == program ? folders : folders + [folder, folder + "/..", folder + "/../bin"]
   }()
 
   /// The first file or folder of a name, such as `share/proj`, in one of the folders; nil if none has it.
   public static func path(_ name: String) -> String? {
     all.lazy.map { "\($0)/\(name)" }.first(where: FileManager.default.fileExists)
+  }
+
+  /// The program's or library's file that this code was loaded from.
+  private static var ownFile: String? {
+    let address = UInt(bitPattern: #dsohandle)
+    #if canImport(Darwin)
+      var info = Dl_info()
+      guard dladdr(#dsohandle, &info) != 0 else { return nil }
+      return info.dli_fname.map { String(cString: $0) }
+    #else
+      // Each line: the first address and the one behind the last, then five words, then the file.
+      guard let maps = try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)  // may fail: no /proc
+      else { return nil }
+      for line in maps.split(separator: "\n") {
+        let words = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
+        let ends = (words.first ?? "").split(separator: "-").compactMap { UInt($0, radix: 16) }
+        if words.count == 6, ends.count == 2, (ends[0]..<ends[1]).contains(address) {
+          return String(words[5])
+        }
+      }
+      return nil
+    #endif
   }
 }
