@@ -27,8 +27,9 @@ public enum ResourceFolders {
       return info.dli_fname.map { String(cString: $0) }
     #else
       // Each line: the first address and the one behind the last, then five words, then the file.
-      guard let maps = try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)  // may fail: no /proc
-      else { return nil }
+      let file = "/proc/self/maps"
+      let maps = try? String(contentsOfFile: file, encoding: .utf8)  // may fail: there is no /proc
+      guard let maps else { return nil }
       for line in maps.split(separator: "\n") {
         let words = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
         let ends = (words.first ?? "").split(separator: "-").compactMap { UInt($0, radix: 16) }
