@@ -17,6 +17,8 @@ public struct Evaluator {
   ///
   /// Scores at another size are not those at the truth's own, mostly they are higher.
   public let labelSize: Size?
+  /// Which labels masks take at that size.
+  public var labelRule = NearestRule.centre
   /// The width of the strips of boundary IoU as a share of the diagonal; nil leaves it out.
   public var boundaryRatio: Double?
   /// Whether the curves of the foreground are computed where there are two classes.
@@ -35,7 +37,10 @@ public struct Evaluator {
   public func scoring(for map: LabelMap) -> ScoringProtocol {
     ScoringProtocol(
       classes: map.count, ignored: map.ignoredText,
-      scoredAt: labelSize.map { "size \($0.width)×\($0.height), to which labels are resized" }
+      scoredAt: labelSize.map {
+        "size \($0.width)×\($0.height), to which labels are resized"
+          + (labelRule == .centre ? "" : " by the rule \(labelRule.rawValue)")
+      }
         ?? "size of the ground truth",
       imageSize: imageSize.map { "size resized to \($0.text)" } ?? "own size",
       scales: predictor.mode.scales, flip: predictor.mode.flip, mode: predictor.mode.summary,
@@ -100,16 +105,16 @@ public struct Evaluator {
   /// Predicts each sample of `dataset` and keeps nothing.
   package func run(on dataset: any Dataset) throws {
     for index in 0..<dataset.count {
-      let (sample, image) = try Self.load(dataset, index, imageSize: imageSize, labelSize: nil)
+      let (sample, image) = try Self.load(dataset, index, imageSize: imageSize)
       _ = try predictor.classes(of: image, file: sample.file)
     }
   }
 
   /// A sample with its truth at the size at which is scored, and the image that the network sees.
-  static func load(_ dataset: any Dataset, _ index: Int, imageSize: SeenSize?, labelSize: Size?)
-    throws
-    -> (Sample, Image)
-  {
+  static func load(
+    _ dataset: any Dataset, _ index: Int, imageSize: SeenSize?, labelSize: Size? = nil,
+    labelRule: NearestRule = .centre
+  ) throws -> (Sample, Image) {
     var sample = try dataset.load(index)
     var image = sample.image
     if let imageSize { image = image.resampled(to: imageSize.size(for: image.size)) }
@@ -117,7 +122,7 @@ public struct Evaluator {
       sample = Sample(
         index: sample.index, name: sample.name, imagePath: sample.imagePath,
         labelPath: sample.labelPath, image: sample.image.resized(to: labelSize),
-        mask: sample.mask.resized(to: labelSize))
+        mask: sample.mask.resized(to: labelSize, by: labelRule))
     }
     return (sample, image)
   }
@@ -136,8 +141,9 @@ public struct Evaluator {
       predictor = evaluator.predictor
       foreground = evaluator.computesCurves ? dataset.labelMap.foreground : nil
       let (size, labelSize) = (evaluator.imageSize, evaluator.labelSize)
+      let rule = evaluator.labelRule
       samples = Prefetch(count: dataset.count, depth: 1) {
-        try Evaluator.load(dataset, $0, imageSize: size, labelSize: labelSize)
+        try Evaluator.load(dataset, $0, imageSize: size, labelSize: labelSize, labelRule: rule)
       }
     }
 

@@ -30,8 +30,8 @@ extension Image {
     guard target != size else { return self }
     switch filter {
     case .nearest:
-      let columns = nearestPositions(width, target.width)
-      let rows = nearestPositions(height, target.height)
+      let columns = NearestRule.centre.positions(width, target.width)
+      let rows = NearestRule.centre.positions(height, target.height)
       var out = [UInt8](repeating: 0, count: target.width * target.height * channels)
       for (y, row) in rows.enumerated() {
         for (x, column) in columns.enumerated() {
@@ -144,28 +144,25 @@ extension LabelImage {
     return LabelImage(width: window.size.width, height: window.size.height, values: out)
   }
 
-  /// The labels at another size: each pixel takes the value whose centre is nearest.
-  public func resized(to target: Size) -> LabelImage {
+  /// The labels at another size: each pixel takes the value that the rule says.
+  public func resized(to target: Size, by rule: NearestRule = .centre) -> LabelImage {
     LabelImage(
-      width: target.width, height: target.height, values: nearest(values, size, to: target))
+      width: target.width, height: target.height,
+      values: nearest(values, size, to: target, by: rule))
   }
 }
 
-/// The values of pixels at another size: each takes that whose centre is nearest.
-package func nearest<Value>(_ values: [Value], _ size: Size, to target: Size) -> [Value] {
+/// The values of pixels at another size: each takes that which the rule says.
+package func nearest<Value>(
+  _ values: [Value], _ size: Size, to target: Size, by rule: NearestRule = .centre
+) -> [Value] {
   guard target != size else { return values }
-  let columns = nearestPositions(size.width, target.width)
-  let rows = nearestPositions(size.height, target.height)
+  let columns = rule.positions(size.width, target.width)
+  let rows = rule.positions(size.height, target.height)
   var out = [Value]()
   out.reserveCapacity(target.width * target.height)
   for row in rows { for column in columns { out.append(values[row * size.width + column]) } }
   return out
-}
-
-/// For each of `target` positions the nearest of `source` ones, by centres.
-private func nearestPositions(_ source: Int, _ target: Int) -> [Int] {
-  let scale = Double(source) / Double(target)
-  return (0..<target).map { min(source - 1, Int((Double($0) + 0.5) * scale)) }
 }
 
 /// For each output position the inputs that it mixes and their weights.

@@ -57,6 +57,7 @@ public struct NetworkScoring {
     evaluator = Evaluator(
       try network.predictor(inference), imageSize: settings.imageSize,
       labelSize: options.labelSize)
+    evaluator.labelRule = data.labelResizing
     evaluator.boundaryRatio = options.boundaryRatio
     evaluator.computesCurves = true
     evaluator.subset = scored.subset
@@ -144,7 +145,8 @@ public struct NetworkScoring {
       try folder.write(
         result, images: images, map: map, labelColors: dataset.labelColors
       ) { index in
-        try folder.shown(dataset.load(index), labelSize: evaluator.labelSize)
+        try folder.shown(
+          dataset.load(index), labelSize: evaluator.labelSize, labelRule: evaluator.labelRule)
       }
     }
     return result

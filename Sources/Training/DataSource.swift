@@ -33,6 +33,7 @@ package struct DataSource: Sendable {
     let data = try DataConfiguration(dataSection)
     let train = try root.section("train")
     augmentation = try TrainingSettings.augmentation(train)
+      .resizingLabels(by: data.labelResizing)
     encoding = data.encoding
     seed = UInt64(try train.int("seed", default: 0, in: 0...Int.max))
     let evaluation = try root.section("evaluate")

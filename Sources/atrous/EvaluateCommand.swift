@@ -33,7 +33,10 @@ struct EvaluateCommand: ParsableCommand {
 
   @OptionGroup var inference: InferenceOptions
 
-  @Option(help: "Resize labels to WIDTHxHEIGHT and score there, which the protocol then says.")
+  @Option(
+    help:
+      "Resize labels to WIDTHxHEIGHT by data.labelResizing and score there, which the protocol then says."
+  )
   var labelSize: String?
 
   @Flag(help: "Compute the boundary IoU too.")

@@ -51,6 +51,10 @@ extension DataConfiguration {
       The sample that stands for nothing, beside NaN; without the key the one that a file notes itself. Pixels \
       of which no band is there count nowhere.
       """, "-9999", with: ["bands=[1, 2, 3]"]),
+    "labelResizing": .init(
+      """
+      Whose rule labels are resized by, in `train.augmentation` and for `evaluate --label-size`: nearest of Pillow, OpenCV,       torch or ONNX, which take other pixels, or that in which the centre lies exactly.
+      """, "torch"),
     "windows": .init(
       """
       Images are read by windows of this size, each a sample of its own; only what a window shows is read of \

@@ -22,6 +22,7 @@ import Imaging
 ///   orientation: stored         # photographs are not turned as EXIF says; applied: they are
 ///   bands: [4, 3, 2]            # of images of any number of bands; pictures in red, green, blue if not given
 ///   range: [0, 10000]           # of samples; for each band, {percentiles: [2, 98]}, measured
+///   labelResizing: torch        # the library whose rule labels are resized by
 ///   windows: 1024               # images are read by windows of this size, each a sample of its own
 ///   normalization: imagenet     # denseaspp, unit, measured, or {mean: […], deviation: […]}
 /// ```
@@ -87,6 +88,8 @@ public struct DataConfiguration: Sendable {
   public let orientation: ImageOrientation
   /// Which bands of images are seen; nil for pictures in red, green and blue.
   public let bandPlan: BandPlan?
+  /// Which labels masks take where they are resized.
+  public let labelResizing: NearestRule
   /// The windows that images are read by; nil for whole images.
   public let windows: Size?
   /// The share of the training images that is scored instead, where folders have no `val`.
@@ -134,6 +137,8 @@ public struct DataConfiguration: Sendable {
     orientation = try Self.orientation(section)
     bandPlan = try Self.bandPlan(section)
     windows = try Self.windows(section)
+    labelResizing = try section.choice(
+      "labelResizing", NearestRule.self, default: .centre)
     var parts: [String: Part] = [:]
     for role in Self.roles {
       var part = Part(split: role)

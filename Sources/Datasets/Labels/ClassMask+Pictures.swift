@@ -2,10 +2,11 @@ import Imaging
 
 // The one way from masks to files and pictures, and to other sizes.
 extension ClassMask {
-  /// The mask at another size: each pixel takes the class whose centre is nearest.
-  package func resized(to target: Size) -> ClassMask {
+  /// The mask at another size: each pixel takes the class that the rule says.
+  package func resized(to target: Size, by rule: NearestRule = .centre) -> ClassMask {
     ClassMask(
-      width: target.width, height: target.height, classes: nearest(classes, size, to: target))
+      width: target.width, height: target.height,
+      classes: nearest(classes, size, to: target, by: rule))
   }
 
   /// The mask as the bytes of an indexed PNG file, whose indices are the classes.

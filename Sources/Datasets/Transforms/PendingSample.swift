@@ -12,9 +12,16 @@ struct PendingSample {
   private var y: Axis
   private var antialias = true
   private var fill: Transform.Fill
+  private let rule: NearestRule
 
-  /// - Parameter meanLevels: What the mean is in images of levels, for each band.
-  init(image: Image, mask: ClassMask, mean: Color, meanLevels: [Float] = []) {
+  /// - Parameters:
+  ///   - meanLevels: What the mean is in images of levels, for each band.
+  ///   - rule: Which labels masks take at other sizes.
+  init(
+    image: Image, mask: ClassMask, mean: Color, meanLevels: [Float] = [],
+    rule: NearestRule = .centre
+  ) {
+    self.rule = rule
     self.image = image
     levels = image.levels
     self.mask = mask
@@ -122,8 +129,8 @@ struct PendingSample {
   private mutating func resize(to target: Size, antialias: Bool) {
     guard target != size else { return }
     settle()
-    x = Axis(source.width, scaledTo: target.width)
-    y = Axis(source.height, scaledTo: target.height)
+    x = Axis(source.width, scaledTo: target.width, rule: rule)
+    y = Axis(source.height, scaledTo: target.height, rule: rule)
     self.antialias = antialias
   }
 

@@ -15,15 +15,18 @@ struct Axis: Equatable {
   private(set) var valid: Range<Int>
   /// Whether the window is read backwards.
   var reversed = false
+  /// Which source samples labels take.
+  let rule: NearestRule
 
-  init(_ source: Int, scaledTo scaled: Int? = nil) {
+  init(_ source: Int, scaledTo scaled: Int? = nil, rule: NearestRule = .centre) {
+    self.rule = rule
     self.source = source
     self.scaled = scaled ?? source
     count = self.scaled
     valid = 0..<self.scaled
   }
 
-  var isIdentity: Bool { self == Axis(source) }
+  var isIdentity: Bool { self == Axis(source, rule: rule) }
   var isPadded: Bool { valid.count < count }
 
   /// The result's samples that show the picture.
@@ -49,9 +52,10 @@ struct Axis: Equatable {
     count += extra
   }
 
-  /// For each shown sample of the result, the nearest source sample by centres.
+  /// For each shown sample of the result, the source sample that labels take.
   func nearest() -> [Int] {
-    shown.map { min((2 * position($0) + 1) * source / (2 * scaled), source - 1) }
+    let positions = rule.positions(source, scaled)
+    return shown.map { positions[position($0)] }
   }
 
   /// For each shown sample of the result, where its source samples start and what they weigh.

@@ -146,6 +146,8 @@ extension Transform {
 public struct Pipeline: Sendable, Equatable {
   /// The transforms in order.
   public let transforms: [Transform]
+  /// Which labels masks take where they are resized.
+  public var labelRule = NearestRule.centre
 
   /// A pipeline of these transforms.
   ///
@@ -159,6 +161,13 @@ public struct Pipeline: Sendable, Equatable {
 
   /// The pipeline that changes nothing.
   public static let none = Pipeline()
+
+  /// The same pipeline with another rule for labels.
+  public func resizingLabels(by rule: NearestRule) -> Pipeline {
+    var pipeline = self
+    pipeline.labelRule = rule
+    return pipeline
+  }
 
   /// Whether any transform draws at random.
   public var isRandom: Bool {
@@ -185,7 +194,8 @@ public struct Pipeline: Sendable, Equatable {
   ) -> (image: Image, mask: ClassMask) {
     precondition(image.channels == 3, "transforms take RGB images")
     precondition(image.size == mask.size, "image and mask differ in size")
-    var pending = PendingSample(image: image, mask: mask, mean: mean, meanLevels: meanLevels)
+    var pending = PendingSample(
+      image: image, mask: mask, mean: mean, meanLevels: meanLevels, rule: labelRule)
     for transform in transforms { pending.apply(transform, &random) }
     return pending.finished()
   }

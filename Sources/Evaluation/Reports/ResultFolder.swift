@@ -100,9 +100,11 @@ public struct ResultFolder: Sendable {
   /// A sample with the prediction that was kept for it.
   ///
   /// - Throws: `ImageError` if the prediction cannot be read.
-  public func shown(_ sample: Sample, labelSize: Size? = nil) throws -> Shown {
+  public func shown(
+    _ sample: Sample, labelSize: Size? = nil, labelRule: NearestRule = .centre
+  ) throws -> Shown {
     let size = labelSize ?? sample.mask.size
-    let truth = size == sample.mask.size ? sample.mask : sample.mask.resized(to: size)
+    let truth = sample.mask.resized(to: size, by: labelRule)
     return Shown(
       image: sample.image.resized(to: size), truth: truth,
       prediction: try Self.mask("\(begun("predictions"))/\(sample.name).png")

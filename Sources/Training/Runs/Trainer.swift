@@ -117,7 +117,9 @@ public final class Trainer {
     validation = configuration.evaluate.limit.flatMap { scored?.spread(to: $0) } ?? scored
     for note in Set(training.notes + (scored?.notes ?? [])).sorted() { monitor.message(note) }
     loader = try Loader(
-      training, pipeline: settings.augmentation, encoding: configuration.data.encoding,
+      training,
+      pipeline: settings.augmentation.resizingLabels(by: configuration.data.labelResizing),
+      encoding: configuration.data.encoding,
       batchSize: try processes.share(of: settings.batchSize), shuffle: true, dropLast: true,
       seed: settings.seed, shard: processes.shard,
       threads: processes.loaderThreads(settings.workers),
