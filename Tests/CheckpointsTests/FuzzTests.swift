@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import TestSupport
 import Testing
 import Torch
 
@@ -7,19 +8,7 @@ import Torch
 private let mutationCount =
   ProcessInfo.processInfo.environment["ATROUS_FUZZ"].flatMap { Int($0) } ?? 150
 
-/// A small generator with a seed (Vigna's splitmix64).
-private struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-}
-
-private func mutated(_ original: [UInt8], _ random: inout SplitMix) -> [UInt8] {
+private func mutated(_ original: [UInt8], _ random: inout SeededNumbers) -> [UInt8] {
   var bytes = original
   // Where formats say what is where: the beginning and the end.
   func place() -> Int {
@@ -97,7 +86,7 @@ struct FuzzTests {
     let name = (source as NSString).lastPathComponent
     let isPacked = ["deflated.pth", "packed.npz"].contains(name)
     let limit = isPacked ? original.count * 64 + 16 << 20 : original.count * 4 + 4096
-    var random = SplitMix(state: 7)
+    var random = SeededNumbers(7)
     var (opened, refused) = (0, 0)
     for _ in 0..<mutationCount {
       try Data(mutated(original, &random)).write(to: URL(fileURLWithPath: "\(folder)/\(name)"))

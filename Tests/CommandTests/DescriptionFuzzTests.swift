@@ -9,19 +9,6 @@ import Torch
 
 @testable import Inference
 
-/// The same numbers in every run (splitmix64).
-private struct Draws: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-}
-
 /// What files say of their networks, damaged: whatever stands there, the program goes on.
 ///
 /// `ATROUS_FUZZ` sets how often; Benchmarks/fuzz/checkpoints.sh does.
@@ -39,7 +26,7 @@ struct DescriptionFuzzTests {
   ]
 
   /// A text with a few bytes or values changed.
-  private static func damaged(_ text: String, _ random: inout Draws) -> String {
+  private static func damaged(_ text: String, _ random: inout SeededNumbers) -> String {
     var bytes = Array(text.utf8)
     for _ in 0..<Int.random(in: 1...3, using: &random) {
       guard !bytes.isEmpty else { break }
@@ -114,7 +101,7 @@ struct DescriptionFuzzTests {
 
   @Test("in folders end with a sentence, or build a network", arguments: folders.indices)
   func folder(_ index: Int) throws {
-    var random = Draws(state: UInt64(index))
+    var random = SeededNumbers(index)
     let folder = try TemporaryFolder()
     let (name, text) = Self.folders[index]
     try WeightFile.write(
@@ -134,7 +121,7 @@ struct DescriptionFuzzTests {
 
   @Test("in MMSegmentation's checkpoints end with a sentence, or build a network")
   func checkpoint() throws {
-    var random = Draws(state: 24)
+    var random = SeededNumbers(24)
     let folder = try TemporaryFolder()
     let file = "\(folder.path)/a.pth"
     func write(_ text: String) throws {

@@ -1,24 +1,13 @@
 import Foundation
 import Graphs
 import SwiftProtobuf
+import TestSupport
 import Testing
 import Torch
 
 /// `ATROUS_MUTATIONS=10000` tries more.
 @Suite("Damaged ONNX files")
 struct ONNXDamageTests {
-  /// Numbers of a fixed sequence.
-  private struct Draw: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
-    }
-  }
-
   private static let extremes: [Int64] = [
     0, 1, -1, 2, -2, 3, 7, 16, 255, -128, 1 << 31, -(1 << 31), 1 << 40, .max, .min, 1 << 53,
   ]
@@ -88,7 +77,7 @@ struct ONNXDamageTests {
     let tries = ProcessInfo.processInfo.environment["ATROUS_MUTATIONS"].flatMap(Int.init) ?? 300
     var refused = 0, ran = 0
     for seed in 0..<tries {
-      var draw = Draw(state: UInt64(seed))
+      var draw = SeededNumbers(seed)
       let data =
         seed % 3 == 0
         ? Data(damaged(bytes, &draw)) : try changed(model, &draw).serializedData()
@@ -116,7 +105,7 @@ struct ONNXDamageTests {
   }
 
   /// Bytes changed, left out or doubled in a few places.
-  private func damaged(_ bytes: [UInt8], _ draw: inout Draw) -> [UInt8] {
+  private func damaged(_ bytes: [UInt8], _ draw: inout SeededNumbers) -> [UInt8] {
     var bytes = bytes
     for _ in 0..<Int.random(in: 1...4, using: &draw) {
       let place = Int.random(in: 0..<bytes.count, using: &draw)
@@ -132,7 +121,7 @@ struct ONNXDamageTests {
   }
 
   /// Numbers, names and operators of the message changed.
-  private func changed(_ model: Onnx_ModelProto, _ draw: inout Draw) -> Onnx_ModelProto {
+  private func changed(_ model: Onnx_ModelProto, _ draw: inout SeededNumbers) -> Onnx_ModelProto {
     var model = model
     func extreme() -> Int64 { Self.extremes.randomElement(using: &draw) ?? 0 }
     for _ in 0..<Int.random(in: 1...3, using: &draw) {

@@ -1,19 +1,5 @@
+import TestSupport
 import Torch
-
-/// Random numbers from a seed (Vigna's SplitMix64).
-struct SeededNumbers: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(_ seed: Int) { state = UInt64(seed) }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
 
 /// A network of operators drawn from a seed: convolutions of all kinds, normalizations, sums, joins, factors
 /// of channels, enlargements and poolings of any maps before them.

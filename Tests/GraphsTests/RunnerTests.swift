@@ -1,4 +1,5 @@
 import Segmentation
+import TestSupport
 import Testing
 
 @testable import Graphs

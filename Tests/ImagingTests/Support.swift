@@ -1,21 +1,12 @@
 import Foundation
+import TestSupport
 
 @testable import Imaging
 
-/// Noise that is the same on every run (SplitMix64).
-struct Noise: RandomNumberGenerator {
-  private var state: UInt64
+/// Noise that is the same on every run.
+typealias Noise = SeededNumbers
 
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-
+extension SeededNumbers {
   /// A whole number from 0 to `limit` - 1.
   mutating func integer(below limit: Int) -> Int { Int(next() % UInt64(max(limit, 1))) }
 }
