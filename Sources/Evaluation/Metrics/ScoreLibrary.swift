@@ -147,7 +147,7 @@ private struct Counts {
   let voidShares: [[Double]]
 
   init(_ counts: [ImageCounts]) {
-    images = counts.map { image in
+    let cells = counts.map { image in
       image.truth.indices.map { index in
         let hits = image.correct[index]
         return Cell(
@@ -155,8 +155,9 @@ private struct Counts {
           misses: Double(image.truth[index] - hits))
       }
     }
+    images = cells
     let classes = counts.first?.truth.count ?? 0
-    pooled = (0..<classes).map { index in images.reduce(Cell()) { $0 + $1[index] } }
+    pooled = (0..<classes).map { index in cells.reduce(Cell()) { $0 + $1[index] } }
     unclaimed = (0..<classes).map { index in
       counts.reduce(0) { $0 + Double($1.unclaimed?[index] ?? 0) }
     }
