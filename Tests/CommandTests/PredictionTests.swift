@@ -5,6 +5,7 @@ import Imaging
 import Inference
 import TestSupport
 import Testing
+import Torch
 import Weights
 
 @Suite("Prediction for use")
@@ -34,8 +35,7 @@ struct PredictionTests {
     }
     let labels = try LabelImage(contentsOf: "\(sure)/0_labels.png").values
     let confidence = try LabelImage(contentsOf: "\(sure)/0_confidence.png").values
-    let array = try #require(
-      WeightFile(contentsOf: "\(sure)/0_probabilities.npy").tensor("0_probabilities"))
+    let array = try WeightFile.open("\(sure)/0_probabilities.npy").tensor("0_probabilities")
     #expect(array.shape == [2, 40, 48])
     let values = array.to(.float32).floats
     for i in labels.indices {
