@@ -199,6 +199,8 @@ public struct PredictionFiles: Sendable {
     var heat = HeatMap(values, width: image.width, height: image.height)
     (heat.title, heat.quantity, heat.range) = (title, quantity, 0...1)
     (heat.photograph, heat.fades, heat.opacity) = (image, true, 0.8)
+    // Most pixels are near 0, and differ there.
+    heat.power = 0.5
     try heat.image(side: min(max(image.width, image.height, 320), 2048))
       .write(to: path, isOutput: true)
     return path

@@ -172,7 +172,20 @@ public struct PredictionRun: Sendable {
     let mask = ClassMask(
       width: labels.width, height: labels.height,
       classes: labels.values.map { UInt8(clamping: $0) })
-    return try polygons.add(mask, of: file, place: GeoReference.of(file, page: page))
+    return try polygons.add(
+      mask, of: file, place: GeoReference.of(file, page: page), confidence: try confidence(of: file)
+    )
+  }
+
+  /// The confidence that was written of an image; nil where none was.
+  private func confidence(of file: String) throws -> [Float]? {
+    guard let depth = files.confidence else { return nil }
+    let stem = "\(files.stem(of: file))_confidence"
+    let path = FileSystem.exists("\(stem).tif") ? "\(stem).tif" : "\(stem).png"
+    guard FileSystem.exists(path) else { return nil }
+    let most: Float = depth == .sixteen ? 65_535 : 255
+    return try LabelImage(contentsOf: path, budget: session.memoryBudget).values
+      .map { Float($0) / most }
   }
 
   /// Segments an image, or every image in a folder.

@@ -235,6 +235,12 @@ public struct VideoRun: Sendable {
       return Found(
         frame: frame, mask: options.refinement(prediction, map).mask, own: own, seconds: seconds)
     }
+    // The network must not run on when the caller goes on, whose thread may wait for a frame.
+    defer {
+      stop()
+      frames.stop()
+      predictions.finish()
+    }
     var report = Report()
     if smoother.isNeeded { report.unsmoothed = Flicker() }
     var last: Found?
@@ -254,7 +260,6 @@ public struct VideoRun: Sendable {
       progress(report.frames, max(count, report.frames), report.rate)
       if shouldStop() {
         report.isStopped = true
-        stop()
         break
       }
     }

@@ -34,7 +34,9 @@ struct VideoOptions: ParsableArguments {
   private var size: Size? { raw.flatMap { Size(text: $0) } }
 
   /// Whether a path is that of a video or of a stream.
-  func isMeant(_ path: String) -> Bool { path == "-" || VideoReader.isVideo(path) }
+  func isMeant(_ path: String) -> Bool {
+    path == "-" || VideoReader.isVideo(path) && !FileSystem.isFolder(path)
+  }
 
   /// Refuses what does not fit to what the path leads to.
   func validate(_ path: String, others: [(isGiven: Bool, name: String)]) throws {
