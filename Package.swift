@@ -174,6 +174,11 @@ let package = Package(
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),
     .testTarget(
+      name: "InferenceTests",
+      dependencies: [
+        "Inference", "Evaluation", "Datasets", "Imaging", "Files", "Weights", "TestSupport",
+      ]),
+    .testTarget(
       name: "TensorBoardTests",
       dependencies: [
         "TensorBoard", .product(name: "SwiftProtobuf", package: "swift-protobuf"),

@@ -1,4 +1,5 @@
 import CDeflate
+import Files
 import Foundation
 import Torch
 
@@ -15,5 +16,33 @@ extension Module {
       sum = data.withUnsafeBytes { libdeflate_crc32(sum, $0.baseAddress, $0.count) }
     }
     return sum
+  }
+}
+
+/// Short texts that are equal for equal contents.
+package enum Fingerprint {
+  /// That of bytes: FNV-1a of 64 bits.
+  package static func text(_ bytes: some Sequence<UInt8>) -> String {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    let digits = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  /// That of a file: its length and the CRC-32 of its bytes; of one that cannot be read `none`.
+  package static func file(_ path: String) -> String {
+    let descriptor = FileSystem.open(path, O_RDONLY)
+    guard descriptor >= 0 else { return "none" }
+    defer { close(descriptor) }
+    var (sum, length) = (UInt32(0), 0)
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    while true {
+      let count = read(descriptor, &buffer, buffer.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { break }
+      length += count
+      sum = buffer.withUnsafeBytes { libdeflate_crc32(sum, $0.baseAddress, count) }
+    }
+    return "\(length)-\(String(sum, radix: 16))"
   }
 }

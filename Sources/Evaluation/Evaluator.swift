@@ -23,6 +23,8 @@ public struct Evaluator {
   public var boundaryRatio: Double?
   /// Whether the curves of the foreground are computed where there are two classes.
   public var computesCurves = false
+  /// From which probability on a pixel is the foreground of two classes; nil for the more probable class.
+  public var threshold: Double?
   /// What the protocol says of images that are left out; nil where all are scored.
   public var subset: String?
 
@@ -43,7 +45,9 @@ public struct Evaluator {
       }
         ?? "size of the ground truth",
       imageSize: imageSize.map { "size resized to \($0.text)" } ?? "own size",
-      scales: predictor.mode.scales, flip: predictor.mode.flip, mode: predictor.mode.summary,
+      scales: predictor.mode.scales, flip: predictor.mode.flip,
+      mode: predictor.mode.summary
+        + (threshold.map { ", foreground from a probability of \(number($0))" } ?? ""),
       precision: predictor.precisionText, sides: predictor.sides, subset: subset)
   }
 
@@ -136,10 +140,15 @@ public struct Evaluator {
     private let samples: Prefetch<(Sample, Image)>
     /// The class whose probabilities are asked for.
     private let foreground: Int?
+    /// From which probability on a pixel is the foreground, and which class that is.
+    private let cut: (threshold: Float, foreground: UInt8)?
 
     init(_ evaluator: Evaluator, _ dataset: any Dataset) {
       predictor = evaluator.predictor
       foreground = evaluator.computesCurves ? dataset.labelMap.foreground : nil
+      cut = evaluator.threshold.flatMap { threshold in
+        dataset.labelMap.foreground.map { (Float(threshold), UInt8($0)) }
+      }
       let (size, labelSize) = (evaluator.imageSize, evaluator.labelSize)
       let rule = evaluator.labelRule
       samples = Prefetch(count: dataset.count, depth: 1) {
@@ -151,9 +160,15 @@ public struct Evaluator {
       guard let next = samples.next() else { throw CancellationError() }
       let (sample, image) = try next.get()
       let mode = predictor.mode
-      let sureness = foreground.map { PixelSureness(foreground: $0, views: mode.views) }
-      let mask = try predictor.classes(
+      let sureness = foreground.map {
+        PixelSureness(foreground: $0, wanted: cut == nil ? [] : .confidence, views: mode.views)
+      }
+      var mask = try predictor.classes(
         of: image, size: sample.mask.size, file: sample.file, sureness: sureness)
+      if let cut, var confidence = sureness?.confidence {
+        mask.apply(
+          threshold: cut.threshold, foreground: cut.foreground, confidence: &confidence)
+      }
       return (sample, mask, sureness?.levels)
     }
   }

@@ -90,3 +90,29 @@ extension Image {
     }
   }
 }
+
+extension Image {
+  /// Writes numbers that differ little from their neighbours as a grey PNG of 8 bits, which says that it is a
+  /// result.
+  ///
+  /// - Throws: ``ImageError`` if the file cannot be written; the old one stays then.
+  package static func writeGray(_ levels: [UInt8], _ size: Size, to path: String) throws {
+    try writePicture(
+      levels.withUnsafeBytes {
+        try PNG.encoded(
+          $0, size, colorType: 0, depth: 8, isSmooth: true, isOutput: true, file: path)
+      }, to: path)
+  }
+
+  /// The same with 16 bits.
+  ///
+  /// - Throws: ``ImageError`` if the file cannot be written; the old one stays then.
+  package static func writeGray(_ levels: [UInt16], _ size: Size, to path: String) throws {
+    let bytes = levels.map(\.bigEndian)
+    try writePicture(
+      bytes.withUnsafeBytes {
+        try PNG.encoded(
+          $0, size, colorType: 0, depth: 16, isSmooth: true, isOutput: true, file: path)
+      }, to: path)
+  }
+}

@@ -1,3 +1,4 @@
+import Checkpoints
 import Datasets
 import Dispatch
 import Evaluation
@@ -77,16 +78,29 @@ public struct Prediction: Sendable {
   public let confidence: [Float]?
   /// The probability of each class at every pixel, where it was asked for.
   public let probabilities: ClassProbabilities?
+  /// How much several networks disagree at each pixel, where it was asked for, in nats, row-major (H, W).
+  ///
+  /// It is the mutual information of the class and the network: the entropy of the mean of their probabilities
+  /// less the mean of their entropies (Lakshminarayanan, Pritzel and Blundell, 2017; Depeweg and others, 2018).
+  public let disagreement: [Float]?
+  /// The pixels of each class.
+  public let counts: [Int]
+  /// The pixels in which something was measured, of which ``shares`` are shares.
+  public let measured: Int
 
   init(
     _ mask: ClassMask, _ map: LabelMap, confidence: [Float]? = nil,
-    probabilities: ClassProbabilities? = nil
+    probabilities: ClassProbabilities? = nil, disagreement: [Float]? = nil, measured: Int? = nil
   ) {
     (self.mask, self.confidence, self.probabilities) = (mask, confidence, probabilities)
+    self.disagreement = disagreement
     var histogram = ClassHistogram(classes: map.count)
     histogram.add(mask)
-    shares = zip(map.classes, histogram.shares)
-      .filter { $0.1 > 0 }.sorted { $0.1 > $1.1 }.map { ($0.0.name, $0.1) }
+    let counts = histogram.counts.map { Int($0) }
+    let all = measured ?? counts.reduce(0, +)
+    (self.counts, self.measured) = (counts, all)
+    shares = zip(map.classes, counts).filter { $0.1 > 0 }.sorted { $0.1 > $1.1 }
+      .map { ($0.0.name, Double($0.1) / Double(max(1, all))) }
   }
 }
 
@@ -106,6 +120,12 @@ public final class InferenceSession: Sendable {
   public let seenSize: SeenSize?
   /// What its predictions follow from besides the image, in words that differ for different ones.
   let subject: String
+  /// The network's file.
+  public let file: String
+  /// How images go through the network.
+  let mode: InferenceMode
+  /// What follows from the options and the configuration, in words that differ for different ones.
+  private let settings: String
   /// What another program's file is, says of itself and leaves to be assumed, a line each.
   public let notes: [String]
 
@@ -134,8 +154,14 @@ public final class InferenceSession: Sendable {
     memoryBudget = options.memoryBudget
     notes = network.pretrained?.lines ?? []
     subject = Self.subject(network, options)
+    file = network.file
+    settings = [
+      network.configuration.yaml, "\(options.form)", "\(options.tolerance ?? -1)",
+      "\(String(describing: options.mode))", "\(options.tiles)",
+    ].joined(separator: "\n")
     seenSize = try network.configuration.seenSize()
     predictor = try network.predictor(options)
+    mode = predictor.mode
     // From here on what an image would need is only read, by any thread.
     try attempt { _ = predictor.memoryNeed(Size(width: 1, height: 1)) }
   }
@@ -146,6 +172,14 @@ public final class InferenceSession: Sendable {
       "\(network.device)",
       "\(String(describing: options.mode))", Engine.version,
     ].joined(separator: "\n")
+  }
+
+  /// A text that differs for other weights and settings, whichever machine the file lies on.
+  var fingerprint: String {
+    // Weights of a large ONNX network lie beside it.
+    let files = [file, "\(file).data", "\(file)_data"].filter(FileSystem.exists)
+    return files.map { "\($0.fileName) \(Fingerprint.file($0))" }.joined(separator: "\n")
+      + "\n\(settings)"
   }
 
   /// What `body` does with the network while nobody else uses it.

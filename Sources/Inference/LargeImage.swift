@@ -47,6 +47,8 @@ public struct LargeImage {
   public struct Result: Sendable {
     /// The share of each class that occurs, the largest first.
     public let shares: [(name: String, share: Double)]
+    /// The pixels of each class.
+    public let counts: [Int]
     /// The files written.
     public let written: [String]
     /// What it took.
@@ -138,11 +140,11 @@ public struct LargeImage {
       progress(blocks, blocks)
     }
     let before = clock.now
-    let (shares, written) = try results.finish(map, opacity: opacity)
+    let (shares, counts, written) = try results.finish(map, opacity: opacity)
     timing.finishing = (clock.now - before) / .seconds(1)
     timing.whole = (clock.now - start) / .seconds(1)
     timing.network = timing.whole - timing.waiting - timing.writing - timing.finishing
-    return Result(shares: shares, written: written, timing: timing)
+    return Result(shares: shares, counts: counts, written: written, timing: timing)
   }
 
   /// Reads windows on any thread.
@@ -220,7 +222,7 @@ extension LargeImage {
     }
 
     func finish(_ map: LabelMap, opacity: Double) throws -> (
-      shares: [(name: String, share: Double)], written: [String]
+      shares: [(name: String, share: Double)], counts: [Int], written: [String]
     ) {
       var counts = [Int](repeating: 0, count: 256)
       var (pixels, classes) = ([UInt8](), [UInt8]())
@@ -249,7 +251,7 @@ extension LargeImage {
       .write(to: "\(stem)_overlay.png", isOutput: true)
       rows.remove()
       return (
-        shares,
+        shares, Array(counts.prefix(map.count)),
         [labels.path, "\(stem)_overlay.png"] + (probabilities.map { [$0.path] } ?? [])
       )
     }

@@ -14,10 +14,16 @@ public struct NetworkScoring {
     public var labelSize: Size?
     /// The width of strips for the boundary IoU; nil leaves it out.
     public var boundaryRatio: Double?
+    /// From which probability on a pixel is the foreground of two classes; nil for the more probable class.
+    public var threshold: Double?
 
     /// The usual options.
-    public init(split: String? = nil, labelSize: Size? = nil, boundaryRatio: Double? = nil) {
+    public init(
+      split: String? = nil, labelSize: Size? = nil, boundaryRatio: Double? = nil,
+      threshold: Double? = nil
+    ) {
       (self.split, self.labelSize, self.boundaryRatio) = (split, labelSize, boundaryRatio)
+      self.threshold = threshold
     }
   }
 
@@ -60,6 +66,10 @@ public struct NetworkScoring {
     evaluator.labelRule = data.labelResizing
     evaluator.boundaryRatio = options.boundaryRatio
     evaluator.computesCurves = true
+    // Refused where there are other than two classes.
+    evaluator.threshold = try MaskRefinement(
+      scored.dataset.labelMap, threshold: options.threshold
+    ).threshold
     evaluator.subset = scored.subset
   }
 

@@ -1,13 +1,43 @@
 import Datasets
+import Evaluation
 import Files
+import Foundation
 import Imaging
+import Torch
 
 /// Writes what a network found in photographs into a folder.
 public struct PredictionFiles: Sendable {
+  /// The bits of a confidence.
+  public enum ConfidenceDepth: Int, Sendable, CaseIterable {
+    /// 255 for 1.
+    case eight = 8
+    /// 65535 for 1.
+    case sixteen = 16
+  }
+
+  /// A form of files with the probability of each class.
+  public enum ProbabilityForm: String, Sendable, CaseIterable {
+    /// A GeoTIFF of 8 bits with a band for each class, 255 for 1, which is written block by block.
+    case tiff
+    /// An array of NumPy, float16, (classes, H, W).
+    case npy
+    /// A grey PNG of 16 bits for each class, 65535 for 1.
+    case png
+  }
+
   /// How much the overlay's colours cover, 0 to 1.
   public var opacity = 0.5
   /// Whether image, truth, prediction and overlay go side by side into one picture, too.
   public var panel = false
+
+  /// The bits of the picture of each pixel's confidence; nil for none.
+  public var confidence: ConfidenceDepth?
+  /// How the probabilities of classes are written; nil for not.
+  public var probabilities: ProbabilityForm?
+  /// Whether heat maps of how unsure the network is are drawn.
+  public var uncertainty = false
+  /// Whether pixels of no class are left clear in overlays, as they are of classes that nobody asked for.
+  public var clearsOthers = false
 
   /// Writers of outlines; nil for none.
   public var polygons: PolygonFiles?
@@ -22,6 +52,25 @@ public struct PredictionFiles: Sendable {
     (self.folder, self.map) = (folder, map)
     try FileSystem.makeOutputFolder(folder)
   }
+
+  /// What has to be computed beside the classes.
+  var wanted: InferenceSession.Wanted {
+    var wanted: InferenceSession.Wanted = []
+    if confidence != nil { wanted.insert(.confidence) }
+    if uncertainty { wanted.formUnion([.probabilities, .disagreement]) }
+    if probabilities == .npy || probabilities == .png { wanted.insert(.probabilities) }
+    return wanted
+  }
+
+  /// What is written, in words that differ for different settings.
+  var description: String {
+    "opacity \(opacity) panel \(panel) confidence \(confidence?.rawValue ?? 0) probabilities"
+      + " \(probabilities?.rawValue ?? "none") uncertainty \(uncertainty) clear \(clearsOthers)"
+      + " outlines \(polygons?.description ?? "none")"
+  }
+
+  /// The folder.
+  var path: String { folder }
 
   /// What the files of an image are called before `_labels` and the like.
   func stem(of file: String) -> String { "\(folder)/\(file.fileStem)" }
@@ -59,7 +108,8 @@ public struct PredictionFiles: Sendable {
     let legend = Self.legend(
       prediction.shares.map(\.name), map, hasMissing: image.missing != nil)
     let overlay = image.overlaid(
-      classes: mask.classes, palette: colors, opacity: opacity, clear: map.background)
+      classes: mask.classes, palette: clearsOthers ? map.colors : colors, opacity: opacity,
+      clear: map.background)
     try overlay.withLegend(legend).write(to: written[1], isOutput: true)
     if panel {
       var parts = [("image", image)]
@@ -69,20 +119,158 @@ public struct PredictionFiles: Sendable {
       let shown = ShownClasses([mask] + [truth].compactMap { $0 })
       try Image.panel(parts, legend: map.legend(of: shown)).write(to: written[2], isOutput: true)
     }
-    if let polygons { written += try polygons.add(mask, of: file, place: place) }
+    if let polygons {
+      written += try polygons.add(
+        mask, of: file, place: place, confidence: prediction.confidence)
+    }
+    return written + (try writeSureness(prediction, stem, image, place))
+  }
+
+  /// Writes what is asked for of how sure the network is.
+  private func writeSureness(
+    _ prediction: Prediction, _ stem: String, _ image: Image, _ place: GeoReference?
+  ) throws -> [String] {
+    var written: [String] = []
+    if let confidence, let values = prediction.confidence {
+      if let place {
+        guard confidence == .eight else {
+          throw UnsupportedPrediction(
+            file: stem.fileName, what: "confidence of 16 bits",
+            reason: "its image has a place on earth, and GeoTIFFs of shares have 8 bits")
+        }
+        let path = "\(stem)_confidence.tif"
+        try write(
+          values.map { Self.level($0, 255) }, image.size, .shares(bands: 1), to: path, place)
+        written.append(path)
+      } else {
+        let path = "\(stem)_confidence.png"
+        switch confidence {
+        case .eight:
+          let levels: [UInt8] = values.map { Self.level($0, 255) }
+          try Image.writeGray(levels, image.size, to: path)
+        case .sixteen:
+          let levels: [UInt16] = values.map { Self.level($0, 65_535) }
+          try Image.writeGray(levels, image.size, to: path)
+        }
+        written.append(path)
+      }
+    }
+    guard let found = prediction.probabilities else { return written }
+    switch probabilities {
+    case .npy:
+      let path = "\(stem)_probabilities.npy"
+      try found.writeNumPy(to: path)
+      written.append(path)
+    case .png:
+      for (index, label) in map.classes.enumerated() {
+        let path = "\(stem)_probability_\(index)-\(label.name.asFileName).png"
+        let levels: [UInt16] = found.values[index * found.pixels..<(index + 1) * found.pixels]
+          .map { Self.level($0, 65_535) }
+        try Image.writeGray(levels, image.size, to: path)
+        written.append(path)
+      }
+    case .tiff, nil: break
+    }
+    if uncertainty {
+      let most = logf(Float(max(2, found.classes)))
+      written.append(
+        try heatMap(
+          found.entropy.map { $0 / most }, "\(stem)_uncertainty.png", image,
+          "Uncertainty", "entropy / ln \(found.classes)"))
+      if let disagreement = prediction.disagreement {
+        written.append(
+          try heatMap(
+            disagreement.map { $0 / most }, "\(stem)_disagreement.png", image,
+            "Disagreement of the networks", "mutual information / ln \(found.classes)"))
+      }
+    }
     return written
+  }
+
+  /// A probability in steps from 0 to `most`.
+  private static func level<Level: FixedWidthInteger>(_ value: Float, _ most: Float) -> Level {
+    Level(min(max(value, 0), 1) * most + 0.5)
+  }
+
+  /// Draws numbers from 0 to 1 over a photograph.
+  private func heatMap(
+    _ values: [Float], _ path: String, _ image: Image, _ title: String, _ quantity: String
+  ) throws -> String {
+    var heat = HeatMap(values, width: image.width, height: image.height)
+    (heat.title, heat.quantity, heat.range) = (title, quantity, 0...1)
+    (heat.photograph, heat.fades, heat.opacity) = (image, true, 0.8)
+    // Most pixels are near 0, and differ there.
+    heat.power = 0.5
+    try heat.image(side: min(max(image.width, image.height, 320), 2048))
+      .write(to: path, isOutput: true)
+    return path
   }
 
   /// Writes a mask as a GeoTIFF.
   private func write(_ mask: ClassMask, to path: String, _ place: GeoReference) throws {
+    try write(
+      mask.classes, mask.size, .labels(palette: map.palette, missing: LabelMap.ignored), to: path,
+      place)
+  }
+
+  /// Writes bytes as a GeoTIFF.
+  private func write(
+    _ values: [UInt8], _ size: Size, _ content: TiledResult.Content, to path: String,
+    _ place: GeoReference
+  ) throws {
     let result = try TiledResult(
-      path, size: mask.size,
-      content: .labels(palette: map.palette, missing: LabelMap.ignored), place: place,
-      subject: "", isResumed: false)
-    let tile = TiledResult.side * mask.width
-    for start in stride(from: 0, to: mask.classes.count, by: tile) {
-      try result.append(Array(mask.classes[start..<min(start + tile, mask.classes.count)]))
+      path, size: size, content: content, place: place, subject: "", isResumed: false)
+    let tile = TiledResult.side * size.width
+    for start in stride(from: 0, to: values.count, by: tile) {
+      try result.append(Array(values[start..<min(start + tile, values.count)]))
     }
     try result.finish()
+  }
+}
+
+/// What cannot be made of an image.
+public struct UnsupportedPrediction: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The image's file.
+  public let file: String
+  /// What was asked for.
+  public let what: String
+  /// Why that is not possible, and what is.
+  public let reason: String
+
+  /// The message for a person.
+  public var description: String { "\(file): has no \(what): \(reason)" }
+}
+
+extension ClassProbabilities {
+  /// Writes an array of NumPy, float16, (classes, H, W), a class at a time.
+  ///
+  /// https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+  /// - Throws: `WriteError`.
+  package func writeNumPy(to path: String) throws {
+    var header =
+      "{'descr': '<f2', 'fortran_order': False, 'shape': (\(classes), \(size.height), \(size.width)), }"
+    // Data begins at a multiple of 64 bytes.
+    header += String(repeating: " ", count: 63 - (10 + header.utf8.count) % 64) + "\n"
+    try AtomicFile.write(path) { file in
+      try file.append([0x93] + Array("NUMPY".utf8) + [1, 0])
+      try file.append([UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8)])
+      try file.append(Array(header.utf8))
+      var bytes = [UInt8](repeating: 0, count: 2 * pixels)
+      for index in 0..<classes {
+        let plane = Array(values[index * pixels..<(index + 1) * pixels])
+        try attempt {
+          let half = Tensor(plane, [pixels]).to(.float16)
+          bytes.withUnsafeMutableBytes { half.read(into: $0) }
+        }
+        try file.append(bytes)
+      }
+    }
+  }
+}
+
+extension String {
+  /// The text with nothing in it that a file's name should not have.
+  fileprivate var asFileName: String {
+    String(map { $0.isLetter || $0.isNumber ? $0 : "-" })
   }
 }

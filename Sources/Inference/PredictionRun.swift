@@ -1,6 +1,8 @@
+import Checkpoints
 import Datasets
 import Evaluation
 import Files
+import Foundation
 import Imaging
 
 /// Segments image files: while the network runs, the next is decoded and what was found in the one before
@@ -12,14 +14,43 @@ public struct PredictionRun: Sendable {
     public let file: String
     /// The size of the image, which the label file has too.
     public let size: Size
-    /// The share of each class that occurs, the largest first.
-    public let shares: [(name: String, share: Double)]
+    /// The classes that occur, the largest first.
+    public let areas: [PredictionSummary.Area]
     /// What the network found; nil for an image that was segmented block by block.
     public let prediction: Prediction?
     /// The files written.
     public let written: [String]
     /// What an image took that was segmented block by block.
     public var timing: LargeImage.Timing?
+
+    /// The share of each class that occurs, the largest first.
+    public var shares: [(name: String, share: Double)] { areas.map { ($0.name, $0.share) } }
+    /// The pixels in which something was measured.
+    let measured: Int
+
+    /// The finding as a summary tells it.
+    var entry: PredictionSummary.Entry {
+      .init(
+        file: file.fileName, width: size.width, height: size.height, pixels: measured,
+        classes: areas)
+    }
+  }
+
+  /// How a run goes about its images.
+  public struct Options: Sendable {
+    /// A label file, the folder with label files of the images' names, or a `FileSelection`'s pattern.
+    public var truth: String?
+    /// What is done with the classes that were found.
+    public var refinement = MaskRefinement()
+    /// How images are segmented that have a place on earth or do not fit into memory.
+    public var large = LargeImage.Options()
+    /// The part of a folder's images that is segmented; nil for all.
+    public var shard: Shard?
+    /// Whether images of a folder are skipped whose files are whole, and large ones gone on with.
+    public var resumes = false
+
+    /// The usual options.
+    public init() {}
   }
 
   /// An image with its truth, decoded.
@@ -29,59 +60,100 @@ public struct PredictionRun: Sendable {
     let truth: ClassMask?
   }
 
-  private let session: InferenceSession
+  private let ensemble: Ensemble
   private let files: PredictionFiles
-  private let truth: String?
-  private let large: LargeImage.Options
+  private let options: Options
+  private var session: InferenceSession { ensemble.first }
+  private var page: Int { session.bandPlan?.page ?? 1 }
+  private var wanted: InferenceSession.Wanted { files.wanted.union(options.refinement.wanted) }
 
-  /// A run with a session's network, whose results `files` writes.
+  /// A run with networks, whose results `files` writes.
   ///
-  /// - Parameters:
-  ///   - truth: A label file, the folder with label files of the images' names, or a `FileSelection`'s
-  ///     pattern.
-  ///   - large: How images are segmented that have a place on earth or do not fit into memory.
-  public init(
-    _ session: InferenceSession, _ files: PredictionFiles, truth: String? = nil,
-    large: LargeImage.Options = .init()
-  ) {
-    (self.session, self.files, self.truth, self.large) = (session, files, truth, large)
+  /// - Throws: `ScoringError.setting` for what cannot be together.
+  public init(_ ensemble: Ensemble, _ files: PredictionFiles, _ options: Options = Options()) throws
+  {
+    (self.ensemble, self.files) = (ensemble, files)
+    var options = options
+    options.large.writesProbabilities = files.probabilities == .tiff
+    options.large.resumes = options.resumes
+    if options.shard != nil, files.polygons?.hasFileForAll == true {
+      throw ScoringError.setting(
+        name: "the form of polygons", value: "one file for all images",
+        expected:
+          "geojson or labelme where a folder is dealt into parts, which would write one each")
+    }
+    self.options = options
+  }
+
+  /// Why an image can not be segmented block by block as it is asked for; nil if it can.
+  private var wholeOnly: String? {
+    if ensemble.sessions.count > 1 { return "several networks" }
+    if !session.mode.isPlain { return "--scales, --flip or --window" }
+    if options.refinement.threshold != nil { return "--threshold" }
+    if options.refinement.classes != nil { return "--classes" }
+    if options.refinement.minimumArea > 1, files.polygons == nil { return "--minimum-area" }
+    if files.confidence != nil { return "--confidence" }
+    if files.uncertainty { return "--uncertainty" }
+    if files.probabilities == .npy || files.probabilities == .png { return "--probabilities-as" }
+    return nil
   }
 
   /// Whether an image is segmented block by block.
   ///
-  /// One is that has a place on earth, does not fit into memory, or for which that is asked. Networks that see images resized see them whole.
-  ///
-  /// - Throws: `ImageError`.
+  /// One is that has a place on earth, does not fit into memory, or for which that is asked. Networks that see
+  /// images resized see them whole, and an image that has a place but fits is seen whole where something is asked
+  /// for that blocks do not give.
+  /// - Throws: `ImageError`; ``UnsupportedPrediction`` for an image that cannot be seen whole as it is asked for.
   private func isLarge(_ file: String) throws -> Bool {
-    guard session.seenSize == nil else { return false }
-    if large.step != nil || large.writesProbabilities { return true }
-    let page = session.bandPlan?.page ?? 1
-    if try GeoReference.of(file, page: page) != nil { return true }
+    let blocks = options.large.step != nil || options.large.writesProbabilities
+    let reason = wholeOnly
+    if session.seenSize != nil || (blocks && reason != nil) {
+      guard !blocks else {
+        throw UnsupportedPrediction(
+          file: file, what: options.large.step != nil ? "--block" : "probabilities as a TIFF",
+          reason: reason.map { "block by block there are no \($0)" }
+            ?? "its network sees images at a size of its own; expected --probabilities-as npy")
+      }
+      return false
+    }
+    if blocks { return true }
+    if reason == nil, try GeoReference.of(file, page: page) != nil { return true }
     guard RasterFile.isReadByWindows(file) else { return false }
     let raster = try RasterFile(file, page: page)
     guard session.bandPlan != nil || raster.isPicture else { return false }
     let pixels = raster.size.width.multipliedReportingOverflow(by: raster.size.height)
     let bytes = pixels.partialValue.multipliedReportingOverflow(
       by: 8 * (session.bandPlan?.bands.count ?? 3))
-    return pixels.overflow || bytes.overflow || bytes.partialValue > session.memoryBudget
+    guard pixels.overflow || bytes.overflow || bytes.partialValue > session.memoryBudget else {
+      return false
+    }
+    if let reason {
+      throw UnsupportedPrediction(
+        file: file, what: reason,
+        reason: "it is larger than the memory budget, so that it is segmented block by block")
+    }
+    return true
   }
 
   /// Segments an image block by block.
   private func predictLarge(
     _ file: String, _ note: (String) -> Void, _ progress: (Int, Int) -> Void
   ) throws -> Finding {
-    if files.panel || truth != nil {
+    if files.panel || options.truth != nil {
       note("\(file): panels are not made of images that are segmented block by block")
     }
-    let image = try LargeImage(file, session, large)
+    let image = try LargeImage(file, session, options.large)
     let result = try image.predict(
       to: files.stem(of: file), opacity: files.opacity, progress: progress)
+    let ground = try groundArea(file, image.size)
     return Finding(
-      file: file, size: image.size, shares: result.shares, prediction: nil,
-      written: result.written + (try outlines(file, image.size, note)), timing: result.timing)
+      file: file, size: image.size,
+      areas: areas(result.counts, measured: result.counts.reduce(0, +), ground: ground),
+      prediction: nil, written: result.written + (try outlines(file, image.size, note)),
+      timing: result.timing, measured: result.counts.reduce(0, +))
   }
 
-  /// The outlines of an image that was segmented block by block, traced in the labels that were written.
+  /// The outlines of an image whose labels are written, traced in these.
   private func outlines(
     _ file: String, _ size: Size, _ note: (String) -> Void
   ) throws -> [String] {
@@ -93,38 +165,108 @@ public struct PredictionRun: Sendable {
       )
       return []
     }
+    let stem = "\(files.stem(of: file))_labels"
     let labels = try LabelImage(
-      contentsOf: "\(files.stem(of: file))_labels.tif", budget: session.memoryBudget)
+      contentsOf: FileSystem.exists("\(stem).tif") ? "\(stem).tif" : "\(stem).png",
+      budget: session.memoryBudget)
     let mask = ClassMask(
       width: labels.width, height: labels.height,
       classes: labels.values.map { UInt8(clamping: $0) })
     return try polygons.add(
-      mask, of: file, place: GeoReference.of(file, page: session.bandPlan?.page ?? 1))
+      mask, of: file, place: GeoReference.of(file, page: page), confidence: try confidence(of: file)
+    )
+  }
+
+  /// The confidence that was written of an image; nil where none was.
+  private func confidence(of file: String) throws -> [Float]? {
+    guard let depth = files.confidence else { return nil }
+    let stem = "\(files.stem(of: file))_confidence"
+    let path = FileSystem.exists("\(stem).tif") ? "\(stem).tif" : "\(stem).png"
+    guard FileSystem.exists(path) else { return nil }
+    let most: Float = depth == .sixteen ? 65_535 : 255
+    return try LabelImage(contentsOf: path, budget: session.memoryBudget).values
+      .map { Float($0) / most }
   }
 
   /// Segments an image, or every image in a folder.
   ///
   /// In a folder a failure is told to `failed` and the rest goes on; files that are passed over, as
   /// Atrous wrote them or cannot read their kind, are told to `note`. Images that are segmented block by block
-  /// come after the others of a folder; `progress` is told how many blocks of one are done.
-  /// - Throws: For a single image whatever fails; for a folder that it is missing or empty.
+  /// come after the others of a folder; `progress` is told how many blocks of one are done. A summary of the
+  /// folder is written at the end.
+  /// - Returns: The files of the summary; none for a single image.
+  /// - Throws: For a single image whatever fails; for a folder that it is missing or empty, and a summary that
+  ///   cannot be written.
+  @discardableResult
   public func run(
     _ path: String, note: (String) -> Void = { _ in },
     progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }, found: (Finding) -> Void,
     failed: (_ file: String, _ error: any Error) -> Void
-  ) throws {
+  ) throws -> [String] {
     let decode = decoder
     guard FileSystem.isFolder(path) else {
-      if try isLarge(path) { return found(try predictLarge(path, note, progress)) }
-      let input = try decode(path)
-      return found(try write(input, predict(input)))
+      if let shard = options.shard {
+        throw ScoringError.setting(
+          name: "the part", value: "\(shard.index)/\(shard.count)",
+          expected: "none for a single image; a folder is dealt into parts")
+      }
+      if try isLarge(path) {
+        found(try predictLarge(path, note, progress))
+      } else {
+        let input = try decode(path)
+        found(try write(input, predict(input)))
+      }
+      return []
+    }
+    let settings = self.settings
+    let suffix = options.shard?.suffix ?? ""
+    let journal = try PredictionJournal(
+      "\(files.path)/\(PredictionSummary.stem)\(suffix).jsonl", in: files.path, settings: settings,
+      isResumed: options.resumes)
+    var entries: [PredictionSummary.Entry] = []
+    var failures: [PredictionSummary.Failure] = []
+    func failure(_ file: String, _ error: any Error) {
+      failures.append(.init(file: file.fileName, reason: "\(error)"))
+      failed(file, error)
+    }
+    func finish(_ finding: Finding) throws {
+      try journal.append(finding.entry, image: finding.file, outputs: finding.written)
+      entries.append(finding.entry)
+      found(finding)
+    }
+    var images = try images(in: path, note)
+    if let shard = options.shard {
+      images.removeAll { !shard.holds($0.fileName) }
+      if images.isEmpty { note("\(path): no image is for part \(shard.index) of \(shard.count)") }
+    }
+    if options.resumes {
+      let all = images
+      images = []
+      for file in all {
+        guard let entry = journal.entry(of: file) else { images.append(file); continue }
+        entries.append(entry)
+        if files.polygons?.hasFileForAll == true {
+          let size = Size(width: entry.width, height: entry.height)
+          do { _ = try outlines(file, size, note) } catch { failure(file, error) }
+        }
+      }
+      if !entries.isEmpty { note("\(path): \(entries.count) images are whole already") }
     }
     // What cannot be opened is told of where it is read.
-    let all = try images(in: path, note).map { file in
-      (file, (try? isLarge(file)) ?? false)  // may fail: told of then
+    let all = images.map { file in (file, Result { try isLarge(file) }) }
+    let names = all.filter { (try? $0.1.get()) != true }.map(\.0)
+    let refused = Dictionary(
+      uniqueKeysWithValues: all.compactMap { file, isLarge in
+        if case .failure(let error as UnsupportedPrediction) = isLarge {
+          (file, error)
+        } else {
+          nil
+        }
+      })
+    let inputs = Prefetch(count: names.count, depth: 1) { index in
+      if let error = refused[names[index]] { throw error }
+      return try decode(names[index])
     }
-    let names = all.filter { !$0.1 }.map(\.0)
-    let inputs = Prefetch(count: names.count, depth: 1) { try decode(names[$0]) }
     let predictions = Prefetch(count: names.count, depth: 1) { _ in
       try inputs.next().map { next in
         let input = try next.get()
@@ -134,38 +276,89 @@ public struct PredictionRun: Sendable {
     var index = 0
     while let next = predictions.next() {
       do {
-        if let (input, prediction) = try next.get() { found(try write(input, prediction)) }
+        if let (input, prediction) = try next.get() { try finish(write(input, prediction)) }
       } catch {
-        failed(names[index], error)
+        failure(names[index], error)
       }
       index += 1
     }
-    for (file, _) in all.filter(\.1) {
-      do { found(try predictLarge(file, note, progress)) } catch { failed(file, error) }
+    for (file, isLarge) in all where (try? isLarge.get()) == true {
+      do { try finish(predictLarge(file, note, progress)) } catch { failure(file, error) }
     }
+    return try PredictionSummary(
+      networks: ensemble.sessions.map(\.file), settings: settings, shard: options.shard,
+      images: entries, failed: failures
+    ).write(to: files.path)
+  }
+
+  /// A number that differs for other networks and other settings.
+  private var settings: String {
+    let text = [
+      ensemble.settings, files.description, options.refinement.description, options.truth ?? "",
+      "\(options.large.step ?? 0) \(options.large.overlap)",
+    ].joined(separator: "\n")
+    return Fingerprint.text(Array(text.utf8))
   }
 
   private func predict(_ input: Input) throws -> Prediction {
-    try session.predict(input.image, file: input.file)
+    let prediction = try ensemble.predict(input.image, file: input.file, wanted: wanted)
+    return options.refinement(prediction, session.labelMap)
   }
 
   private func write(_ input: Input, _ prediction: Prediction) throws -> Finding {
+    let place = try GeoReference.of(input.file, page: page)
     let written = try files.write(
-      prediction, of: input.file, input.image, truth: input.truth,
-      place: GeoReference.of(input.file, page: session.bandPlan?.page ?? 1))
+      prediction, of: input.file, input.image, truth: input.truth, place: place)
+    var sums = [Double](repeating: 0, count: 256)
+    if files.confidence != nil, let confidence = prediction.confidence {
+      for (label, value) in zip(prediction.mask.classes, confidence) {
+        sums[Int(label)] += Double(value)
+      }
+    }
     return Finding(
-      file: input.file, size: input.image.size, shares: prediction.shares, prediction: prediction,
-      written: written)
+      file: input.file, size: input.image.size,
+      areas: areas(
+        prediction.counts, measured: prediction.measured,
+        ground: try place.flatMap { try groundArea(input.file, input.image.size, $0) },
+        confidences: files.confidence == nil ? nil : sums),
+      prediction: prediction, written: written, measured: prediction.measured)
+  }
+
+  /// The area of a pixel on the ground in square metres, at the image's centre; nil where nothing tells it.
+  private func groundArea(_ file: String, _ size: Size, _ place: GeoReference? = nil) throws
+    -> Double?
+  {
+    guard let place = try place ?? GeoReference.of(file, page: page) else { return nil }
+    // A system that PROJ does not know has labels all the same.
+    return try? place.groundArea(
+      column: Double(size.width) / 2 - 0.5, row: Double(size.height) / 2 - 0.5)
+  }
+
+  /// The classes that occur, the largest first.
+  private func areas(
+    _ counts: [Int], measured: Int, ground: Double?, confidences: [Double]? = nil
+  ) -> [PredictionSummary.Area] {
+    let map = session.labelMap
+    return counts.indices.filter { counts[$0] > 0 && $0 < map.count }
+      .sorted { (counts[$0], $1) > (counts[$1], $0) }
+      .map { index in
+        PredictionSummary.Area(
+          name: map.classes[index].name, pixels: counts[index],
+          share: Double(counts[index]) / Double(max(1, measured)),
+          confidence: confidences.map { $0[index] / Double(counts[index]) },
+          squareMetres: ground.map { $0 * Double(counts[index]) })
+      }
   }
 
   /// Reads files on any thread.
   private var decoder: @Sendable (String) throws -> Input {
+    let truth = options.truth
     let labels = truth.flatMap { truth in
       FileSystem.isFolder(truth) || truth.contains("*")
         ? Result { try FileSelection(truth).files() } : nil
     }
-    return { [session, truth] file in
-      let image = try session.image(file)
+    return { [ensemble, session] file in
+      let image = try ensemble.image(file)
       guard let truth else { return Input(file: file, image: image, truth: nil) }
       guard let label = try labels.map({ try $0.get()[file.fileStem] }) ?? truth else {
         throw DatasetError.missingPartner(

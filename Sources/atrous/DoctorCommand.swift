@@ -49,6 +49,7 @@ struct DoctorCommand: ParsableCommand {
         "not in this libtorch; for a GPU let LIBTORCH name the torch folder of a PyTorch with CUDA")
     }
     for codec in Codecs.all { line(codec.name, codec.version) }
+    line("ffmpeg", FFmpeg.version ?? "not found; videos need it: \(FFmpeg.installation)")
     line("least squares", LeastSquares.library)
     if verbose { print("\n\(Engine.buildDescription)") }
     guard missing.isEmpty else {

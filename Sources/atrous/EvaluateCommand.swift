@@ -32,6 +32,7 @@ struct EvaluateCommand: ParsableCommand {
   var submission: String?
 
   @OptionGroup var inference: InferenceOptions
+  @OptionGroup var cut: ThresholdOptions
 
   @Option(
     help:
@@ -117,7 +118,7 @@ struct EvaluateCommand: ParsableCommand {
           checkpoint, overrides: overrides,
           .init(
             split: split, labelSize: labelSize.flatMap { Size(text: $0) },
-            boundaryRatio: boundary ? 0.02 : nil),
+            boundaryRatio: boundary ? 0.02 : nil, threshold: cut.threshold),
           inference: options, device: device)
       }
       let scoring = try prepared(preparation.form)

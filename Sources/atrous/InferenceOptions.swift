@@ -16,10 +16,8 @@ struct PaddingOptions: ParsableArguments {
 
 extension Padding: ExpressibleByArgument {}
 
-/// Which images are scored and how they go through the network.
-///
-/// Without an option the section `evaluate` of the configuration decides.
-struct InferenceOptions: ParsableArguments {
+/// How an image goes through the network: at which scales, mirrored or not, in windows.
+struct ViewOptions: ParsableArguments {
   @Option(help: "The factors by which images are resized, such as 0.75,1,1.25.")
   var scales: String?
 
@@ -32,16 +30,18 @@ struct InferenceOptions: ParsableArguments {
   @Option(help: "Slide a window of WIDTHxHEIGHT over the image, or none.")
   var window: String?
 
-  @Option(help: "The share of a side that windows have in common.")
+  @Option(
+    help: ArgumentHelp(
+      "The share of a side that windows have in common.",
+      discussion:
+        "In predict, where an image is segmented block by block: over which blocks are blended."))
   var overlap: Double?
 
   @Option(help: "How pixels of a window count: uniform or gaussian.")
   var windowWeights: InferenceMode.Window.Weights?
 
-  @Option(help: "The most images that are scored, evenly spread; 0 for all.")
-  var limit: Int?
-
-  @OptionGroup var padding: PaddingOptions
+  /// Whether windows are asked for.
+  var hasWindow: Bool { size != nil }
 
   func validate() throws {
     let parts = (scales ?? "1").split(separator: ",", omittingEmptySubsequences: false)
@@ -53,9 +53,6 @@ struct InferenceOptions: ParsableArguments {
       throw ValidationError(
         "--window is '\(window ?? "")', expected WIDTHxHEIGHT such as 512x512, or none.")
     }
-    guard limit.map({ $0 >= 0 }) ?? true else {
-      throw ValidationError("--limit is \(limit ?? 0), expected a number of images, or 0 for all.")
-    }
   }
 
   private var size: Size? { window.flatMap { Size(text: $0) } }
@@ -65,19 +62,68 @@ struct InferenceOptions: ParsableArguments {
   /// - Throws: `ScoringError` for what cannot be done.
   func overrides() throws -> [String] {
     var mode = InferenceMode()
-    if let scales { mode.scales = scales.split(separator: ",").compactMap { Double($0) } }
-    var window = InferenceMode.Window(
-      size.map { Size(width: $0.width, height: $0.height) } ?? Size(width: 8, height: 8))
-    if let overlap { window.overlap = overlap }
-    mode.window = window
+    set(&mode)
+    if mode.window == nil {
+      mode.window = InferenceMode.Window(Size(width: 8, height: 8), overlap: overlap ?? 0)
+    }
     try mode.check()
     let settings: [(String, String?)] = [
       ("scales", scales.map { "[\($0)]" }), ("flip", flip.map { "\($0)" }),
       ("average", average?.rawValue), ("window", self.window),
       ("overlap", overlap.map { "\($0)" }), ("windowWeights", windowWeights?.rawValue),
-      ("limit", limit.map { "\($0)" }), ("pad", padding.pad?.rawValue),
     ]
     return settings.compactMap { key, value in value.map { "evaluate.\(key)=\($0)" } }
+  }
+
+  private func set(_ mode: inout InferenceMode) {
+    if let scales { mode.scales = scales.split(separator: ",").compactMap { Double($0) } }
+    if let flip { mode.flip = flip }
+    if let average { mode.averaging = average }
+    if let size {
+      var window = InferenceMode.Window(size)
+      if let overlap { window.overlap = overlap }
+      if let windowWeights { window.weights = windowWeights }
+      mode.window = window
+    }
+  }
+
+  /// The mode that the options ask for by themselves; nil where they ask for nothing.
+  ///
+  /// - Throws: `ScoringError` for what cannot be done.
+  func mode(padding: Padding?) throws -> InferenceMode? {
+    var mode = InferenceMode(padding: padding)
+    set(&mode)
+    try mode.check()
+    return mode == InferenceMode() ? nil : mode
+  }
+}
+
+/// Which images are scored and how they go through the network.
+///
+/// Without an option the section `evaluate` of the configuration decides.
+struct InferenceOptions: ParsableArguments {
+  @OptionGroup var views: ViewOptions
+
+  @Option(help: "The most images that are scored, evenly spread; 0 for all.")
+  var limit: Int?
+
+  @OptionGroup var padding: PaddingOptions
+
+  func validate() throws {
+    guard limit.map({ $0 >= 0 }) ?? true else {
+      throw ValidationError("--limit is \(limit ?? 0), expected a number of images, or 0 for all.")
+    }
+  }
+
+  /// What the options change in the section `evaluate`.
+  ///
+  /// - Throws: `ScoringError` for what cannot be done.
+  func overrides() throws -> [String] {
+    let settings: [(String, String?)] = [
+      ("limit", limit.map { "\($0)" }), ("pad", padding.pad?.rawValue),
+    ]
+    return try views.overrides()
+      + settings.compactMap { key, value in value.map { "evaluate.\(key)=\($0)" } }
   }
 }
 

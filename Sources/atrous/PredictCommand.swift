@@ -1,5 +1,6 @@
 import Annotations
 import ArgumentParser
+import Datasets
 import Evaluation
 import Files
 import Foundation
@@ -12,25 +13,29 @@ import Weights
 struct PredictCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "predict",
-    abstract: "Segment a photograph, or all in a folder.",
-    usage: "atrous predict [<checkpoint>] <image> [--output <folder>] [<options>]",
+    abstract: "Segment a photograph, all in a folder, or a video.",
+    usage: "atrous predict [<checkpoint> ...] <image> [--output <folder>] [<options>]",
     discussion: """
       Writes NAME_labels.png (indexed, of the photograph's size) and NAME_overlay.png, and prints \
       the share of each class. Without a checkpoint the network that comes with the package runs: \
-      eleven classes of street scenes. With --polygons also writes outlines that a tool reads: \
+      eleven classes of street scenes; the probabilities of several checkpoints are averaged. With --polygons \
+      also writes outlines that a tool reads: \
       NAME.geojson, NAME.json of labelme, coco.json or label-studio.json. In a folder a file that cannot be read is reported and the \
-      rest goes on; the exit status is 1 then.
+      rest goes on; the exit status is 1 then, and predictions.json and predictions.csv tell what was found.
 
       An image that has a place on earth (GeoTIFF, or a world file beside it), or that does not fit into \
       memory, is segmented block by block, and its labels are a cloud-optimized GeoTIFF NAME_labels.tif \
       that lies on it.
+
+      Of a video, or of raw frames on the standard input ('-' with --raw), each frame is segmented and drawn; \
+      ffmpeg of the system decodes and encodes. --output is the new video's name then.
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "A run's folder, a checkpoint or an ONNX file, or nothing; then an image or a folder of images.",
+      "Runs' folders, checkpoints or ONNX files, or nothing; then an image or a folder of images.",
       valueName: "checkpoint> <image"))
-  var paths: [String]
+  var paths: [String] = []
 
   @Option(help: "Where files go.")
   var output = "predictions"
@@ -63,17 +68,18 @@ struct PredictCommand: ParsableCommand {
       """)
   var block: Int?
 
-  @Option(help: "The share of a block's side over which neighbours are blended, 0 to 0.5.")
-  var overlap = 0.125
+  @Option(
+    help: ArgumentHelp(
+      "The classes that are asked for, separated by commas; pixels of others are labelled 255 and left clear.",
+      valueName: "names"))
+  var classes: String?
 
-  @Flag(help: "Write the probability of each class as NAME_probabilities.tif, 255 for 1, too.")
-  var probabilities = false
-
-  @Flag(
-    help:
-      "Go on with an image that was being segmented block by block when the command was stopped.")
-  var resume = false
-
+  @OptionGroup var views: ViewOptions
+  @OptionGroup var sureness: SurenessOptions
+  @OptionGroup var ensemble: EnsembleOptions
+  @OptionGroup var cut: ThresholdOptions
+  @OptionGroup var parts: ShardOptions
+  @OptionGroup var video: VideoOptions
   @OptionGroup var outlines: OutlineOptions
   @OptionGroup var padding: PaddingOptions
   @OptionGroup var preparation: PreparationOptions
@@ -82,62 +88,78 @@ struct PredictCommand: ParsableCommand {
   @OptionGroup var work: GraphOptions
 
   func validate() throws {
+    guard parts.summarize == nil else {
+      guard paths.isEmpty else {
+        throw ValidationError("--summarize expects no other paths.")
+      }
+      return
+    }
     guard (0...1).contains(opacity) else {
       throw ValidationError("--opacity is \(opacity), expected a number from 0 to 1.")
     }
-    guard !polygons.isEmpty || (outlines.simplify == 0 && outlines.minimumArea == 0) else {
-      throw ValidationError("--simplify and --minimum-area expect --polygons.")
+    guard !polygons.isEmpty || outlines.simplify == 0 else {
+      throw ValidationError("--simplify expects --polygons.")
     }
-    guard (1...2).contains(paths.count) else {
-      throw ValidationError(
-        "There are \(paths.count) paths, expected an image, or a checkpoint and an image.")
+    guard let image = paths.last else {
+      throw ValidationError("There is no path, expected an image, or a checkpoint and an image.")
     }
     if let block, !(64...8192).contains(block) {
       throw ValidationError("--block is \(block), expected a number of pixels from 64 to 8192.")
     }
-    guard (0...0.5).contains(overlap) else {
-      throw ValidationError("--overlap is \(overlap), expected a number from 0 to 0.5.")
+    guard block == nil || !views.hasWindow else {
+      throw ValidationError("--block and --window cut images in two ways, expected one of them.")
     }
-    if paths.count == 2 { try refuseSwapped(paths[0], paths[1]) }
-    if paths.count == 1, TrainedNetwork.isONNX(paths[0]) || (try? Checkpoint(paths[0])) != nil {
-      throw ValidationError("'\(paths[0])' is a network, expected an image after it.")
+    if let overlap = views.overlap {
+      let most = views.hasWindow ? 0.9 : 0.5
+      guard (0...most).contains(overlap) else {
+        throw ValidationError("--overlap is \(overlap), expected a number from 0 to \(most).")
+      }
+    }
+    try ensemble.validate(networks: max(1, paths.count - 1))
+    for network in paths.dropLast() { try refuseSwapped(network, image) }
+    try video.validate(
+      image,
+      others: [
+        (panel, "--panel"), (truth != nil, "--truth"), (!polygons.isEmpty, "--polygons"),
+        (block != nil, "--block"), (sureness.given != nil, sureness.given ?? ""),
+        (parts.shard != nil, "--shard"), (parts.resume, "--resume"),
+      ])
+    if TrainedNetwork.isONNX(image) || (try? Checkpoint(image)) != nil {
+      throw ValidationError("'\(image)' is a network, expected an image after it.")
     }
   }
 
   func run() throws {
     try reportingErrors {
-      var options = InferenceSession.Options()
-      options.tiles = tiles
-      options.mode = padding.pad.map { InferenceMode(padding: $0) }
-      preparation.apply(to: &options)
-      if let memoryBudget { options.memoryBudget = memoryBudget.value }
-      let device = try place.prepared()
-      options.graphs = try work.isUsed(on: device)
-      let session = try InferenceSession(
-        paths.count == 2 ? paths[0] : PackagedWeights.file(), overrides: settings.overrides,
-        options: options, device: device)
-      for line in session.notes { note(line) }
-      var files = try PredictionFiles(in: output, session.labelMap)
-      files.opacity = opacity
-      files.panel = panel
-      if !polygons.isEmpty {
-        var writing = WritingOptions()
-        (writing.simplify, writing.minimumArea) = (outlines.simplify, outlines.minimumArea)
-        files.polygons = PolygonFiles(polygons, in: output, session.labelMap, options: writing)
+      if let folder = parts.summarize { return try parts.join(folder) }
+      let networks = try session()
+      for line in networks.sessions.flatMap(\.notes) { note(line) }
+      let map = networks.first.labelMap
+      let refinement = try MaskRefinement(
+        map, classes: classes?.split(separator: ",").map(String.init), threshold: cut.threshold,
+        minimumArea: outlines.minimumArea)
+      let image = paths[paths.count - 1]
+      if video.isMeant(image) {
+        return try video.run(
+          image, networks, to: output, opacity: opacity, refinement: refinement)
       }
+      var options = PredictionRun.Options()
+      options.refinement = refinement
+      (options.truth, options.shard, options.resumes) = (truth, try parts.part(), parts.resume)
+      options.large.step = block
+      if let overlap = views.overlap, !views.hasWindow { options.large.overlap = overlap }
       var failures = 0
-      var large = LargeImage.Options()
-      (large.step, large.overlap) = (block, overlap)
-      (large.writesProbabilities, large.resumes) = (probabilities, resume)
-      let run = PredictionRun(session, files, truth: truth, large: large)
+      let files = try files(map)
+      let run = try PredictionRun(networks, files, options)
       let monitor = ConsoleMonitor()
       try run.run(
-        paths[paths.count - 1], note: note, progress: { monitor.progress($0, $1, "blocks") }
+        image, note: note, progress: { monitor.progress($0, $1, "blocks") }
       ) { finding in
         monitor.finish()
         print("\(finding.file.shownInLine): \(finding.size.width)×\(finding.size.height)")
-        for (name, share) in finding.shares {
-          print(String(format: "%8.2f %%  ", share * 100) + name)
+        for area in finding.areas {
+          let confidence = area.confidence.map { String(format: "  %5.1f %% sure", $0 * 100) }
+          print(String(format: "%8.2f %%  ", area.share * 100) + area.name + (confidence ?? ""))
         }
         if let timing = finding.timing, timing.whole > 60 { monitor.message(timing.text) }
       } failed: { _, error in
@@ -149,6 +171,35 @@ struct PredictCommand: ParsableCommand {
       print("written to \(output.shown)")
       if failures > 0 { throw ExitCode(1) }
     }
+  }
+
+  /// The networks that are asked for.
+  private func session() throws -> Ensemble {
+    var options = InferenceSession.Options()
+    options.tiles = tiles
+    options.mode = try views.mode(padding: padding.pad)
+    preparation.apply(to: &options)
+    if let memoryBudget { options.memoryBudget = memoryBudget.value }
+    let device = try place.prepared()
+    options.graphs = try work.isUsed(on: device)
+    let names = paths.count > 1 ? Array(paths.dropLast()) : [try PackagedWeights.file()]
+    let sessions = try names.map {
+      try InferenceSession($0, overrides: settings.overrides, options: options, device: device)
+    }
+    return try Ensemble(sessions, names: names, weights: ensemble.values)
+  }
+
+  /// What is written.
+  private func files(_ map: LabelMap) throws -> PredictionFiles {
+    var files = try PredictionFiles(in: output, map)
+    (files.opacity, files.panel, files.clearsOthers) = (opacity, panel, classes != nil)
+    sureness.apply(to: &files)
+    if !polygons.isEmpty {
+      var writing = WritingOptions()
+      (writing.simplify, writing.minimumArea) = (outlines.simplify, outlines.minimumArea)
+      files.polygons = PolygonFiles(polygons, in: output, map, options: writing)
+    }
+    return files
   }
 }
 

@@ -61,7 +61,7 @@ struct CommandLineTests {
   @Test(
     "an unknown word is named, with what is near or what there is",
     arguments: [
-      (["predict", "a", "b", "--windw", "512x512"], "Unknown option '--windw'. '--window' is"),
+      (["predict", "a", "b", "--boundry"], "Unknown option '--boundry'. '--boundary' is"),
       (["predict", "a", "--outptu=b"], "Unknown option '--outptu'. Did you mean '--output'?"),
       (["predict", "a", "-outptu"], "Unknown option '-outptu'. Did you mean '--output'?"),
       (["evaluate", "a", "--zzzzzz"], "Unknown option '--zzzzzz'. Expected one of --"),
@@ -82,7 +82,13 @@ struct CommandLineTests {
   @Test("what is no unknown option keeps its own message")
   func others() throws {
     for (arguments, message) in [
-      (["predict", "a", "b", "c"], "There are 3 paths"),
+      (["predict"], "There is no path"),
+      (["predict", "a", "b", "c", "--weights", "1,2,3"], "expected a number for each"),
+      (["predict", "a", "clip.mp4", "--polygons", "coco"], "--polygons is for images"),
+      (["predict", "a", "b.png", "--smooth", "0.5"], "--smooth is for a video"),
+      (["predict", "a", "-"], "'-' expects --raw"),
+      (["predict", "a", "b", "--shard", "4/3"], "expected a part such as 3/64"),
+      (["predict", "a", "b", "--window", "64x64", "--block", "256"], "in two ways"),
       (["train"], "expected a configuration, or --images and --labels"),
       (["summary", "a", "b"], "Unexpected argument 'b'"),
       (["evaluate", "a", "--output"], "Missing value for '--output"),

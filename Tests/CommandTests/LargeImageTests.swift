@@ -1,4 +1,5 @@
 import Foundation
+import Inference
 import TestSupport
 import Testing
 
@@ -84,9 +85,36 @@ struct LargeImageTests {
     #expect(outcome.errors.contains("bad.tif"))
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: "\(folder.path)/out").sorted()
-        == ["map_labels.tif", "map_overlay.png", "photo_labels.png", "photo_overlay.png"])
+        == [
+          "map_labels.tif", "map_overlay.png", "photo_labels.png", "photo_overlay.png",
+          "predictions.csv", "predictions.json", "predictions.jsonl",
+        ])
     let labels = try LabelImage(contentsOf: "\(folder.path)/out/map_labels.tif")
     #expect(labels.values.allSatisfy { $0 < 2 })
+  }
+
+  @Test(
+    "an image with a place that is seen whole has its confidence there, and areas on the ground")
+  func whole() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let (images, output) = ("\(folder.path)/in", "\(folder.path)/out")
+    try FileManager.default.createDirectory(atPath: images, withIntermediateDirectories: true)
+    try write("\(images)/map.tif", Size(width: 300, height: 280))
+    let outcome = try Command.run(
+      "predict", run.path, images, "--output", output, "--confidence", "--flip")
+    #expect(outcome.status == 0, "\(outcome)")
+    let confidence = try RasterFile("\(output)/map_confidence.tif")
+    #expect(confidence.size == Size(width: 300, height: 280))
+    #expect(confidence.place?.transform == [300_000, 5, 0, 4_000_000, 0, -5])
+    let summary = try JSONDecoder().decode(
+      PredictionSummary.self, from: #require(bytes("\(output)/predictions.json")))
+    // Zone 31 is stretched by 1.0001 where it is 200 km from its middle.
+    let area = summary.total.compactMap(\.squareMetres).reduce(0, +)
+    #expect(abs(area / (300 * 280 * 25) - 1) < 2e-3, "\(area)")
+    let refused = try Command.run(
+      "predict", run.path, "\(images)/map.tif", "--output", output, "--block", "256", "--flip")
+    refused.expectRefusal("map.tif", "--flip", "block by block")
   }
 
   @Test("impossible blocks are refused", arguments: [["--block", "10"], ["--overlap", "0.9"]])

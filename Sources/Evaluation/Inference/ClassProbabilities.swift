@@ -43,13 +43,19 @@ public struct ClassProbabilities: Sendable, Equatable {
 
   /// The most probable class of each pixel, the first of equal ones; ``LabelMap/ignored`` where all are 0.
   public var mask: ClassMask {
-    var best = [Float](repeating: 0, count: pixels)
     var mask = ClassMask(size: size)
-    values.withUnsafeBufferPointer { values in
-      for k in 0..<classes {
-        for i in 0..<pixels where values[k * pixels + i] > best[i] {
-          best[i] = values[k * pixels + i]
-          mask.classes[i] = UInt8(truncatingIfNeeded: k)
+    let (pixels, classes) = (pixels, classes)
+    mask.classes.withUnsafeMutableBufferPointer { labels in
+      values.withUnsafeBufferPointer { values in
+        nonisolated(unsafe) let (labels, values) = (labels, values)
+        inBands { span in
+          var best = [Float](repeating: 0, count: span.count)
+          for k in 0..<classes {
+            for i in span where values[k &* pixels &+ i] > best[i &- span.lowerBound] {
+              best[i &- span.lowerBound] = values[k &* pixels &+ i]
+              labels[i] = UInt8(truncatingIfNeeded: k)
+            }
+          }
         }
       }
     }
@@ -72,11 +78,32 @@ public struct ClassProbabilities: Sendable, Equatable {
     numbers.withUnsafeMutableBufferPointer { numbers in
       values.withUnsafeBufferPointer { values in
         nonisolated(unsafe) let (numbers, values) = (numbers, values)
-        let bands = max(1, min(size.height, 64))
-        inParallel(bands) { band in
-          let span = band * pixels / bands..<(band + 1) * pixels / bands
+        inBands { span in
           for k in 0..<classes {
-            for i in span { change(&numbers[i], values[k * pixels + i]) }
+            for i in span { change(&numbers[i], values[k &* pixels &+ i]) }
+          }
+        }
+      }
+    }
+  }
+
+  /// Runs `body` on bands of the pixels, on all cores.
+  private func inBands(_ body: @Sendable (Range<Int>) -> Void) {
+    let (bands, pixels) = (max(1, min(size.height, 64)), pixels)
+    inParallel(bands) { body($0 * pixels / bands..<($0 + 1) * pixels / bands) }
+  }
+
+  /// Makes the probabilities a mean: `share` of the others, and the rest of their own.
+  ///
+  package mutating func blend(with other: ClassProbabilities, share: Float) {
+    precondition(other.size == size && other.classes == classes, "probabilities of another image")
+    let (count, bands) = (values.count, max(1, min(size.height, 64)))
+    values.withUnsafeMutableBufferPointer { own in
+      other.values.withUnsafeBufferPointer { other in
+        nonisolated(unsafe) let (own, other) = (own, other)
+        inParallel(bands) { band in
+          for i in band * count / bands..<(band + 1) * count / bands {
+            own[i] = own[i] * (1 - share) + other[i] * share
           }
         }
       }
@@ -107,6 +134,8 @@ extension Predictor {
     public static let confidence = Wanted(rawValue: 1)
     /// The probability of each class: four bytes for each class and pixel.
     public static let probabilities = Wanted(rawValue: 2)
+    /// How much several networks disagree, where several answer.
+    public static let disagreement = Wanted(rawValue: 4)
   }
 
   /// What was found in an image.

@@ -21,9 +21,12 @@ package final class Prefetch<Value: Sendable>: Sendable {
   deinit { line.stop() }
 
   /// Ends the thread and waits until it has.
-  func finish() { line.finish() }
+  package func finish() { line.finish() }
 
-  /// The next value, or what making it threw; nil after the last.
+  /// Ends the thread after the value that it is at; whoever waits for a value gets nil.
+  package func stop() { line.stop() }
+
+  /// The next value, or what making it threw; nil after the last, and where the thread was stopped before it.
   package func next() -> Result<Value, any Error>? { line.next() }
 
   /// Unchecked: everything that changes is guarded by `condition`.
@@ -64,7 +67,8 @@ package final class Prefetch<Value: Sendable>: Sendable {
     func next() -> Result<Value, any Error>? {
       condition.withLock {
         guard taken < count else { return nil }
-        while ready.isEmpty { condition.wait() }
+        while ready.isEmpty && !isStopped { condition.wait() }
+        guard !ready.isEmpty else { return nil }
         taken += 1
         defer { condition.broadcast() }
         return ready.removeFirst()

@@ -5,9 +5,12 @@ import CDeflate
 
 extension PNG {
   /// A PNG file of whole rows of samples, those of 16 bits in the machine's order.
+  ///
+  /// - Parameter isSmooth: Whether grey samples differ little from their neighbours, as colours do and labels do
+  ///   not; those of 16 bits have the larger byte first then.
   static func encoded(
     _ samples: UnsafeRawBufferPointer, _ size: Size, colorType: Int, depth: Int,
-    palette: [Color] = [], isOutput: Bool = false, file: String
+    palette: [Color] = [], isSmooth: Bool = false, isOutput: Bool = false, file: String
   ) throws -> [UInt8] {
     let channels = colorType == 2 ? 3 : colorType == 6 ? 4 : 1
     let row = size.width * channels * depth / 8
@@ -17,8 +20,8 @@ extension PNG {
     }
     // Colours differ little from their neighbours'. Labels repeat, which filters would hide.
     let rows =
-      channels > 1
-      ? filtered(samples, row: row, step: channels)
+      channels > 1 || isSmooth
+      ? filtered(samples, row: row, step: channels * depth / 8)
       : plain(samples, row: row, isWide: depth == 16)
     var bytes: [UInt8] = [137, 80, 78, 71, 13, 10, 26, 10]
     func words(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(value >> (24 - 8 * $0) & 255) } }
@@ -35,7 +38,7 @@ extension PNG {
     add("IHDR", words(size.width) + words(size.height) + [UInt8(depth), UInt8(colorType), 0, 0, 0])
     if isOutput { add("tEXt", Array("Software\0\(OutputMark.text)".utf8)) }
     if colorType == 3 { add("PLTE", palette.flatMap { [$0.red, $0.green, $0.blue] }) }
-    add("IDAT", try compressed(rows, level: channels > 1 ? 3 : 6, file: file))
+    add("IDAT", try compressed(rows, level: channels > 1 || isSmooth ? 3 : 6, file: file))
     add("IEND", [])
     return bytes
   }

@@ -1,0 +1,97 @@
+import Configuration
+import Datasets
+import Evaluation
+
+/// What is done with the classes that a network found before they are written and counted, in this order: the
+/// threshold of two classes, small regions, classes that are not asked for.
+public struct MaskRefinement: Sendable, Equatable {
+  /// From which probability on a pixel is the foreground of two classes; nil for the more probable class.
+  public let threshold: Double?
+  /// The pixels that a region has to have; smaller ones are given to the class around them.
+  public let minimumArea: Int
+  /// The classes that are asked for; nil for all.
+  public let classes: [Int]?
+  private let foreground: UInt8
+
+  /// Whether classes stay as the network found them.
+  public var isNone: Bool { threshold == nil && minimumArea <= 1 && classes == nil }
+  /// What has to be computed beside the classes.
+  var wanted: InferenceSession.Wanted { threshold == nil ? [] : .confidence }
+
+  /// What leaves classes as they are.
+  public init() {
+    (threshold, minimumArea, classes, foreground) = (nil, 0, nil, 1)
+  }
+
+  /// What is done with classes of a label map.
+  ///
+  /// - Throws: `ScoringError.setting` for a class that there is not, for none, and for a threshold with other
+  ///   than two classes.
+  public init(
+    _ map: LabelMap, classes names: [String]? = nil, threshold: Double? = nil, minimumArea: Int = 0
+  ) throws {
+    let all = map.classes.map(\.name)
+    if let threshold {
+      guard map.foreground != nil else {
+        throw ScoringError.setting(
+          name: "the threshold", value: "\(threshold)",
+          expected: "none, as the network has \(map.count) classes and a threshold is for two")
+      }
+      guard threshold >= 0, threshold <= 1 else {
+        throw ScoringError.setting(
+          name: "the threshold", value: "\(threshold)", expected: "a probability from 0 to 1")
+      }
+    }
+    classes = try names.map { names in
+      guard !names.isEmpty else {
+        throw ScoringError.setting(
+          name: "the list of classes", value: "empty",
+          expected: "some of \(all.joined(separator: ", "))")
+      }
+      return try names.map { name in
+        guard let index = all.firstIndex(of: name) else {
+          let near = ConfigurationError.nearest(name, all).map { "; did you mean \($0)?" } ?? ""
+          throw ScoringError.setting(
+            name: "a class", value: "'\(name)'",
+            expected: "one of \(all.joined(separator: ", "))\(near)")
+        }
+        return index
+      }
+    }
+    (self.threshold, self.minimumArea) = (threshold, minimumArea)
+    foreground = UInt8(map.foreground ?? 1)
+  }
+
+  /// The classes in words that differ for different settings.
+  var description: String {
+    "threshold \(threshold.map { "\($0)" } ?? "none") area \(minimumArea) classes"
+      + " \(classes.map { "\($0)" } ?? "all")"
+  }
+
+  /// A prediction with the classes as they are asked for.
+  ///
+  /// Its confidence is the probability of the class that the threshold gives, and stays where a region is given
+  /// away.
+  func callAsFunction(_ prediction: Prediction, _ map: LabelMap) -> Prediction {
+    guard !isNone else { return prediction }
+    var mask = prediction.mask
+    var confidence = prediction.confidence
+    if let threshold, var own = confidence {
+      mask.apply(threshold: Float(threshold), foreground: foreground, confidence: &own)
+      confidence = own
+    }
+    if minimumArea > 1 { mask = mask.withoutRegions(below: minimumArea) }
+    var measured = prediction.measured
+    if let classes {
+      measured = mask.classes.count { $0 != LabelMap.ignored }
+      var isKept = [Bool](repeating: false, count: 256)
+      for index in classes { isKept[index] = true }
+      for i in mask.classes.indices where !isKept[Int(mask.classes[i])] {
+        mask.classes[i] = LabelMap.ignored
+      }
+    }
+    return Prediction(
+      mask, map, confidence: confidence, probabilities: prediction.probabilities,
+      disagreement: prediction.disagreement, measured: measured)
+  }
+}
