@@ -17,6 +17,11 @@ public enum PackagedWeights {
     return file
   }
 
+  /// What the weights may be used for, in a sentence.
+  public static let terms =
+    "the packaged network was learned from CamVid's photographs, which are for research: its weights are for"
+    + " research and teaching, not for products"
+
   /// The packaged weights are not where they should be.
   public struct Missing: Error, CustomStringConvertible {
     /// Where they were looked for.

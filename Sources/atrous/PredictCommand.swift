@@ -134,6 +134,7 @@ struct PredictCommand: ParsableCommand {
       if let folder = parts.summarize { return try parts.join(folder) }
       let networks = try session()
       for line in networks.sessions.flatMap(\.notes) { note(line) }
+      if paths.count == 1 { note(PackagedWeights.terms) }
       let map = networks.first.labelMap
       let refinement = try MaskRefinement(
         map, classes: classes?.split(separator: ",").map(String.init), threshold: cut.threshold,
