@@ -42,7 +42,7 @@ let package = Package(
       name: "Atrous",
       targets: [
         "Torch", "Imaging", "Configuration", "Checkpoints", "Segmentation", "Annotations",
-        "Datasets", "Evaluation", "Inference", "Training", "Analysis", "Weights",
+        "Datasets", "Evaluation", "Inference", "Training", "Analysis", "Serving", "Weights",
       ]),
     // What other languages call.
     .library(name: "AtrousInterface", type: .dynamic, targets: ["Interface"]),
@@ -50,6 +50,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
@@ -129,10 +130,23 @@ let package = Package(
     .target(name: "Parity", dependencies: ["Training", "Analysis"]),
     // The C interface.
     .target(name: "Interface", dependencies: ["Inference", "Weights"]),
+    // The HTTP service and its page.
+    .target(
+      name: "Serving",
+      dependencies: [
+        "Inference", "Analysis",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      resources: [
+        .embedInCode("Page/index.html"), .embedInCode("Page/page.css"),
+        .embedInCode("Page/page.js"),
+      ]),
     .executableTarget(
       name: "atrous",
       dependencies: [
-        "Inference", "Graphs", "Training", "Analysis", "Parity", "Weights",
+        "Inference", "Graphs", "Training", "Analysis", "Parity", "Weights", "Serving",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -188,6 +202,12 @@ let package = Package(
       dependencies: ["Training", "Checkpoints", "Configuration", "TestSupport"],
       exclude: ["Fixtures"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis"]),
+    .testTarget(
+      name: "ServingTests",
+      dependencies: [
+        "Serving", "Weights", "Inference", "Evaluation", "Datasets", "Imaging",
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ]),
     .testTarget(
       name: "ParityTests",
       dependencies: [

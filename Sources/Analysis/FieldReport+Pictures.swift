@@ -86,21 +86,34 @@ extension FieldReport {
   /// The bar of colours is in parts of the largest mean over 5×5 pixels, and small numbers are raised by a
   /// power. A cross marks the pixel that is looked from, and rings the pixels that the kernels' taps fall on.
   public var heatMap: HeatMap {
-    let smooth = StarArms.means(values, height, width, 2)
-    let top = max(smooth.max() ?? 1, .leastNormalMagnitude)
-    var map = HeatMap(smooth.map { $0 / top }, width: width, height: height)
+    var map = HeatMap(parts, width: width, height: height)
     let over = photograph != nil && images > 1 ? ", over the first" : ""
     map.title = "Effective receptive field of \(subject), \(source)\(over). \(reading)"
     map.quantity = "gradient / largest"
     map.colors = .inferno
     map.range = 0...1
-    map.power = 0.35
+    map.power = Self.power
     map.photograph = photograph
     (map.opacity, map.fades) = (0.95, true)
     guard let x, let y else { return map }
     map.marks = [(Double(x), Double(y))]
     map.points = expectedPoints.map { ($0.x, $0.y) }
     return map
+  }
+
+  /// The power that small numbers are raised by for the eye.
+  private static let power = 0.35
+
+  /// The field's means over 5×5 pixels in parts of the largest.
+  private var parts: [Float] {
+    let smooth = StarArms.means(values, height, width, 2)
+    let top = max(smooth.max() ?? 1, .leastNormalMagnitude)
+    return smooth.map { $0 / top }
+  }
+
+  /// The field as ``heatMap`` shows it, 0 to 255, row-major.
+  package var levels: [UInt8] {
+    parts.map { UInt8((255 * pow(Double(max(0, min(1, $0))), Self.power)).rounded()) }
   }
 
   /// The pixels at which the kernels' taps are expected, those inside of the image.

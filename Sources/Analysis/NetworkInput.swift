@@ -12,7 +12,8 @@ import Torch
 package struct PictureCut {
   /// The size of the picture, enlarged if need be.
   private let whole: Size
-  private let x, y: Int
+  /// The first column and row of the cut, in pixels of the picture, enlarged if need be.
+  package let x, y: Int
   private let size: Size
   /// The pixel of the cut that is nearest to the given pixel of the picture; the middle without one.
   package let target: (x: Int, y: Int)
@@ -89,6 +90,18 @@ public struct ImageSource {
     }
     make = { .input(try cut($0, $1).raster, encoding).to(device) }
     show = cut
+  }
+
+  /// One image that is in memory, from its part of the size asked for around a pixel, or around its middle.
+  package init(
+    _ image: Image, named name: String, around pixel: (x: Int, y: Int)? = nil,
+    encoding: InputEncoding, device: Device = .cpu
+  ) {
+    self.name = name
+    count = 1
+    let cut = { (size: Size) in PictureCut(image.size, to: size, around: pixel)(image) }
+    make = { .input(cut($1).raster, encoding).to(device) }
+    show = { cut($1) }
   }
 
   /// Normal noise, drawn from libtorch's random numbers.

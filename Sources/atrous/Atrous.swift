@@ -18,6 +18,7 @@ struct Atrous: ParsableCommand {
       CompareCommand.self,
       DataCommand.self,
       PredictCommand.self,
+      ServeCommand.self,
       ScenesCommand.self,
       SummaryCommand.self,
       BenchmarkCommand.self,

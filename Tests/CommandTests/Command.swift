@@ -110,14 +110,17 @@ final class Command {
     return status == nil
   }
 
+  /// What the command has written to its standard output until now.
+  var outputSoFar: String { text("output") }
+
+  private func text(_ name: String) -> String {
+    String(
+      decoding: FileManager.default.contents(atPath: "\(folder)/\(name)") ?? Data(), as: UTF8.self)
+  }
+
   /// Waits for the end.
   func wait() -> Outcome {
     while isRunning { usleep(2000) }
-    func text(_ name: String) -> String {
-      String(
-        decoding: FileManager.default.contents(atPath: "\(folder)/\(name)") ?? Data(), as: UTF8.self
-      )
-    }
     return Outcome(status: status ?? -1, output: text("output"), errors: text("errors"))
   }
 
