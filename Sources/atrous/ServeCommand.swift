@@ -91,6 +91,7 @@ struct ServeCommand: ParsableCommand {
     // Files come from requests, whose faults are told in the answers.
     ImageNotes.receive(nil)
     let token = try ServiceToken.found(file: tokenFile)
+    if networks.isEmpty { note(PackagedWeights.terms) }
     let served = try loaded()
     var limits = ServiceLimits()
     if let maximumBody { limits.body = maximumBody.value }

@@ -98,6 +98,11 @@ function say(text) {
   $("status").textContent = text;
 }
 
+function clearProblem() {
+  $("problem").hidden = true;
+  $("problem").textContent = "";
+}
+
 function showProblem(error) {
   if (error?.name === "AbortError") return;
   $("problem").hidden = false;
@@ -115,7 +120,7 @@ async function open(file, name) {
   Object.assign(state, { file, name: name.replace(/\.[^.]*$/, "") || "photograph", pixel: null });
   state.found.clear();
   state.explained = { field: null, similar: null };
-  $("problem").hidden = true;
+  clearProblem();
   $("start").hidden = true;
   $("work").hidden = $("panel").hidden = false;
   clearExplanation();
@@ -474,7 +479,7 @@ async function explain() {
   if (state.view === "classes") setView("field");
   const [view, at, model, file] = [state.view, { ...state.pixel }, state.asked ?? state.a, state.file];
   const parameters = { model, x: at.x, y: at.y, format: "json" };
-  $("problem").hidden = true;
+  clearProblem();
   try {
     const path = view === "field" ? "v1/explain" : "v1/similarity";
     const answer = await ask(path, { kind: "explain", body: file, parameters })
