@@ -107,9 +107,10 @@ struct LibraryScoreTests {
     first.merge(second)
     #expect(first.predictedOnIgnored == [1, 1, 1])
     #expect(first.ignored == 3)
-    // The second class joins the first, the first is ignored.
+    // The second class becomes the first, and the first is ignored, with the pixel that was found.
     let regrouped = first.regrouped([nil, 0], classes: 1)
-    #expect(regrouped.predictedOnIgnored == [1, 2])
+    #expect(regrouped.predictedOnIgnored == [1, 3])
+    #expect(regrouped.ignored == 4)
     #expect(regrouped[0, 0] == 1)
   }
 }

@@ -57,7 +57,9 @@ struct ScoresTests {
     var (first, second) = (ConfusionMatrix(classes: 5), ConfusionMatrix(classes: 5))
     first.add(truth: truth, prediction: prediction)
     second.add(truth: truth, prediction: changed)
-    #expect(first == second)
+    #expect(first.counts == second.counts)
+    #expect(first.ignored == second.ignored)
+    #expect(second.predictedOnIgnored[2] == second.ignored)
   }
 
   @Test("scores of a matrix small enough to compute by hand")
