@@ -108,6 +108,7 @@ extension ScoreFusion.Row {
     guard confidence != nil || planes != nil else { return }
     guard let averaging else {
       guard let columns = parts.last?.columns else { return }
+      if let confidence, planes == nil { return writeConfidence(columns, to: confidence) }
       let (line, groups) = (line, groups)
       line.withUnsafeBufferPointer { line in
         for i in 0..<columns.lower.count {
@@ -129,6 +130,35 @@ extension ScoreFusion.Row {
     }
   }
 
+  /// Writes the confidence of a row of one part: 1 over the sum of how probable classes are beside the best.
+  private func writeConfidence(_ columns: GridAxis, to out: UnsafeMutableBufferPointer<Float>) {
+    let groups = groups
+    columns.lower.withUnsafeBufferPointer { lower in
+      columns.upper.withUnsafeBufferPointer { upper in
+        columns.fraction.withUnsafeBufferPointer { fraction in
+          line.withUnsafeBufferPointer { line in
+            for i in 0..<lower.count {
+              let (a, b, share) = (lower[i] &* groups, upper[i] &* groups, fraction[i])
+              var peak = line[a] * (1 - share) + line[b] * share
+              for group in 1..<max(1, groups) {
+                let other = line[a &+ group] * (1 - share) + line[b &+ group] * share
+                peak.replace(with: other, where: other .> peak)
+              }
+              let top = largest(peak)
+              var total: Float = 0
+              for group in 0..<groups {
+                // Once more, which takes less time than keeping them.
+                let own = line[a &+ group] * (1 - share) + line[b &+ group] * share
+                total += sum(exponential(own - top))
+              }
+              out[columns.start + i] = 1 / total
+            }
+          }
+        }
+      }
+    }
+  }
+
   /// Writes a pixel of the scores of its classes: probabilities of any sum, or logarithms.
   @inline(__always)
   private mutating func write(
@@ -141,15 +171,15 @@ extension ScoreFusion.Row {
       for group in 1..<max(1, scores.count) {
         peak.replace(with: scores[group], where: scores[group] .> peak)
       }
-      let top = peak.max()
+      let top = largest(peak)
       var total: Float = 0
       if isLogarithmic {
         for group in scores.indices {
           scores[group] = exponential(scores[group] - top)
-          total += scores[group].sum()
+          total += sum(scores[group])
         }
       } else {
-        for group in scores.indices { total += scores[group].sum() }
+        for group in scores.indices { total += sum(scores[group]) }
       }
       let factor = 1 / max(total, .leastNormalMagnitude)
       confidence?[x] = (isLogarithmic ? 1 : top) * factor
@@ -182,6 +212,21 @@ extension ScoreFusion.Row {
           : logf(max(a, .leastNormalMagnitude) / max(b, .leastNormalMagnitude)))
     }
   }
+}
+
+/// The largest of eight numbers, by halves, where the library's goes lane by lane.
+@inline(__always)
+private func largest(_ x: SIMD8<Float>) -> Float {
+  var four = x.lowHalf
+  four.replace(with: x.highHalf, where: x.highHalf .> four)
+  return max(max(four[0], four[1]), max(four[2], four[3]))
+}
+
+/// The sum of eight numbers, by halves.
+@inline(__always)
+private func sum(_ x: SIMD8<Float>) -> Float {
+  let four = x.lowHalf + x.highHalf
+  return (four[0] + four[2]) + (four[1] + four[3])
 }
 
 /// e to the power of eight numbers that are none above 0: within 2 units in the last place, and 0 below −87.
