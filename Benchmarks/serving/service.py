@@ -5,6 +5,7 @@ import http.client
 import os
 import re
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -40,6 +41,17 @@ class Service:
         if not found.wait(limit) or not hasattr(self, "port"):
             self.process.kill()
             raise Failure("the server does not start: " + "".join(self.words[-3:]).strip())
+        end = time.monotonic() + limit
+        while True:
+            # A server may tell its port before it listens.
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    self.process.kill()
+                    raise
+                time.sleep(0.05)
 
     def __enter__(self):
         return self

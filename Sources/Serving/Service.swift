@@ -137,6 +137,10 @@ extension Service: RequestReceiver {
       problem.allowed = route.methods
       throw problem
     }
+    // A page of another site must not use what only this machine can reach.
+    if route.takesImage, head.headers.first(name: "sec-fetch-site") == "cross-site" {
+      throw Problem(.forbidden, "this is asked for by a page of another site, expected this one's")
+    }
     if !route.isOpen { try authorize(head.headers) }
     let limit = route.takesImage ? limits.body : 0
     if route.takesImage { try Upload.check(head.headers) }

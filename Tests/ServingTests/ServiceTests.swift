@@ -176,6 +176,7 @@ struct ServiceTests {
     try expect(400, "POST", "/v1/similarity?x=1&y=1&layer=nothing", png)
     try expect(400, "POST", "/v1/similarity?x=1&y=1&class=0", png)
     try expect(417, "POST", "/v1/predict", png, headers: ["Expect: a miracle"])
+    try expect(403, "POST", "/v1/predict", png, headers: ["Sec-Fetch-Site: cross-site"])
     #expect(try ask(port, "GET", "/v1/predict").headers["allow"] == "POST")
 
     // What is no request, or has no end.

@@ -100,7 +100,8 @@ struct OpenAPI {
             return value
           },
           "requestBody": ["required": true, "content": bodies] as Fields,
-          "responses": Self.responses(contents, [400, 401, 404, 406, 408, 413, 415, 422, 503]),
+          "responses": Self.responses(
+            contents, [400, 401, 403, 404, 406, 408, 413, 415, 422, 503]),
         ] as Fields
       ]
     }
