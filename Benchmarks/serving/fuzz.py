@@ -178,13 +178,13 @@ def rows(options, python, failed):
 
 def schemathesis(options, python, report):
     """Lets schemathesis make requests from the description, and compare the answers with it."""
-    command = os.path.join(os.path.dirname(python), "schemathesis")
+    command = os.path.abspath(os.path.join(os.path.dirname(python), "schemathesis"))
     with atrous(options) as service:
         result = subprocess.run(
             [command, "run", f"http://127.0.0.1:{service.port}/openapi.json", "--max-examples",
              str(options.examples), "--exclude-checks", "positive_data_acceptance", "--seed",
              str(options.seed), "--workers", "2"],
-            capture_output=True, text=True, timeout=1500,
+            capture_output=True, text=True, timeout=1500, cwd=options.folder,
         )
         report.line("```\n" + "\n".join(result.stdout.splitlines()[-25:]) + "\n```\n")
         if result.returncode != 0:

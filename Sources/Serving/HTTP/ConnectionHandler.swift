@@ -125,7 +125,10 @@ final class ConnectionHandler: ChannelInboundHandler {
       }
       bodyLimit = try receiver.admit(head)
       state = .receiving
-      if expects { write(.head(.init(version: head.version, status: .continue)), flush: true) }
+      // HTTP/1.0 knows no answer before the answer.
+      if expects, head.version == .http1_1 {
+        write(.head(.init(version: head.version, status: .continue)), flush: true)
+      }
     } catch {
       let problem = error as? Problem ?? Problem(.internalServerError, "\(error)")
       let length = head.headers.first(name: "content-length").flatMap { Int($0) }
@@ -178,14 +181,14 @@ final class ConnectionHandler: ChannelInboundHandler {
   }
 
   private func tooSlow() {
-    guard case .receiving = state else {
-      context?.close(promise: nil)
-      return
+    switch state {
+    case .discarding(let problem): refuse(problem)
+    case .receiving:
+      refuse(
+        Problem(
+          .requestTimeout, "the request did not come within \(receiver.limits.upload) seconds"))
+    case .idle, .answering, .ending: context?.close(promise: nil)
     }
-    refuse(
-      Problem(
-        .requestTimeout,
-        "the request did not come within \(receiver.limits.upload) seconds"))
   }
 
   private func answer(_ answer: Answer) {
