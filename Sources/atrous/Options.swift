@@ -40,7 +40,7 @@ struct DeviceOptions: ParsableArguments {
 
   /// The device, with libtorch's libraries for it loaded; `cuda` is the GPU of this number.
   func prepared(localRank: Int = 0) throws -> Device {
-    let place = try Device.loaded(device == "cuda" ? "cuda:\(localRank)" : device)
+    let place = try Device.loaded(device, number: localRank)
     guard place != .cpu else { return .cpu }
     if let tf32 { Engine.tf32 = .init(matrices: tf32, convolutions: tf32) }
     if cudnnBenchmark { Engine.cudnnBenchmark = true }

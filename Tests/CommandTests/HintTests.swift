@@ -188,7 +188,9 @@ struct HintTests {
 
   /// Words of two cases that sentences have and that are neither keys nor their values.
   private static let otherWords: Set<String> = [
-    "trainIds", "iSAID", "cuDNN",
+    "trainIds", "iSAID", "cuDNN", "cityscapesScripts",
+    // Of the C interface's options.
+    "memoryBudget",
     // Keys of other tools' files.
     "toName", "projectType", "imageData",
   ]

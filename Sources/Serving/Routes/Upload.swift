@@ -58,8 +58,8 @@ struct Upload: Sendable {
     guard type.hasPrefix("image/") || types.contains(type) else {
       throw Problem(
         .unsupportedMediaType,
-        "Content-Type is '\(type.brief)', expected image/jpeg or another image, or a form: with curl"
-          + " -H 'Content-Type: image/jpeg' --data-binary @photo.jpg, or -F image=@photo.jpg")
+        "Content-Type is '\(type.brief)', expected image/jpeg or another image, or a form with a field"
+          + " image, as curl -F image=@photo.jpg sends")
     }
     if headers.contains(name: "content-encoding") {
       throw Problem(.unsupportedMediaType, "the body has a Content-Encoding, expected it as it is")

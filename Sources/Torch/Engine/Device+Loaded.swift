@@ -1,9 +1,11 @@
 extension Device {
   /// The device of a name, with libtorch's libraries for it loaded.
   ///
-  /// - Parameter name: `cpu`, `cuda` or `cuda:N`.
+  /// - Parameters:
+  ///   - name: `cpu`, `cuda` or `cuda:N`.
+  ///   - number: The GPU that `cuda` stands for.
   /// - Throws: ``UnavailableDevice``.
-  public static func loaded(_ name: String) throws -> Device {
+  public static func loaded(_ name: String, number: Int = 0) throws -> Device {
     guard name != "cpu" else { return .cpu }
     let parts = name.split(separator: ":", omittingEmptySubsequences: false)
     guard parts[0] == "cuda", parts.count == 1 || parts.count == 2 && UInt8(parts[1]) != nil else {
@@ -14,7 +16,7 @@ extension Device {
     } catch let error as TorchError {
       throw UnavailableDevice(name: name, reason: .missing(error.message))
     }
-    return Device(name: parts.count == 1 ? "cuda:0" : name)
+    return Device(name: parts.count == 1 ? "cuda:\(number)" : name)
   }
 }
 
