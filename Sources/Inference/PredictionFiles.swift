@@ -140,17 +140,15 @@ public struct PredictionFiles: Sendable {
         }
         let path = "\(stem)_confidence.tif"
         try write(
-          values.map { Self.level($0, 255) }, image.size, .shares(bands: 1), to: path, place)
+          Self.bytes(values), image.size, .shares(bands: 1), to: path, place)
         written.append(path)
       } else {
         let path = "\(stem)_confidence.png"
         switch confidence {
         case .eight:
-          let levels: [UInt8] = values.map { Self.level($0, 255) }
-          try Image.writeGray(levels, image.size, to: path)
+          try Image.writeGray(Self.bytes(values), image.size, to: path)
         case .sixteen:
-          let levels: [UInt16] = values.map { Self.level($0, 65_535) }
-          try Image.writeGray(levels, image.size, to: path)
+          try Image.writeGray(Self.words(values), image.size, to: path)
         }
         written.append(path)
       }
@@ -164,9 +162,8 @@ public struct PredictionFiles: Sendable {
     case .png:
       for (index, label) in map.classes.enumerated() {
         let path = "\(stem)_probability_\(index)-\(label.name.asFileName).png"
-        let levels: [UInt16] = found.values[index * found.pixels..<(index + 1) * found.pixels]
-          .map { Self.level($0, 65_535) }
-        try Image.writeGray(levels, image.size, to: path)
+        let plane = found.values[index * found.pixels..<(index + 1) * found.pixels]
+        try Image.writeGray(Self.words(plane), image.size, to: path)
         written.append(path)
       }
     case .tiff, nil: break
@@ -187,9 +184,14 @@ public struct PredictionFiles: Sendable {
     return written
   }
 
-  /// A probability in steps from 0 to `most`.
-  private static func level<Level: FixedWidthInteger>(_ value: Float, _ most: Float) -> Level {
-    Level(min(max(value, 0), 1) * most + 0.5)
+  /// Probabilities in steps of 255.
+  private static func bytes(_ values: [Float]) -> [UInt8] {
+    values.map { UInt8(min(max($0, 0), 1) * 255 + 0.5) }
+  }
+
+  /// Probabilities in steps of 65,535.
+  private static func words(_ values: some Collection<Float>) -> [UInt16] {
+    values.map { UInt16(min(max($0, 0), 1) * 65_535 + 0.5) }
   }
 
   /// Draws numbers from 0 to 1 over a photograph.

@@ -13,9 +13,9 @@ public struct VideoRun: Sendable {
     public var opacity = 0.5
     /// The share of the probabilities of the frames before in a frame's, from 0 to below 1.
     ///
-    /// The probabilities of frame t are `smoothing` times those that frame t − 1 has after smoothing, plus the
-    /// rest times the network's own: the exponential mean, which a frame of 1 / (1 − smoothing) frames ago has
-    /// about a third of its weight left in.
+    /// Where a pixel hardly changes from frame t − 1 to t (``Flicker/stillness``), its probabilities are `smoothing`
+    /// times those of frame t − 1 after smoothing, plus the rest times the network's own: the exponential mean.
+    /// Elsewhere they are the network's own, so that nothing lags behind what moves.
     public var smoothing = 0.0
     /// What is done with the classes that were found.
     public var refinement = MaskRefinement()
@@ -281,6 +281,18 @@ public struct Flicker: Sendable, Equatable {
   /// Nothing yet.
   public init() {}
 
+  /// Whether pixel `i` hardly changes between two images' pixels in red, green and blue.
+  @inline(__always)
+  fileprivate static func isStill(
+    _ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>, _ i: Int
+  ) -> Bool {
+    func differs(_ channel: Int) -> Bool {
+      let (x, y) = (a[3 &* i &+ channel], b[3 &* i &+ channel])
+      return (x > y ? x &- y : y &- x) > stillness
+    }
+    return !differs(0) && !differs(1) && !differs(2)
+  }
+
   /// Counts two frames that follow each other; those of different sizes count nothing.
   mutating func add(
     _ before: (image: Image, mask: ClassMask), _ now: (image: Image, mask: ClassMask)
@@ -293,12 +305,7 @@ public struct Flicker: Sendable, Equatable {
       now.image.pixels.withUnsafeBufferPointer { b in
         before.mask.classes.withUnsafeBufferPointer { first in
           now.mask.classes.withUnsafeBufferPointer { second in
-            for i in 0..<second.count {
-              func differs(_ channel: Int) -> Bool {
-                let (x, y) = (a[3 &* i &+ channel], b[3 &* i &+ channel])
-                return (x > y ? x &- y : y &- x) > Self.stillness
-              }
-              guard !differs(0), !differs(1), !differs(2) else { continue }
+            for i in 0..<second.count where Self.isStill(a, b, i) {
               still &+= 1
               if first[i] != second[i] { changed &+= 1 }
             }
@@ -311,13 +318,10 @@ public struct Flicker: Sendable, Equatable {
   }
 }
 
-/// The exponential mean of probabilities along frames.
+/// The exponential mean of probabilities along frames, of pixels that hardly change.
 ///
 /// Unchecked: the network's thread alone uses it.
 private final class Smoother: @unchecked Sendable {
-  /// The mean change of a level from frame to frame that is another scene, where the mean begins anew.
-  private static let cut = 40.0
-
   private let factor: Float
   private var mean: ClassProbabilities?
   private var last: Image?
@@ -329,31 +333,25 @@ private final class Smoother: @unchecked Sendable {
   func smoothed(
     _ prediction: Prediction, of image: Image, _ map: LabelMap, _ wanted: InferenceSession.Wanted
   ) -> Prediction {
-    guard let own = prediction.probabilities else { return prediction }
-    if var mean, mean.size == own.size, let last, !Self.isCut(last, image) {
-      self.mean = nil  // so that what follows changes it in place
-      mean.blend(with: own, share: 1 - factor)
-      self.mean = mean
-    } else {
-      mean = own
+    guard var own = prediction.probabilities else { return prediction }
+    if let mean, mean.size == own.size, let last, last.pixels.count == image.pixels.count {
+      own.blend(with: mean, shares: shares(last, image))
     }
-    last = image
-    guard let mean else { return prediction }
+    (mean, last) = (own, image)
     return Prediction(
-      mean.mask, map, confidence: wanted.contains(.confidence) ? mean.confidence : nil,
-      probabilities: mean)
+      own.mask, map, confidence: wanted.contains(.confidence) ? own.confidence : nil,
+      probabilities: own)
   }
 
-  /// Whether two frames are of different scenes.
-  private static func isCut(_ a: Image, _ b: Image) -> Bool {
-    guard a.pixels.count == b.pixels.count, !a.pixels.isEmpty else { return true }
-    // Some thousand samples are enough.
-    let step = max(1, a.pixels.count / 6000) | 1
-    var (sum, count) = (0, 0)
-    for i in stride(from: 0, to: a.pixels.count, by: step) {
-      sum += abs(Int(a.pixels[i]) - Int(b.pixels[i]))
-      count += 1
+  /// What the frames before count at each pixel.
+  private func shares(_ before: Image, _ now: Image) -> [Float] {
+    [Float](unsafeUninitializedCapacity: now.pixels.count / 3) { shares, count in
+      count = now.pixels.count / 3
+      before.pixels.withUnsafeBufferPointer { a in
+        now.pixels.withUnsafeBufferPointer { b in
+          for i in 0..<count { shares[i] = Flicker.isStill(a, b, i) ? factor : 0 }
+        }
+      }
     }
-    return Double(sum) / Double(count) > cut
   }
 }

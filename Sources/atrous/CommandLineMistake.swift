@@ -51,8 +51,13 @@ struct CommandLineMistake: CustomStringConvertible {
   ) -> String {
     let name = String(word.drop { $0 == "-" })
     // Whatever begins alike is meant: an option's first letters are not near it letter by letter.
-    let begun = known.filter { name.count > 2 && ($0.hasPrefix(name) || name.hasPrefix("\($0)-")) }
-    if let near = begun.count == 1 ? begun.first : ConfigurationError.nearest(name, known) {
+    let begun = known.filter { name.count > 2 && $0.hasPrefix(name) }
+    // An option may be another's name with more behind it.
+    let continued = known.filter { name.hasPrefix("\($0)-") }
+    if let near = begun.count == 1
+      ? begun.first
+      : ConfigurationError.nearest(name, known) ?? (continued.count == 1 ? continued.first : nil)
+    {
       return "Did you mean '--\(near)'?"
     }
     let elsewhere = others.flatMap(\.options)

@@ -21,7 +21,7 @@ struct VideoOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The share of the probabilities of the frames before in a frame's, 0 to below 1; 0.7 calms flicker.",
+      "The share of the frames before in the probabilities of pixels that hardly change, 0 to below 1; 0.5 halves flicker.",
       valueName: "share"))
   var smooth: Double?
 

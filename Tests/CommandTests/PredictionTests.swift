@@ -126,6 +126,41 @@ struct PredictionTests {
     )
   }
 
+  @Test(
+    "Ctrl-C leaves a video that plays so far",
+    .enabled(if: FFmpeg.version != nil, "needs ffmpeg"))
+  func interrupted() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let (clip, output) = ("\(folder.path)/clip.mp4", "\(folder.path)/out.mp4")
+    _ = try FFmpeg.output(
+      "ffmpeg",
+      ["-v", "error", "-f", "lavfi", "-i", "testsrc=size=128x96:rate=25:duration=60", clip])
+    let command = try Command(["predict", run.path, clip, "--output", output])
+    func parts() -> [String] {
+      (FileSystem.names(in: folder.path) ?? []).filter { $0.hasSuffix(".part") }
+    }
+    while command.isRunning, parts().isEmpty { usleep(2000) }
+    usleep(500_000)
+    command.send(SIGINT)
+    let outcome = command.wait()
+    #expect(outcome.status == 130 && outcome.output.contains("frames/s"), "\(outcome)")
+    #expect(parts().isEmpty)
+    let frames = try FFmpeg.output(
+      "ffprobe",
+      [
+        "-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0",
+        output,
+      ])
+    let count = try #require(Int(frames.trimmingCharacters(in: .whitespacesAndNewlines)))
+    #expect((1..<1500).contains(count))
+    // The network without a program that decodes.
+    let missing = try Command(
+      "/usr/bin/env", ["PATH=\(folder.path)", Command.program, "predict", run.path, clip]
+    ).wait()
+    missing.expectRefusal("clip.mp4", "not on PATH", "apt install ffmpeg")
+  }
+
   @Test("raw frames go from the standard input to the standard output")
   func raw() throws {
     let run = try Run.finished()

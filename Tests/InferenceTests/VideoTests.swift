@@ -121,6 +121,22 @@ struct VideoTests {
     #expect(FileSystem.names(in: folder.path) == ["broken.mp4", "out.mp4"])
   }
 
+  @Test("flicker is the share of still pixels whose class changes")
+  func flicker() {
+    let image = Image(width: 2, height: 2, pixels: [UInt8](repeating: 100, count: 12))
+    var moved = image
+    // The first pixel changes by too much, the second just not.
+    (moved.pixels[1], moved.pixels[4]) = (109, 108)
+    let (a, b) = (
+      ClassMask(width: 2, height: 2, classes: [0, 0, 0, 0]),
+      ClassMask(width: 2, height: 2, classes: [1, 1, 0, 0])
+    )
+    var flicker = Flicker()
+    #expect(flicker.share == nil)
+    flicker.add((image, a), (moved, b))
+    #expect(flicker.still == 3 && flicker.changed == 1 && flicker.share == 1.0 / 3)
+  }
+
   @Test("a program that is missing, or fails, is told with its own last line")
   func programs() throws {
     let missing = #expect(throws: ChildProcess.Failure.self) {

@@ -93,6 +93,34 @@ public struct ClassProbabilities: Sendable, Equatable {
     inParallel(bands) { body($0 * pixels / bands..<($0 + 1) * pixels / bands) }
   }
 
+  /// Makes the probabilities of each pixel a mean: a share of the others, and the rest of their own.
+  ///
+  /// - Parameters:
+  ///   - other: Probabilities of the same size and classes.
+  ///   - shares: What the others count, 0 to 1, row-major (H, W).
+  package mutating func blend(with other: ClassProbabilities, shares: [Float]) {
+    precondition(
+      other.size == size && other.classes == classes && shares.count == pixels,
+      "probabilities of another image")
+    let (classes, pixels) = (classes, pixels)
+    let bands = max(1, min(size.height, 64))
+    values.withUnsafeMutableBufferPointer { own in
+      other.values.withUnsafeBufferPointer { other in
+        shares.withUnsafeBufferPointer { shares in
+          nonisolated(unsafe) let (own, other, shares) = (own, other, shares)
+          inParallel(bands) { band in
+            for k in 0..<classes {
+              for i in band * pixels / bands..<(band + 1) * pixels / bands {
+                let at = k &* pixels &+ i
+                own[at] += shares[i] * (other[at] - own[at])
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
   /// Makes the probabilities a mean: `share` of the others, and the rest of their own.
   ///
   package mutating func blend(with other: ClassProbabilities, share: Float) {

@@ -108,6 +108,7 @@ extension ScoreFusion.Row {
     guard confidence != nil || planes != nil else { return }
     guard let averaging else {
       guard let columns = parts.last?.columns else { return }
+      if let confidence, planes == nil { return writeConfidence(columns, to: confidence) }
       let (line, groups) = (line, groups)
       line.withUnsafeBufferPointer { line in
         for i in 0..<columns.lower.count {
@@ -126,6 +127,61 @@ extension ScoreFusion.Row {
     for x in 0..<sums.count / max(1, groups) {
       for group in 0..<groups { scores[group] = sums[x * groups + group] * factor }
       write(x, confidence, planes, isLogarithmic: isLogarithmic)
+    }
+  }
+
+  /// Writes the confidence of a row of one part: 1 over the sum of how probable classes are beside the best.
+  ///
+  /// Eight pixels are turned so that a class's scores stand side by side: nothing is then added up across lanes,
+  /// and none are computed of classes that fill up a group.
+  private func writeConfidence(_ columns: GridAxis, to out: UnsafeMutableBufferPointer<Float>) {
+    let (groups, classes, count) = (groups, classes, columns.lower.count)
+    guard groups > 0, count > 0 else { return }
+    withUnsafeTemporaryAllocation(of: SIMD8<Float>.self, capacity: 8 * groups) { block in
+      guard let base = block.baseAddress else { return }
+      block.initialize(repeating: .zero)
+      let scores = UnsafeRawPointer(base)
+      let step = groups * SIMD8<Float>.scalarCount * MemoryLayout<Float>.stride
+      @inline(__always)
+      func column(_ k: Int) -> SIMD8<Float> {
+        @inline(__always)
+        func score(_ pixel: Int) -> Float {
+          scores.load(
+            fromByteOffset: pixel &* step &+ k &* MemoryLayout<Float>.stride, as: Float.self)
+        }
+        return SIMD8(
+          score(0), score(1), score(2), score(3), score(4), score(5), score(6), score(7))
+      }
+      columns.lower.withUnsafeBufferPointer { lower in
+        columns.upper.withUnsafeBufferPointer { upper in
+          columns.fraction.withUnsafeBufferPointer { fraction in
+            line.withUnsafeBufferPointer { line in
+              for first in stride(from: 0, to: count, by: 8) {
+                for pixel in 0..<8 {
+                  let i = min(first &+ pixel, count &- 1)
+                  let (a, b) = (lower[i] &* groups, upper[i] &* groups)
+                  let share = fraction[i]
+                  for group in 0..<groups {
+                    base[pixel &* groups &+ group] =
+                      line[a &+ group] * (1 - share) + line[b &+ group] * share
+                  }
+                }
+                var top = column(0)
+                for k in 1..<max(1, classes) {
+                  let other = column(k)
+                  top.replace(with: other, where: other .> top)
+                }
+                var total = SIMD8<Float>(repeating: 0)
+                for k in 0..<classes { total += exponential(column(k) - top) }
+                let confidence = 1 / total
+                for pixel in 0..<min(8, count - first) {
+                  out[columns.start + first + pixel] = confidence[pixel]
+                }
+              }
+            }
+          }
+        }
+      }
     }
   }
 
