@@ -34,6 +34,7 @@ enum ExplanationRoute {
       guard let pixel else {
         throw Problem(.badRequest, "x and y are missing, expected a pixel of the image")
       }
+      try checkMemory(seenSize(image.size), network)
       return {
         nonisolated(unsafe) let field = try network.analyzing {
           try Field($0, image, pixel, label)
@@ -54,6 +55,26 @@ enum ExplanationRoute {
     }
   }
 
+  /// The size of what is looked at of an image.
+  private static func seenSize(_ size: Size) -> Size {
+    max(size.width, size.height) <= mostSide
+      ? size : Size(width: min(partSide, size.width), height: min(partSide, size.height))
+  }
+
+  /// Refuses what would need too much memory: gradients keep all maps of a network, which takes at most about
+  /// sixteen times the memory of a prediction.
+  private static func checkMemory(_ size: Size, _ network: ServedNetwork) throws {
+    do {
+      try network.session.admit(
+        Size(width: 4 * size.width, height: 4 * size.height), file: Upload.field)
+    } catch is PredictionError {
+      throw Problem(
+        .payloadTooLarge,
+        "the gradients of \(size.width)×\(size.height) pixels may need more memory than there is,"
+          + " expected a smaller image")
+    }
+  }
+
   /// The field of a pixel, and the part of the image that it lies in.
   private struct Field {
     let report: FieldReport
@@ -63,12 +84,7 @@ enum ExplanationRoute {
     init(
       _ network: TrainedNetwork, _ image: Image, _ pixel: (x: Int, y: Int), _ label: Int?
     ) throws {
-      let whole = max(image.width, image.height) <= mostSide
-      let size =
-        try network.model.fixedSize(nil)
-        ?? (whole
-          ? image.size
-          : Size(width: min(partSide, image.width), height: min(partSide, image.height)))
+      let size = try network.model.fixedSize(nil) ?? seenSize(image.size)
       guard size.width <= image.width, size.height <= image.height else {
         throw Problem(
           .unprocessableEntity,
