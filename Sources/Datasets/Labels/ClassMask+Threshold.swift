@@ -1,5 +1,3 @@
-import Datasets
-
 extension ClassMask {
   /// Makes pixels the foreground of two classes from a probability on, and the other class below.
   ///
