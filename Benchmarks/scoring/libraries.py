@@ -128,7 +128,7 @@ def ultralytics(truth, prediction, classes):
     yield "PixAcc", metric._pixel_accuracy
 
 
-PACKAGES = {"torchmetrics": (torchmetrics, 1e-9), "smp": (smp, 1e-9), "monai": (monai, 1e-9),
+PACKAGES = {"torchmetrics": (torchmetrics, 1e-9), "smp": (smp, 1e-9), "monai": (monai, 1e-6),
             "sklearn": (sklearn, 1e-9), "keras": (keras, 1e-6), "mmseg": (mmseg, 1e-9),
             "ultralytics": (ultralytics, 1e-6)}
 worst = {name: 0.0 for name in PACKAGES}
