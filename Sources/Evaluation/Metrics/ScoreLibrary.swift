@@ -173,14 +173,16 @@ private struct Counts {
   func figures(_ library: ScoreLibrary) -> [(String, Double?)] {
     let total = pooled.reduce(Cell(), +)
     let present = pooled.filter { $0.union > 0 }
-    let pooledIoU = mean(present.map(\.iou))
-    let recall = mean(pooled.filter { $0.truth > 0 }.map { $0.hits / $0.truth })
+    let pooledIoU = meanOf(present.map(\.iou))
+    let recall = meanOf(pooled.filter { $0.truth > 0 }.map { $0.hits / $0.truth })
     let accuracy = total.hits / total.truth
+    let micro = total.union > 0 ? total.iou : 0
+    let weighted = present.reduce(0) { $0 + $1.truth * $1.iou } / total.truth
     switch library {
     case .mmseg:
       return [
         ("mIoU", pooledIoU), ("mAcc", recall), ("aAcc", accuracy),
-        ("mDice", mean(present.map(\.dice))),
+        ("mDice", meanOf(present.map(\.dice))),
       ]
     case .huggingface:
       return [
@@ -189,12 +191,11 @@ private struct Counts {
     case .cityscapes: return [("averageScoreClasses", pooledIoU)]
     case .torchmetrics:
       let votes = images.joined().filter { $0.union > 0 }
-      let weighted = pooled.reduce(0) { $0 + ($1.union > 0 ? $1.truth * $1.iou : 0) }
       return [
         ("MulticlassJaccardIndex(average=\"macro\")", present.isEmpty ? nil : pooledIoU),
-        ("MulticlassJaccardIndex(average=\"micro\")", total.union > 0 ? total.iou : 0),
-        ("MulticlassJaccardIndex(average=\"weighted\")", weighted / total.truth),
-        ("segmentation.MeanIoU(input_format=\"index\")", mean(votes.map(\.iou))),
+        ("MulticlassJaccardIndex(average=\"micro\")", micro),
+        ("MulticlassJaccardIndex(average=\"weighted\")", weighted),
+        ("segmentation.MeanIoU(input_format=\"index\")", meanOf(votes.map(\.iou))),
       ]
     case .smp: return smp("iou_score", \.iou) + smp("f1_score", \.dice)
     case .monai:
@@ -205,15 +206,14 @@ private struct Counts {
         ("DiceMetric()", monai { $0.truth > 0 ? $0.dice : nil }),
       ]
     case .sklearn:
-      let weighted = pooled.reduce(0) { $0 + ($1.union > 0 ? $1.truth * $1.iou : 0) }
       return [
         (
           "jaccard_score(labels=range(K), average=\"macro\")",
-          mean(pooled.map { $0.union > 0 ? $0.iou : 0 })
+          meanOf(pooled.map { $0.union > 0 ? $0.iou : 0 })
         ),
         ("jaccard_score(average=\"macro\")", pooledIoU),
-        ("jaccard_score(average=\"micro\")", total.union > 0 ? total.iou : 0),
-        ("jaccard_score(average=\"weighted\")", weighted / total.truth),
+        ("jaccard_score(average=\"micro\")", micro),
+        ("jaccard_score(average=\"weighted\")", weighted),
       ]
     case .keras:
       // Keras adds its epsilon to what it divides by.
@@ -231,26 +231,26 @@ private struct Counts {
     let total = pooled.reduce(Cell(), +)
     return [
       ("\(name)(reduction=\"micro\")", total.union > 0 ? score(total) : nil),
-      ("\(name)(reduction=\"macro\")", mean(pooled.map(valued))),
+      ("\(name)(reduction=\"macro\")", meanOf(pooled.map(valued))),
       (
         "\(name)(reduction=\"micro-imagewise\")",
-        mean(images.map { valued($0.reduce(Cell(), +)) })
+        meanOf(images.map { valued($0.reduce(Cell(), +)) })
       ),
       (
         "\(name)(reduction=\"macro-imagewise\")",
-        mean(images.compactMap { mean($0.map(valued)) })
+        meanOf(images.compactMap { meanOf($0.map(valued)) })
       ),
     ]
   }
 
   /// The mean over each image's classes that have a score, then over the images that have one; 0 without any.
   private func monai(_ score: (Cell) -> Double?) -> Double? {
-    mean(images.compactMap { mean($0.compactMap(score)) }) ?? 0
+    meanOf(images.compactMap { meanOf($0.compactMap(score)) }) ?? 0
   }
 
   /// The mean over images of each class, 0 for one that no image has, then over all classes.
   private func monaiByClass(_ score: (Cell) -> Double?) -> Double? {
-    mean(pooled.indices.map { index in mean(images.compactMap { score($0[index]) }) ?? 0 })
+    meanOf(pooled.indices.map { index in meanOf(images.compactMap { score($0[index]) }) ?? 0 })
   }
 
   /// What is predicted as no class is left out there; accuracy has an epsilon below.
@@ -260,7 +260,7 @@ private struct Counts {
     }
     let total = claimed.reduce(Cell(), +)
     return [
-      ("mIoU", mean(claimed.filter { $0.truth > 0 }.map(\.iou)) ?? 0),
+      ("mIoU", meanOf(claimed.filter { $0.truth > 0 }.map(\.iou)) ?? 0),
       ("PixAcc", total.hits / (total.truth + 1e-10)),
     ]
   }
@@ -280,11 +280,9 @@ private struct Counts {
       }
     }
     return [
-      ("PQ", mean(classes.compactMap(\.quality))),
-      ("SQ", mean(classes.compactMap(\.segmentation))),
-      ("RQ", mean(classes.compactMap(\.recognition))),
+      ("PQ", meanOf(classes.compactMap(\.quality))),
+      ("SQ", meanOf(classes.compactMap(\.segmentation))),
+      ("RQ", meanOf(classes.compactMap(\.recognition))),
     ]
   }
-
-  private func mean(_ values: [Double]) -> Double? { meanOf(values) }
 }
