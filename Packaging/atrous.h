@@ -14,8 +14,8 @@ extern "C" {
 char *atrous_version(void);
 void atrous_free(char *text);
 
-/* Opens a network: a run's folder, a checkpoint, an ONNX file, or the packaged one where `path` is null. `options` is null
- * or a JSON object with overrides (list of texts), device ("cpu", "cuda:0"), precision ("float32", "bfloat16",
+/* Opens a network: a run's folder, a checkpoint, an ONNX file, or one of the package where `path` is null. `options` is
+ * null or a JSON object with packaged ("streets", which it is without, or "vessels"), overrides (list of texts), device ("cpu", "cuda:0"), precision ("float32", "bfloat16",
  * "int8"), memoryBudget (bytes), tiles, scales (list of numbers), flip. */
 int atrous_open(const char *path, const char *options, void **session, char **error);
 void atrous_close(void *session);

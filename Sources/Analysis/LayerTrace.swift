@@ -62,6 +62,22 @@ public struct TracedLayer: Sendable, Codable {
   public let rows, columns: ReceptiveWindow?
   /// Whether every position depends on the whole image.
   public let seesAll: Bool
+
+  /// The pixels, down and across, that one position of the map before a convolution's kernel depends on; nil for
+  /// other operators and for kernels of 1×1, which look at nothing around them.
+  var before: (height: Double, width: Double)? {
+    guard let rows, let columns, let kernel, let stride, let rate, kernel.contains(where: { $0 > 1 })
+    else { return nil }
+    func side(_ window: ReceptiveWindow, _ axis: Int) -> Double {
+      window.size - Double(rate[axis] * (kernel[axis] - 1)) * window.jump / Double(stride[axis])
+    }
+    return (side(rows, 0), side(columns, 1))
+  }
+
+  /// Whether a kernel larger than 1×1 sees, before it begins, as much as an image of this size has.
+  func addsNoContext(height: Int, width: Int) -> Bool {
+    before.map { Int($0.height) >= height && Int($0.width) >= width } ?? false
+  }
 }
 
 /// Follows a forward pass operator by operator: the graph that is actually run.

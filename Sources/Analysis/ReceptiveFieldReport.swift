@@ -43,6 +43,9 @@ package struct ReceptiveFieldReport: JSONReport {
   package let layers: [TracedLayer]
   /// The DenseASPP cascades.
   package let cascades: [Cascade]
+  /// The convolutions whose input's windows are as large as the image already, so that their kernels add no
+  /// context: "unproductive" layers (Richter et al., "Should you go deeper?", 2021).
+  package let addNoContext: [String]
 
   /// Follows a network on an image of this size.
   ///
@@ -56,6 +59,7 @@ package struct ReceptiveFieldReport: JSONReport {
       ($0.rows != nil || $0.seesAll) && (kinds.contains($0.kind) || $0.kind.hasPrefix("upsample"))
     }
     (self.width, self.height) = (width, height)
+    addNoContext = layers.filter { $0.addsNoContext(height: height, width: width) }.map(\.name)
     let stride = model.headStride
     cascades = model.modules.compactMap { ($0.module as? DenseASPP)?.configuration }
       .map { Cascade($0, stride: stride) }
@@ -77,10 +81,11 @@ package struct ReceptiveFieldReport: JSONReport {
         layer.name.isEmpty ? "-" : layer.name, layer.kind,
         layer.shape.suffix(2).reversed().map(String.init).joined(separator: "x"),
         layer.seesAll ? "image" : pair(layer, \.size), pair(layer, \.jump), pair(layer, \.center),
+        layer.addsNoContext(height: height, width: width) ? "nothing" : "",
       ]
     }
     var lines = TextTable.lines(
-      ["layer", "operator", "map", "size", "step", "centre of the first"], rows, left: 2)
+      ["layer", "operator", "map", "size", "step", "centre of the first", "adds"], rows, left: 2)
     lines += [
       "",
       "Maps are width x height; sizes, steps and centres are in pixels of the image of"
@@ -113,7 +118,14 @@ package struct ReceptiveFieldReport: JSONReport {
     let mean =
       layers.contains(where: \.seesAll)
       ? " Through a mean or attention it depends on the whole image besides." : ""
+    let convolutions = layers.count { $0.before != nil }
+    let idle =
+      addNoContext.isEmpty
+      ? ""
+      : " \(addNoContext.count) of \(convolutions) convolutions larger than 1x1, from \(addNoContext[0]) on, see as much"
+        + " as the image before they begin and so add no context (`nothing`): a smaller stride, rate or depth, or"
+        + " larger crops, would use them."
     return "A pixel of the scores depends on at most \(largest.width)x\(largest.height) pixels"
-      + " around it, \(than)\(own).\(mean) How much of that counts is what `atrous erf` shows."
+      + " around it, \(than)\(own).\(mean)\(idle) How much of that counts is what `atrous erf` shows."
   }
 }

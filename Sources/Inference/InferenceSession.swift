@@ -23,7 +23,10 @@ extension InferenceSession {
     public var memoryBudget = MemoryBudget.standard
     /// Whether an image that needs more is cut into tiles.
     public var tiles = false
-    /// How images go through the network; nil for whole images, extended as the configuration says.
+    /// How images go through the network; nil for once, whole.
+    ///
+    /// Padding and window that it leaves open are those of the configuration's section `evaluate`: a network
+    /// that is scored by windows predicts by windows.
     public var mode: InferenceMode?
     /// Whether a GPU gets the work for sizes that come again as a whole; see `RecordedFunction`.
     public var graphs = false
@@ -38,7 +41,10 @@ extension TrainedNetwork {
   ///
   /// - Throws: `UnsupportedPrecision`, ``CalibrationError``, `ConfigurationError`.
   func predictor(_ options: InferenceSession.Options) throws -> Predictor {
-    let mode = try options.mode ?? InferenceMode(padding: configuration.evaluation().padding)
+    let scored = try configuration.evaluation().mode
+    var mode = options.mode ?? InferenceMode()
+    mode.padding = mode.padding ?? scored.padding
+    mode.window = mode.window ?? scored.window
     var form = options.form
     if let tolerance = options.tolerance {
       guard form.prepares, device.isCPU else {

@@ -23,9 +23,9 @@ public func atrousVersion() -> Text { strdup(PackageVersion.current) }
 @_cdecl("atrous_free")
 public func atrousFree(_ text: Text) { free(text) }
 
-/// Opens a network: a run's folder, a checkpoint, an ONNX file, or the packaged one where `path` is null.
+/// Opens a network: a run's folder, a checkpoint, an ONNX file, or a packaged one where `path` is null.
 ///
-/// `options` is null or a JSON object with `overrides`, `device`, `precision`, `memoryBudget`, `tiles`, `scales`,
+/// `options` is null or a JSON object with `packaged` (`streets` or `vessels`), `overrides`, `device`, `precision`, `memoryBudget`, `tiles`, `scales`,
 /// `flip`.
 @_cdecl("atrous_open")
 public func atrousOpen(
@@ -35,7 +35,7 @@ public func atrousOpen(
   reporting(to: error) {
     let options = try OpeningOptions(options)
     let opened = try InferenceSession(
-      path.map { String(cString: $0) } ?? PackagedWeights.file(),
+      path.map { String(cString: $0) } ?? options.packagedNetwork().file(),
       overrides: options.overrides ?? [], options: options.inference(),
       device: .loaded(options.device ?? "cpu"))
     session.pointee = Unmanaged.passRetained(opened).toOpaque()
@@ -178,6 +178,8 @@ private func reporting(to error: UnsafeMutablePointer<Text>?, _ body: () throws 
 
 /// What a network is opened with.
 private struct OpeningOptions: Decodable {
+  /// The name of the package's network that is meant where there is no path.
+  var packaged: String?
   /// The keys of the configuration and their values, such as `data.orientation=stored`.
   var overrides: [String]?
   /// `cpu`, `cuda` or `cuda:N`.
@@ -204,6 +206,14 @@ private struct OpeningOptions: Decodable {
     }
   }
 
+  func packagedNetwork() throws -> PackagedNetwork {
+    guard let packaged else { return .streets }
+    guard let known = PackagedNetwork(rawValue: packaged) else {
+      throw InterfaceError.packaged(packaged)
+    }
+    return known
+  }
+
   func inference() throws -> InferenceSession.Options {
     var options = InferenceSession.Options()
     if let precision {
@@ -226,6 +236,7 @@ private struct OpeningOptions: Decodable {
 /// What a caller did wrong.
 private enum InterfaceError: Error, CustomStringConvertible {
   case options(String)
+  case packaged(String)
   case precision(String)
   case bands(Int64, expected: Int)
   case size(Int64, Int64)
@@ -233,8 +244,11 @@ private enum InterfaceError: Error, CustomStringConvertible {
   var description: String {
     switch self {
     case .options(let json):
-      "the options are \(json), expected an object with overrides, device, precision, memoryBudget, tiles,"
-        + " scales, flip and split"
+      "the options are \(json), expected an object with packaged, overrides, device, precision,"
+        + " memoryBudget, tiles, scales, flip and split"
+    case .packaged(let name):
+      "the packaged network is '\(name)', expected "
+        + PackagedNetwork.allCases.map(\.rawValue).joined(separator: " or ")
     case .precision(let name):
       "the precision is '\(name)', expected "
         + InferencePrecision.allCases.map(\.rawValue).joined(separator: ", ")

@@ -24,7 +24,7 @@ extension Transform {
     "rotation": .init(
       "Turns about the centre by degrees drawn between two numbers, clockwise positive.",
       "[-10, 10]"),
-    "probability": .init("How often it turns.", "0.5"),
+    "probability": .init("How often it happens.", "0.5"),
     "photometricDistortion": .init(
       "Changes brightness, contrast, saturation and hue, each half of the time (SSD).",
       "{hue: 9}", "true"),
@@ -39,6 +39,15 @@ extension Transform {
     "colorJitter.contrast": .init("Factors are drawn up to this far from 1.", "0.3"),
     "colorJitter.saturation": .init("Factors are drawn up to this far from 1.", "0.3"),
     "colorJitter.hue": .init("The largest shift, in turns of the colour circle.", "0.1"),
+    "gamma": .init(
+      "Raises levels of 0 to 1 to a power drawn between two numbers, 1/x as often as x; light for dark.",
+      "[0.6, 1.7]"),
+    "gaussianBlur": .init(
+      "Blurs by a Gaussian filter whose standard deviation, in pixels, is drawn between two numbers.",
+      "[0.1, 1.5]"),
+    "gaussianNoise": .init(
+      "Adds noise whose standard deviation, in levels of 255, is drawn between two numbers.",
+      "[0, 10]"),
     "antialias": .init(
       "Whether shrinking widens the filter, as Pillow and torchvision do; OpenCV does not.", "false"
     ),

@@ -53,8 +53,7 @@ extension Transform {
       "verticalFlip": { .verticalFlip(probability: try $0.double("verticalFlip", in: 0...1)) },
       "rotation": {
         .rotation(
-          degrees: try $0.range("rotation"),
-          probability: try $0.double("probability", default: 0.5, in: 0...1), fill: try $0.fill)
+          degrees: try $0.range("rotation"), probability: try $0.probability, fill: try $0.fill)
       },
       "photometricDistortion": {
         let standard = PhotometricDistortion()
@@ -79,6 +78,13 @@ extension Transform {
             contrast: try inner.double("contrast", default: 0, in: 0...Double.infinity),
             saturation: try inner.double("saturation", default: 0, in: 0...Double.infinity),
             hue: try inner.double("hue", default: 0, in: turn)))
+      },
+      "gamma": { .gamma(try $0.range("gamma"), probability: try $0.probability) },
+      "gaussianBlur": {
+        .gaussianBlur(try $0.range("gaussianBlur"), probability: try $0.probability)
+      },
+      "gaussianNoise": {
+        .gaussianNoise(try $0.range("gaussianNoise"), probability: try $0.probability)
       },
     ]
   }
@@ -117,6 +123,10 @@ extension Section {
       return nil
     }
     return try section(key)
+  }
+
+  fileprivate var probability: Double {
+    get throws { try double("probability", default: 0.5, in: 0...1) }
   }
 
   fileprivate var antialias: Bool { get throws { try bool("antialias", default: true) } }

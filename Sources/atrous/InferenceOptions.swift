@@ -27,7 +27,10 @@ struct ViewOptions: ParsableArguments {
   @Option(help: "What is averaged: probabilities or logProbabilities.")
   var average: InferenceMode.Averaging?
 
-  @Option(help: "Slide a window of WIDTHxHEIGHT over the image, or none.")
+  @Option(
+    help: ArgumentHelp(
+      "Slide a window of WIDTHxHEIGHT over the image, or none.",
+      discussion: "By default as the configuration's evaluate.window says."))
   var window: String?
 
   @Option(
@@ -86,6 +89,9 @@ struct ViewOptions: ParsableArguments {
       mode.window = window
     }
   }
+
+  /// What the options take away from the section `evaluate`, whose window a mode of ``mode(padding:)`` keeps.
+  var removals: [String] { window == "none" ? ["evaluate.window=none"] : [] }
 
   /// The mode that the options ask for by themselves; nil where they ask for nothing.
   ///

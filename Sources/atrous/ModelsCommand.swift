@@ -1,7 +1,10 @@
-import Imaging
 import Analysis
 import ArgumentParser
 import Evaluation
+import Foundation
+import Imaging
+import Training
+import Weights
 
 /// `atrous models`: the networks that configurations can name.
 struct ModelsCommand: ParsableCommand {
@@ -30,6 +33,9 @@ struct ModelsCommand: ParsableCommand {
   @Option(help: "The number of classes.")
   var classes = 19
 
+  @Flag(help: "List the networks that come with the package, with their weights, instead.")
+  var packaged = false
+
   @OptionGroup var image: ImageSizeOptions
 
   @Flag(help: "Print the pairs, all unless some are named, as comma-separated values.")
@@ -42,6 +48,14 @@ struct ModelsCommand: ParsableCommand {
     guard (1...65_535).contains(classes) else {
       throw ValidationError("--classes is \(classes), expected a number from 1 to 65535.")
     }
+    if packaged {
+      let others = why || csv || !(backbones.isEmpty && strides.isEmpty && heads.isEmpty)
+      guard !others else {
+        throw ValidationError(
+          "--packaged lists trained networks, expected none of --backbone, --head, --stride, --why and --csv."
+        )
+      }
+    }
     if [why, csv, json].count(where: { $0 }) > 1 {
       throw ValidationError("--why, --csv and --json exclude each other.")
     }
@@ -49,6 +63,7 @@ struct ModelsCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      if packaged { return try listPackaged() }
       var selection = ModelTable.Selection()
       (selection.backbones, selection.outputStrides, selection.heads) = (backbones, strides, heads)
       selection.classes = classes
@@ -75,4 +90,39 @@ struct ModelsCommand: ParsableCommand {
       }
     }
   }
+
+  /// Prints a line, or an object of JSON, for each packaged network.
+  private func listPackaged() throws {
+    let networks = try PackagedNetwork.allCases.map { network in
+      let file = try network.file()
+      return PackagedListing(
+        name: network.rawValue, finds: network.summary, origin: network.origin,
+        classes: try Checkpoint(file).record.classes, megabytes: try size(file) / 1e6, file: file)
+    }
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      return print(String(decoding: try encoder.encode(networks), as: UTF8.self))
+    }
+    let width = networks.map(\.name.count).max() ?? 0
+    for network in networks {
+      print(
+        "\(network.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(network.finds)"
+          + String(format: " (%.1f MB; ", network.megabytes) + "\(network.origin))")
+    }
+    print("\nRun one with: atrous predict --network NAME photo.jpg")
+  }
+
+  private func size(_ file: String) throws -> Double {
+    let attributes = try FileManager.default.attributesOfItem(atPath: file)
+    return (attributes[.size] as? NSNumber)?.doubleValue ?? 0
+  }
+}
+
+/// What `models --packaged --json` says of a network.
+private struct PackagedListing: Encodable {
+  let name, finds, origin: String
+  let classes: [String]
+  let megabytes: Double
+  let file: String
 }

@@ -18,7 +18,8 @@ struct PredictCommand: ParsableCommand {
     discussion: """
       Writes NAME_labels.png (indexed, of the photograph's size) and NAME_overlay.png, and prints \
       the share of each class. Without a checkpoint the network that comes with the package runs: \
-      eleven classes of street scenes; the probabilities of several checkpoints are averaged. With --polygons \
+      eleven classes of street scenes, or the vessels of eyes by --network vessels; the probabilities of several \
+      checkpoints are averaged. With --polygons \
       also writes outlines that a tool reads: \
       NAME.geojson, NAME.json of labelme, coco.json or label-studio.json. In a folder a file that cannot be read is reported and the \
       rest goes on; the exit status is 1 then, and predictions.json and predictions.csv tell what was found.
@@ -74,6 +75,7 @@ struct PredictCommand: ParsableCommand {
       valueName: "names"))
   var classes: String?
 
+  @OptionGroup var packaged: PackagedNetworkOptions
   @OptionGroup var views: ViewOptions
   @OptionGroup var sureness: SurenessOptions
   @OptionGroup var ensemble: EnsembleOptions
@@ -88,6 +90,7 @@ struct PredictCommand: ParsableCommand {
   @OptionGroup var work: GraphOptions
 
   func validate() throws {
+    try packaged.validate(checkpoints: paths.count - 1)
     guard parts.summarize == nil else {
       guard paths.isEmpty else {
         throw ValidationError("--summarize expects no other paths.")
@@ -134,7 +137,7 @@ struct PredictCommand: ParsableCommand {
       if let folder = parts.summarize { return try parts.join(folder) }
       let networks = try session()
       for line in networks.sessions.flatMap(\.notes) { note(line) }
-      if paths.count == 1 { note(PackagedWeights.terms) }
+      if paths.count == 1, let terms = packaged.chosen.terms { note(terms) }
       let map = networks.first.labelMap
       let refinement = try MaskRefinement(
         map, classes: classes?.split(separator: ",").map(String.init), threshold: cut.threshold,
@@ -183,9 +186,10 @@ struct PredictCommand: ParsableCommand {
     if let memoryBudget { options.memoryBudget = memoryBudget.value }
     let device = try place.prepared()
     options.graphs = try work.isUsed(on: device)
-    let names = paths.count > 1 ? Array(paths.dropLast()) : [try PackagedWeights.file()]
+    let names = paths.count > 1 ? Array(paths.dropLast()) : [try packaged.chosen.file()]
     let sessions = try names.map {
-      try InferenceSession($0, overrides: settings.overrides, options: options, device: device)
+      try InferenceSession(
+        $0, overrides: settings.overrides + views.removals, options: options, device: device)
     }
     return try Ensemble(sessions, names: names, weights: ensemble.values)
   }

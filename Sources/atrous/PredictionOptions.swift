@@ -168,3 +168,27 @@ struct ShardOptions: ParsableArguments {
     }
   }
 }
+
+/// Which of the networks that come with the package runs where no checkpoint is named.
+struct PackagedNetworkOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The network of the package that runs without a checkpoint: \(PackagedNetwork.names). (default: streets)",
+      discussion: "`atrous models --packaged` tells what each finds."))
+  var network: PackagedNetwork?
+
+  /// The network that runs without a checkpoint.
+  var chosen: PackagedNetwork { network ?? .streets }
+
+  /// - Throws: `ValidationError` where checkpoints are named beside it.
+  func validate(checkpoints: Int) throws {
+    guard let network, checkpoints > 0 else { return }
+    throw ValidationError(
+      "--network \(network) is a network of the package, expected it without checkpoints.")
+  }
+}
+
+extension PackagedNetwork: ExpressibleByArgument {
+  /// The names of all, for help.
+  static var names: String { allCases.map(\.rawValue).joined(separator: " or ") }
+}

@@ -1,6 +1,7 @@
-import Evaluation
 import Analysis
 import ArgumentParser
+import Datasets
+import Evaluation
 import Imaging
 import Inference
 import Torch
@@ -32,6 +33,15 @@ struct RatesCommand: ParsableCommand {
   @Option(help: "Rates to look at instead of the rule's; may be given repeatedly.")
   var rate: [Int] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Measure on an image, or a folder of images, how much of the network's maps is too fine for each rate.",
+      discussion: "--rate adds rates to the network's own and to 2, 4 and 8.", valueName: "images"))
+  var spectrum: String?
+
+  @Option(help: "The most images that --spectrum sees.")
+  var count = 8
+
   @Flag(help: "Print the paper's Table 1.")
   var table = false
 
@@ -47,7 +57,13 @@ struct RatesCommand: ParsableCommand {
     guard network != nil || size != nil || table else {
       throw ValidationError("expected a network, --size or --table.")
     }
-    if network != nil && (stride != nil || !rate.isEmpty) {
+    if spectrum != nil, network == nil {
+      throw ValidationError("--spectrum expects a network.")
+    }
+    guard (1...100_000).contains(count) else {
+      throw ValidationError("--count is \(count), expected a number from 1 to 100000.")
+    }
+    if network != nil && (stride != nil || !rate.isEmpty && spectrum == nil) {
       throw ValidationError(
         "--stride and --rate are the network's own, expected none beside a network.")
     }
@@ -62,6 +78,10 @@ struct RatesCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if table { print(RateReport.paperTable) }
+      if let network, let spectrum {
+        let report = try self.spectrum(of: network, spectrum)
+        return try show(report, text: report.text, asJSON: json)
+      }
       if let network {
         let report = try rates(of: network)
         return try show(report, text: report.text, asJSON: json)
@@ -72,6 +92,22 @@ struct RatesCommand: ParsableCommand {
       try show(report, text: report.text, asJSON: json)
     }
   }
+
+  private func spectrum(of network: String, _ path: String) throws -> RateSpectrum {
+    try TrainedNetwork.refuseONNX(network, for: "rates")
+    try TrainingConfiguration.check(network, overrides: settings.overrides)
+    let files = Array(try imageFiles(path, note: note).prefix(count))
+    let source = try TrainedNetwork(network, overrides: settings.overrides)
+    let trained = try TrainingConfiguration.trainedSize(network, overrides: settings.overrides)
+    let size = try crop ?? trained ?? ImageInfo(contentsOf: files[0]).size
+    let monitor = ConsoleMonitor()
+    defer { monitor.finish() }
+    return try RateSpectrum(
+      source.model, named: network,
+      ImageSource(files, plan: source.bandPlan, encoding: source.encoding), width: size.width,
+      height: size.height, rates: rate, progress: monitor.evaluating)
+  }
+
   private func rates(of network: String) throws -> NetworkRates {
     try TrainedNetwork.refuseONNX(network, for: "rates")
     try TrainingConfiguration.check(network, overrides: settings.overrides)

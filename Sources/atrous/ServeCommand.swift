@@ -59,6 +59,7 @@ struct ServeCommand: ParsableCommand {
   @Option(help: "The memory that an image may take, such as 4G.")
   var memoryBudget: ByteCount?
 
+  @OptionGroup var packaged: PackagedNetworkOptions
   @OptionGroup var padding: PaddingOptions
   @OptionGroup var preparation: PreparationOptions
   @OptionGroup var settings: ConfigurationOptions
@@ -66,6 +67,7 @@ struct ServeCommand: ParsableCommand {
   @OptionGroup var work: GraphOptions
 
   func validate() throws {
+    try packaged.validate(checkpoints: networks.count)
     func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws {
       guard range.contains(value) else {
         throw ValidationError(
@@ -91,7 +93,7 @@ struct ServeCommand: ParsableCommand {
     // Files come from requests, whose faults are told in the answers.
     ImageNotes.receive(nil)
     let token = try ServiceToken.found(file: tokenFile)
-    if networks.isEmpty { note(PackagedWeights.terms) }
+    if networks.isEmpty, let terms = packaged.chosen.terms { note(terms) }
     let served = try loaded()
     var limits = ServiceLimits()
     if let maximumBody { limits.body = maximumBody.value }
@@ -119,7 +121,7 @@ struct ServeCommand: ParsableCommand {
     if let memoryBudget { options.memoryBudget = memoryBudget.value }
     let device = try place.prepared()
     options.graphs = try work.isUsed(on: device)
-    let paths = networks.isEmpty ? [try PackagedWeights.file()] : networks
+    let paths = networks.isEmpty ? [try packaged.chosen.file()] : networks
     return try paths.map {
       try ServedNetwork($0, overrides: settings.overrides, options: options, device: device)
     }

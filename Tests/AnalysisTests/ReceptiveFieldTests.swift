@@ -27,6 +27,22 @@ struct ReceptiveFieldTests {
     #expect(DenseASPP.Configuration().scales == Array(stride(from: 7, through: 127, by: 6)))
   }
 
+  @Test("kernels that see the whole image before they begin are marked")
+  func context() throws {
+    let model = try tinyModel(tinyCascade)
+    let large = try ReceptiveFieldReport(model, height: 640, width: 640)
+    #expect(large.addNoContext.isEmpty && !large.text.contains("nothing"))
+    let small = try ReceptiveFieldReport(model, height: 24, width: 24)
+    let convolutions = small.layers.filter { $0.before != nil }
+    let first = try #require(small.addNoContext.first)
+    let at = try #require(convolutions.firstIndex { $0.name == first })
+    // Windows only grow along this network, and an input's is the output's of the layer before it.
+    #expect(small.addNoContext == convolutions[at...].map(\.name))
+    #expect(at > 0 && convolutions[at - 1].before.map { $0.height < 24 } == true)
+    #expect(try #require(convolutions.first?.before).height == 1)
+    #expect(small.text.contains("\(small.addNoContext.count) of \(convolutions.count) convolutions"))
+  }
+
   /// With positive weights every pixel of the window has a positive gradient unless a dilated kernel
   /// skips it, and the outermost never are.
   @Test("windows are where gradients end")

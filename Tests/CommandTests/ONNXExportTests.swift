@@ -61,7 +61,7 @@ struct ONNXExportTests {
     for name in ["a", "b"] {
       try writePicture("\(photos)/\(name).png", Size(width: 64, height: 48))
     }
-    let network = try PackagedWeights.file()
+    let network = try PackagedNetwork.streets.file()
     let outcome = try export(
       network, ["--size", "64x48", "--int8", "--calibrate-on", photos, "--gives", "labels"])
     #expect(outcome.status == 0, "\(outcome)")

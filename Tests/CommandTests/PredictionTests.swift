@@ -99,7 +99,7 @@ struct PredictionTests {
     #expect(bytes("\(folder.path)/two/0_labels.png") == bytes("\(folder.path)/one/0_labels.png"))
     #expect(bytes("\(folder.path)/two/0_disagreement.png") != nil)
     let other = try Command.run(
-      "predict", run.path, PackagedWeights.file(), image, "--output", folder.path)
+      "predict", run.path, PackagedNetwork.streets.file(), image, "--output", folder.path)
     other.expectRefusal("11 (sky,", "2 (ground, thing)")
   }
 

@@ -55,7 +55,7 @@ struct RefinementTests {
 
   @Test("networks answer by the weighted mean of their probabilities; equal ones do not disagree")
   func ensemble() throws {
-    let file = try PackagedWeights.file()
+    let file = try PackagedNetwork.streets.file()
     var mirrored = InferenceSession.Options()
     mirrored.mode = InferenceMode(flip: true)
     let (a, b) = (try InferenceSession(file), try InferenceSession(file, options: mirrored))

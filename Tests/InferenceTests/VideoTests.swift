@@ -74,7 +74,7 @@ struct VideoTests {
         "-v", "error", "-f", "lavfi", "-i", "sine=duration=0.6", "-i", plain, "-map", "1:v", "-map",
         "0:a", "-c:v", "copy", "-c:a", "aac", "-metadata:s:v", "rotate=90", turned,
       ])
-    let session = try InferenceSession(PackagedWeights.file())
+    let session = try InferenceSession(PackagedNetwork.streets.file())
     var options = VideoRun.Options()
     options.labels = "\(folder.path)/labels"
     options.smoothing = 0.5
@@ -108,7 +108,7 @@ struct VideoTests {
   @Test("what is no video, or cannot be encoded, leaves the old file and says why")
   func refusals() throws {
     let folder = try TemporaryFolder()
-    let session = try InferenceSession(PackagedWeights.file())
+    let session = try InferenceSession(PackagedNetwork.streets.file())
     let run = try VideoRun(Ensemble(session))
     let (broken, output) = ("\(folder.path)/broken.mp4", "\(folder.path)/out.mp4")
     try AtomicFile.write(broken, Data("no video at all".utf8))

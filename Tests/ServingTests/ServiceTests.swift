@@ -12,7 +12,7 @@ import Weights
 
 /// The service with the packaged network that most tests ask.
 private let shared = Result {
-  let network = try ServedNetwork(PackagedWeights.file(), name: "streets")
+  let network = try ServedNetwork(PackagedNetwork.streets.file(), name: "streets")
   let service = Service([network])
   return (service: service, network: network, port: try service.listen(host: "127.0.0.1", port: 0))
 }

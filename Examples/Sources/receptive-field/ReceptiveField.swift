@@ -17,7 +17,7 @@ enum ReceptiveField {
 
   /// The effective receptive field of the middle of a photograph, at the photograph's size.
   static func field(of photograph: String) throws -> FieldReport {
-    let network = try TrainedNetwork(checkpoint: PackagedWeights.file())
+    let network = try TrainedNetwork(checkpoint: PackagedNetwork.streets.file())
     let images = ImageSource([photograph], encoding: network.encoding)
     return try FieldReport(
       network.model, images, size: ImageInfo(contentsOf: photograph).size,

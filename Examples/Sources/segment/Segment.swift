@@ -17,7 +17,7 @@ enum Segment {
   static func segment(
     _ photograph: String, to labels: String
   ) throws -> [(name: String, share: Double)] {
-    let session = try InferenceSession(PackagedWeights.file())
+    let session = try InferenceSession(PackagedNetwork.streets.file())
     let prediction = try session.predict(session.image(photograph), file: photograph)
     try prediction.mask.writePNG(to: labels, palette: session.labelMap.palette)
     return prediction.shares

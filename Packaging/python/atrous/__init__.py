@@ -41,7 +41,8 @@ class Network:
     """A network that is ready to predict; any thread may ask it, one image at a time goes through it.
 
     path: a run's folder, a checkpoint, a weight file of another program that says what it is, or an ONNX file; None for
-        the network that comes with the package (streets in eleven classes).
+        a network that comes with the package.
+    packaged: which of them where path is None: "streets" (eleven classes) or "vessels" (of the eye's background).
     device: "cpu", "cuda" or "cuda:N".
     precision: "float32", "bfloat16" or "int8"; None for that of training.
     overrides: keys of the configuration, such as "data.orientation=stored".
@@ -53,6 +54,7 @@ class Network:
         self,
         path: str | os.PathLike[str] | None = None,
         *,
+        packaged: str = "streets",
         device: str = "cpu",
         precision: str | None = None,
         overrides: Sequence[str] = (),
@@ -63,8 +65,8 @@ class Network:
     ) -> None:
         self._session = None
         options = _options(
-            device=device, precision=precision, overrides=list(overrides), flip=flip, memoryBudget=memory_budget,
-            scales=None if scales is None else [float(scale) for scale in scales], tiles=tiles)
+            packaged=packaged, device=device, precision=precision, overrides=list(overrides), flip=flip,
+            memoryBudget=memory_budget, scales=None if scales is None else [float(scale) for scale in scales], tiles=tiles)
         session = ctypes.c_void_p()
         library().open(None if path is None else os.fsencode(path), options, ctypes.byref(session))
         self._session = session

@@ -1,3 +1,4 @@
+import Foundation
 import Imaging
 
 /// An image and its mask with the resizes, crops, pads and flips that are asked for but not yet done.
@@ -86,22 +87,31 @@ struct PendingSample {
       } else {
         (image, mask) = rotated(image, mask, degrees: angle, fill: color(of: fill))
       }
-    case .photometricDistortion(let settings):
-      settle()
-      if var own = levels {
-        settings.apply(to: &own, &random)
-        levels = own
-      } else {
-        settings.apply(to: &image, &random)
-      }
-    case .colorJitter(let settings):
-      settle()
-      if var own = levels {
-        settings.apply(to: &own, &random)
-        levels = own
-      } else {
-        settings.apply(to: &image, &random)
-      }
+    case .photometricDistortion(let settings): change(by: settings, &random)
+    case .colorJitter(let settings): change(by: settings, &random)
+    case .gamma(let range, let probability):
+      let happens = random.chance(probability)
+      let exponent = exp(random.uniform(log(range.lowerBound)...log(range.upperBound)))
+      if happens { change(by: Gamma(exponent: exponent), &random) }
+    case .gaussianBlur(let range, let probability):
+      let happens = random.chance(probability)
+      let sigma = random.uniform(range)
+      if happens { change(by: GaussianBlur(sigma: sigma), &random) }
+    case .gaussianNoise(let range, let probability):
+      let happens = random.chance(probability)
+      let sigma = random.uniform(range)
+      if happens { change(by: GaussianNoise(sigma: sigma), &random) }
+    }
+  }
+
+  /// Changes the image, not its mask.
+  private mutating func change(by change: some ImageChange, _ random: inout SampleRandom) {
+    settle()
+    if var own = levels {
+      change.apply(to: &own, &random)
+      levels = own
+    } else {
+      change.apply(to: &image, &random)
     }
   }
 

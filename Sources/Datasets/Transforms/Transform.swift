@@ -46,6 +46,12 @@ public enum Transform: Sendable, Equatable {
   case photometricDistortion(PhotometricDistortion = PhotometricDistortion())
   /// Changes brightness, contrast, saturation and hue in an order drawn at random.
   case colorJitter(ColorJitter)
+  /// Raises levels of 0 to 1 to a power drawn uniformly in its logarithm, with a probability.
+  case gamma(ClosedRange<Double>, probability: Double = 0.5)
+  /// Blurs the image by a Gaussian filter of a standard deviation in pixels, drawn uniformly, with a probability.
+  case gaussianBlur(ClosedRange<Double>, probability: Double = 0.5)
+  /// Adds noise of a standard deviation in levels of 255, drawn uniformly, with a probability.
+  case gaussianNoise(ClosedRange<Double>, probability: Double = 0.5)
 
   /// What fills the parts of an image where there is no picture.
   public enum Fill: Sendable, Hashable {
@@ -135,6 +141,21 @@ extension Transform {
       }
       try check(
         Self.turn.contains(settings.hue), "the hue of colorJitter", settings.hue, "0 to 0.5")
+    case .gamma(let range, let probability):
+      try check(
+        range.lowerBound >= 0.01 && range.upperBound <= 100, "the range of gamma", range,
+        "0.01 to 100")
+      try check(probability: probability, "the probability of gamma")
+    case .gaussianBlur(let range, let probability):
+      try check(
+        range.lowerBound > 0 && range.upperBound <= 100, "the range of gaussianBlur", range,
+        "above 0, up to 100 pixels")
+      try check(probability: probability, "the probability of gaussianBlur")
+    case .gaussianNoise(let range, let probability):
+      try check(
+        range.lowerBound >= 0 && range.upperBound <= 255, "the range of gaussianNoise", range,
+        "0 to 255")
+      try check(probability: probability, "the probability of gaussianNoise")
     }
   }
 }

@@ -8,8 +8,8 @@ import Testing
 import Training
 import Weights
 
-@Suite("The network that comes with the package")
-struct PackagedWeightsTests {
+@Suite("The networks that come with the package")
+struct PackagedNetworkTests {
   @Test("predict runs it without being told, at any size")
   func predict() throws {
     let folder = try TemporaryFolder()
@@ -20,14 +20,14 @@ struct PackagedWeightsTests {
     let labels = try LabelImage(contentsOf: "\(folder.path)/out/photo_labels.png")
     #expect(labels.size == Size(width: 131, height: 97) && labels.values.allSatisfy { $0 < 11 })
     #expect(FileManager.default.fileExists(atPath: "\(folder.path)/out/photo_overlay.png"))
-    #expect(try Command.run("predict", PackagedWeights.file()).status == 64)
+    #expect(try Command.run("predict", PackagedNetwork.streets.file()).status == 64)
     let missing = try Command.run("predict", "\(folder.path)/none.jpg", "--output", folder.path)
     #expect(missing.status == 1 && missing.errors.contains("none.jpg"))
   }
 
   @Test("its file is small, and tells nothing of the machine that it was trained on")
   func file() throws {
-    let file = try PackagedWeights.file()
+    let file = try PackagedNetwork.streets.file()
     let data = try #require(FileManager.default.contents(atPath: file))
     #expect(data.count <= 16 << 20)
     let record = try Checkpoint(file).record
