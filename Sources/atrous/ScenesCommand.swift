@@ -10,7 +10,9 @@ struct ScenesCommand: ParsableCommand {
     abstract: "Render street scenes with labels in the layout of Cityscapes.",
     discussion: """
       The same seed gives the same bytes, on any number of cores. Training and validation scenes \
-      never share one.
+      never share one. With --distance the pictures are of another kind, blobs in the layout of folders: whether a \
+      pixel is of class 1 depends on the four points at that distance, so that the atrous rate that it takes is \
+      known.
       """)
 
   @Argument(help: "The folder to write; made if it is not there.")
@@ -28,6 +30,12 @@ struct ScenesCommand: ParsableCommand {
   @Option(help: "What the scenes follow from.")
   var seed: UInt64 = 1
 
+  @Option(
+    help: ArgumentHelp(
+      "Pictures whose classes depend on what lies this many pixels away, instead of streets.",
+      valueName: "pixels"))
+  var distance: Int?
+
   func validate() throws {
     guard Size(text: size) != nil else {
       throw ValidationError("--size is '\(size)', expected WIDTHxHEIGHT such as 512x256.")
@@ -42,8 +50,12 @@ struct ScenesCommand: ParsableCommand {
     try reportingErrors {
       let size = Size(text: size) ?? Size(width: 512, height: 256)
       let start = Date()
-      try SceneWriter(seed: seed, size: Size(width: size.width, height: size.height)).write(
-        to: output, train: train, val: val)
+      if let distance {
+        try DistanceTask(seed: seed, size: size, distance: distance).write(
+          to: output, train: train, val: val)
+      } else {
+        try SceneWriter(seed: seed, size: size).write(to: output, train: train, val: val)
+      }
       let seconds = Date().timeIntervalSince(start)
       print(
         "\(train) training and \(val) validation scenes of \(size.width)x\(size.height) in \(output)"

@@ -7,9 +7,6 @@ import Imaging
 public struct SceneWriter: Sendable {
   private let renderer: SceneRenderer
 
-  /// Validation scenes are numbered from here, so that no split shares one.
-  static let firstValidation = 1_000_000
-
   /// - Throws: ``DatasetError`` if the size cannot be rendered.
   public init(seed: UInt64, size: Size) throws {
     renderer = try SceneRenderer(seed: seed, size: size)
@@ -22,16 +19,14 @@ public struct SceneWriter: Sendable {
   /// - Throws: ``DatasetError`` if the folder holds something else or the counts are impossible,
   ///   `ImageError` if a file cannot be written.
   public func write(to folder: String, train: Int, val: Int, threads: Int = 0) throws {
-    for (name, count) in [("train", train), ("val", val)]
-    where !(0...Self.firstValidation).contains(count) {
-      throw DatasetError.invalidSetting(
-        name: "the number of \(name) scenes", value: "\(count)",
-        expected: "0 to \(Self.firstValidation)")
-    }
-    try claim(folder)
-    for (split, first, count) in [("train", 0, train), ("val", Self.firstValidation, val)]
-    where count > 0 {
-      for part in ["leftImg8bit", "gtFine"] { try makeFolder("\(folder)/\(part)/\(split)/scenes") }
+    let splits = try SceneFolder.splits(train: train, val: val)
+    try SceneFolder(folder).claim(
+      record: "Atrous street scenes, seed \(renderer.seed), \(renderer.size.text)\n",
+      called: "scenes of the same seed and size")
+    for (split, first, count) in splits {
+      for part in ["leftImg8bit", "gtFine"] {
+        try SceneFolder.make("\(folder)/\(part)/\(split)/scenes")
+      }
       try reduceInParallel(
         count: count, threads: threads, initial: (),
         step: { _, i in try write(first + i, to: folder, split) }, merge: { _, _ in })
@@ -46,22 +41,45 @@ public struct SceneWriter: Sendable {
     try scene.labels.writePNG(to: truth + "_labelIds.png")
     try scene.instances.writePNG(to: truth + "_instanceIds.png")
   }
+}
 
-  /// Makes the folder this writer's: it must be new, empty, or hold scenes of this seed and size.
-  private func claim(_ folder: String) throws {
-    let path = folder + "/scenes.txt"
-    let record = "Atrous street scenes, seed \(renderer.seed), \(renderer.size.text)\n"
-    try makeFolder(folder)
-    if FileSystem.names(in: folder)?.isEmpty == true {
+/// A folder of generated pictures, which says in `scenes.txt` what they follow from.
+struct SceneFolder {
+  private let path: String
+
+  init(_ path: String) { self.path = path }
+
+  /// Validation pictures are numbered from here, so that no split shares one.
+  static let firstValidation = 1_000_000
+
+  /// The splits that are asked for, each with the index of its first picture and how many it has.
+  ///
+  /// - Throws: `DatasetError.invalidSetting` for counts that are impossible.
+  static func splits(train: Int, val: Int) throws -> [(name: String, first: Int, count: Int)] {
+    for (name, count) in [("train", train), ("val", val)]
+    where !(0...firstValidation).contains(count) {
+      throw DatasetError.invalidSetting(
+        name: "the number of \(name) scenes", value: "\(count)",
+        expected: "0 to \(firstValidation)")
+    }
+    return [("train", 0, train), ("val", firstValidation, val)].filter { $0.2 > 0 }
+  }
+
+  /// Makes the folder the writer's: it must be new, empty, or have the same record.
+  func claim(record: String, called name: String) throws {
+    let path = path + "/scenes.txt"
+    try Self.make(self.path)
+    if FileSystem.names(in: self.path)?.isEmpty == true {
       try AtomicFile.write(path, Array(record.utf8))
     } else if FileSystem.contents(path).map({ Array($0) }) != Array(record.utf8) {
       throw DatasetError.invalidSetting(
-        name: "the folder for the scenes", value: "\(folder), which holds other files",
-        expected: "a new or empty folder, or one of scenes of the same seed and size")
+        name: "the folder for the scenes", value: "\(self.path), which holds other files",
+        expected: "a new or empty folder, or one of \(name)")
     }
   }
 
-  private func makeFolder(_ path: String) throws {
+  /// Makes a folder and those above it.
+  static func make(_ path: String) throws {
     guard FileSystem.makeFolder(path) == 0 else {
       throw DatasetError.missingFolder(path: path, expected: "a place where a folder can be made")
     }
