@@ -45,17 +45,9 @@ package final class ChildProcess: Sendable {
   /// - Throws: ``Failure``.
   package init(_ program: String, _ arguments: [String], pipes: Set<Pipe>) throws {
     self.program = program
-    #if os(Linux)
-      var (actions, attributes) = (posix_spawn_file_actions_t(), posix_spawnattr_t())
-    #else
-      var (actions, attributes): (posix_spawn_file_actions_t?, posix_spawnattr_t?) = (nil, nil)
-    #endif
-    posix_spawn_file_actions_init(&actions)
-    posix_spawnattr_init(&attributes)
-    defer {
-      posix_spawn_file_actions_destroy(&actions)
-      posix_spawnattr_destroy(&attributes)
-    }
+    var start = ProcessStart(program, arguments)
+    start.findsOnPath = true
+    start.standardSignals = [SIGINT, SIGTERM, SIGPIPE, SIGXFSZ]
     var own: [Pipe: Int32] = [:], theirs: [Int32] = []
     defer { for descriptor in theirs { Foundation.close(descriptor) } }
     /// A pipe of which this process reads, or writes, one end.
@@ -77,42 +69,27 @@ package final class ChildProcess: Sendable {
       (Pipe.input, Int32(0), false), (.output, 1, true), (.extra, 3, true),
     ] {
       guard pipes.contains(kind) else {
-        if number < 3 {
-          posix_spawn_file_actions_addopen(
-            &actions, number, "/dev/null", reads ? O_WRONLY : O_RDONLY, 0)
-        }
+        if number < 3 { start.descriptors.append((number, .nothing(writes: reads))) }
         continue
       }
       let (mine, other) = try pipe(reads: reads)
       own[kind] = mine
-      posix_spawn_file_actions_adddup2(&actions, other, number)
+      start.descriptors.append((number, .copy(of: other)))
     }
     let (errors, other) = try pipe(reads: true)
-    posix_spawn_file_actions_adddup2(&actions, other, 2)
-    var (none, defaults) = (sigset_t(), sigset_t())
-    sigemptyset(&none)
-    sigemptyset(&defaults)
-    for signal in [SIGINT, SIGTERM, SIGPIPE, SIGXFSZ] { sigaddset(&defaults, signal) }
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setsigdefault(&attributes, &defaults)
-    posix_spawnattr_setpgroup(&attributes, 0)
-    posix_spawnattr_setflags(
-      &attributes,
-      Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
-    var id: pid_t = 0
-    var words = ([program] + arguments).map { $0.withPath { strdup($0) } } + [nil]
-    defer { for word in words { free(word) } }
-    let code = posix_spawnp(&id, program, &actions, &attributes, &words, environ)
-    guard code == 0 else {
+    start.descriptors.append((2, .copy(of: other)))
+    do {
+      id = try start()
+    } catch let failure as ProcessStart.Failure {
       for descriptor in own.values { Foundation.close(descriptor) }
       Foundation.close(errors)
+      let isMissing = failure.code == ENOENT
       throw Failure(
         program,
-        code == ENOENT
-          ? "is not there, expected it on PATH" : "cannot be started: \(FileSystem.reason(code))",
-        isMissing: code == ENOENT)
+        isMissing
+          ? "is not there, expected it on PATH"
+          : "cannot be started: \(FileSystem.reason(failure.code))", isMissing: isMissing)
     }
-    self.id = id
     state = Mutex(State(descriptors: own))
     let thread = Thread { [weak self] in
       var buffer = [UInt8](repeating: 0, count: 4096)

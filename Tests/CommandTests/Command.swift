@@ -1,6 +1,6 @@
+import Files
 import Foundation
 import Testing
-import Training
 
 /// The command as a user runs it: a process with arguments, an exit status and two outputs.
 final class Command {

@@ -164,31 +164,14 @@ package final class Launcher {
     _ program: String, _ arguments: [String], _ variables: [String: String],
     _ descriptors: [(from: Int32, to: Int32)]
   ) throws -> pid_t {
-    #if os(Linux)
-      var (actions, attributes) = (posix_spawn_file_actions_t(), posix_spawnattr_t())
-    #else
-      var (actions, attributes): (posix_spawn_file_actions_t?, posix_spawnattr_t?) = (nil, nil)
-    #endif
-    posix_spawn_file_actions_init(&actions)
-    posix_spawnattr_init(&attributes)
-    defer {
-      posix_spawn_file_actions_destroy(&actions)
-      posix_spawnattr_destroy(&attributes)
+    var start = ProcessStart(program, arguments)
+    start.variables = variables
+    start.descriptors = descriptors.map { ($0.to, .copy(of: $0.from)) }
+    do {
+      return try start()
+    } catch let failure as ProcessStart.Failure {
+      throw LaunchError(what: program, reason: String(cString: strerror(failure.code)))
     }
-    for (from, to) in descriptors { posix_spawn_file_actions_adddup2(&actions, from, to) }
-    // In groups of their own, so that Ctrl-C reaches this process alone and is passed on once.
-    posix_spawnattr_setpgroup(&attributes, 0)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
-    var id: pid_t = 0
-    let code = withCStrings([program] + arguments) { arguments in
-      withCStrings(variables.map { "\($0)=\($1)" }) { variables in
-        posix_spawn(&id, program, &actions, &attributes, arguments, variables)
-      }
-    }
-    guard code == 0 else {
-      throw LaunchError(what: program, reason: String(cString: strerror(code)))
-    }
-    return id
   }
 
   /// Ends this process as soon as the launcher that started it is gone; its standard input is the
@@ -212,13 +195,4 @@ package struct LaunchError: Error, Sendable, CustomStringConvertible {
 
   /// The message for a person.
   package var description: String { "\(what): cannot be used to start processes: \(reason)" }
-}
-
-/// Texts as a list of C strings that ends with nothing.
-package func withCStrings<R>(
-  _ texts: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> R
-) -> R {
-  let pointers = texts.map { $0.withPath { strdup($0) } }
-  defer { for pointer in pointers { free(pointer) } }
-  return body(pointers + [nil])
 }
