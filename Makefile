@@ -14,7 +14,7 @@ help:
 	@echo "make benchmarks  time everything beside its peers; BENCHMARKS= takes options"
 	@echo "make wheel   build a wheel of the command and the Python module into out/wheel"
 	@echo "make dist    build an archive that needs neither Swift nor Python into out/dist"
-	@echo "make docs    build the documentation into out/docs"
+	@echo "make docs    build the documentation into out/docs, after make test with the reference"
 	@echo "make api     write the listing of the public API, docs/api, after make test"
 	@echo "make lint    check the format of all sources"
 	@echo "make format  format all sources"
@@ -43,10 +43,7 @@ dist: setup
 	@Scripts/dist
 
 docs:
-	@mkdir -p out
-	docc convert docs/Atrous.docc --output-path out/docs --warnings-as-errors \
-	  --fallback-display-name Atrous --fallback-bundle-identifier atrous
-	@echo "serve out/docs, for instance by python3 -m http.server --directory out/docs"
+	@Scripts/docs
 
 api:
 	@Scripts/api
