@@ -8,6 +8,9 @@ import Torch
 
 extension InferenceSession {
   /// How a trained network is run on images.
+  ///
+  /// At which scales, mirrored or not, in which windows and extended by what they go through the network says
+  /// the section `evaluate` of its configuration, so that what was scored is what runs.
   public struct Options: Sendable {
     /// The form in which the network runs.
     public var form = InferenceForm()
@@ -23,11 +26,6 @@ extension InferenceSession {
     public var memoryBudget = MemoryBudget.standard
     /// Whether an image that needs more is cut into tiles.
     public var tiles = false
-    /// How images go through the network; nil for once, whole.
-    ///
-    /// Padding and window that it leaves open are those of the configuration's section `evaluate`: a network
-    /// that is scored by windows predicts by windows.
-    public var mode: InferenceMode?
     /// Whether a GPU gets the work for sizes that come again as a whole; see `RecordedFunction`.
     public var graphs = false
 
@@ -41,10 +39,7 @@ extension TrainedNetwork {
   ///
   /// - Throws: `UnsupportedPrecision`, ``CalibrationError``, `ConfigurationError`.
   func predictor(_ options: InferenceSession.Options) throws -> Predictor {
-    let scored = try configuration.evaluation().mode
-    var mode = options.mode ?? InferenceMode()
-    mode.padding = mode.padding ?? scored.padding
-    mode.window = mode.window ?? scored.window
+    let mode = try configuration.evaluation().mode
     var form = options.form
     if let tolerance = options.tolerance {
       guard form.prepares, device.isCPU else {
@@ -162,8 +157,7 @@ public final class InferenceSession: Sendable {
     subject = Self.subject(network, options)
     file = network.file
     settings = [
-      network.configuration.yaml, "\(options.form)", "\(options.tolerance ?? -1)",
-      "\(String(describing: options.mode))", "\(options.tiles)",
+      network.configuration.yaml, "\(options.form)", "\(options.tolerance ?? -1)", "\(options.tiles)",
     ].joined(separator: "\n")
     seenSize = try network.configuration.seenSize()
     predictor = try network.predictor(options)
@@ -175,8 +169,7 @@ public final class InferenceSession: Sendable {
   private static func subject(_ network: TrainedNetwork, _ options: Options) -> String {
     [
       network.file, FileSystem.stamp(network.file), network.configuration.yaml, "\(options.form)",
-      "\(network.device)",
-      "\(String(describing: options.mode))", Engine.version,
+      "\(network.device)", Engine.version,
     ].joined(separator: "\n")
   }
 

@@ -58,8 +58,6 @@ public struct NetworkScoring {
       of: data.dataset(options.split ?? settings.split))
     name = network.record.map { "\(network.file), iteration \($0.step)" } ?? network.file
     dataset = scored.dataset
-    var inference = inference
-    inference.mode = settings.mode
     evaluator = Evaluator(
       try network.predictor(inference), imageSize: settings.imageSize,
       labelSize: options.labelSize)

@@ -36,7 +36,7 @@ public func atrousOpen(
     let options = try OpeningOptions(options)
     let opened = try InferenceSession(
       path.map { String(cString: $0) } ?? options.packagedNetwork().file(),
-      overrides: options.overrides ?? [], options: options.inference(),
+      overrides: options.settings, options: options.inference(),
       device: .loaded(options.device ?? "cpu"))
     session.pointee = Unmanaged.passRetained(opened).toOpaque()
   }
@@ -134,7 +134,7 @@ public func atrousEvaluate(
   reporting(to: error) {
     let options = try OpeningOptions(options)
     let scoring = try NetworkScoring(
-      String(cString: path), overrides: options.overrides ?? [], .init(split: options.split),
+      String(cString: path), overrides: options.settings, .init(split: options.split),
       inference: options.inference(), device: .loaded(options.device ?? "cpu"))
     result.pointee = strdup(String(decoding: try scoring.run().json(), as: UTF8.self))
   }
@@ -206,6 +206,12 @@ private struct OpeningOptions: Decodable {
     }
   }
 
+  /// The overrides, and those that scales and mirror images are.
+  var settings: [String] {
+    (overrides ?? []) + (scales.map { ["evaluate.scales=\($0)"] } ?? [])
+      + (flip.map { ["evaluate.flip=\($0)"] } ?? [])
+  }
+
   func packagedNetwork() throws -> PackagedNetwork {
     guard let packaged else { return .streets }
     guard let known = PackagedNetwork(rawValue: packaged) else {
@@ -224,11 +230,6 @@ private struct OpeningOptions: Decodable {
     }
     if let memoryBudget { options.memoryBudget = memoryBudget }
     options.tiles = tiles ?? false
-    if scales != nil || flip != nil {
-      let mode = InferenceMode(scales: scales ?? [1], flip: flip ?? false)
-      try mode.check()
-      options.mode = mode
-    }
     return options
   }
 }

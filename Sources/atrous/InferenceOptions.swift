@@ -12,11 +12,16 @@ struct PaddingOptions: ParsableArguments {
         any size, and do themselves what their originals do to sides that do not fit.
         """))
   var pad: Padding?
+
+  /// What the option changes in the section `evaluate`.
+  var overrides: [String] { pad.map { ["evaluate.pad=\($0.rawValue)"] } ?? [] }
 }
 
 extension Padding: ExpressibleByArgument {}
 
 /// How an image goes through the network: at which scales, mirrored or not, in windows.
+///
+/// Without an option the section `evaluate` of the configuration decides.
 struct ViewOptions: ParsableArguments {
   @Option(help: "The factors by which images are resized, such as 0.75,1,1.25.")
   var scales: String?
@@ -62,8 +67,10 @@ struct ViewOptions: ParsableArguments {
 
   /// What the options change in the section `evaluate`.
   ///
+  /// - Parameter ofBlocks: Whether `--overlap` without `--window` is of blocks, not of the configuration's window.
   /// - Throws: `ScoringError` for what cannot be done.
-  func overrides() throws -> [String] {
+  func overrides(ofBlocks: Bool = false) throws -> [String] {
+    let overlap = ofBlocks && !hasWindow ? nil : overlap
     var mode = InferenceMode()
     set(&mode)
     if mode.window == nil {
@@ -89,19 +96,6 @@ struct ViewOptions: ParsableArguments {
       mode.window = window
     }
   }
-
-  /// What the options take away from the section `evaluate`, whose window a mode of ``mode(padding:)`` keeps.
-  var removals: [String] { window == "none" ? ["evaluate.window=none"] : [] }
-
-  /// The mode that the options ask for by themselves; nil where they ask for nothing.
-  ///
-  /// - Throws: `ScoringError` for what cannot be done.
-  func mode(padding: Padding?) throws -> InferenceMode? {
-    var mode = InferenceMode(padding: padding)
-    set(&mode)
-    try mode.check()
-    return mode == InferenceMode() ? nil : mode
-  }
 }
 
 /// Which images are scored and how they go through the network.
@@ -125,11 +119,8 @@ struct InferenceOptions: ParsableArguments {
   ///
   /// - Throws: `ScoringError` for what cannot be done.
   func overrides() throws -> [String] {
-    let settings: [(String, String?)] = [
-      ("limit", limit.map { "\($0)" }), ("pad", padding.pad?.rawValue),
-    ]
-    return try views.overrides()
-      + settings.compactMap { key, value in value.map { "evaluate.\(key)=\($0)" } }
+    try views.overrides() + padding.overrides
+      + (limit.map { ["evaluate.limit=\($0)"] } ?? [])
   }
 }
 

@@ -181,15 +181,15 @@ struct PredictCommand: ParsableCommand {
   private func session() throws -> Ensemble {
     var options = InferenceSession.Options()
     options.tiles = tiles
-    options.mode = try views.mode(padding: padding.pad)
     preparation.apply(to: &options)
     if let memoryBudget { options.memoryBudget = memoryBudget.value }
     let device = try place.prepared()
     options.graphs = try work.isUsed(on: device)
+    let seen = try views.overrides(ofBlocks: true) + padding.overrides
     let names = paths.count > 1 ? Array(paths.dropLast()) : [try packaged.chosen.file()]
     let sessions = try names.map {
       try InferenceSession(
-        $0, overrides: settings.overrides + views.removals, options: options, device: device)
+        $0, overrides: settings.overrides + seen, options: options, device: device)
     }
     return try Ensemble(sessions, names: names, weights: ensemble.values)
   }

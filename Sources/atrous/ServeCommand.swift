@@ -116,14 +116,14 @@ struct ServeCommand: ParsableCommand {
 
   private func loaded() throws -> [ServedNetwork] {
     var options = InferenceSession.Options()
-    options.mode = padding.pad.map { InferenceMode(padding: $0) }
     preparation.apply(to: &options)
     if let memoryBudget { options.memoryBudget = memoryBudget.value }
     let device = try place.prepared()
     options.graphs = try work.isUsed(on: device)
     let paths = networks.isEmpty ? [try packaged.chosen.file()] : networks
     return try paths.map {
-      try ServedNetwork($0, overrides: settings.overrides, options: options, device: device)
+      try ServedNetwork(
+        $0, overrides: settings.overrides + padding.overrides, options: options, device: device)
     }
   }
 }
