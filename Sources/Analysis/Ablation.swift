@@ -133,8 +133,11 @@ public struct Ablation: JSONReport {
   /// without each branch of a pyramid; the network is whole again afterwards.
   ///
   /// - Parameters:
+  ///   - predictor: The network.
+  ///   - dataset: The images and their labels.
   ///   - singly: Whether levels of a cascade are removed one at a time, too.
   ///   - pictures: For how many of the first images pictures are kept.
+  ///   - progress: Is told how many steps of how many are done.
   /// - Throws: ``AblationError``, what reading an image throws, and `PredictionError`.
   public init(
     _ predictor: Predictor, on dataset: any Dataset, singly: Bool = false, pictures: Int = 2,

@@ -31,8 +31,10 @@ public struct NetworkRates: JSONReport {
   /// Looks at a network, which may be without memory for its weights.
   ///
   /// - Parameters:
+  ///   - model: The network.
   ///   - name: What the network is called.
   ///   - width: The size of the images that it is trained on.
+  ///   - height: Their height.
   ///   - sizeFrom: Where that size comes from, in words.
   public init(
     _ model: SegmentationModel, named name: String, width: Int, height: Int, sizeFrom: String

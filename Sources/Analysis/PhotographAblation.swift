@@ -43,11 +43,13 @@ public struct PhotographAblation: JSONReport {
   /// data set; the network is whole again afterwards.
   ///
   /// - Parameters:
+  ///   - predictor: The network.
   ///   - photograph: The photograph, RGB.
   ///   - file: What it is called.
   ///   - truth: The classes of its pixels, of the photograph's size, if they are known.
   ///   - labelMap: The classes of the network.
   ///   - singly: Whether levels of a cascade are removed one at a time, too.
+  ///   - progress: Is told how many steps of how many are done.
   /// - Throws: ``AblationError``, `PredictionError`.
   public init(
     _ predictor: Predictor, _ photograph: Image, named file: String, truth: ClassMask? = nil,

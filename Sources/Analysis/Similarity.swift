@@ -57,8 +57,16 @@ public struct Similarity: JSONReport {
   /// Compares.
   ///
   /// - Parameters:
+  ///   - model: The network.
+  ///   - photograph: The image, RGB or with the bands that the network sees.
+  ///   - file: What it is called.
+  ///   - encoding: How its levels become numbers.
+  ///   - reference: The features that all others are compared with.
+  ///   - layer: The layer: the beginning of a name in the state dictionary, or `features` for what the
+  ///     classifier's last layer sees.
   ///   - truth: The classes of the image's pixels; those that the network finds if nil.
   ///   - names: The names of the classes.
+  ///   - device: Where the network runs.
   /// - Throws: ``SimilarityError``, ``LayerError``, `TorchError`.
   public init(
     _ model: SegmentationModel, _ photograph: Image, named file: String,

@@ -108,7 +108,7 @@ extension WeightFile {
   /// Writes tensors under their names, in their order, or leaves the file that stood there.
   ///
   /// The file appears whole or not at all. `metadata` is kept by safetensors only.
-  /// - Throws: ``WriteError``, for a name that comes twice too; `TorchError` if memory is short.
+  /// - Throws: `WriteError`, for a name that comes twice too; `TorchError` if memory is short.
   public static func write(
     _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:],
     to path: String, as format: Format = .safetensors

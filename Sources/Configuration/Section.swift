@@ -68,7 +68,7 @@ public enum ConfigurationError: Error, CustomStringConvertible, LocalizedError {
 
 /// One mapping of a configuration, read key by key; keys that nobody reads are refused.
 ///
-/// A section remembers what is asked of it, so that ``finish()`` can name unknown keys together with
+/// A section remembers what is asked of it, so that `finish()` can name unknown keys together with
 /// those that exist.
 public final class Section {
   /// Where the section stands, such as `camvid.yaml: model.head`.
@@ -287,7 +287,9 @@ public final class Section {
 
   /// The mapping at `key`; an empty one if it is not given.
   ///
-  /// - Parameter isNamed: Whether its key `name` says what it is about, for the message on a word alone.
+  /// - Parameters:
+  ///   - key: The key of this section.
+  ///   - isNamed: Whether its key `name` says what it is about, for the message on a word alone.
   public func section(_ key: String, isNamed: Bool = false) throws -> Section {
     recorder?.noteOptional(full(key))
     recorder?.note(full(key), .mapping, default: nil)

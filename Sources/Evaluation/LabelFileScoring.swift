@@ -58,7 +58,9 @@ public struct LabelFileScoring: Sendable {
 
   /// The scores, and what each image contributes to them.
   ///
-  /// - Parameter threads: The number of threads; 0 for one a core.
+  /// - Parameters:
+  ///   - dataset: What the result calls the files.
+  ///   - threads: The number of threads; 0 for one a core.
   /// - Throws: `ImageError`, `DatasetError.valueOutsideMap`, ``ScoringError``.
   public func run(dataset: String = "label files", threads: Int = 0) throws
     -> (result: EvaluationResult, images: [ImageCounts])

@@ -4,8 +4,11 @@ import Foundation
 extension Image {
   /// Writes a PNG or, by the name's ending, a JPEG; a reader never finds a part of it.
   ///
-  /// - Parameter isOutput: Whether the file says that it is a picture of a result, so that it is not
-  ///   taken for a photograph where it lies among such.
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - quality: A JPEG's quality, 1 to 100.
+  ///   - isOutput: Whether the file says that it is a picture of a result, so that it is not taken for a
+  ///     photograph where it lies among such.
   /// - Throws: ``ImageError`` if the file cannot be written; the old one stays then.
   public func write(to path: String, quality: Int = 92, isOutput: Bool = false) throws {
     let suffix = path.fileSuffix
@@ -42,8 +45,12 @@ extension LabelImage {
   ///
   /// With a palette the file is indexed, without one grey: 8 bits, or 16 if a value needs them. A
   /// palette that is too short for the values is continued in black.
-  /// - Parameter isOutput: Whether the file says that it is a result, so that it is not taken for a
-  ///   photograph where it lies among such.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - palette: The colours of the values.
+  ///   - isOutput: Whether the file says that it is a result, so that it is not taken for a photograph
+  ///     where it lies among such.
   /// - Throws: ``ImageError`` if the file cannot be written; the old one stays then.
   public func writePNG(
     to path: String, palette: [Color]? = nil, isOutput: Bool = false

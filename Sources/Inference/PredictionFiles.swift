@@ -88,7 +88,12 @@ public struct PredictionFiles: Sendable {
 
   /// Writes `NAME_labels.png`, `NAME_overlay.png` and, if asked for, `NAME_panel.png` and outlines.
   ///
-  /// - Parameter place: Where the image lies on earth: labels are a GeoTIFF `NAME_labels.tif` then.
+  /// - Parameters:
+  ///   - prediction: What was found.
+  ///   - file: The image's file, after which files are named.
+  ///   - image: The image, which the overlay shows.
+  ///   - truth: The classes of its pixels, for the panel.
+  ///   - place: Where the image lies on earth: labels are a GeoTIFF `NAME_labels.tif` then.
   /// - Returns: The files.
   /// - Throws: `ImageError` or `WriteError` for a file that cannot be written.
   public func write(

@@ -40,7 +40,10 @@ public struct Shard: Sendable, Equatable, Codable {
   ///
   /// Slurm's arrays set `SLURM_ARRAY_TASK_ID` with `_MIN`, `_COUNT` and, for steps, `_STEP`; torchrun `RANK` and
   /// `WORLD_SIZE`; Kubernetes' indexed jobs `JOB_COMPLETION_INDEX` alone, which needs `count`.
-  /// - Parameter count: The number of parts, where the environment does not tell it.
+  ///
+  /// - Parameters:
+  ///   - environment: The variables of the environment.
+  ///   - given: The number of parts, where the environment does not tell it.
   /// - Throws: ``ShardError``.
   public init?(environment: [String: String], count given: Int? = nil) throws {
     func number(_ name: String, _ default: Int? = nil) throws -> Int {

@@ -243,7 +243,9 @@ extension TrainedNetwork {
 
   /// The image in a file as the network sees it.
   ///
-  /// - Parameter orientation: Whether a photograph is turned; nil as the network's configuration says.
+  /// - Parameters:
+  ///   - file: The file.
+  ///   - orientation: Whether a photograph is turned; nil as the network's configuration says.
   /// - Throws: `ImageError`.
   public func image(_ file: String, orientation: ImageOrientation? = nil) throws -> Image {
     let orientation = orientation ?? self.orientation

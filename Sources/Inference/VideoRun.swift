@@ -93,9 +93,11 @@ public struct VideoRun: Sendable {
   /// Segments a video file into another one, with its sound and its frames' times.
   ///
   /// - Parameters:
+  ///   - file: The video.
+  ///   - output: The video that is written; its ending says the form.
   ///   - shouldStop: Whether the run ends with the frame that it is at: the file is whole all the same.
-  ///   - progress: Is told how many frames of about how many are done, and the frames a second; 0 for a number
-  ///     that is not known.
+  ///   - progress: Is told how many frames of about how many are done, and the frames a second; 0 for a
+  ///     number that is not known.
   /// - Throws: `VideoError`, also where ffmpeg is missing; `WriteError`, and what predictions throw.
   public func run(
     _ file: String, to output: String, shouldStop: () -> Bool = { false },
@@ -142,6 +144,8 @@ public struct VideoRun: Sendable {
   ///   - output: The descriptor that each frame's labels or overlay is written to as soon as it is there.
   ///   - kind: What is written.
   ///   - shouldStop: Whether the run ends with the frame that it is at.
+  ///   - progress: Is told how many frames are done, and the frames a second; how many there will be is not
+  ///     known (0).
   /// - Throws: `VideoError` for a frame that is cut off, or an output that nobody reads; what predictions throw.
   public func run(
     raw size: Size, from input: Int32, to output: Int32, as kind: RawOutput,

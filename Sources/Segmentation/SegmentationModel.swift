@@ -110,7 +110,7 @@ open class SegmentationModel: Layer {
   /// The scores of each class (N, classes, H, W) at the size of `x` (N, C, H, W).
   open override func forward(_ x: Tensor) -> Tensor { upsampled(output(x).logits, like: x) }
 
-  /// Scores that ``output(_:withAuxiliary:)`` gave for `x`, resized to the size of `x`.
+  /// Scores that `output(_:withAuxiliary:)` gave for `x`, resized to the size of `x`.
   public final func upsampled(_ logits: Tensor, like x: Tensor) -> Tensor {
     let (height, width) = coveredSize(height: x.height, width: x.width)
     let whole = logits.resized(height: height, width: width, alignCorners: alignCorners)

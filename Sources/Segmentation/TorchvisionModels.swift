@@ -5,7 +5,9 @@ extension SegmentationModel {
   /// other names.
   ///
   /// - Parameters:
-  ///   - auxiliary: whether it has torchvision's auxiliary classifier; LR-ASPP never has.
+  ///   - name: Torchvision's name of the network.
+  ///   - classes: The number of classes.
+  ///   - auxiliary: Whether it has torchvision's auxiliary classifier; LR-ASPP never has.
   public static func torchvision(
     _ name: String, classes: Int = 21, auxiliary: Bool = false
   ) -> SegmentationModel? {

@@ -35,7 +35,9 @@ public struct TorchvisionNetwork: Sendable, Equatable {
 
   /// The section `model` that describes it.
   ///
-  /// - Parameter auxiliary: Whether it has an auxiliary classifier; nil for what published files have.
+  /// - Parameters:
+  ///   - classes: The number of classes.
+  ///   - auxiliary: Whether it has an auxiliary classifier; nil for what published files have.
   public func configuration(classes: Int = 21, auxiliary: Bool? = nil) -> String {
     let auxiliary =
       hasAuxiliary && auxiliary ?? true ? "\n  auxiliary: [{name: fcn, level: 2, weight: 0.5}]" : ""

@@ -50,6 +50,7 @@ extension AnnotationSet {
   /// - Parameters:
   ///   - source: The folder, or the file where the format has one.
   ///   - format: How the files lie; nil to find out.
+  ///   - options: What overrides the rules of the format.
   /// - Throws: ``AnnotationError``, naming file, entry and what was expected; `ImageError`.
   public init(
     contentsOf source: String, format: AnnotationFormat? = nil, options: ReadingOptions = .init()

@@ -61,6 +61,7 @@ extension AnnotationSet {
   /// - Parameters:
   ///   - target: The form.
   ///   - folder: Where files go; it is made.
+  ///   - options: How outlines and images are written.
   ///   - progress: Is told of each image that is done.
   /// - Returns: What could not be kept, in sentences.
   /// - Throws: ``AnnotationError`` and `ImageError` for what cannot be read; `WriteError` and `FolderError` for

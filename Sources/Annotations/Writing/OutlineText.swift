@@ -3,7 +3,10 @@ import Imaging
 extension OutlineWriter {
   /// The regions of a mask as GeoJSON in pixels, whose ignored pixels are ``AnnotationSet/ignoredValue``.
   ///
-  /// - Parameter classes: The classes of masks.
+  /// - Parameters:
+  ///   - mask: The classes of pixels.
+  ///   - classes: The classes of masks.
+  ///   - options: How exactly outlines are written.
   /// - Throws: Nothing that can be met without a place on earth.
   public static func geoJSON(
     _ mask: LabelImage, classes: [(name: String, color: Color)], options: WritingOptions = .init()

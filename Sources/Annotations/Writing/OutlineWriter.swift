@@ -28,7 +28,11 @@ public struct OutlineWriter: Sendable {
 
   /// A writer into a folder that is there.
   ///
-  /// - Parameter classes: The classes of masks, with the colours that tools show.
+  /// - Parameters:
+  ///   - form: The form of the files.
+  ///   - folder: Where they go.
+  ///   - classes: The classes of masks, with the colours that tools show.
+  ///   - options: How exactly outlines are written.
   public init(
     _ form: OutlineForm, in folder: String, classes: [(name: String, color: Color)],
     options: WritingOptions = .init()
@@ -42,6 +46,7 @@ public struct OutlineWriter: Sendable {
   /// Writes the regions of a mask, whose ignored pixels are ``AnnotationSet/ignoredValue``.
   ///
   /// - Parameters:
+  ///   - mask: The classes of pixels.
   ///   - file: The image's file.
   ///   - skipping: A class that is not outlined, such as a background.
   ///   - place: Where the image lies on earth, for GeoJSON.

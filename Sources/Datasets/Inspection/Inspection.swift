@@ -73,7 +73,7 @@ public struct Inspection: Sendable, Encodable {
   ///
   /// - Parameters:
   ///   - datasets: The parts by name.
-  ///   - cache: A file that keeps what was found, by modification time; nil for none.
+  ///   - path: A file that keeps what was found, by modification time; nil for none.
   ///   - threads: The number of threads; 0 for one a core.
   public init(
     _ datasets: [(name: String, dataset: FileDataset)], cache path: String? = nil, threads: Int = 0

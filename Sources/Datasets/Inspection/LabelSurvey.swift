@@ -31,9 +31,10 @@ public struct LabelSurvey: Sendable {
   /// Looks at the labels of a data set.
   ///
   /// - Parameters:
+  ///   - dataset: The data set.
   ///   - limit: The most label files that are read; nil for all.
+  ///   - path: A file with what is known of files from earlier looks, as ``Inspection`` keeps it.
   ///   - refuses: Whether values that the label map does not list are an error.
-  ///   - cache: A file with what is known of files from earlier looks, as ``Inspection`` keeps it.
   ///   - threads: The number of threads; 0 for one a core.
   /// - Throws: What reading a label file throws, and `DatasetError.valueOutsideMap`, for the first file
   ///   looked at that training would stop at.

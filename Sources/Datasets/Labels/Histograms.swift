@@ -23,7 +23,9 @@ public struct ClassHistogram: Sendable, Equatable {
 
   /// The histogram of a data set's masks, one at a time on all cores.
   ///
-  /// - Parameter threads: The number of threads; 0 for one a core.
+  /// - Parameters:
+  ///   - dataset: The data set.
+  ///   - threads: The number of threads; 0 for one a core.
   /// - Throws: What reading a label file throws, for the first sample that cannot be read.
   public init(of dataset: some Dataset, threads: Int = 0) throws {
     self = try reduceInParallel(
@@ -119,7 +121,9 @@ public struct ValueHistogram: Sendable, Equatable {
 
   /// The histogram of all label files of a data set, whatever its label map says.
   ///
-  /// - Parameter threads: The number of threads; 0 for one a core.
+  /// - Parameters:
+  ///   - dataset: The data set.
+  ///   - threads: The number of threads; 0 for one a core.
   /// - Throws: What reading a label file throws.
   public init(of dataset: some Dataset, threads: Int = 0) throws {
     self = try reduceInParallel(

@@ -6,6 +6,7 @@ extension LabelMap {
   /// - Parameters:
   ///   - count: The number of classes, 1 to 255.
   ///   - names: The names; without them, `class 0`, `class 1` and so on.
+  ///   - colors: The colours; without them, those of a standard table.
   /// - Throws: `DatasetError.invalidLabelMap` if `count` is out of range, names repeat or their
   ///   number is not `count`.
   public static func identity(_ count: Int, names: [String]? = nil, colors: [Color]? = nil) throws

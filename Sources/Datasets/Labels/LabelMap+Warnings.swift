@@ -38,7 +38,9 @@ extension LabelMap {
   /// What also keeps a network from learning where files with these values train it: classes that never
   /// occur, and one class with everything else ignored.
   ///
-  /// - Parameter looked: How messages call the files.
+  /// - Parameters:
+  ///   - histogram: How often each value occurs in the files.
+  ///   - looked: How messages call the files.
   public func trainingWarnings(for histogram: ValueHistogram, of looked: String) -> [String] {
     var warnings = warnings(for: histogram)
     let labelled = labelled(in: histogram)

@@ -176,7 +176,9 @@ extension LabelMap {
 
   /// The classes that a label file's values mean.
   ///
-  /// - Parameter file: The file's path, for the message.
+  /// - Parameters:
+  ///   - label: The label file as it stands.
+  ///   - file: The file's path, for the message.
   /// - Throws: `DatasetError.valueOutsideMap` at the first pixel, in reading order, whose value is
   ///   not listed.
   public func classes(of label: LabelImage, file: String) throws -> ClassMask {

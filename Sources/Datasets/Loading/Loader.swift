@@ -52,14 +52,14 @@ public struct Loader: Sendable {
   /// - Parameters:
   ///   - dataset: The data set.
   ///   - pipeline: What is done to every sample; batches above 1 need it to end in one size.
-  ///   - normalization: What turns levels into numbers.
+  ///   - encoding: What turns levels into numbers.
   ///   - batchSize: The samples of a batch; with several processes, of each process.
   ///   - shuffle: Whether each epoch has an order of its own.
-  ///   - dropLast: Whether a last batch that is not full is left out. Batch statistics of a single
-  ///     sample are none, so that training wants this on and evaluation off.
+  ///   - dropLast: Whether a last batch that is not full is left out. Batch statistics of a single sample
+  ///     are none, so that training wants this on and evaluation off.
   ///   - seed: What order and transforms are drawn from.
-  ///   - shard: The part of this process. The processes' batches of one step together are the batch
-  ///     that one process would take with `batchSize * shard.count`.
+  ///   - shard: The part of this process. The processes' batches of one step together are the batch that
+  ///     one process would take with `batchSize * shard.count`.
   ///   - threads: The number of threads; 0 for one a core.
   ///   - prefetch: The most batches that are made before they are asked for, at least 1.
   ///   - cacheBytes: The memory for decoded samples; 0 for none.

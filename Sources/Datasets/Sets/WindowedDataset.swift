@@ -15,8 +15,11 @@ public struct WindowedDataset: Dataset {
 
   /// The windows of `size` of all images, in rows from the upper left corner.
   ///
-  /// - Parameter areWhole: Whether windows that would reach over the right or the bottom are moved inside,
-  ///   so that neighbours share pixels, as training wants it; else they are cut, and every pixel is in one.
+  /// - Parameters:
+  ///   - whole: The images.
+  ///   - size: The size of a window in pixels.
+  ///   - areWhole: Whether windows that would reach over the right or the bottom are moved inside, so that
+  ///     neighbours share pixels, as training wants it; else they are cut, and every pixel is in one.
   /// - Throws: `ImageError` for an image whose size cannot be read.
   public init(_ whole: FileDataset, size: Size, areWhole: Bool) throws {
     self.whole = whole

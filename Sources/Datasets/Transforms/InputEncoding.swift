@@ -88,7 +88,9 @@ public struct InputEncoding: Sendable, Hashable {
 
   /// The statistics of a data set's images: over all pixels, on all cores, summed exactly.
   ///
-  /// - Parameter threads: The number of threads; 0 for one a core.
+  /// - Parameters:
+  ///   - dataset: The data set.
+  ///   - threads: The number of threads; 0 for one a core.
   /// - Throws: What reading a sample throws, and `DatasetError.invalidSetting` for a data set whose
   ///   images are all of one colour.
   public static func measured(from dataset: some Dataset, threads: Int = 0) throws -> InputEncoding

@@ -28,6 +28,7 @@ public struct Comparison: Sendable {
   ///   - names: What they are called; their folders' names if nothing is said.
   ///   - paths: What messages call them, where a person named a network and not its folder of results.
   ///   - repeats: How often images are drawn anew for the intervals.
+  ///   - seed: What those draws follow from.
   /// - Throws: ``ScoringError`` if one cannot be read or they cannot be compared.
   public init(
     _ folders: [String], names: [String]? = nil, paths: [String]? = nil, repeats: Int = 2000,

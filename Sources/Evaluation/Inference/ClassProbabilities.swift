@@ -41,7 +41,7 @@ public struct ClassProbabilities: Sendable, Equatable {
     return best
   }
 
-  /// The most probable class of each pixel, the first of equal ones; ``LabelMap/ignored`` where all are 0.
+  /// The most probable class of each pixel, the first of equal ones; `LabelMap.ignored` where all are 0.
   public var mask: ClassMask {
     var mask = ClassMask(size: size)
     let (pixels, classes) = (pixels, classes)

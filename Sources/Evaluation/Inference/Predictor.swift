@@ -96,7 +96,10 @@ public final class Predictor {
 
   /// The class of each pixel of an image, at its own size or at `size`.
   ///
-  /// - Parameter file: What messages call the image.
+  /// - Parameters:
+  ///   - image: The image.
+  ///   - size: The size of the result; the image's own if nil.
+  ///   - file: What messages call the image.
   /// - Throws: ``PredictionError``, and `TorchError` for a network that cannot take the image.
   public func classes(of image: Image, size: Size? = nil, file: String = "image") throws
     -> ClassMask

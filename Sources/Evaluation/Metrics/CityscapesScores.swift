@@ -37,6 +37,7 @@ public struct CityscapesCounts: Sendable {
   /// - Parameters:
   ///   - instances: As in `instanceIds` files: id · 1000 + number for single things.
   ///   - prediction: In the classes of `Cityscapes.allRows`, of the same size.
+  ///   - file: What messages call the instances.
   /// - Throws: `DatasetError.valueOutsideMap` for an instance of a label that has none.
   public mutating func add(instances: LabelImage, prediction: ClassMask, file: String) throws {
     precondition(instances.size == prediction.size, "instances and prediction differ in size")

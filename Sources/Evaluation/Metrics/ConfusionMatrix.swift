@@ -3,7 +3,7 @@ import Datasets
 /// How often each class of the truth was predicted as each class, in pixels.
 ///
 /// Rows are the truth. Pixels whose truth is ignored are left out whatever was predicted there, so
-/// row sums are the histogram of the labels. A prediction that is no class (``LabelMap/ignored`` in
+/// row sums are the histogram of the labels. A prediction that is no class (`LabelMap.ignored` in
 /// a label file) misses its pixel and claims none. Counts are 64-bit and memory does not grow with
 /// the number of images.
 public struct ConfusionMatrix: Sendable, Equatable {

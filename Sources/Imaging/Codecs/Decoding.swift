@@ -101,9 +101,12 @@ extension Image {
   ///
   /// The format follows from the content, which gzip may have packed. Grey and indexed images become
   /// RGB, opacity is dropped, 16 bits become 8. What is odd about a file goes to ``ImageNotes``.
-  /// - Parameter orientation: whether the picture is turned as its file notes.
-  /// - Parameter budget: what the decoded pixels may take in bytes.
-  /// - Parameter admit: is given the size that the picture will have, and may refuse it.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - budget: What the decoded pixels may take in bytes.
+  ///   - orientation: Whether the picture is turned as its file notes.
+  ///   - admit: Is given the size that the picture will have, and may refuse it.
   /// - Throws: ``ImageError`` if the file is no whole image or passes the budget, and what `admit`
   ///   throws; nothing is allocated for the pixels then.
   public init(
@@ -136,7 +139,11 @@ extension LabelImage {
   ///
   /// An indexed image gives its indices, a grey one its values, and so does one in RGB whose three
   /// channels are equal. A coloured image needs the table `colors`. Labels are never turned.
-  /// - Parameter budget: what the decoded values may take in bytes.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - colors: The value that each colour stands for.
+  ///   - budget: What the decoded values may take in bytes.
   /// - Throws: ``ImageError`` if the file has no such labels, or a colour is not in the table.
   public init(
     contentsOf path: String, colors: [Color: UInt16]? = nil, budget: Int = defaultImageBudget

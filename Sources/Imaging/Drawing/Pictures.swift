@@ -18,8 +18,9 @@ extension Image {
   /// The colours of classes, with those that the palette lacks in black.
   ///
   /// - Parameters:
-  ///   - classes: one class a pixel, row-major, `size.width * size.height` of them.
-  ///   - palette: the colour of each class.
+  ///   - classes: One class a pixel, row-major, `size.width * size.height` of them.
+  ///   - size: The size of the picture.
+  ///   - palette: The colour of each class.
   public init(classes: [UInt8], size: Size, palette: [Color]) {
     let table = (0..<256).map { palette.indices.contains($0) ? palette[$0] : Color(0, 0, 0) }
     let pixels = [UInt8](unsafeUninitializedCapacity: 3 * classes.count) { buffer, count in

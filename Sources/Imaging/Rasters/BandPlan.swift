@@ -73,7 +73,10 @@ extension Image {
   /// Reads the bands of a plan of the file at `path`.
   ///
   /// - Parameters:
+  ///   - path: The file.
+  ///   - plan: The bands, and what their samples mean.
   ///   - budget: What the levels may take in bytes.
+  ///   - orientation: Whether the picture is turned as its file notes.
   ///   - admit: Is given the size that the image will have, and may refuse it.
   /// - Throws: ``ImageError`` for a file that is no image, lacks a band or the page, or passes the budget.
   public init(

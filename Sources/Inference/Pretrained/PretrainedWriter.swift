@@ -34,7 +34,9 @@ public struct PretrainedWriter: Sendable {
   /// Writes the network of a run, a checkpoint or another program's file.
   ///
   /// - Parameters:
+  ///   - file: The run, the checkpoint or the file.
   ///   - family: One of ``all``.
+  ///   - path: The file or folder that is written.
   ///   - overrides: Changes of the configuration, of the form `key.path=value`.
   /// - Throws: ``PretrainedError/notWritable(family:reason:)`` for a network that the program has not;
   ///   `WriteError`; what reading it throws.

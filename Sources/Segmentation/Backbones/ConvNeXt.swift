@@ -49,9 +49,10 @@ public final class ConvNeXt: Sequential, Backbone {
   /// The convolutional part of a ConvNeXt.
   ///
   /// - Parameters:
+  ///   - configuration: The sizes and forms of the network.
   ///   - outputStride: 4, 8, 16 or 32.
-  ///   - cut: how many of the four stages to keep.
-  ///   - inputChannels: the channels of the image.
+  ///   - cut: How many of the four stages to keep.
+  ///   - inputChannels: The channels of the image.
   public init(
     _ configuration: Configuration, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3
   ) {

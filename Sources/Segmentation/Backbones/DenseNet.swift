@@ -51,9 +51,10 @@ public final class DenseNet: Sequential, Backbone {
   /// The convolutional part of a DenseNet.
   ///
   /// - Parameters:
+  ///   - configuration: The sizes and forms of the network.
   ///   - outputStride: 4, 8, 16 or 32.
-  ///   - cut: how many dense blocks to keep; the final normalization goes with the last one.
-  ///   - inputChannels: the channels of the image.
+  ///   - cut: How many dense blocks to keep; the final normalization goes with the last one.
+  ///   - inputChannels: The channels of the image.
   public init(
     _ configuration: Configuration, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3
   ) {

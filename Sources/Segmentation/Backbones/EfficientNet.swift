@@ -77,9 +77,11 @@ public final class EfficientNet: MobileNetwork {
   /// The convolutional part of an EfficientNet.
   ///
   /// - Parameters:
+  ///   - variant: Which of B0 to B7.
+  ///   - configuration: The sizes and forms of the network.
   ///   - outputStride: 8, 16 or 32.
-  ///   - cut: how many of the five resolutions to keep.
-  ///   - inputChannels: the channels of the image.
+  ///   - cut: How many of the five resolutions to keep.
+  ///   - inputChannels: The channels of the image.
   public init(
     _ variant: Variant, _ configuration: Configuration = .init(), outputStride: Int = 32,
     cut: Int? = nil, inputChannels: Int = 3

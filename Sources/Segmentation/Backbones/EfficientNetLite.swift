@@ -45,9 +45,10 @@ public final class EfficientNetLite: MobileNetwork {
   /// The convolutional part of an EfficientNet-Lite.
   ///
   /// - Parameters:
+  ///   - variant: Which of Lite0 to Lite4.
   ///   - outputStride: 8, 16 or 32.
-  ///   - cut: how many of the five resolutions to keep.
-  ///   - inputChannels: the channels of the image.
+  ///   - cut: How many of the five resolutions to keep.
+  ///   - inputChannels: The channels of the image.
   public init(
     _ variant: Variant, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3
   ) {

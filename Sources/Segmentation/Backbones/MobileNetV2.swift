@@ -43,9 +43,10 @@ public final class MobileNetV2: MobileNetwork {
   /// The convolutional part of a MobileNetV2.
   ///
   /// - Parameters:
+  ///   - configuration: The sizes and forms of the network.
   ///   - outputStride: 8, 16 or 32.
-  ///   - cut: how many of the five resolutions to keep.
-  ///   - inputChannels: the channels of the image.
+  ///   - cut: How many of the five resolutions to keep.
+  ///   - inputChannels: The channels of the image.
   public init(
     _ configuration: Configuration = .init(), outputStride: Int = 32, cut: Int? = nil,
     inputChannels: Int = 3

@@ -48,9 +48,10 @@ public final class MobileNetV3: MobileNetwork {
   /// The convolutional part of a MobileNetV3.
   ///
   /// - Parameters:
+  ///   - variant: The large or the small one.
   ///   - outputStride: 8, 16 or 32.
-  ///   - cut: how many of the five resolutions to keep.
-  ///   - inputChannels: the channels of the image.
+  ///   - cut: How many of the five resolutions to keep.
+  ///   - inputChannels: The channels of the image.
   public init(
     _ variant: Variant = .large, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3
   ) {

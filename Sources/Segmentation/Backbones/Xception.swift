@@ -51,8 +51,9 @@ public final class Xception: Layer, Backbone {
   /// The convolutional part of an Xception.
   ///
   /// - Parameters:
+  ///   - configuration: The sizes and forms of the network.
   ///   - outputStride: 8, 16 or 32.
-  ///   - inputChannels: the channels of the image.
+  ///   - inputChannels: The channels of the image.
   public init(_ configuration: Configuration, outputStride: Int = 32, inputChannels: Int = 3) {
     self.configuration = configuration
     let form = configuration.form

@@ -16,8 +16,14 @@ public final class ANN: Layer, SegmentationHead {
   /// A head on the last map, of `high` channels, and on map `level`, of `low` channels.
   ///
   /// - Parameters:
+  ///   - low: The channels of the earlier map.
+  ///   - level: The place of the earlier map, counted from 0 at the finest.
+  ///   - high: The channels of the last map.
+  ///   - classes: The number of scores at each position.
+  ///   - channels: The channels of the head's maps.
   ///   - projected: The channels of queries, keys and values.
   ///   - pools: The numbers of regions along a side that are attended to.
+  ///   - dropout: The share of channels that training drops before the classifier.
   public init(
     low: Int, level: Int, high: Int, classes: Int, channels: Int = 512, projected: Int = 256,
     pools: [Int] = [1, 3, 6, 8], dropout: Double = 0.1

@@ -44,7 +44,10 @@ public final class DPT: Layer {
   /// A head on maps of `input` channels to `classes` scores.
   ///
   /// - Parameters:
-  ///   - hasClassToken: whether the second half of each map's channels is the class token.
+  ///   - input: The channels of each map.
+  ///   - classes: The number of scores at each position.
+  ///   - hasClassToken: Whether the second half of each map's channels is the class token.
+  ///   - configuration: The sizes of the head.
   public init(
     _ input: [Int], classes: Int, hasClassToken: Bool, _ configuration: Configuration = .init()
   ) {

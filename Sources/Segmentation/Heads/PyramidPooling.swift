@@ -15,8 +15,12 @@ public final class PyramidPooling: Layer {
   /// regions along a side.
   ///
   /// - Parameters:
+  ///   - input: The channels of the features.
+  ///   - channels: The channels of each level.
+  ///   - scales: The numbers of regions along a side, a level each.
   ///   - normalizesMean: Whether the level of one region has a normalization rather than a bias.
   ///   - poolsFirst: Whether the levels stand before the features.
+  ///   - alignCorners: Whether levels are enlarged so that the corners' centres stay.
   public init(
     _ input: Int, channels: Int, scales: [Int] = [1, 2, 3, 6], normalizesMean: Bool = true,
     poolsFirst: Bool = false, alignCorners: Bool = false

@@ -16,8 +16,12 @@ public final class SETRAggregation: Layer {
   /// A decoder of maps of `input` channels each, to `classes` scores.
   ///
   /// - Parameters:
-  ///   - channels: the channels of each map's convolutions.
-  ///   - factor: how many times larger each map becomes.
+  ///   - input: The channels of each map.
+  ///   - classes: The number of scores at each position.
+  ///   - channels: The channels of each map's convolutions.
+  ///   - factor: How many times larger each map becomes.
+  ///   - dropout: The share of channels that training drops before the classifier.
+  ///   - alignCorners: Whether maps are enlarged so that the corners' centres stay.
   public init(
     _ input: [Int], classes: Int, channels: Int = 128, factor: Int = 4, dropout: Double = 0,
     alignCorners: Bool = false

@@ -17,9 +17,13 @@ public final class UPerNet: Layer {
   /// A head on maps of `input` channels, finest first, to `classes` scores.
   ///
   /// - Parameters:
-  ///   - channels: the channels of each level.
-  ///   - scales: the numbers of regions along a side that the last map's pyramid pools.
-  ///   - normalizesMaps: whether each map is normalized over its channels first.
+  ///   - input: The channels of each map.
+  ///   - classes: The number of scores at each position.
+  ///   - channels: The channels of each level.
+  ///   - scales: The numbers of regions along a side that the last map's pyramid pools.
+  ///   - normalizesMaps: Whether each map is normalized over its channels first.
+  ///   - dropout: The share of channels that training drops before the classifier.
+  ///   - alignCorners: Whether maps are enlarged so that the corners' centres stay.
   public init(
     _ input: [Int], classes: Int, channels: Int = 512, scales: [Int] = [1, 2, 3, 6],
     normalizesMaps: Bool = false, dropout: Double = 0.1, alignCorners: Bool = false

@@ -30,7 +30,7 @@ extension NamingConvention {
   /// The names of MMSegmentation 1.x for a network: `backbone.layer1.0.conv1.weight`,
   /// `decode_head.bottleneck.conv.weight`, `auxiliary_head.conv_seg.bias`.
   ///
-  /// Backbones and heads that are no ``MMSegmentationNamed`` have its names already.
+  /// Backbones and heads that are no `MMSegmentationNamed` have its names already.
   ///
   /// - Parameters:
   ///   - module: a network, or a backbone alone.

@@ -42,9 +42,10 @@ public struct WeightImport {
   /// Finds the network's tensors in a file.
   ///
   /// - Parameters:
+  ///   - file: The weight file.
   ///   - module: A network, a backbone or a classifier of images.
   ///   - rules: Rewrites the file's names first.
-  ///   - convention: The convention of the file's names where that is known; nil for the one that fits
+  ///   - known: The convention of the file's names where that is known; nil for the one that fits
   ///     best.
   public init(
     _ file: WeightFile, for module: Module, rules: NameMap? = nil, convention known: String? = nil

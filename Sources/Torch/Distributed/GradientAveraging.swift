@@ -28,6 +28,9 @@ public final class GradientAveraging {
   /// An average of the gradients of `parameters`, the same in every process.
   ///
   /// - Parameters:
+  ///   - parameters: The parameters, in the same order in every process.
+  ///   - group: The processes.
+  ///   - graph: Whether every step uses the same parameters.
   ///   - firstBucket: The bytes of the gradients that are sent first.
   ///   - bucket: The bytes of those sent together afterwards.
   /// - Throws: `TorchError` if the processes' parameters differ in number or shape, or a peer is gone.

@@ -6,6 +6,9 @@ public final class ConvStack: Layer {
   /// A stack from `input` channels to each of `widths` in turn.
   ///
   /// - Parameters:
+  ///   - input: The channels that come in.
+  ///   - widths: The channels behind each convolution.
+  ///   - kernel: The side of the kernels.
   ///   - dilation: The distance between the kernels' taps.
   ///   - firstDilation: That of the first convolution, if it has another.
   public init(

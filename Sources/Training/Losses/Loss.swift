@@ -50,7 +50,7 @@ public struct Loss: Sendable, Equatable {
   }
 
   /// The loss of scores (N, classes, H, W) where the truth is `target` (N, H, W), 64-bit classes
-  /// with ``LabelMap/ignored`` where nothing counts: a tensor of one number.
+  /// with `LabelMap.ignored` where nothing counts: a tensor of one number.
   public func callAsFunction(_ logits: Tensor, _ target: Tensor) -> Tensor {
     let pixels = LabelledPixels(logits.to(.float32), target)
     return switch rule {
@@ -69,7 +69,7 @@ public struct Loss: Sendable, Equatable {
 struct LabelledPixels {
   /// Scores (N, classes, H, W) as the network gave them.
   let scores: Tensor
-  /// Classes (N, H, W), ``LabelMap/ignored`` where nothing counts.
+  /// Classes (N, H, W), `LabelMap.ignored` where nothing counts.
   let target: Tensor
   /// 1 at labelled pixels and 0 at ignored ones, (N, H, W).
   let valid: Tensor

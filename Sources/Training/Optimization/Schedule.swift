@@ -42,7 +42,10 @@ public struct Schedule: Sendable, Equatable {
   ///
   /// The curve covers the steps after the warm-up.
   ///
-  /// - Parameter fallen: The factor of a ``Plateau``.
+  /// - Parameters:
+  ///   - step: The step, counted from 0.
+  ///   - steps: The steps of the whole run.
+  ///   - fallen: The factor of a ``Plateau``.
   public func factor(step: Int, of steps: Int, fallen: Double = 1) -> Double {
     if step < warmUp {
       return warmUpStart + (1 - warmUpStart) * Double(step + 1) / Double(warmUp + 1)

@@ -60,8 +60,11 @@ public struct Repeats {
   /// Gets everything ready.
   ///
   /// - Parameters:
+  ///   - file: The configuration.
+  ///   - overrides: Changes of it, of the form `key.path=value`.
   ///   - count: How often is trained; the seeds are the configuration's and those after.
   ///   - output: Where the runs and the result go; nil for the configuration's folder.
+  ///   - device: Where networks are trained.
   /// - Throws: `ConfigurationError`, `DatasetError`, ``RunError/noOutput``.
   public init(
     _ file: String, overrides: [String] = [], count: Int, output: String? = nil,

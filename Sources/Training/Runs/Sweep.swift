@@ -138,9 +138,13 @@ public struct Sweep {
   /// Gets everything ready; every configuration is checked before anything runs.
   ///
   /// - Parameters:
+  ///   - file: The configuration.
+  ///   - overrides: Changes of it, of the form `key.path=value`.
+  ///   - plan: The key and its values.
   ///   - repeats: How often each value is trained; the seeds are the configuration's and those after.
   ///   - folder: Where the runs and the result go.
   ///   - reference: The value to compare with; the configuration's own if nil.
+  ///   - device: Where networks are trained.
   /// - Throws: `ConfigurationError` naming the value that cannot be.
   public init(
     _ file: String, overrides: [String] = [], over plan: SweepPlan, repeats: Int,

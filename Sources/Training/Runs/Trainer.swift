@@ -93,7 +93,7 @@ public final class Trainer {
   ///   - device: Where the network runs.
   ///   - monitor: Is told how the run goes.
   ///   - processes: The processes that share each batch; the first alone writes files.
-  /// - Throws: ``RunError``, ``CheckpointError``, ``WriteError``, `ConfigurationError`,
+  /// - Throws: ``RunError``, `CheckpointError`, `WriteError`, `ConfigurationError`,
   ///   `DatasetError`, `TorchError`.
   public init(
     _ configuration: TrainingConfiguration, output: String? = nil,
