@@ -66,7 +66,8 @@ public struct TracedLayer: Sendable, Codable {
   /// The pixels, down and across, that one position of the map before a convolution's kernel depends on; nil for
   /// other operators and for kernels of 1×1, which look at nothing around them.
   var before: (height: Double, width: Double)? {
-    guard let rows, let columns, let kernel, let stride, let rate, kernel.contains(where: { $0 > 1 })
+    guard let rows, let columns, let kernel, let stride, let rate,
+      kernel.contains(where: { $0 > 1 })
     else { return nil }
     func side(_ window: ReceptiveWindow, _ axis: Int) -> Double {
       window.size - Double(rate[axis] * (kernel[axis] - 1)) * window.jump / Double(stride[axis])

@@ -135,8 +135,8 @@ public struct RateSpectrum: JSONReport {
       "network          \(network)",
       "images           \(images), seen at \(width)x\(height)",
       "",
-      "Power of the backbone's maps above 1/(2 rate) cycles, which a kernel of the rate cannot tell from slower"
-        + " changes, in %:",
+      "Power of the backbone's maps above 1/(2 rate) cycles, which a kernel of the rate cannot tell from"
+        + " slower changes, in %:",
       "",
     ]
     let table = TextTable.lines(["stride", "map", "channels"] + marked, rows, left: 0)

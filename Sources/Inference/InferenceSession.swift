@@ -157,7 +157,8 @@ public final class InferenceSession: Sendable {
     subject = Self.subject(network, options)
     file = network.file
     settings = [
-      network.configuration.yaml, "\(options.form)", "\(options.tolerance ?? -1)", "\(options.tiles)",
+      network.configuration.yaml, "\(options.form)", "\(options.tolerance ?? -1)",
+      "\(options.tiles)",
     ].joined(separator: "\n")
     seenSize = try network.configuration.seenSize()
     predictor = try network.predictor(options)

@@ -40,7 +40,8 @@ struct ReceptiveFieldTests {
     #expect(small.addNoContext == convolutions[at...].map(\.name))
     #expect(at > 0 && convolutions[at - 1].before.map { $0.height < 24 } == true)
     #expect(try #require(convolutions.first?.before).height == 1)
-    #expect(small.text.contains("\(small.addNoContext.count) of \(convolutions.count) convolutions"))
+    let count = "\(small.addNoContext.count) of \(convolutions.count) convolutions"
+    #expect(small.text.contains(count))
   }
 
   /// With positive weights every pixel of the window has a positive gradient unless a dilated kernel
