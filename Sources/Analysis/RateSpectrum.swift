@@ -149,7 +149,8 @@ public struct RateSpectrum: JSONReport {
     guard let last = stages.last, let largest = own.last ?? rates.last,
       let share = rates.firstIndex(of: largest).map({ last.above[$0] })
     else { return "" }
-    return "Of the map of stride \(last.stride), rate \(largest) leaves \(fixed(share * 100, 1)) % above what it"
-      + " carries: a map before it that is smoother, or smaller rates where the picture is fine, would lose less."
+    let above = fixed(share * 100, 1)
+    return "Of the map of stride \(last.stride), rate \(largest) leaves \(above) % above what it carries:"
+      + " a map before it that is smoother, or smaller rates where the picture is fine, would lose less."
   }
 }
