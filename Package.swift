@@ -126,7 +126,7 @@ let package = Package(
     .target(name: "Analysis", dependencies: ["Evaluation", "CMinpack"]),
     .target(
       name: "Weights", dependencies: ["Files"], path: "Weights", exclude: ["README.md"],
-      resources: [.copy("camvid.safetensors")]),
+      resources: [.copy("camvid.safetensors"), .copy("vessels.safetensors")]),
     .target(name: "Parity", dependencies: ["Training", "Analysis"]),
     // The C interface.
     .target(name: "Interface", dependencies: ["Inference", "Weights"]),

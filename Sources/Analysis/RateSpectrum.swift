@@ -150,7 +150,7 @@ public struct RateSpectrum: JSONReport {
       let share = rates.firstIndex(of: largest).map({ last.above[$0] })
     else { return "" }
     let above = fixed(share * 100, 1)
-    return "Of the map of stride \(last.stride), rate \(largest) leaves \(above) % above what it carries:"
-      + " a map before it that is smoother, or smaller rates where the picture is fine, would lose less."
+    return "Of the map of stride \(last.stride), rate \(largest) leaves \(above) % above what it"
+      + " carries: a map before it that is smoother, or smaller rates where the picture is fine, would lose less."
   }
 }

@@ -103,6 +103,38 @@ struct PredictionTests {
     other.expectRefusal("11 (sky,", "2 (ground, thing)")
   }
 
+  @Test("what the section evaluate says holds in predict, and options change it")
+  func section() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    var count = 0
+    /// Probabilities of an image, which tell one way of looking at it from another.
+    func seen(_ more: String...) throws -> Data {
+      count += 1
+      let output = "\(folder.path)/\(count)"
+      let outcome = try Command(
+        [
+          "predict", run.path, "\(run.folder)/images/0.png", "--output", output,
+          "--probabilities-as", "npy",
+        ] + more
+      ).wait()
+      #expect(outcome.status == 0, "\(outcome)")
+      return try #require(bytes("\(output)/0_probabilities.npy"))
+    }
+    let plain = try seen()
+    let mirrored = try seen("--flip")
+    let windows = try seen("--window", "32x32", "--overlap", "0.5")
+    #expect(plain != mirrored && plain != windows)
+    #expect(try seen("--set", "evaluate.flip=true") == mirrored)
+    #expect(try seen("--set", "evaluate.flip=true", "--no-flip") == plain)
+    #expect(try seen("--set", "evaluate.window=32x32", "--set", "evaluate.overlap=0.5") == windows)
+    #expect(try seen("--set", "evaluate.window=32x32", "--window", "none") == plain)
+    // What one option says leaves the rest of the section as it is.
+    let both = try seen("--flip", "--window", "32x32", "--overlap", "0.5")
+    #expect(try seen("--flip", "--set", "evaluate.window=32x32", "--set", "evaluate.overlap=0.5") == both)
+    #expect(try seen("--flip", "--set", "evaluate.pad=zero") == seen("--flip", "--pad", "zero"))
+  }
+
   @Test("a threshold moves the border of two classes, in predict and in evaluate")
   func threshold() throws {
     let run = try Run.finished()

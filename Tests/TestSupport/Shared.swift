@@ -8,9 +8,15 @@ package let shared: String =
   .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("shared").path
 
 /// CamVid's folder in ``shared``, if it is there.
-package let camVidFolder: String? = {
-  let folder = "\(shared)/data/camvid"
-  if FileManager.default.fileExists(atPath: "\(folder)/train") { return folder }
-  print("\(shared)/data/camvid is not there: tests on CamVid are skipped")
+package let camVidFolder: String? = dataFolder("camvid", with: "train")
+
+/// CHASE_DB1's folder in ``shared``, if it is there.
+package let chaseFolder: String? = dataFolder("chasedb1", with: "Image_01L.jpg")
+
+/// A data set's folder in ``shared``, known by something in it; says where it is missing.
+private func dataFolder(_ name: String, with part: String) -> String? {
+  let folder = "\(shared)/data/\(name)"
+  if FileManager.default.fileExists(atPath: "\(folder)/\(part)") { return folder }
+  print("\(folder) is not there: tests on it are skipped")
   return nil
-}()
+}
