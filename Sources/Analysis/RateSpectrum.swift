@@ -1,5 +1,6 @@
 import Evaluation
 import Foundation
+import Imaging
 import Segmentation
 import Torch
 
@@ -45,8 +46,9 @@ public struct RateSpectrum: JSONReport {
     rates extra: [Int] = [], progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
     let parts = NetworkRates(model, named: name, width: width, height: height, sizeFrom: "")
-    own = Set(parts.backboneDilations + parts.parts.flatMap(\.rates)).filter { $0 > 1 }.sorted()
-    rates = Set(own + extra + [2, 4, 8]).sorted()
+    let own = Set(parts.backboneDilations + parts.parts.flatMap(\.rates)).filter { $0 > 1 }
+    let rates = Set(own + extra + [2, 4, 8]).sorted()
+    (self.own, self.rates) = (own.sorted(), rates)
     (network, self.images, self.width, self.height) = (name, images.name, width, height)
     let wasTraining = model.isTraining
     model.train(false)

@@ -3,6 +3,7 @@ import Evaluation
 import Files
 import Foundation
 import Inference
+import Weights
 
 /// What is written of how sure a network is.
 struct SurenessOptions: ParsableArguments {
