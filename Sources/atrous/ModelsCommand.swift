@@ -3,6 +3,7 @@ import ArgumentParser
 import Evaluation
 import Foundation
 import Imaging
+import Inference
 import Training
 import Weights
 
