@@ -98,7 +98,8 @@ struct ModelsCommand: ParsableCommand {
       let file = try network.file()
       return PackagedListing(
         name: network.rawValue, finds: network.summary, origin: network.origin,
-        classes: try Checkpoint(file).record.classes, megabytes: try size(file) / 1e6, file: file)
+        classes: try Checkpoint(file).record.classes.map(\.name), megabytes: try size(file) / 1e6,
+        file: file)
     }
     if json {
       let encoder = JSONEncoder()

@@ -131,7 +131,8 @@ struct PredictionTests {
     #expect(try seen("--set", "evaluate.window=32x32", "--window", "none") == plain)
     // What one option says leaves the rest of the section as it is.
     let both = try seen("--flip", "--window", "32x32", "--overlap", "0.5")
-    #expect(try seen("--flip", "--set", "evaluate.window=32x32", "--set", "evaluate.overlap=0.5") == both)
+    let set = ["--set", "evaluate.window=32x32", "--set", "evaluate.overlap=0.5"]
+    #expect(try seen("--flip", set[0], set[1], set[2], set[3]) == both)
     #expect(try seen("--flip", "--set", "evaluate.pad=zero") == seen("--flip", "--pad", "zero"))
   }
 
