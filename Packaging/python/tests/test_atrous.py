@@ -56,6 +56,20 @@ class PredictionTests(unittest.TestCase):
         chosen = np.take_along_axis(probabilities, labels[None].astype(np.int64), 0)[0]
         self.assertLess((best - chosen).max(), 1e-6)
 
+    def test_packaged_networks_have_names(self):
+        network = atrous.Network(packaged="vessels")
+        self.assertEqual(network.classes, ("background", "vessel"))
+        self.assertEqual(network.predict(scene(47, 61)).labels.shape, (47, 61))
+        with self.assertRaisesRegex(atrous.Error, "streets or vessels"):
+            atrous.Network(packaged="eyes")
+
+    def test_looks_are_those_that_are_asked_for(self):
+        plain = atrous.Network().predict(scene(), probabilities=True).probabilities
+        mirrored = atrous.Network(flip=True).predict(scene(), probabilities=True).probabilities
+        self.assertGreater(np.abs(plain - mirrored).max(), 1e-4)
+        section = atrous.Network(overrides=["evaluate.flip=true"]).predict(scene(), probabilities=True)
+        np.testing.assert_array_equal(section.probabilities, mirrored)
+
     def test_a_file_is_what_its_pixels_are(self):
         np.testing.assert_array_equal(atrous.predict(self.file).labels, atrous.predict(scene()).labels)
 
