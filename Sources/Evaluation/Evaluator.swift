@@ -64,46 +64,35 @@ public struct Evaluator {
     visit: (_ sample: Sample, _ prediction: ClassMask, _ done: Int) throws -> Void = { _, _, _ in },
     counted: (ImageCounts) -> Void = { _ in }
   ) throws -> EvaluationResult {
+    var tally = EvaluationTally(self, dataset.labelMap)
+    try count(dataset, into: &tally, visit: visit, counted: counted)
+    return tally.result(
+      dataset: dataset.name, model: model, scoring(for: dataset.labelMap), dataset.labelMap)
+  }
+
+  /// Counts all samples of `dataset`, beside what was counted before of others.
+  ///
+  /// - Throws: As ``evaluate(_:model:visit:counted:)``.
+  package func count(
+    _ dataset: any Dataset, into tally: inout EvaluationTally,
+    visit: (_ sample: Sample, _ prediction: ClassMask, _ done: Int) throws -> Void = { _, _, _ in },
+    counted: (ImageCounts) -> Void = { _ in }
+  ) throws {
     let start = ContinuousClock.now
+    defer { tally.seconds += (ContinuousClock.now - start) / .seconds(1) }
     let stages = Stages(self, dataset)
     let predictions = Prefetch(count: dataset.count, depth: 1) { _ in try stages.next() }
     // The network must not run on when the caller goes on after an error.
     defer { predictions.finish() }
-    var matrix = ConfusionMatrix(classes: dataset.labelMap.count)
-    var boundary = boundaryRatio.map { BoundaryCounts(classes: matrix.classes, ratio: $0) }
-    var perImage = ImageMeans()
-    var foreground = ForegroundScores(dataset.labelMap)
-    var histogram = ForegroundHistogram()
     var done = 0
     while let next = predictions.next() {
       let (sample, prediction, levels) = try next.get()
-      if let levels, let foreground {
-        histogram.add(truth: sample.mask, levels: levels, foreground: foreground.index)
-      }
-      var own = ConfusionMatrix(classes: matrix.classes)
-      own.add(truth: sample.mask, prediction: prediction)
-      boundary?.add(truth: sample.mask, prediction: prediction)
       // Files of windows show more than what was scored.
-      let isWhole = dataset.windows == nil
-      let counts = ImageCounts(
-        own, name: sample.name, image: isWhole ? sample.imagePath : "",
-        label: isWhole ? sample.labelPath ?? "" : "")
-      perImage.add(counts)
-      foreground?.add(counts)
-      counted(counts)
-      matrix.merge(own)
+      counted(
+        tally.add(sample, prediction, levels: levels, isWhole: dataset.windows == nil))
       done += 1
       try visit(sample, prediction, done)
     }
-    var result = EvaluationResult(
-      dataset: dataset.name, model: model, images: done,
-      seconds: (ContinuousClock.now - start) / .seconds(1),
-      scoring: scoring(for: dataset.labelMap), matrix: matrix,
-      names: dataset.labelMap.classes.map(\.name), perImage: perImage)
-    result.boundary = boundary.map { BoundaryScores($0) }
-    if computesCurves { foreground?.curve = ForegroundCurve(histogram) }
-    result.foreground = foreground
-    return result
   }
 
   /// Predicts each sample of `dataset` and keeps nothing.

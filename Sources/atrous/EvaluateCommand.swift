@@ -17,13 +17,19 @@ struct EvaluateCommand: ParsableCommand {
       precision, recall and the areas under the curves of the foreground come first.
       """)
 
-  @Argument(help: "The folder of a run (its best checkpoint) or a checkpoint file.")
+  @Argument(
+    help: """
+      The folder of a run (its best checkpoint), a checkpoint file, or a folder of folds (each image by the \
+      network that was trained without it).
+      """)
   var checkpoint: String
 
   @OptionGroup var settings: ConfigurationOptions
 
   @Option(help: "The part of the data: train, val, test or a split of the data set.")
   var split: String?
+
+  @OptionGroup var held: FoldOptions
 
   @Option(help: "Where the tables, pictures, predictions and the page index.html go.")
   var output: String?
@@ -71,6 +77,9 @@ struct EvaluateCommand: ParsableCommand {
   @OptionGroup var work: GraphOptions
 
   func validate() throws {
+    guard held.fold == nil || split == nil else {
+      throw ValidationError("--fold scores the images that are held out, without --split.")
+    }
     guard definitions.libraries.isEmpty || !explain && against == nil else {
       throw ValidationError("--as expects scores, without --explain and --against.")
     }
@@ -100,7 +109,7 @@ struct EvaluateCommand: ParsableCommand {
     try reportingErrors {
       let monitor = ConsoleMonitor()
       let device = try place.prepared()
-      let overrides = try settings.overrides + inference.overrides()
+      let overrides = try settings.overrides + held.overrides + inference.overrides()
       try TrainingConfiguration.check(checkpoint, overrides: overrides)
       if explain {
         let report = try PrecisionExplanation(
