@@ -8,6 +8,7 @@ package struct EvaluationTally {
   private var foreground: ForegroundScores?
   private var histogram = ForegroundHistogram()
   private let computesCurves: Bool
+  private var reliability: ReliabilityTally?
   private var images = 0
   /// The time it took, in seconds.
   package var seconds = 0.0
@@ -18,18 +19,23 @@ package struct EvaluationTally {
     boundary = evaluator.boundaryRatio.map { BoundaryCounts(classes: map.count, ratio: $0) }
     foreground = ForegroundScores(map)
     computesCurves = evaluator.computesCurves
+    reliability = evaluator.computesReliability ? ReliabilityTally() : nil
   }
 
   /// Counts a sample, and says what it contributes.
   ///
   /// - Parameters:
-  ///   - levels: The foreground's log-odds in steps, where they are counted.
   ///   - isWhole: Whether the sample's files show just what was scored.
+  ///   - temperature: That of the network.
   mutating func add(
-    _ sample: Sample, _ prediction: ClassMask, levels: [UInt16]?, isWhole: Bool
+    _ scored: Evaluator.Scored, isWhole: Bool, temperature: Temperature?
   ) -> ImageCounts {
-    if let levels, let foreground {
+    let (sample, prediction) = (scored.sample, scored.prediction)
+    if let levels = scored.levels, let foreground {
       histogram.add(truth: sample.mask, levels: levels, foreground: foreground.index)
+    }
+    if let probabilities = scored.probabilities {
+      reliability?.add(truth: sample.mask, found: prediction, probabilities, temperature)
     }
     var own = ConfusionMatrix(classes: matrix.classes)
     own.add(truth: sample.mask, prediction: prediction)
@@ -53,6 +59,7 @@ package struct EvaluationTally {
       matrix: matrix, names: map.classes.map(\.name), perImage: perImage)
     result.boundary = boundary.map { BoundaryScores($0) }
     result.foreground = foreground
+    result.reliability = reliability?.scores
     if computesCurves { result.foreground?.curve = ForegroundCurve(histogram) }
     return result
   }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Evaluation
 import Files
 import Foundation
 import Torch
@@ -88,6 +89,12 @@ public struct Checkpoint {
         file: file, version: form.version, known: CheckpointRecord.currentVersion)
     }
     record = try Self.decoded(CheckpointRecord.self, from: text, file: file)
+    if let temperature = record.temperature, !temperature.fits(classes: record.classes.count) {
+      throw CheckpointError.unreadable(
+        file: file,
+        reason: "its record has \(temperature.values.count) temperatures for"
+          + " \(record.classes.count) classes")
+    }
   }
 
   /// What a record says, in one of its forms.

@@ -14,16 +14,18 @@ public struct NetworkScoring {
     public var labelSize: Size?
     /// The width of strips for the boundary IoU; nil leaves it out.
     public var boundaryRatio: Double?
+    /// Whether is counted how well probabilities fit what is found.
+    public var reliability: Bool
     /// From which probability on a pixel is the foreground of two classes; nil for the more probable class.
     public var threshold: Double?
 
     /// The usual options.
     public init(
       split: String? = nil, labelSize: Size? = nil, boundaryRatio: Double? = nil,
-      threshold: Double? = nil
+      threshold: Double? = nil, reliability: Bool = false
     ) {
       (self.split, self.labelSize, self.boundaryRatio) = (split, labelSize, boundaryRatio)
-      self.threshold = threshold
+      (self.threshold, self.reliability) = (threshold, reliability)
     }
   }
 
@@ -96,6 +98,7 @@ public struct NetworkScoring {
     evaluator.labelRule = data.labelResizing
     evaluator.boundaryRatio = options.boundaryRatio
     evaluator.computesCurves = true
+    evaluator.computesReliability = options.reliability
     // Refused where there are other than two classes.
     evaluator.threshold = try MaskRefinement(
       scored.dataset.labelMap, threshold: options.threshold
@@ -104,6 +107,32 @@ public struct NetworkScoring {
     return Part(
       name: network.record.map { "\(network.file), iteration \($0.step)" } ?? network.file,
       evaluator: evaluator, dataset: scored.dataset)
+  }
+
+  /// The classes.
+  package var labelMap: LabelMap { first.dataset.labelMap }
+  /// The windows that images are cut into; nil where they are whole.
+  package var windows: Size? { first.dataset.windows }
+  /// What the network is called.
+  package var model: String { titles?.model ?? first.name }
+  /// What the images are called.
+  package var title: String { titles?.dataset ?? first.dataset.name }
+
+  /// Predicts every image, of a folder of folds by the network that was trained without it, with the probabilities of
+  /// all classes as the networks give them.
+  ///
+  /// - Parameter visit: Is given the images of a network, each sample with what is said of it, and how many of these
+  ///   images are done.
+  /// - Throws: As ``run(output:submission:progress:counted:)``, and what `visit` throws.
+  package func predict(
+    _ visit: (_ part: any Dataset, _ scored: Evaluator.Scored, _ done: Int) throws -> Void
+  ) throws {
+    for number in 0...others.count {
+      let part = number == 0 ? first : try others[number - 1]()
+      try part.evaluator.predict(part.dataset, probabilities: true) {
+        try visit(part.dataset, $0, $1)
+      }
+    }
   }
 
   /// The scores beside those of `other`, the same checkpoint in another precision; `progress` is told
@@ -204,7 +233,7 @@ public struct NetworkScoring {
         .compactMap { $0 }.joined(separator: "; ")
     }
     let result = tally.result(
-      dataset: titles?.dataset ?? first.dataset.name, model: titles?.model ?? first.name, scoring,
+      dataset: title, model: titles?.model ?? first.name, scoring,
       map)
     if let folder {
       try folder.write(

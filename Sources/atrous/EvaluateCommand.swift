@@ -49,6 +49,13 @@ struct EvaluateCommand: ParsableCommand {
   @Flag(help: "Compute the boundary IoU too.")
   var boundary = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "Tell how well probabilities fit, too: calibration error, Brier score, likelihood, reliability diagrams.",
+      discussion: "Over all pixels and near borders; with the temperature of atrous calibrate, too."
+    ))
+  var reliability = false
+
   @OptionGroup var definitions: DefinitionOptions
 
   @Flag(help: "Print JSON instead of the table.")
@@ -87,8 +94,9 @@ struct EvaluateCommand: ParsableCommand {
       guard preparation.precision == .int8, preparation.prepare else {
         throw ValidationError("--explain expects --precision int8, without --no-prepare.")
       }
-      guard output == nil, submission == nil, !boundary, against == nil else {
-        throw ValidationError("--explain has no --output, --submission, --boundary or --against.")
+      guard output == nil, submission == nil, !boundary, !reliability, against == nil else {
+        throw ValidationError(
+          "--explain has no --output, --submission, --boundary, --reliability or --against.")
       }
     }
     guard labelSize == nil || labelSize.flatMap({ Size(text: $0) }) != nil else {
@@ -99,8 +107,9 @@ struct EvaluateCommand: ParsableCommand {
       guard let precision = preparation.precision?.fixed, precision != against else {
         throw ValidationError("--against \(against) expects another --precision beside it.")
       }
-      guard output == nil, submission == nil, !boundary else {
-        throw ValidationError("--against has no --output, --submission or --boundary.")
+      guard output == nil, submission == nil, !boundary, !reliability else {
+        throw ValidationError(
+          "--against has no --output, --submission, --boundary or --reliability.")
       }
     }
   }
@@ -127,7 +136,8 @@ struct EvaluateCommand: ParsableCommand {
           checkpoint, overrides: overrides,
           .init(
             split: split, labelSize: labelSize.flatMap { Size(text: $0) },
-            boundaryRatio: boundary ? 0.02 : nil, threshold: cut.threshold),
+            boundaryRatio: boundary ? 0.02 : nil, threshold: cut.threshold,
+            reliability: reliability),
           inference: options, device: device)
       }
       let scoring = try prepared(preparation.form)
