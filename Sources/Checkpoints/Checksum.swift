@@ -46,3 +46,30 @@ package enum Fingerprint {
     return "\(length)-\(String(sum, radix: 16))"
   }
 }
+
+/// A number that tells contents apart which come one after the other: Fowler, Noll and Vo's FNV-1a, by words of 64 bits.
+package struct RunningFingerprint {
+  private var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  /// That of nothing yet.
+  package init() {}
+
+  /// The number as text.
+  package var text: String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  /// Takes in a word.
+  package mutating func add(_ word: UInt64) {
+    value = (value ^ word) &* 0x100_0000_01B3
+    // A product's low bits depend on low bits only.
+    value ^= value >> 32
+  }
+
+  /// Takes in a text.
+  package mutating func add(_ text: String) {
+    for byte in text.utf8 { add(UInt64(byte)) }
+    add(UInt64(text.utf8.count) | 1 << 63)
+  }
+}

@@ -23,6 +23,8 @@ public struct Evaluator {
   public var boundaryRatio: Double?
   /// Whether the curves of the foreground are computed where there are two classes.
   public var computesCurves = false
+  /// Whether is counted how well probabilities fit what is found.
+  public var computesReliability = false
   /// From which probability on a pixel is the foreground of two classes; nil for the more probable class.
   public var threshold: Double?
   /// What the protocol says of images that are left out; nil where all are scored.
@@ -64,46 +66,61 @@ public struct Evaluator {
     visit: (_ sample: Sample, _ prediction: ClassMask, _ done: Int) throws -> Void = { _, _, _ in },
     counted: (ImageCounts) -> Void = { _ in }
   ) throws -> EvaluationResult {
+    var tally = EvaluationTally(self, dataset.labelMap)
+    try count(dataset, into: &tally, visit: visit, counted: counted)
+    return tally.result(
+      dataset: dataset.name, model: model, scoring(for: dataset.labelMap), dataset.labelMap)
+  }
+
+  /// Counts all samples of `dataset`, beside what was counted before of others.
+  ///
+  /// - Throws: As ``evaluate(_:model:visit:counted:)``.
+  package func count(
+    _ dataset: any Dataset, into tally: inout EvaluationTally,
+    visit: (_ sample: Sample, _ prediction: ClassMask, _ done: Int) throws -> Void = { _, _, _ in },
+    counted: (ImageCounts) -> Void = { _ in }
+  ) throws {
     let start = ContinuousClock.now
-    let stages = Stages(self, dataset)
+    defer { tally.seconds += (ContinuousClock.now - start) / .seconds(1) }
+    try predict(dataset, probabilities: computesReliability) { scored, done in
+      // Files of windows show more than what was scored.
+      counted(
+        tally.add(scored, isWhole: dataset.windows == nil, temperature: predictor.temperature))
+      try visit(scored.sample, scored.prediction, done)
+    }
+  }
+
+  /// A sample and what the network says of it.
+  package struct Scored: Sendable {
+    /// The image with its truth.
+    package let sample: Sample
+    /// The class that was found at each pixel.
+    package let prediction: ClassMask
+    /// The foreground's log-odds in the steps of a ``ForegroundHistogram``, where they are asked for.
+    let levels: [UInt16]?
+    /// The probabilities as the network gives them, where they are asked for.
+    package let probabilities: ClassProbabilities?
+  }
+
+  /// Predicts the samples of `dataset` one after the other.
+  ///
+  /// - Parameters:
+  ///   - probabilities: Whether those of all classes are computed.
+  ///   - visit: Is given each sample, and how many there have been.
+  /// - Throws: As ``evaluate(_:model:visit:counted:)``.
+  package func predict(
+    _ dataset: any Dataset, probabilities: Bool, visit: (Scored, _ done: Int) throws -> Void
+  ) throws {
+    let stages = Stages(self, dataset, probabilities: probabilities)
     let predictions = Prefetch(count: dataset.count, depth: 1) { _ in try stages.next() }
     // The network must not run on when the caller goes on after an error.
     defer { predictions.finish() }
-    var matrix = ConfusionMatrix(classes: dataset.labelMap.count)
-    var boundary = boundaryRatio.map { BoundaryCounts(classes: matrix.classes, ratio: $0) }
-    var perImage = ImageMeans()
-    var foreground = ForegroundScores(dataset.labelMap)
-    var histogram = ForegroundHistogram()
     var done = 0
     while let next = predictions.next() {
-      let (sample, prediction, levels) = try next.get()
-      if let levels, let foreground {
-        histogram.add(truth: sample.mask, levels: levels, foreground: foreground.index)
-      }
-      var own = ConfusionMatrix(classes: matrix.classes)
-      own.add(truth: sample.mask, prediction: prediction)
-      boundary?.add(truth: sample.mask, prediction: prediction)
-      // Files of windows show more than what was scored.
-      let isWhole = dataset.windows == nil
-      let counts = ImageCounts(
-        own, name: sample.name, image: isWhole ? sample.imagePath : "",
-        label: isWhole ? sample.labelPath ?? "" : "")
-      perImage.add(counts)
-      foreground?.add(counts)
-      counted(counts)
-      matrix.merge(own)
+      let scored = try next.get()
       done += 1
-      try visit(sample, prediction, done)
+      try visit(scored, done)
     }
-    var result = EvaluationResult(
-      dataset: dataset.name, model: model, images: done,
-      seconds: (ContinuousClock.now - start) / .seconds(1),
-      scoring: scoring(for: dataset.labelMap), matrix: matrix,
-      names: dataset.labelMap.classes.map(\.name), perImage: perImage)
-    result.boundary = boundary.map { BoundaryScores($0) }
-    if computesCurves { foreground?.curve = ForegroundCurve(histogram) }
-    result.foreground = foreground
-    return result
   }
 
   /// Predicts each sample of `dataset` and keeps nothing.
@@ -142,9 +159,11 @@ public struct Evaluator {
     private let foreground: Int?
     /// From which probability on a pixel is the foreground, and which class that is.
     private let cut: (threshold: Float, foreground: UInt8)?
+    private let probabilities: Bool
 
-    init(_ evaluator: Evaluator, _ dataset: any Dataset) {
+    init(_ evaluator: Evaluator, _ dataset: any Dataset, probabilities: Bool) {
       predictor = evaluator.predictor
+      self.probabilities = probabilities
       foreground = evaluator.computesCurves ? dataset.labelMap.foreground : nil
       cut = evaluator.threshold.flatMap { threshold in
         dataset.labelMap.foreground.map { (Float(threshold), UInt8($0)) }
@@ -156,20 +175,30 @@ public struct Evaluator {
       }
     }
 
-    func next() throws -> (Sample, ClassMask, [UInt16]?) {
+    func next() throws -> Scored {
       guard let next = samples.next() else { throw CancellationError() }
       let (sample, image) = try next.get()
-      let mode = predictor.mode
-      let sureness = foreground.map {
-        PixelSureness(foreground: $0, wanted: cut == nil ? [] : .confidence, views: mode.views)
-      }
+      let size = sample.mask.size
+      if probabilities { try predictor.checkProbabilities(size, file: sample.file) }
+      var wanted: Predictor.Wanted = cut == nil ? [] : .confidence
+      if probabilities { wanted.insert(.probabilities) }
+      let sureness =
+        foreground == nil && wanted.isEmpty
+        ? nil
+        : PixelSureness(foreground: foreground, wanted: wanted, views: predictor.mode.views)
       var mask = try predictor.classes(
-        of: image, size: sample.mask.size, file: sample.file, sureness: sureness)
+        of: image, size: size, file: sample.file, sureness: sureness)
       if let cut, var confidence = sureness?.confidence {
         mask.apply(
           threshold: cut.threshold, foreground: cut.foreground, confidence: &confidence)
       }
-      return (sample, mask, sureness?.levels)
+      return Scored(
+        sample: sample, prediction: mask, levels: foreground == nil ? nil : sureness?.levels,
+        probabilities: probabilities
+          ? sureness.map {
+            ClassProbabilities(
+              size: size, classes: predictor.model.classes, values: $0.probabilities)
+          } : nil)
     }
   }
 }

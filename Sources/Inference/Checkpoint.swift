@@ -1,4 +1,5 @@
 import Checkpoints
+import Evaluation
 import Files
 import Foundation
 import Torch
@@ -13,6 +14,9 @@ public enum CheckpointError: Error, CustomStringConvertible {
   case incomplete(file: String, reason: String)
   case unknownConvention(name: String, known: [String])
   case otherClassOrder(file: String, ours: [String], theirs: [String], reason: String)
+  case unfinishedFolds(folder: String, missing: [Int], count: Int)
+  case trainedOn(file: String, fold: String, asked: String)
+  case otherFolds(file: String, fold: String, reason: String)
 
   /// The message for a person.
   public var description: String {
@@ -33,6 +37,16 @@ public enum CheckpointError: Error, CustomStringConvertible {
     case .otherClassOrder(let file, let ours, let theirs, let reason):
       "\(file): its classes are \(theirs.joined(separator: ", ")), the configuration's are"
         + " \(ours.joined(separator: ", ")); \(reason)"
+    case .unfinishedFolds(let folder, let missing, let count):
+      "\(folder): of \(count) folds \(missing.map(String.init).joined(separator: ", "))"
+        + " \(missing.count == 1 ? "is" : "are") not trained to the end; expected all, which the same"
+        + " `atrous train` with --folds \(count) goes on with"
+    case .trainedOn(let file, let fold, let asked):
+      "\(file): was trained without fold \(fold), and on images of fold \(asked); expected --fold \(fold), or the"
+        + " network that was trained without fold \(asked)"
+    case .otherFolds(let file, let fold, let reason):
+      "\(file): was trained without fold \(fold) of other images than there are now: \(reason). Expected the same"
+        + " images, so that those of the fold were never trained on, or --split for others"
     }
   }
 }
@@ -75,6 +89,12 @@ public struct Checkpoint {
         file: file, version: form.version, known: CheckpointRecord.currentVersion)
     }
     record = try Self.decoded(CheckpointRecord.self, from: text, file: file)
+    if let temperature = record.temperature, !temperature.fits(classes: record.classes.count) {
+      throw CheckpointError.unreadable(
+        file: file,
+        reason: "its record has \(temperature.values.count) temperatures for"
+          + " \(record.classes.count) classes")
+    }
   }
 
   /// What a record says, in one of its forms.

@@ -37,6 +37,9 @@ public struct CheckpointRecord: Sendable, Codable, Equatable {
   /// The protocol that the scores were computed by.
   public var scoring: ScoringProtocol?
 
+  /// What probabilities are softened by, where it was fitted to these weights.
+  public var temperature: Temperature?
+
   /// The version of records that this program writes, and the newest that it reads.
   static let currentVersion = 1
 

@@ -65,7 +65,9 @@ public final class Ensemble: Sendable {
 
   /// What the networks find in an image: the most probable class by the weighted mean of their probabilities.
   ///
-  /// One network alone answers as its ``InferenceSession`` does. Of several one runs after the other, and two
+  /// One network alone answers as its ``InferenceSession`` does. The probabilities of several are averaged as the networks
+  /// give them, whatever temperatures their checkpoints have: a mean is softer than what it is of, and its classes would
+  /// be others. Of several one runs after the other, and two
   /// images' worth of probabilities are held.
   /// - Throws: What ``InferenceSession/predict(_:file:wanted:)`` throws.
   public func predict(
@@ -78,7 +80,9 @@ public final class Ensemble: Sendable {
     var total = 0.0
     for (session, weight) in zip(sessions, weights) where weight > 0 {
       guard
-        let own = try session.predict(image, file: file, wanted: .probabilities).probabilities
+        let own = try session.predict(
+          image, file: file, wanted: [.probabilities, .uncalibrated]
+        ).probabilities
       else { continue }
       total += weight
       if wanted.contains(.disagreement) {

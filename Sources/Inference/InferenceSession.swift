@@ -52,10 +52,12 @@ extension TrainedNetwork {
       form.ranges = form.precision == .int8 ? choice.ranges : nil
     }
     form = try options.calibration.completed(form, for: self)
-    return Predictor(
+    let predictor = Predictor(
       model, try form.applied(to: model, on: device, trained: precision), encoding: encoding,
       device: device, memoryBudget: options.memoryBudget, oversize: options.tiles ? .tile : .refuse,
       mode: mode, graphs: options.graphs)
+    predictor.temperature = record?.temperature
+    return predictor
   }
 
   /// What predicts with the network as it was trained, for analyses that change the network.
@@ -84,6 +86,8 @@ public struct Prediction: Sendable {
   /// It is the mutual information of the class and the network: the entropy of the mean of their probabilities
   /// less the mean of their entropies (Lakshminarayanan, Pritzel and Blundell, 2017; Depeweg and others, 2018).
   public let disagreement: [Float]?
+  /// What its probabilities are softened by; nil where they are as the network gives them.
+  public let temperature: Temperature?
   /// The pixels of each class.
   public let counts: [Int]
   /// The pixels in which something was measured, of which ``shares`` are shares.
@@ -91,10 +95,11 @@ public struct Prediction: Sendable {
 
   init(
     _ mask: ClassMask, _ map: LabelMap, confidence: [Float]? = nil,
-    probabilities: ClassProbabilities? = nil, disagreement: [Float]? = nil, measured: Int? = nil
+    probabilities: ClassProbabilities? = nil, disagreement: [Float]? = nil,
+    temperature: Temperature? = nil, measured: Int? = nil
   ) {
     (self.mask, self.confidence, self.probabilities) = (mask, confidence, probabilities)
-    self.disagreement = disagreement
+    (self.disagreement, self.temperature) = (disagreement, temperature)
     var histogram = ClassHistogram(classes: map.count)
     histogram.add(mask)
     let counts = histogram.counts.map { Int($0) }
@@ -214,7 +219,8 @@ public final class InferenceSession: Sendable {
 
   /// What the network finds in an image.
   ///
-  /// The classes are the same whatever is wanted.
+  /// The classes are the same whatever is wanted, and whatever the temperature that the checkpoint has, by which
+  /// confidence and probabilities are softened.
   /// - Parameters:
   ///   - image: The image.
   ///   - file: What messages call the image.
@@ -235,6 +241,7 @@ public final class InferenceSession: Sendable {
     }
     return Prediction(
       found.mask.ignoring(image.missing), labelMap, confidence: confidence,
-      probabilities: found.probabilities?.ignoring(image.missing))
+      probabilities: found.probabilities?.ignoring(image.missing),
+      temperature: wanted.contains(.uncalibrated) ? nil : predictor.temperature)
   }
 }

@@ -77,6 +77,9 @@ public struct MaskRefinement: Sendable, Equatable {
     var mask = prediction.mask
     var confidence = prediction.confidence
     if let threshold, var own = confidence {
+      // It is one of the probabilities as the network gives them, so that a temperature changes no class.
+      let threshold =
+        prediction.temperature?.softened(threshold, foreground: Int(foreground)) ?? threshold
       mask.apply(threshold: Float(threshold), foreground: foreground, confidence: &own)
       confidence = own
     }
@@ -92,6 +95,7 @@ public struct MaskRefinement: Sendable, Equatable {
     }
     return Prediction(
       mask, map, confidence: confidence, probabilities: prediction.probabilities,
-      disagreement: prediction.disagreement, measured: measured)
+      disagreement: prediction.disagreement, temperature: prediction.temperature,
+      measured: measured)
   }
 }

@@ -14,27 +14,39 @@ public struct NetworkScoring {
     public var labelSize: Size?
     /// The width of strips for the boundary IoU; nil leaves it out.
     public var boundaryRatio: Double?
+    /// Whether is counted how well probabilities fit what is found.
+    public var reliability: Bool
     /// From which probability on a pixel is the foreground of two classes; nil for the more probable class.
     public var threshold: Double?
 
     /// The usual options.
     public init(
       split: String? = nil, labelSize: Size? = nil, boundaryRatio: Double? = nil,
-      threshold: Double? = nil
+      threshold: Double? = nil, reliability: Bool = false
     ) {
       (self.split, self.labelSize, self.boundaryRatio) = (split, labelSize, boundaryRatio)
-      self.threshold = threshold
+      (self.threshold, self.reliability) = (threshold, reliability)
     }
   }
 
-  private let name: String
-  private var evaluator: Evaluator
-  private let dataset: any Dataset
+  /// A network with the images that it is scored on.
+  private struct Part {
+    let name: String
+    let evaluator: Evaluator
+    let dataset: any Dataset
+  }
+
+  /// The networks, of which each but the first is read when its turn comes.
+  private let first: Part, others: [() throws -> Part]
+  /// What the result calls the images and the network where there are several.
+  private let titles: (dataset: String, model: String)?
 
   /// Gets everything ready.
   ///
+  /// Of a folder of folds each network is scored on the images that it was trained without, and the counts are added
+  /// up: every image is scored once, by a network that has not seen it.
   /// - Parameters:
-  ///   - path: A checkpoint file, or the folder of a run.
+  ///   - path: A checkpoint file, the folder of a run, or a folder of folds.
   ///   - overrides: Changes of the configuration, of the form `key.path=value`.
   ///   - options: What is scored.
   ///   - inference: How the network is run; how images go through it says the configuration.
@@ -44,6 +56,25 @@ public struct NetworkScoring {
     _ path: String, overrides: [String] = [], _ options: Options = Options(),
     inference: InferenceSession.Options = .init(), device: Device = .cpu
   ) throws {
+    guard let runs = FoldRuns(path) else {
+      first = try Self.part(path, overrides, options, inference, device)
+      (others, titles) = ([], nil)
+      return
+    }
+    let checkpoints = try runs.checkpoints()
+    first = try Self.part(checkpoints[0], overrides, options, inference, device)
+    others = checkpoints.dropFirst().map { file in
+      { try Self.part(file, overrides, options, inference, device) }
+    }
+    let images = try NetworkConfiguration(of: Checkpoint(checkpoints[0]), overrides: overrides)
+      .data().foldedImages()
+    titles = ("\(images.name), out of \(runs.count) folds", "\(runs.count) networks of \(path)")
+  }
+
+  private static func part(
+    _ path: String, _ overrides: [String], _ options: Options,
+    _ inference: InferenceSession.Options, _ device: Device
+  ) throws -> Part {
     let network = try TrainedNetwork(checkpoint: path, overrides: overrides, device: device)
     try network.checkDescribed()
     let data = try network.configuration.data()
@@ -54,32 +85,70 @@ public struct NetworkScoring {
         file: network.file, ours: named, theirs: own,
         reason: "expected the network's classes in the network's order")
     }
+    if options.split == nil, network.record != nil {
+      try Checkpoint(path).checkHeldOut(in: data)
+    }
     let scored: (dataset: any Dataset, subset: String?) = try settings.part(
-      of: data.dataset(options.split ?? settings.split))
-    name = network.record.map { "\(network.file), iteration \($0.step)" } ?? network.file
-    dataset = scored.dataset
-    evaluator = Evaluator(
+      of: data.dataset(options.split ?? data.scoredPart(settings.split)))
+    var evaluator = Evaluator(
       try network.predictor(inference), imageSize: settings.imageSize,
       labelSize: options.labelSize)
     evaluator.labelRule = data.labelResizing
     evaluator.boundaryRatio = options.boundaryRatio
     evaluator.computesCurves = true
+    evaluator.computesReliability = options.reliability
     // Refused where there are other than two classes.
     evaluator.threshold = try MaskRefinement(
       scored.dataset.labelMap, threshold: options.threshold
     ).threshold
     evaluator.subset = scored.subset
+    return Part(
+      name: network.record.map { "\(network.file), iteration \($0.step)" } ?? network.file,
+      evaluator: evaluator, dataset: scored.dataset)
+  }
+
+  /// The classes.
+  package var labelMap: LabelMap { first.dataset.labelMap }
+  /// The windows that images are cut into; nil where they are whole.
+  package var windows: Size? { first.dataset.windows }
+  /// What the network is called.
+  package var model: String { titles?.model ?? first.name }
+  /// What the images are called.
+  package var title: String { titles?.dataset ?? first.dataset.name }
+
+  /// Predicts every image, of a folder of folds by the network that was trained without it, with the probabilities of
+  /// all classes as the networks give them.
+  ///
+  /// - Parameter visit: Is given the images of a network, each sample with what is said of it, and how many of these
+  ///   images are done.
+  /// - Throws: As ``run(output:submission:progress:counted:)``, and what `visit` throws.
+  package func predict(
+    _ visit: (_ part: any Dataset, _ scored: Evaluator.Scored, _ done: Int) throws -> Void
+  ) throws {
+    for number in 0...others.count {
+      let part = number == 0 ? first : try others[number - 1]()
+      try part.evaluator.predict(part.dataset, probabilities: true) {
+        try visit(part.dataset, $0, $1)
+      }
+    }
   }
 
   /// The scores beside those of `other`, the same checkpoint in another precision; `progress` is told
   /// how many images of how many are done.
   ///
-  /// - Throws: What reading an image throws, `PredictionError`.
+  /// - Throws: What reading an image throws, `PredictionError`; `ScoringError.setting` for a folder of folds.
   public func compared(
     with other: NetworkScoring, progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
   ) throws -> PrecisionComparison {
-    try PrecisionComparison(evaluator, against: other.evaluator, on: dataset, model: name) {
-      progress($0, dataset.count)
+    guard others.isEmpty else {
+      throw ScoringError.setting(
+        name: "what is compared in two precisions", value: "a folder of folds",
+        expected: "one network")
+    }
+    return try PrecisionComparison(
+      first.evaluator, against: other.first.evaluator, on: first.dataset, model: first.name
+    ) {
+      progress($0, first.dataset.count)
     }
   }
 
@@ -135,26 +204,42 @@ public struct NetworkScoring {
     let folder = try output.map { try ResultFolder($0) }
     defer { folder?.discard() }
     var images: [ImageCounts] = []
-    let map = dataset.labelMap
+    // Where the pictures of each image come from.
+    var sources: [(dataset: any Dataset, index: Int)] = []
+    let (map, evaluator) = (first.dataset.labelMap, first.evaluator)
     let palette = map.palette
-    let result = try evaluator.evaluate(
-      dataset, model: name
-    ) { sample, prediction, done in
-      try folder?.keep(prediction, name: sample.name, colors: palette)
-      if let submission {
-        try CityscapesSubmission.write(prediction, name: sample.name, map: map, to: submission)
+    var tally = EvaluationTally(evaluator, map)
+    // How many there are in all is known when the last network is read.
+    let folds = others.count + 1
+    for number in 0..<folds {
+      let part = number == 0 ? first : try others[number - 1]()
+      try part.evaluator.count(part.dataset, into: &tally) { sample, prediction, done in
+        try folder?.keep(prediction, name: sample.name, colors: palette)
+        if let submission {
+          try CityscapesSubmission.write(prediction, name: sample.name, map: map, to: submission)
+        }
+        sources.append((part.dataset, done - 1))
+        progress(number * part.dataset.count + done, folds * part.dataset.count)
+      } counted: {
+        if output != nil { images.append($0) }
+        counted($0)
       }
-      progress(done, dataset.count)
-    } counted: {
-      if output != nil { images.append($0) }
-      counted($0)
     }
+    var scoring = evaluator.scoring(for: map)
+    if titles != nil {
+      scoring.subset = [scoring.subset, "each image by the network that was trained without it"]
+        .compactMap { $0 }.joined(separator: "; ")
+    }
+    let result = tally.result(
+      dataset: title, model: titles?.model ?? first.name, scoring,
+      map)
     if let folder {
       try folder.write(
-        result, images: images, map: map, labelColors: dataset.labelColors
+        result, images: images, map: map, labelColors: first.dataset.labelColors
       ) { index in
         try folder.shown(
-          dataset.load(index), labelSize: evaluator.labelSize, labelRule: evaluator.labelRule)
+          sources[index].dataset.load(sources[index].index), labelSize: evaluator.labelSize,
+          labelRule: evaluator.labelRule)
       }
     }
     return result

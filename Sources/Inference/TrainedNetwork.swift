@@ -280,7 +280,8 @@ extension TrainedNetwork {
       throw ConfigurationError.missing(
         place: "the network", key: "data", expected: "a configuration with sections data and train")
     }
-    let all = try configuration.data().dataset(split ?? configuration.evaluation().split)
+    let data = try configuration.data()
+    let all = try data.dataset(split ?? data.scoredPart(configuration.evaluation().split))
     return limit.map { all.spread(to: $0) } ?? all
   }
 
@@ -322,7 +323,7 @@ extension TrainedNetwork {
   /// - Throws: As ``init(checkpoint:overrides:device:)``.
   static func classNames(of path: String, overrides: [String]) throws -> [String] {
     guard ONNXNetwork.isFile(path) else {
-      switch try stored(path) {
+      switch try stored(FoldRuns.checkpoints(path)[0]) {
       case .checkpoint(let checkpoint): return checkpoint.record.classes.map(\.name)
       case .pretrained(let network):
         return try network.configuration(overrides: overrides).described().map?.classes.map(\.name)

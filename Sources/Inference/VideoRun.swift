@@ -229,7 +229,8 @@ public struct VideoRun: Sendable {
       let before = clock.now
       var prediction = try ensemble.predict(
         frame.image, file: name,
-        wanted: options.refinement.wanted.union(smoother.isNeeded ? .probabilities : []))
+        wanted: options.refinement.wanted
+          .union(smoother.isNeeded ? [.probabilities, .uncalibrated] : []))
       let seconds = (clock.now - before) / .seconds(1)
       var own: ClassMask?
       if smoother.isNeeded {

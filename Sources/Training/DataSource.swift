@@ -39,8 +39,9 @@ package struct DataSource: Sendable {
     let evaluation = try root.section("evaluate")
     let scored = try EvaluationSettings(evaluation)
     try Self.refuseUnknownKeys(root, [dataSection, evaluation], file, overrides: overrides)
-    let isScored = scored.split != "train" && (scored.isSplitGiven || data.has(scored.split))
-    let needed = ["train"] + (isScored ? [scored.split] : [])
+    let split = data.scoredPart(scored.split)
+    let isScored = split != "train" && (scored.isSplitGiven || data.has(split))
+    let needed = ["train"] + (isScored ? [split] : [])
     let others = data.roles.filter { !needed.contains($0) }
     parts = needed + others
     // A known data set has its splits without being told so, but not all of them on every disk.

@@ -55,7 +55,9 @@ extension TrainingConfiguration {
         guard try Section(contentsOf: path, overrides: overrides).has("train") else { return }
         _ = try TrainingConfiguration(contentsOf: path, overrides: overrides)
       } else if !overrides.isEmpty {
-        _ = try Checkpoint(path).configuration(overrides: overrides)
+        for file in try FoldRuns.checkpoints(path) {
+          _ = try Checkpoint(file).configuration(overrides: overrides)
+        }
       }
     }
   }

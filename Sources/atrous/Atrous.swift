@@ -16,6 +16,7 @@ struct Atrous: ParsableCommand {
       EvaluateCommand.self,
       ScoreCommand.self,
       CompareCommand.self,
+      CalibrateCommand.self,
       DataCommand.self,
       PredictCommand.self,
       ServeCommand.self,

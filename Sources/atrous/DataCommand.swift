@@ -5,9 +5,11 @@ import Evaluation
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data",
-    abstract: "Look at data sets and at files made for them, and convert annotations.",
+    abstract:
+      "Look at data sets and at files made for them, find wrong labels, convert annotations.",
     subcommands: [
-      DataInspect.self, DataBrowse.self, DataConvert.self, DataSpeed.self, VerifySubmission.self,
+      DataInspect.self, DataBrowse.self, DataAudit.self, DataConvert.self, DataSpeed.self,
+      VerifySubmission.self,
     ])
 }
 

@@ -17,13 +17,19 @@ struct EvaluateCommand: ParsableCommand {
       precision, recall and the areas under the curves of the foreground come first.
       """)
 
-  @Argument(help: "The folder of a run (its best checkpoint) or a checkpoint file.")
+  @Argument(
+    help: """
+      The folder of a run (its best checkpoint), a checkpoint file, or a folder of folds (each image by the \
+      network that was trained without it).
+      """)
   var checkpoint: String
 
   @OptionGroup var settings: ConfigurationOptions
 
   @Option(help: "The part of the data: train, val, test or a split of the data set.")
   var split: String?
+
+  @OptionGroup var held: FoldOptions
 
   @Option(help: "Where the tables, pictures, predictions and the page index.html go.")
   var output: String?
@@ -42,6 +48,13 @@ struct EvaluateCommand: ParsableCommand {
 
   @Flag(help: "Compute the boundary IoU too.")
   var boundary = false
+
+  @Flag(
+    help: ArgumentHelp(
+      "Tell how well probabilities fit, too: calibration error, Brier score, likelihood, reliability diagrams.",
+      discussion: "Over all pixels and near borders; with the temperature of atrous calibrate, too."
+    ))
+  var reliability = false
 
   @OptionGroup var definitions: DefinitionOptions
 
@@ -71,6 +84,9 @@ struct EvaluateCommand: ParsableCommand {
   @OptionGroup var work: GraphOptions
 
   func validate() throws {
+    guard held.fold == nil || split == nil else {
+      throw ValidationError("--fold scores the images that are held out, without --split.")
+    }
     guard definitions.libraries.isEmpty || !explain && against == nil else {
       throw ValidationError("--as expects scores, without --explain and --against.")
     }
@@ -78,8 +94,9 @@ struct EvaluateCommand: ParsableCommand {
       guard preparation.precision == .int8, preparation.prepare else {
         throw ValidationError("--explain expects --precision int8, without --no-prepare.")
       }
-      guard output == nil, submission == nil, !boundary, against == nil else {
-        throw ValidationError("--explain has no --output, --submission, --boundary or --against.")
+      guard output == nil, submission == nil, !boundary, !reliability, against == nil else {
+        throw ValidationError(
+          "--explain has no --output, --submission, --boundary, --reliability or --against.")
       }
     }
     guard labelSize == nil || labelSize.flatMap({ Size(text: $0) }) != nil else {
@@ -90,8 +107,9 @@ struct EvaluateCommand: ParsableCommand {
       guard let precision = preparation.precision?.fixed, precision != against else {
         throw ValidationError("--against \(against) expects another --precision beside it.")
       }
-      guard output == nil, submission == nil, !boundary else {
-        throw ValidationError("--against has no --output, --submission or --boundary.")
+      guard output == nil, submission == nil, !boundary, !reliability else {
+        throw ValidationError(
+          "--against has no --output, --submission, --boundary or --reliability.")
       }
     }
   }
@@ -100,7 +118,7 @@ struct EvaluateCommand: ParsableCommand {
     try reportingErrors {
       let monitor = ConsoleMonitor()
       let device = try place.prepared()
-      let overrides = try settings.overrides + inference.overrides()
+      let overrides = try settings.overrides + held.overrides + inference.overrides()
       try TrainingConfiguration.check(checkpoint, overrides: overrides)
       if explain {
         let report = try PrecisionExplanation(
@@ -118,7 +136,8 @@ struct EvaluateCommand: ParsableCommand {
           checkpoint, overrides: overrides,
           .init(
             split: split, labelSize: labelSize.flatMap { Size(text: $0) },
-            boundaryRatio: boundary ? 0.02 : nil, threshold: cut.threshold),
+            boundaryRatio: boundary ? 0.02 : nil, threshold: cut.threshold,
+            reliability: reliability),
           inference: options, device: device)
       }
       let scoring = try prepared(preparation.form)

@@ -19,7 +19,7 @@ struct PredictCommand: ParsableCommand {
       Writes NAME_labels.png (indexed, of the photograph's size) and NAME_overlay.png, and prints \
       the share of each class. Without a checkpoint the network that comes with the package runs: \
       eleven classes of street scenes, or the vessels of eyes by --network vessels; the probabilities of several \
-      checkpoints are averaged. With --polygons \
+      checkpoints are averaged, and a folder of train --folds stands for all of its networks. With --polygons \
       also writes outlines that a tool reads: \
       NAME.geojson, NAME.json of labelme, coco.json or label-studio.json. In a folder a file that cannot be read is reported and the \
       rest goes on; the exit status is 1 then, and predictions.json and predictions.csv tell what was found.
@@ -34,7 +34,7 @@ struct PredictCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "Runs' folders, checkpoints or ONNX files, or nothing; then an image or a folder of images.",
+      "Runs' folders, folders of folds, checkpoints or ONNX files, or nothing; then an image or a folder of images.",
       valueName: "checkpoint> <image"))
   var paths: [String] = []
 
@@ -118,7 +118,9 @@ struct PredictCommand: ParsableCommand {
         throw ValidationError("--overlap is \(overlap), expected a number from 0 to \(most).")
       }
     }
-    try ensemble.validate(networks: max(1, paths.count - 1))
+    // A folder of folds that is not finished is told of where it is read.
+    let networks = paths.dropLast().map { FoldRuns($0)?.count ?? 1 }.reduce(0, +)
+    try ensemble.validate(networks: max(1, networks))
     for network in paths.dropLast() { try refuseSwapped(network, image) }
     try video.validate(
       image,
@@ -186,7 +188,9 @@ struct PredictCommand: ParsableCommand {
     let device = try place.prepared()
     options.graphs = try work.isUsed(on: device)
     let seen = try views.overrides(ofBlocks: true) + padding.overrides
-    let names = paths.count > 1 ? Array(paths.dropLast()) : [try packaged.chosen.file()]
+    let names =
+      paths.count > 1
+      ? try paths.dropLast().flatMap(FoldRuns.checkpoints) : [try packaged.chosen.file()]
     let sessions = try names.map {
       try InferenceSession(
         $0, overrides: settings.overrides + seen, options: options, device: device)

@@ -23,6 +23,11 @@ struct TrainCommand: ParsableCommand {
       on, and on the CPU ends with the same bits as a run that was not interrupted. With --repeats \
       each seed has a folder of its own below, the table of mean and deviation goes to \
       repeats.txt and .json, and the same command goes on.
+
+      With --folds 5 each of five networks is trained without a fifth of the images, by which it is scored: \
+      mean and deviation, and the scores of all images together, go to folds.txt and .json. The folder then \
+      stands for the five networks in evaluate, which scores each image by the network that was trained \
+      without it, and in predict, which averages their probabilities.
       """)
 
   @Argument(help: "The configuration (YAML).")
@@ -47,6 +52,11 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "Train so many times, each time from the next seed, and print the deviation.")
   var repeats: Int?
 
+  @OptionGroup var held: FoldOptions
+
+  @Option(help: "Train so many times, each time without one fold of the images.")
+  var folds: Int?
+
   @Flag(help: "Allow only algorithms that give the same bits on every run.")
   var deterministic = false
 
@@ -60,18 +70,29 @@ struct TrainCommand: ParsableCommand {
     if let minutes, !(0.01...1e6).contains(minutes) {
       throw ValidationError("--minutes is \(minutes), expected a number from 0.01 to 1000000.")
     }
-    guard let repeats else { return }
-    guard configuration != nil else {
-      throw ValidationError("--repeats expects a configuration, such as a run's config.yaml.")
+    if let repeats { try checkSeveral("--repeats", repeats, 1...1000) }
+    if let folds {
+      try checkSeveral("--folds", folds, 2...1000)
+      guard repeats == nil, held.fold == nil else {
+        throw ValidationError(
+          "--folds trains all folds once, without \(repeats == nil ? "--fold" : "--repeats").")
+      }
     }
-    guard (1...1000).contains(repeats) else {
-      throw ValidationError("--repeats is \(repeats), expected a number from 1 to 1000.")
+  }
+
+  private func checkSeveral(_ option: String, _ count: Int, _ range: ClosedRange<Int>) throws {
+    guard configuration != nil else {
+      throw ValidationError("\(option) expects a configuration, such as a run's config.yaml.")
+    }
+    guard range.contains(count) else {
+      throw ValidationError(
+        "\(option) is \(count), expected a number from \(range.lowerBound) to \(range.upperBound).")
     }
     if resume || overwrite {
-      throw ValidationError("--repeats goes on by itself, without --resume or --overwrite.")
+      throw ValidationError("\(option) goes on by itself, without --resume or --overwrite.")
     }
     if (job.processes ?? 1) > 1 {
-      throw ValidationError("--repeats trains with one process, without --processes.")
+      throw ValidationError("\(option) trains with one process, without --processes.")
     }
   }
 
@@ -79,13 +100,14 @@ struct TrainCommand: ParsableCommand {
     let length = minutes.map {
       ["train.minutes=\($0)", "train.iterations=null", "train.epochs=null"]
     }
-    return settings.overrides + (length ?? [])
+    return settings.overrides + held.overrides + (length ?? [])
       + (deterministic ? ["train.deterministic=true"] : [])
   }
 
   func run() throws {
     try reportingErrors {
       if let repeats { return try trainRepeatedly(repeats) }
+      if let folds { return try trainFolds(folds) }
       if try job.launch() { return }
       try job.run(on: place) { device, processes in try train(on: device, with: processes) }
     }
@@ -126,7 +148,25 @@ struct TrainCommand: ParsableCommand {
     Interruption.watch()
     let (result, isFinished) = try repeats.run(
       monitor: ConsoleMonitor(), shouldStop: { Interruption.signalNumber != nil })
-    if !result.seeds.isEmpty { print(result.text) }
+    try show(result.seeds.isEmpty ? nil : result.text, isFinished)
+  }
+
+  private func trainFolds(_ count: Int) throws {
+    try job.requireOne("--folds")
+    let folds = try CrossValidation(
+      configuration ?? "", overrides: overrides, folds: count, output: output,
+      device: place.prepared())
+    Interruption.watch()
+    let monitor = ConsoleMonitor()
+    let (result, isFinished) = try folds.run(
+      monitor: monitor, shouldStop: { Interruption.signalNumber != nil })
+    monitor.finish()
+    try show(result.folds.isEmpty ? nil : result.text, isFinished)
+  }
+
+  /// Prints what several runs came to, and ends if they were stopped.
+  private func show(_ text: String?, _ isFinished: Bool) throws {
+    if let text { print(text) }
     if !isFinished {
       note("stopped; the same command goes on")
       throw ExitCode(128 + (Interruption.signalNumber ?? 2))

@@ -68,6 +68,26 @@ extension DataConfiguration {
     "folders/val": .init(
       "The folders that are scored.", "{images: photos/val, labels: labels/val}"),
     "folders/test": .init("The folders for the end.", "{images: photos/test, labels: labels/test}"),
+    "fold": .init(
+      """
+      The part of the training images that is held out and scored in the place of `val`; the others are trained \
+      on. `train --fold` and `evaluate --fold` say the same.
+      """, "2/5"),
+    "folds": .init(
+      "How images are divided for `fold` and `train --folds`: one by one without the key.",
+      "{prefix: 8}"),
+    "folds.prefix": .init(
+      """
+      Images whose names begin alike stay together: so many letters, or all before the first of a text, such as \
+      the sequence before `_`.
+      """, "8", "_"),
+    "folds.groups": .init(
+      "A text file with an image's name and a word a line; images of one word stay together.",
+      "patients.csv"),
+    "folds.list": .init(
+      "A text file with an image's name and the number of its fold a line.", "folds.csv"),
+    "folds.of": .init("The parts of the data that are divided, all together.", "[train, val]"),
+    "folds.seed": .init("What the order is drawn from, in which images are dealt.", "1"),
     "limitTrain": .init(
       "The most images that are trained on, evenly spread; all without the key.", "100"),
     "limitVal": .init("The most images that are scored, evenly spread; all without the key.", "50"),

@@ -19,6 +19,8 @@ import Imaging
 ///   colors: {road: [128, 64, 128]}       # folders: of coloured labels, or the path of a labelmap.txt
 ///   background: sky             # clear in overlays; if not given the class called background
 ///   holdOut: 0.2                # folders: the share of train that is val, where there is no val
+///   fold: 2/5                   # the second of five parts of train is val
+///   folds: {prefix: 8}          # images whose names begin with the same 8 letters stay together
 ///   orientation: stored         # photographs are not turned as EXIF says; applied: they are
 ///   bands: [4, 3, 2]            # of images of any number of bands; pictures in red, green, blue if not given
 ///   range: [0, 10000]           # of samples; for each band, {percentiles: [2, 98]}, measured
@@ -92,6 +94,10 @@ public struct DataConfiguration: Sendable {
   public let labelResizing: NearestRule
   /// The windows that images are read by; nil for whole images.
   public let windows: Size?
+  /// The part of the images that is held out and scored; the others are trained on.
+  public let fold: Fold?
+  /// By which rule images are divided into such parts.
+  public let foldRule: FoldRule
   /// The share of the training images that is scored instead, where folders have no `val`.
   private let holdOut: Double?
   private let classes: LabelTable
@@ -154,6 +160,8 @@ public struct DataConfiguration: Sendable {
       }
       parts[role] = part
     }
+    fold = try Self.fold(section)
+    foldRule = try Self.foldRule(section)
     holdOut =
       (layout.isFolders || layout.isAnnotations) && section.has("holdOut")
       ? try section.double("holdOut", in: 0.001...0.9) : nil
@@ -164,6 +172,13 @@ public struct DataConfiguration: Sendable {
         "holdOut", "given", expected: "images to take from, train, and no val beside it")
     }
     if holdOut != nil { parts["val"] = parts["train"] }
+    if fold != nil {
+      if layout.isFolders, let part = foldRule.parts.first(where: { parts[$0] == nil }) {
+        throw ConfigurationError.missing(
+          place: section.place, key: part, expected: "the folders of a part that folds are made of")
+      }
+      if parts["val"] == nil { parts["val"] = Part(split: "val") }
+    }
     if let limit = try section.optionalInt("limitTrain", in: 1...Int.max) {
       parts["train"]?.limit = limit
     }
@@ -176,7 +191,8 @@ public struct DataConfiguration: Sendable {
 
   /// Whether the configuration names a part of this role, or the data set has a split of this name.
   public func has(_ role: String) -> Bool {
-    switch layout {
+    if fold != nil, role == "train" || role == "val" { return true }
+    return switch layout {
     case .folders: parts[role] != nil
     case .known(let known):
       given.contains(role) || known.splits.contains(parts[role]?.split ?? role)
@@ -203,6 +219,12 @@ public struct DataConfiguration: Sendable {
   ///
   /// - Throws: As ``dataset(_:)``, but for files without a partner.
   public func listing(_ role: String) throws -> FileDataset {
+    if let fold, role == "train" || role == "val" { return try listing(role, of: fold) }
+    return try wholeListing(role)
+  }
+
+  /// All images of a role, whatever folds hold out.
+  func wholeListing(_ role: String) throws -> FileDataset {
     let named = parts.keys.sorted().joined(separator: ", ")
     guard let part = parts[role] ?? (layout.isFolders ? nil : Part(split: role)) else {
       throw ConfigurationError.missing(
@@ -268,7 +290,7 @@ public struct DataConfiguration: Sendable {
 
   /// The part of the training images that a role has where some are held out.
   private func heldOut(_ listing: FileDataset, _ role: String) throws -> FileDataset {
-    guard let holdOut, role != "test" else { return listing }
+    guard fold == nil, let holdOut, role != "test" else { return listing }
     let held = Self.heldOut(holdOut, of: listing.items.map(\.name))
     return try listing.filtered { held.contains($0) == (role == "val") }
   }

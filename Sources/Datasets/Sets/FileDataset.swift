@@ -263,13 +263,34 @@ extension FileDataset {
     try pairs(images: FileSelection(images), labels: FileSelection(labels), map: map)
   }
 
-  /// The part of the set whose names belong to it.
-  package func filtered(_ contains: (String) -> Bool) throws -> FileDataset {
+  /// The part of the set whose names belong to it, called `title` or as the set.
+  package func filtered(
+    as title: String? = nil, _ contains: (String) -> Bool
+  ) throws -> FileDataset {
     try FileDataset(
-      name: name, labelMap: labelMap, labelColors: labelColors,
+      name: title ?? name, labelMap: labelMap, labelColors: labelColors,
       items: items.filter { contains($0.name) }, unpaired: unpaired.filter { contains($0.name) },
       notes: notes, drawn: drawn
     ).read(orientation: orientation, bandPlan: bandPlan)
+  }
+
+  /// The images of several sets that are read in the same way.
+  ///
+  /// - Throws: `DatasetError.ambiguousPartner` for a name that two of them have; `.invalidLabelMap` where their
+  ///   labels mean different things.
+  static func joined(_ sets: [FileDataset]) throws -> FileDataset {
+    guard let first = sets.first, sets.count > 1 else { return sets[0] }
+    for set in sets where set.labelMap != first.labelMap || set.labelColors != first.labelColors {
+      throw DatasetError.invalidLabelMap(
+        name: set.labelMap.name,
+        reason: "labels of \(set.name) and \(first.name) mean different things")
+    }
+    return try FileDataset(
+      name: sets.map(\.name).joined(separator: " and "), labelMap: first.labelMap,
+      labelColors: first.labelColors, items: sets.flatMap(\.items),
+      unpaired: sets.flatMap(\.unpaired), notes: Set(sets.flatMap(\.notes)).sorted(),
+      drawn: first.drawn
+    ).read(orientation: first.orientation, bandPlan: first.bandPlan)
   }
 
   /// The set in whose label map the class of this name is the background.

@@ -211,7 +211,8 @@ package final class BlendedPrediction {
     }
     copy(found, &classes, 1)
     guard bands > 0 else { return }
-    let own = ScoreFusion.shares(part.scores, width: width, height: height)
+    let own = ScoreFusion.shares(
+      part.scores, width: width, height: height, temperature: predictor.temperature)
     if own.count == width * height * bands { copy(own, &shares, bands) }
   }
 

@@ -164,6 +164,8 @@ extension Predictor {
     public static let probabilities = Wanted(rawValue: 2)
     /// How much several networks disagree, where several answer.
     public static let disagreement = Wanted(rawValue: 4)
+    /// Probabilities as the network gives them, whatever its ``Predictor/temperature`` is.
+    public static let uncalibrated = Wanted(rawValue: 8)
   }
 
   /// What was found in an image.
@@ -194,20 +196,27 @@ extension Predictor {
         mask: try classes(of: image, size: size, file: file), confidence: nil, probabilities: nil)
     }
     let size = size ?? image.size
-    if wanted.contains(.probabilities) {
-      let need = (4 * model.classes).multipliedReportingOverflow(by: size.width * size.height)
-      guard !need.overflow, need.partialValue <= memoryBudget / 2 else {
-        throw PredictionError.tooLarge(
-          file: file, size: size, need: need.overflow ? .max : 2 * need.partialValue,
-          budget: memoryBudget)
-      }
-    }
-    let sureness = PixelSureness(wanted: wanted, views: mode.views)
+    if wanted.contains(.probabilities) { try checkProbabilities(size, file: file) }
+    let sureness = PixelSureness(
+      wanted: wanted, views: mode.views,
+      temperature: wanted.contains(.uncalibrated) ? nil : temperature)
     let mask = try classes(of: image, size: size, file: file, sureness: sureness)
     return Found(
       mask: mask, confidence: wanted.contains(.confidence) ? sureness.confidence : nil,
       probabilities: wanted.contains(.probabilities)
         ? ClassProbabilities(
           size: size, classes: model.classes, values: sureness.probabilities) : nil)
+  }
+
+  /// Refuses to compute the probabilities of all classes where they would not fit.
+  ///
+  /// - Throws: ``PredictionError/tooLarge(file:size:need:budget:)``.
+  func checkProbabilities(_ size: Size, file: String) throws {
+    let need = (4 * model.classes).multipliedReportingOverflow(by: size.width * size.height)
+    guard !need.overflow, need.partialValue <= memoryBudget / 2 else {
+      throw PredictionError.tooLarge(
+        file: file, size: size, need: need.overflow ? .max : 2 * need.partialValue,
+        budget: memoryBudget)
+    }
   }
 }

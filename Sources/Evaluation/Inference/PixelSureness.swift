@@ -14,6 +14,8 @@ final class PixelSureness {
   let wanted: Predictor.Wanted
   /// How many times each pixel is seen: at all scales, and mirrored.
   let views: Int
+  /// What probabilities are softened by; the foreground's log-odds never are.
+  let temperature: Temperature?
   /// A step for each pixel, row-major; empty unless asked for.
   private(set) var levels: [UInt16] = []
   /// The probability of each pixel's class, row-major; empty unless asked for.
@@ -21,12 +23,18 @@ final class PixelSureness {
   /// The probability of each class at each pixel, (classes, H, W); empty unless asked for.
   private(set) var probabilities: [Float] = []
 
-  init(foreground: Int? = nil, wanted: Predictor.Wanted = [], views: Int = 1) {
+  init(
+    foreground: Int? = nil, wanted: Predictor.Wanted = [], views: Int = 1,
+    temperature: Temperature? = nil
+  ) {
     (self.foreground, self.wanted, self.views) = (foreground, wanted, views)
+    self.temperature = temperature
   }
 
   /// The same wishes for another image, which is seen once.
-  var empty: PixelSureness { PixelSureness(foreground: foreground, wanted: wanted) }
+  var empty: PixelSureness {
+    PixelSureness(foreground: foreground, wanted: wanted, temperature: temperature)
+  }
 
   /// Makes room for a result of a size.
   func begin(width: Int, height: Int, classes: Int) {
@@ -41,6 +49,7 @@ final class PixelSureness {
   struct Rows {
     let foreground: Int?
     let views: Float
+    let softening: Softening
     fileprivate let width: Int
     fileprivate let levels: UnsafeMutableBufferPointer<UInt16>
     fileprivate let confidence, probabilities: UnsafeMutableBufferPointer<Float>
@@ -71,8 +80,8 @@ final class PixelSureness {
         probabilities.withUnsafeMutableBufferPointer { probabilities in
           body(
             Rows(
-              foreground: foreground, views: Float(views), width: width, levels: levels,
-              confidence: confidence, probabilities: probabilities))
+              foreground: foreground, views: Float(views), softening: Softening(temperature),
+              width: width, levels: levels, confidence: confidence, probabilities: probabilities))
         }
       }
     }
@@ -108,7 +117,9 @@ extension ScoreFusion.Row {
     guard confidence != nil || planes != nil else { return }
     guard let averaging else {
       guard let columns = parts.last?.columns else { return }
-      if let confidence, planes == nil { return writeConfidence(columns, to: confidence) }
+      if let confidence, planes == nil {
+        return writeConfidence(columns, rows.softening, to: confidence)
+      }
       let (line, groups) = (line, groups)
       line.withUnsafeBufferPointer { line in
         for i in 0..<columns.lower.count {
@@ -117,7 +128,7 @@ extension ScoreFusion.Row {
           for group in 0..<groups {
             scores[group] = line[a + group] * (1 - share) + line[b + group] * share
           }
-          write(columns.start + i, confidence, planes, isLogarithmic: true)
+          write(columns.start + i, confidence, planes, rows.softening, isLogarithmic: true)
         }
       }
       return
@@ -126,7 +137,7 @@ extension ScoreFusion.Row {
     let factor: Float = isLogarithmic ? 1 / rows.views : 1
     for x in 0..<sums.count / max(1, groups) {
       for group in 0..<groups { scores[group] = sums[x * groups + group] * factor }
-      write(x, confidence, planes, isLogarithmic: isLogarithmic)
+      write(x, confidence, planes, rows.softening, isLogarithmic: isLogarithmic)
     }
   }
 
@@ -134,7 +145,9 @@ extension ScoreFusion.Row {
   ///
   /// Eight pixels are turned so that a class's scores stand side by side: nothing is then added up across lanes,
   /// and none are computed of classes that fill up a group.
-  private func writeConfidence(_ columns: GridAxis, to out: UnsafeMutableBufferPointer<Float>) {
+  private func writeConfidence(
+    _ columns: GridAxis, _ softening: Softening, to out: UnsafeMutableBufferPointer<Float>
+  ) {
     let (groups, classes, count) = (groups, classes, columns.lower.count)
     guard groups > 0, count > 0 else { return }
     withUnsafeTemporaryAllocation(of: SIMD8<Float>.self, capacity: 8 * groups) { block in
@@ -172,7 +185,18 @@ extension ScoreFusion.Row {
                   top.replace(with: other, where: other .> top)
                 }
                 var total = SIMD8<Float>(repeating: 0)
-                for k in 0..<classes { total += exponential(column(k) - top) }
+                if softening.isNone {
+                  for k in 0..<classes { total += exponential(column(k) - top) }
+                } else {
+                  var inverse = SIMD8<Float>(repeating: softening.inverse(0))
+                  if softening.isByClass {
+                    // From the last, so that of equal ones the first stays.
+                    for k in (0..<classes).reversed() {
+                      inverse.replace(with: softening.inverse(k), where: column(k) .== top)
+                    }
+                  }
+                  for k in 0..<classes { total += exponential((column(k) - top) * inverse) }
+                }
                 let confidence = 1 / total
                 for pixel in 0..<min(8, count - first) {
                   out[columns.start + first + pixel] = confidence[pixel]
@@ -189,7 +213,8 @@ extension ScoreFusion.Row {
   @inline(__always)
   private mutating func write(
     _ x: Int, _ confidence: UnsafeMutableBufferPointer<Float>?,
-    _ planes: (UnsafeMutablePointer<Float>, plane: Int)?, isLogarithmic: Bool
+    _ planes: (UnsafeMutablePointer<Float>, plane: Int)?, _ softening: Softening,
+    isLogarithmic: Bool
   ) {
     let classes = classes
     scores.withUnsafeMutableBufferPointer { scores in
@@ -199,19 +224,39 @@ extension ScoreFusion.Row {
       }
       let top = peak.max()
       var total: Float = 0
+      // Of the best class before it is divided by the sum of all.
+      var best: Float = 1
       if isLogarithmic {
+        let found = softening.isByClass ? Self.place(of: top, scores) : 0
+        let inverse = softening.isNone ? 1 : softening.inverse(found)
         for group in scores.indices {
-          scores[group] = exponential(scores[group] - top)
+          scores[group] = exponential((scores[group] - top) * inverse)
           total += scores[group].sum()
         }
-      } else {
+      } else if softening.isNone {
+        best = top
         for group in scores.indices { total += scores[group].sum() }
+      } else if let base = UnsafeMutableRawPointer(scores.baseAddress) {
+        // Sums to 1 then.
+        softening.apply(base.assumingMemoryBound(to: Float.self), classes)
+        total = 1
+        best = scores.reduce(0) { max($0, $1.max()) }
       }
       let factor = 1 / max(total, .leastNormalMagnitude)
-      confidence?[x] = (isLogarithmic ? 1 : top) * factor
+      confidence?[x] = best * factor
       guard let (first, plane) = planes else { return }
       for k in 0..<classes { first[k * plane + x] = scores[k >> 3][k & 7] * factor }
     }
+  }
+
+  /// The first class whose score is `top`.
+  private static func place(
+    of top: Float, _ scores: UnsafeMutableBufferPointer<SIMD8<Float>>
+  ) -> Int {
+    for group in scores.indices {
+      for lane in 0..<8 where scores[group][lane] == top { return group * 8 + lane }
+    }
+    return 0
   }
 
   /// The steps of the foreground's log-odds in the row of two classes that was written last.

@@ -201,10 +201,13 @@ package enum ScoreFusion {
   }
 
   /// The probability of each class at every pixel in shares of 255, (H, W, classes): the weighted mean over
-  /// the parts.
-  static func shares(_ parts: [PlacedScores], width: Int, height: Int) -> [UInt8] {
+  /// the parts, softened by a temperature.
+  static func shares(
+    _ parts: [PlacedScores], width: Int, height: Int, temperature: Temperature? = nil
+  ) -> [UInt8] {
     guard let first = parts.first, !parts.contains(where: \.isEmpty) else { return [] }
     let classes = first.classes
+    let softening = Softening(temperature)
     return [UInt8](unsafeUninitializedCapacity: width * height * classes) { result, count in
       count = width * height * classes
       nonisolated(unsafe) let result = result
@@ -214,7 +217,7 @@ package enum ScoreFusion {
         for y in band * height / bands..<(band + 1) * height / bands {
           let line = width * classes
           row.writeShares(
-            parts, y, classes,
+            parts, y, classes, softening,
             to: UnsafeMutableBufferPointer(rebasing: result[y * line..<(y + 1) * line]))
         }
       }
@@ -300,16 +303,21 @@ package enum ScoreFusion {
     }
 
     mutating func writeShares(
-      _ parts: [PlacedScores], _ y: Int, _ classes: Int, to out: UnsafeMutableBufferPointer<UInt8>
+      _ parts: [PlacedScores], _ y: Int, _ classes: Int, _ softening: Softening,
+      to out: UnsafeMutableBufferPointer<UInt8>
     ) {
+      let groups = groups
       for i in sums.indices { sums[i] = .zero }
       for (index, part) in parts.enumerated() where (part.rows.start..<part.rows.end).contains(y) {
         interpolateDown(part, index, y)
         add(part, y, isLogarithmic: false)
       }
-      sums.withUnsafeBytes { raw in
+      sums.withUnsafeMutableBytes { raw in
         let sums = raw.assumingMemoryBound(to: Float.self)
         for x in 0..<out.count / classes {
+          if !softening.isNone, let first = sums.baseAddress {
+            softening.apply(first + x * groups * 8, classes)
+          }
           for k in 0..<classes {
             out[x * classes + k] = UInt8(min(max(sums[x * groups * 8 + k], 0), 1) * 255 + 0.5)
           }

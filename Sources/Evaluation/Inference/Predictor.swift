@@ -41,6 +41,8 @@ public final class Predictor {
   public let oversize: Oversize
   /// How images go through the network.
   public let mode: InferenceMode
+  /// What the probabilities that are asked for are softened by; classes stay the same.
+  public var temperature: Temperature?
   private var padding: Padding { mode.padding ?? .unchanged }
   /// Sides that ``Padding`` extends become multiples of this; tiles begin at its multiples.
   public let stride: Int

@@ -66,6 +66,27 @@ public struct BoundaryCounts: Sendable, Equatable {
   /// The mean over the classes that have a strip.
   public var mean: Double? { meanOf(iou.compactMap { $0 }) }
 
+  /// Whether a pixel of another class lies within the strips' width of each pixel, counted as for strips; the image's
+  /// edge is no border here.
+  static func nearBorders(_ mask: ClassMask, ratio: Double) -> [Bool] {
+    let distance = Self.distance(mask.size, ratio: ratio)
+    // Continued beyond its edges, so that these border on nothing.
+    let size = Size(width: mask.width + 2 * distance, height: mask.height + 2 * distance)
+    var continued = [UInt8](repeating: 0, count: size.width * size.height)
+    for y in 0..<size.height {
+      let row = min(max(y - distance, 0), mask.height - 1) * mask.width
+      for x in 0..<size.width {
+        continued[y * size.width + x] =
+          mask.classes[row + min(max(x - distance, 0), mask.width - 1)]
+      }
+    }
+    let inside = interior(continued, size, distance)
+    return (0..<mask.height).flatMap { y in
+      let start = (y + distance) * size.width + distance
+      return inside[start..<start + mask.width].map { !$0 }
+    }
+  }
+
   /// Whether a square of `distance` around each pixel is of the pixel's class and inside the image.
   static func interior(_ classes: [UInt8], _ size: Size, _ distance: Int) -> [Bool] {
     var interior = [Bool](repeating: false, count: classes.count)

@@ -80,13 +80,15 @@ public struct EvaluationResult: Sendable, Codable, Equatable {
   public var cityscapes: CityscapesScores?
   /// The foreground where there are two classes.
   public var foreground: ForegroundScores?
+  /// How well probabilities fit what is found, where it was counted.
+  public var reliability: ReliabilityScores?
   /// The scores by other libraries' definitions, where they were asked for.
   public var libraries: LibraryScores?
 
   private enum CodingKeys: String, CodingKey {
     case dataset, model, images, pixels, ignoredPixels, seconds
     case scoring = "protocol"
-    case scores, confusion, boundary, cityscapes, foreground, libraries
+    case scores, confusion, boundary, cityscapes, foreground, reliability, libraries
   }
 
   /// The result of counting `matrix`.
@@ -142,6 +144,10 @@ extension EvaluationResult {
     if cityscapes != nil {
       lines += [""] + aligned(cityscapesRows, numeric: 1).map { "  " + $0 }
     }
+    if !reliabilityRows.isEmpty {
+      lines += [""]
+      lines += aligned([Self.reliabilityHeader] + reliabilityRows, numeric: 1).map { "  " + $0 }
+    }
     lines += ["", "  " + protocolLine]
     if let warning { lines += ["  " + warning] }
     return lines.joined(separator: "\n")
@@ -162,6 +168,9 @@ extension EvaluationResult {
     lines += summaryRows.map(Markdown.row)
     if !cityscapesRows.isEmpty {
       lines += [""] + Markdown.table([["Cityscapes", "%"]] + cityscapesRows)
+    }
+    if !reliabilityRows.isEmpty {
+      lines += [""] + Markdown.table([Self.reliabilityHeader] + reliabilityRows)
     }
     lines += ["", "Protocol: \(Markdown.escaped(protocolLine))."]
     if let warning { lines += ["", Markdown.escaped(warning)] }

@@ -106,6 +106,7 @@ struct HTMLPage {
           alt: "confusion matrix: the share of each true class that was predicted as each class"))</div>
         </section>
         \(cityscapesSection)
+        \(try reliabilitySection())
         <section>
         <h2>Protocol</h2>
         <p>\(escaped(result.protocolLine)).</p>

@@ -79,7 +79,7 @@ package struct Page {
   }
 
   /// A table whose first row is its header; a cell is text that is not escaped yet.
-  static func table(_ rows: [[String]], label: String, narrow: Bool = false) -> String {
+  package static func table(_ rows: [[String]], label: String, narrow: Bool = false) -> String {
     let lines = rows.enumerated().map { index, row in
       let cells = row.enumerated().map { column, cell in
         // Words are read from the left, numbers from the right.
@@ -120,7 +120,7 @@ package struct Page {
   }
 
   /// The entries of a legend.
-  static func legend(_ entries: [LegendEntry]) -> String {
+  package static func legend(_ entries: [LegendEntry]) -> String {
     "<div class=\"legend\">"
       + entries.map {
         "<span><i class=\"dot\" style=\"background:\(hex($0.color))\"></i>\(escaped($0.name))</span>"

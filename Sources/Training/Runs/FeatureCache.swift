@@ -50,7 +50,7 @@ final class FeatureCache {
   private static func key(
     _ model: SegmentationModel, _ loader: Loader, _ precision: DType?
   ) -> String {
-    var key = Fingerprint()
+    var key = RunningFingerprint()
     for entry in model.backbone.state {
       key.add(entry.name)
       key.add(entry.tensor)
@@ -151,7 +151,7 @@ final class FeatureCache {
 
   private func name(of index: Int) -> String {
     let item = dataset.item(index)
-    var key = Fingerprint()
+    var key = RunningFingerprint()
     key.add(item.name)
     key.add(item.imagePath)
     if let status = FileSystem.status(item.imagePath) {
@@ -170,27 +170,7 @@ final class FeatureCache {
   }
 }
 
-/// A number that tells contents apart: Fowler, Noll and Vo's FNV-1a, by words of 64 bits.
-struct Fingerprint {
-  private var value: UInt64 = 0xCBF2_9CE4_8422_2325
-
-  /// The number as text.
-  var text: String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }
-
-  private mutating func add(_ word: UInt64) {
-    value = (value ^ word) &* 0x100_0000_01B3
-    // A product's low bits depend on low bits only.
-    value ^= value >> 32
-  }
-
-  mutating func add(_ text: String) {
-    for byte in text.utf8 { add(UInt64(byte)) }
-    add(UInt64(text.utf8.count) | 1 << 63)
-  }
-
+extension RunningFingerprint {
   mutating func add(_ tensor: Tensor) {
     add("\(tensor.dtype) \(tensor.shape)")
     var bytes = [UInt64](repeating: 0, count: (tensor.count * tensor.dtype.byteCount + 7) / 8)

@@ -22,7 +22,7 @@ struct RepeatedRun {
   func scores(
     _ title: String, device: Device, monitor: any TrainingMonitor, shouldStop: () -> Bool
   ) throws -> Scores? {
-    let file = folder.file("result.json")
+    let file = folder.file(FoldRuns.finishedName)
     if let data = FileSystem.contents(file),
       let done = try? JSONDecoder().decode(Finished.self, from: data),
       done.configuration == configuration.yaml

@@ -10,46 +10,20 @@ import Torch
 public struct Repeats {
   /// What the runs came to.
   public struct Result: JSONReport {
-    /// A score of all runs.
-    public struct Row: Sendable, Encodable {
-      /// What is scored.
-      public let name: String
-      /// The score of each run that has it.
-      public let score: Spread
-    }
-
     /// The seeds of the runs.
     public let seeds: [Int]
     /// The scores over classes, then the IoU of each class.
-    public let rows: [Row]
+    public let rows: [ScoreTable.Row]
 
     init(_ runs: [Scores], seeds: [Int]) {
       self.seeds = seeds
-      let overall: [(String, (Scores) -> Double?)] = [
-        ("mean IoU", \.meanIoU), ("mean accuracy", \.meanAccuracy),
-        ("pixel accuracy", \.pixelAccuracy), ("mean Dice", \.meanDice),
-      ]
-      let classes = (runs.first?.classes ?? []).enumerated().map { index, entry in
-        (entry.name, { (scores: Scores) in scores.classes[index].iou })
-      }
-      rows = (overall + classes).map { name, score in
-        Row(name: name, score: Spread(values: runs.compactMap(score)))
-      }
+      rows = ScoreTable(runs).rows
     }
 
     /// The scores in per cent as mean ± standard deviation.
     public var text: String {
-      let lines = TextTable.lines(
-        ["score in per cent", "runs", "mean", "± sd", "lowest", "highest"],
-        rows.map { row in
-          let values = row.score.values
-          return [
-            row.name, "\(values.count)", percent(row.score.mean), percent(row.score.deviation),
-            percent(values.min()), percent(values.max()),
-          ]
-        })
       let list = seeds.map(String.init).joined(separator: ", ")
-      return (lines + ["", "seeds \(list)"]).joined(separator: "\n")
+      return (ScoreTable(rows).lines("runs") + ["", "seeds \(list)"]).joined(separator: "\n")
     }
   }
 

@@ -1,6 +1,7 @@
 import Datasets
 import Files
 import Foundation
+import Inference
 
 extension RunFolder {
   /// Keeps other processes from training in the folder, which is made if it is not there, for as long
@@ -48,19 +49,5 @@ extension RunFolder {
       throw RunError.otherImages(
         folder: path, before: words(before.count), now: "as many of other names")
     }
-  }
-}
-
-/// What a checkpoint says of the images that a run trains on.
-public struct TrainingImages: Sendable, Codable, Equatable {
-  /// How many they are.
-  public let count: Int
-  /// A number that tells lists of names apart; folders may change.
-  public let names: String
-
-  init(_ dataset: any Dataset) {
-    var key = Fingerprint()
-    for index in 0..<dataset.count { key.add(dataset.item(index).name) }
-    (count, names) = (dataset.count, key.text)
   }
 }

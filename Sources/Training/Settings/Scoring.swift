@@ -5,13 +5,15 @@ import Datasets
 extension TrainingConfiguration {
   /// Whether the network is scored while it trains: the configuration names images for it, or the data
   /// set has a part for it.
-  public var isScored: Bool { evaluate.isSplitGiven || data.has(evaluate.split) }
+  public var isScored: Bool {
+    data.fold != nil || evaluate.isSplitGiven || data.has(evaluate.split)
+  }
 
   /// The images that are scored; nil if there are none.
   ///
   /// - Throws: `DatasetError`, and `ConfigurationError` for a part that is named and not there.
   func scoredImages() throws -> (any Dataset)? {
-    isScored ? try data.dataset(evaluate.split) : nil
+    isScored ? try data.dataset(data.scoredPart(evaluate.split)) : nil
   }
 
   /// Why nothing is scored, in words.
