@@ -207,7 +207,8 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "Serving", "Weights", "Inference", "Evaluation", "Datasets", "Imaging",
+        "Serving", "Weights", "Inference", "Evaluation", "Datasets", "Imaging", "Checkpoints",
+        "Torch",
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ]),
     .testTarget(

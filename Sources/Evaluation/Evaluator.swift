@@ -28,6 +28,16 @@ public struct Evaluator {
   /// What the protocol says of images that are left out; nil where all are scored.
   public var subset: String?
 
+  /// Further networks of the same classes, and what each counts: the weighted mean of all probabilities is scored.
+  package var companions: [(predictor: Predictor, weight: Double)] = []
+  /// What the first network counts beside them.
+  package var weight = 1.0
+
+  /// The networks that are asked.
+  private var members: [(predictor: Predictor, weight: Double)] {
+    ([(predictor, weight)] + companions).filter { $0.weight > 0 }
+  }
+
   /// An evaluator; `imageSize` changes what the network sees, not the size at which is scored.
   public init(_ predictor: Predictor, imageSize: SeenSize? = nil, labelSize: Size? = nil) {
     self.predictor = predictor
@@ -47,7 +57,11 @@ public struct Evaluator {
       imageSize: imageSize.map { "size resized to \($0.text)" } ?? "own size",
       scales: predictor.mode.scales, flip: predictor.mode.flip,
       mode: predictor.mode.summary
-        + (threshold.map { ", foreground from a probability of \(number($0))" } ?? ""),
+        + (threshold.map { ", foreground from a probability of \(number($0))" } ?? "")
+        + (companions.isEmpty
+          ? ""
+          : ", mean of the probabilities of \(companions.count + 1) networks by "
+            + ([weight] + companions.map(\.weight)).map(number).joined(separator: ", ")),
       precision: predictor.precisionText, sides: predictor.sides, subset: subset)
   }
 
@@ -137,6 +151,8 @@ public struct Evaluator {
   /// while it does.
   private final class Stages: @unchecked Sendable {
     private let predictor: Predictor
+    /// All networks, where there are several.
+    private let members: [(predictor: Predictor, weight: Double)]
     private let samples: Prefetch<(Sample, Image)>
     /// The class whose probabilities are asked for.
     private let foreground: Int?
@@ -145,6 +161,7 @@ public struct Evaluator {
 
     init(_ evaluator: Evaluator, _ dataset: any Dataset) {
       predictor = evaluator.predictor
+      members = evaluator.companions.isEmpty ? [] : evaluator.members
       foreground = evaluator.computesCurves ? dataset.labelMap.foreground : nil
       cut = evaluator.threshold.flatMap { threshold in
         dataset.labelMap.foreground.map { (Float(threshold), UInt8($0)) }
@@ -159,6 +176,7 @@ public struct Evaluator {
     func next() throws -> (Sample, ClassMask, [UInt16]?) {
       guard let next = samples.next() else { throw CancellationError() }
       let (sample, image) = try next.get()
+      if !members.isEmpty { return try together(sample, image) }
       let mode = predictor.mode
       let sureness = foreground.map {
         PixelSureness(foreground: $0, wanted: cut == nil ? [] : .confidence, views: mode.views)
@@ -170,6 +188,26 @@ public struct Evaluator {
           threshold: cut.threshold, foreground: cut.foreground, confidence: &confidence)
       }
       return (sample, mask, sureness?.levels)
+    }
+
+    /// What several networks find by the mean of their probabilities.
+    private func together(
+      _ sample: Sample, _ image: Image
+    ) throws -> (Sample, ClassMask, [UInt16]?) {
+      var sum = MeanProbabilities()
+      for (predictor, weight) in members {
+        let found = try predictor.predict(
+          image, size: sample.mask.size, file: sample.file, wanted: .probabilities)
+        if let own = found.probabilities { sum.add(own, weight: weight) }
+      }
+      guard let mean = sum.mean else { preconditionFailure("a weight is above 0") }
+      var mask = mean.mask
+      if let cut {
+        var confidence = mean.confidence
+        mask.apply(
+          threshold: cut.threshold, foreground: cut.foreground, confidence: &confidence)
+      }
+      return (sample, mask, foreground.map { mean.levels(of: $0) })
     }
   }
 }

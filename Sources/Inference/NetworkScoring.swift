@@ -4,7 +4,7 @@ import Files
 import Imaging
 import Torch
 
-/// Scores a trained network on a part of the data that its configuration names.
+/// Scores a trained network, or the mean of several, on a part of the data that its configuration names.
 public struct NetworkScoring {
   /// What is scored, and beside what.
   public struct Options: Sendable {
@@ -27,9 +27,11 @@ public struct NetworkScoring {
     }
   }
 
-  private let name: String
+  private var name: String
   private var evaluator: Evaluator
   private let dataset: any Dataset
+  /// What the network finds and sees, which others that answer with it have to as well.
+  private let first: (classes: [String], bands: BandPlan?, orientation: ImageOrientation)
 
   /// Gets everything ready.
   ///
@@ -58,6 +60,7 @@ public struct NetworkScoring {
       of: data.dataset(options.split ?? settings.split))
     name = network.record.map { "\(network.file), iteration \($0.step)" } ?? network.file
     dataset = scored.dataset
+    first = (own, network.bandPlan, network.orientation)
     var inference = inference
     inference.mode = settings.mode
     evaluator = Evaluator(
@@ -71,6 +74,43 @@ public struct NetworkScoring {
       scored.dataset.labelMap, threshold: options.threshold
     ).threshold
     evaluator.subset = scored.subset
+  }
+
+  /// Gets several networks ready that answer together by the weighted mean of their probabilities, on the data of
+  /// the first.
+  ///
+  /// - Parameters:
+  ///   - paths: Checkpoint files, or folders of runs; at least one.
+  ///   - weights: What each counts beside the others; nil for all the same.
+  /// - Throws: As for one; ``EnsembleError`` where they have other classes or see other images;
+  ///   `ScoringError.setting` for weights that cannot be.
+  public init(
+    _ paths: [String], weights: [Double]? = nil, overrides: [String] = [],
+    _ options: Options = Options(), inference: InferenceSession.Options = .init(),
+    device: Device = .cpu
+  ) throws {
+    precondition(!paths.isEmpty, "there is a network to score")
+    try self.init(paths[0], overrides: overrides, options, inference: inference, device: device)
+    guard paths.count > 1 else { return }
+    let weights = try Ensemble.shares(weights, of: paths.count)
+    evaluator.weight = weights[0]
+    for (path, weight) in zip(paths, weights).dropFirst() {
+      let network = try TrainedNetwork(checkpoint: path, overrides: overrides, device: device)
+      try network.checkDescribed()
+      try Ensemble.check([first.classes, network.classNames], [paths[0], path])
+      guard network.bandPlan == first.bands, network.orientation == first.orientation else {
+        throw EnsembleError.images(file: path, first: paths[0])
+      }
+      let settings = try network.configuration.evaluation()
+      guard settings.imageSize == evaluator.imageSize else {
+        throw EnsembleError.sizes(file: path, first: paths[0])
+      }
+      var own = inference
+      own.mode = settings.mode
+      evaluator.companions.append((try network.predictor(own), weight))
+      name +=
+        " + " + (network.record.map { "\(network.file), iteration \($0.step)" } ?? network.file)
+    }
   }
 
   /// The scores beside those of `other`, the same checkpoint in another precision; `progress` is told

@@ -14,19 +14,29 @@ final class PixelSureness {
   let wanted: Predictor.Wanted
   /// How many times each pixel is seen: at all scales, and mirrored.
   let views: Int
+  /// Whether the entropy of each pixel's probabilities is asked for.
+  let wantsEntropy: Bool
   /// A step for each pixel, row-major; empty unless asked for.
   private(set) var levels: [UInt16] = []
   /// The probability of each pixel's class, row-major; empty unless asked for.
   private(set) var confidence: [Float] = []
   /// The probability of each class at each pixel, (classes, H, W); empty unless asked for.
   private(set) var probabilities: [Float] = []
+  /// The entropy of each pixel's probabilities in nats, row-major; empty unless asked for.
+  private(set) var entropy: [Float] = []
 
-  init(foreground: Int? = nil, wanted: Predictor.Wanted = [], views: Int = 1) {
+  init(
+    foreground: Int? = nil, wanted: Predictor.Wanted = [], views: Int = 1,
+    wantsEntropy: Bool = false
+  ) {
     (self.foreground, self.wanted, self.views) = (foreground, wanted, views)
+    self.wantsEntropy = wantsEntropy
   }
 
   /// The same wishes for another image, which is seen once.
-  var empty: PixelSureness { PixelSureness(foreground: foreground, wanted: wanted) }
+  var empty: PixelSureness {
+    PixelSureness(foreground: foreground, wanted: wanted, wantsEntropy: wantsEntropy)
+  }
 
   /// Makes room for a result of a size.
   func begin(width: Int, height: Int, classes: Int) {
@@ -35,6 +45,7 @@ final class PixelSureness {
     confidence = [Float](repeating: 0, count: wanted.contains(.confidence) ? count : 0)
     probabilities = [Float](
       repeating: 0, count: wanted.contains(.probabilities) ? count * classes : 0)
+    entropy = [Float](repeating: 0, count: wantsEntropy ? count : 0)
   }
 
   /// Where a row of a result is written to.
@@ -43,7 +54,7 @@ final class PixelSureness {
     let views: Float
     fileprivate let width: Int
     fileprivate let levels: UnsafeMutableBufferPointer<UInt16>
-    fileprivate let confidence, probabilities: UnsafeMutableBufferPointer<Float>
+    fileprivate let confidence, probabilities, entropy: UnsafeMutableBufferPointer<Float>
 
     /// The steps of a row; nil unless asked for.
     func levels(_ y: Int) -> UnsafeMutableBufferPointer<UInt16>? {
@@ -53,6 +64,11 @@ final class PixelSureness {
     /// The confidence of a row; nil unless asked for.
     func confidence(_ y: Int) -> UnsafeMutableBufferPointer<Float>? {
       confidence.isEmpty ? nil : .init(rebasing: confidence[y * width..<(y + 1) * width])
+    }
+
+    /// The entropy of a row; nil unless asked for.
+    func entropy(_ y: Int) -> UnsafeMutableBufferPointer<Float>? {
+      entropy.isEmpty ? nil : .init(rebasing: entropy[y * width..<(y + 1) * width])
     }
 
     /// The first class's probability at a row's beginning, and how far classes are apart; nil unless asked
@@ -69,10 +85,12 @@ final class PixelSureness {
     levels.withUnsafeMutableBufferPointer { levels in
       confidence.withUnsafeMutableBufferPointer { confidence in
         probabilities.withUnsafeMutableBufferPointer { probabilities in
-          body(
-            Rows(
-              foreground: foreground, views: Float(views), width: width, levels: levels,
-              confidence: confidence, probabilities: probabilities))
+          entropy.withUnsafeMutableBufferPointer { entropy in
+            body(
+              Rows(
+                foreground: foreground, views: Float(views), width: width, levels: levels,
+                confidence: confidence, probabilities: probabilities, entropy: entropy))
+          }
         }
       }
     }
@@ -92,6 +110,7 @@ final class PixelSureness {
     copy(other.levels, &levels)
     copy(other.confidence, &confidence)
     copy(other.probabilities, &probabilities)
+    copy(other.entropy, &entropy)
   }
 }
 
@@ -105,10 +124,13 @@ extension ScoreFusion.Row {
       writeLevels(parts, averaging, foreground, rows.views, to: out)
     }
     let (confidence, planes) = (rows.confidence(y), rows.probabilities(y, classes: classes))
-    guard confidence != nil || planes != nil else { return }
+    let entropy = rows.entropy(y)
+    guard confidence != nil || planes != nil || entropy != nil else { return }
     guard let averaging else {
       guard let columns = parts.last?.columns else { return }
-      if let confidence, planes == nil { return writeConfidence(columns, to: confidence) }
+      if let confidence, planes == nil, entropy == nil {
+        return writeConfidence(columns, to: confidence)
+      }
       let (line, groups) = (line, groups)
       line.withUnsafeBufferPointer { line in
         for i in 0..<columns.lower.count {
@@ -117,7 +139,7 @@ extension ScoreFusion.Row {
           for group in 0..<groups {
             scores[group] = line[a + group] * (1 - share) + line[b + group] * share
           }
-          write(columns.start + i, confidence, planes, isLogarithmic: true)
+          write(columns.start + i, confidence, planes, entropy, isLogarithmic: true)
         }
       }
       return
@@ -126,7 +148,7 @@ extension ScoreFusion.Row {
     let factor: Float = isLogarithmic ? 1 / rows.views : 1
     for x in 0..<sums.count / max(1, groups) {
       for group in 0..<groups { scores[group] = sums[x * groups + group] * factor }
-      write(x, confidence, planes, isLogarithmic: isLogarithmic)
+      write(x, confidence, planes, entropy, isLogarithmic: isLogarithmic)
     }
   }
 
@@ -189,7 +211,8 @@ extension ScoreFusion.Row {
   @inline(__always)
   private mutating func write(
     _ x: Int, _ confidence: UnsafeMutableBufferPointer<Float>?,
-    _ planes: (UnsafeMutablePointer<Float>, plane: Int)?, isLogarithmic: Bool
+    _ planes: (UnsafeMutablePointer<Float>, plane: Int)?,
+    _ entropy: UnsafeMutableBufferPointer<Float>?, isLogarithmic: Bool
   ) {
     let classes = classes
     scores.withUnsafeMutableBufferPointer { scores in
@@ -209,6 +232,14 @@ extension ScoreFusion.Row {
       }
       let factor = 1 / max(total, .leastNormalMagnitude)
       confidence?[x] = (isLogarithmic ? 1 : top) * factor
+      if let entropy {
+        var sum: Float = 0
+        for k in 0..<classes {
+          let share = scores[k >> 3][k & 7] * factor
+          if share > 0 { sum -= share * logf(share) }
+        }
+        entropy[x] = sum
+      }
       guard let (first, plane) = planes else { return }
       for k in 0..<classes { first[k * plane + x] = scores[k >> 3][k & 7] * factor }
     }
