@@ -163,7 +163,9 @@ let package = Package(
     // What fuzz.py feeds with files.
     .executableTarget(
       name: "image-digest", dependencies: ["Imaging", "CDeflate"], path: "Benchmarks/fuzz",
-      exclude: ["README.md", "fuzz.py", "files.py", "checkpoints.sh", "annotations.sh"]),
+      exclude: [
+        "README.md", "fuzz.py", "files.py", "checkpoints.sh", "annotations.sh", "images.sh",
+      ]),
 
     // What several tests need: folders, tiny pictures, a tiny run.
     .target(name: "TestSupport", dependencies: ["Datasets"], path: "Tests/TestSupport"),
@@ -205,7 +207,8 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "Serving", "Weights", "Inference", "Evaluation", "Datasets", "Imaging",
+        "Serving", "Weights", "Inference", "Evaluation", "Datasets", "Imaging", "Checkpoints",
+        "Torch",
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ]),
     .testTarget(

@@ -19,12 +19,23 @@ public struct AnnotationSet: Sendable {
   public enum Content: Sendable {
     /// Shapes in the order in which they are drawn.
     case shapes([Shape])
+    /// Shapes that are made as they are asked for, from what takes less memory.
+    case deferred(@Sendable () -> [Shape])
     /// Pictures of labels.
     case pictures(LabelPictures)
     /// The classes themselves, made as they are asked for; nil for nothing.
     case mask(@Sendable () throws -> LabelImage?)
     /// Nothing: the class of pixels that nobody labelled.
     case nothing
+
+    /// The shapes in the order in which they are drawn; nil for pictures, masks and nothing.
+    public var shapes: [Shape]? {
+      switch self {
+      case .shapes(let shapes): shapes
+      case .deferred(let made): made()
+      case .pictures, .mask, .nothing: nil
+      }
+    }
   }
 
   /// An image and what is known of it.
@@ -124,8 +135,9 @@ extension AnnotationSet {
       return try mask(of: empty)
     case .pictures(let pictures):
       return try pictures.mask(size: { try size(of: image) }, background: nothing, image: image)
-    case .shapes(let shapes):
-      var canvas = try drawn(shapes, of: image, background: nothing) { _, shape in
+    case .shapes, .deferred:
+      var canvas = try drawn(image.content.shapes ?? [], of: image, background: nothing) {
+        _, shape in
         value(shape.label)
       }
       return LabelImage(

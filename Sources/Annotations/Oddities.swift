@@ -49,7 +49,7 @@ extension AnnotationSet {
   /// - Throws: As ``mask(of:)`` does.
   public func oddities(of image: Image) throws -> Oddities {
     var odd = Oddities()
-    guard case .shapes(let shapes) = image.content else { return odd }
+    guard let shapes = image.content.shapes else { return odd }
     let size = try size(of: image)
     var canvas = PixelCanvas(width: size.width, height: size.height, filledWith: 0)
     var drawing = Drawing(rule)

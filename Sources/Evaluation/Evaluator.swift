@@ -30,6 +30,16 @@ public struct Evaluator {
   /// What the protocol says of images that are left out; nil where all are scored.
   public var subset: String?
 
+  /// Further networks of the same classes, and what each counts: the weighted mean of all probabilities is scored.
+  package var companions: [(predictor: Predictor, weight: Double)] = []
+  /// What the first network counts beside them.
+  package var weight = 1.0
+
+  /// The networks that are asked.
+  private var members: [(predictor: Predictor, weight: Double)] {
+    ([(predictor, weight)] + companions).filter { $0.weight > 0 }
+  }
+
   /// An evaluator; `imageSize` changes what the network sees, not the size at which is scored.
   public init(_ predictor: Predictor, imageSize: SeenSize? = nil, labelSize: Size? = nil) {
     self.predictor = predictor
@@ -49,7 +59,11 @@ public struct Evaluator {
       imageSize: imageSize.map { "size resized to \($0.text)" } ?? "own size",
       scales: predictor.mode.scales, flip: predictor.mode.flip,
       mode: predictor.mode.summary
-        + (threshold.map { ", foreground from a probability of \(number($0))" } ?? ""),
+        + (threshold.map { ", foreground from a probability of \(number($0))" } ?? "")
+        + (companions.isEmpty
+          ? ""
+          : ", mean of the probabilities of \(companions.count + 1) networks by "
+            + ([weight] + companions.map(\.weight)).map(number).joined(separator: ", ")),
       precision: predictor.precisionText, sides: predictor.sides, subset: subset)
   }
 
@@ -85,7 +99,9 @@ public struct Evaluator {
     try predict(dataset, probabilities: computesReliability) { scored, done in
       // Files of windows show more than what was scored.
       counted(
-        tally.add(scored, isWhole: dataset.windows == nil, temperature: predictor.temperature))
+        tally.add(
+          scored, isWhole: dataset.windows == nil,
+          temperature: companions.isEmpty ? predictor.temperature : nil))
       try visit(scored.sample, scored.prediction, done)
     }
   }
@@ -154,6 +170,8 @@ public struct Evaluator {
   /// while it does.
   private final class Stages: @unchecked Sendable {
     private let predictor: Predictor
+    /// All networks, where there are several.
+    private let members: [(predictor: Predictor, weight: Double)]
     private let samples: Prefetch<(Sample, Image)>
     /// The class whose probabilities are asked for.
     private let foreground: Int?
@@ -164,6 +182,7 @@ public struct Evaluator {
     init(_ evaluator: Evaluator, _ dataset: any Dataset, probabilities: Bool) {
       predictor = evaluator.predictor
       self.probabilities = probabilities
+      members = evaluator.companions.isEmpty ? [] : evaluator.members
       foreground = evaluator.computesCurves ? dataset.labelMap.foreground : nil
       cut = evaluator.threshold.flatMap { threshold in
         dataset.labelMap.foreground.map { (Float(threshold), UInt8($0)) }
@@ -180,6 +199,7 @@ public struct Evaluator {
       let (sample, image) = try next.get()
       let size = sample.mask.size
       if probabilities { try predictor.checkProbabilities(size, file: sample.file) }
+      if !members.isEmpty { return try together(sample, image) }
       var wanted: Predictor.Wanted = cut == nil ? [] : .confidence
       if probabilities { wanted.insert(.probabilities) }
       let sureness =
@@ -199,6 +219,27 @@ public struct Evaluator {
             ClassProbabilities(
               size: size, classes: predictor.model.classes, values: $0.probabilities)
           } : nil)
+    }
+
+    /// What several networks find by the mean of their probabilities, which temperatures leave as they are.
+    private func together(_ sample: Sample, _ image: Image) throws -> Scored {
+      var sum = MeanProbabilities()
+      for (predictor, weight) in members {
+        let found = try predictor.predict(
+          image, size: sample.mask.size, file: sample.file,
+          wanted: [.probabilities, .uncalibrated])
+        if let own = found.probabilities { sum.add(own, weight: weight) }
+      }
+      guard let mean = sum.mean else { preconditionFailure("a weight is above 0") }
+      var mask = mean.mask
+      if let cut {
+        var confidence = mean.confidence
+        mask.apply(
+          threshold: cut.threshold, foreground: cut.foreground, confidence: &confidence)
+      }
+      return Scored(
+        sample: sample, prediction: mask, levels: foreground.map { mean.levels(of: $0) },
+        probabilities: probabilities ? mean : nil)
     }
   }
 }

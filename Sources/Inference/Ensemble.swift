@@ -28,25 +28,38 @@ public final class Ensemble: Sendable {
   ///   `ScoringError.setting` for weights of another number, below 0 or all 0.
   public init(_ sessions: [InferenceSession], names: [String], weights: [Double]? = nil) throws {
     precondition(!sessions.isEmpty && sessions.count == names.count, "an ensemble has networks")
-    let weights = weights ?? [Double](repeating: 1, count: sessions.count)
-    let total = weights.reduce(0, +)
-    guard weights.count == sessions.count, weights.allSatisfy({ $0 >= 0 && $0.isFinite }), total > 0
-    else {
-      throw ScoringError.setting(
-        name: "the weights of networks", value: weights.map { "\($0)" }.joined(separator: ","),
-        expected: "\(sessions.count) numbers from 0, of which one is above 0")
-    }
-    let classes = sessions.map { $0.labelMap.classes.map(\.name) }
-    for (name, own) in zip(names, classes) where own != classes[0] {
-      throw EnsembleError.classes(file: name, own, first: names[0], classes[0])
-    }
+    let weights = try Self.shares(weights, of: sessions.count)
+    try Self.check(sessions.map { $0.labelMap.classes.map(\.name) }, names)
     for (name, session) in zip(names, sessions) {
       let (own, other) = (session.bandPlan, sessions[0].bandPlan)
       guard own == other, session.orientation == sessions[0].orientation else {
         throw EnsembleError.images(file: name, first: names[0])
       }
     }
-    (self.sessions, self.weights) = (sessions, weights.map { $0 / total })
+    (self.sessions, self.weights) = (sessions, weights)
+  }
+
+  /// What each of several networks counts, together 1; all the same without weights.
+  ///
+  /// - Throws: `ScoringError.setting` for weights of another number, below 0 or all 0.
+  static func shares(_ weights: [Double]?, of count: Int) throws -> [Double] {
+    let weights = weights ?? [Double](repeating: 1, count: count)
+    let total = weights.reduce(0, +)
+    guard weights.count == count, weights.allSatisfy({ $0 >= 0 && $0.isFinite }), total > 0 else {
+      throw ScoringError.setting(
+        name: "the weights of networks", value: weights.map { "\($0)" }.joined(separator: ","),
+        expected: "\(count) numbers from 0, of which one is above 0")
+    }
+    return weights.map { $0 / total }
+  }
+
+  /// Refuses networks of other classes than the first.
+  ///
+  /// - Throws: ``EnsembleError/classes(file:_:first:_:)``.
+  static func check(_ classes: [[String]], _ names: [String]) throws {
+    for (name, own) in zip(names, classes) where own != classes[0] {
+      throw EnsembleError.classes(file: name, own, first: names[0], classes[0])
+    }
   }
 
   /// A text that differs for other weights and settings.
@@ -74,26 +87,23 @@ public final class Ensemble: Sendable {
     _ image: Image, file: String = "image", wanted: InferenceSession.Wanted = []
   ) throws -> Prediction {
     guard sessions.count > 1 else { return try first.predict(image, file: file, wanted: wanted) }
-    var sum: ClassProbabilities?
+    var sum = MeanProbabilities()
     var entropies: [Float]?
-    // The mean of those so far, to which each next one adds its share of all weights so far.
-    var total = 0.0
     for (session, weight) in zip(sessions, weights) where weight > 0 {
       guard
         let own = try session.predict(
           image, file: file, wanted: [.probabilities, .uncalibrated]
         ).probabilities
       else { continue }
-      total += weight
       if wanted.contains(.disagreement) {
         let entropy = own.entropy
         entropies =
           entropies.map { zip($0, entropy).map { $0 + Float(weight) * $1 } }
           ?? entropy.map { Float(weight) * $0 }
       }
-      if sum == nil { sum = own } else { sum?.blend(with: own, share: Float(weight / total)) }
+      sum.add(own, weight: weight)
     }
-    guard let mean = sum else { preconditionFailure("a weight is above 0") }
+    guard let mean = sum.mean else { preconditionFailure("a weight is above 0") }
     let disagreement = entropies.map { own in zip(mean.entropy, own).map { max(0, $0 - $1) } }
     return Prediction(
       mean.mask, first.labelMap,
@@ -108,6 +118,8 @@ public enum EnsembleError: Error, Sendable, Equatable, CustomStringConvertible {
   case classes(file: String, [String], first: String, [String])
   /// Two networks see other bands of images, or turn photographs otherwise.
   case images(file: String, first: String)
+  /// Two networks see images of other sizes where they are scored.
+  case sizes(file: String, first: String)
 
   /// The message for a person.
   public var description: String {
@@ -118,6 +130,8 @@ public enum EnsembleError: Error, Sendable, Equatable, CustomStringConvertible {
     case .images(let file, let first):
       "\(file): sees other bands of an image than \(first), or turns photographs otherwise; expected"
         + " networks that see the same"
+    case .sizes(let file, let first):
+      "\(file): sees images of another size than \(first), expected one evaluate.imageSize"
     }
   }
 

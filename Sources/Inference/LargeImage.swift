@@ -18,11 +18,24 @@ public struct LargeImage {
     public var overlap = 0.125
     /// Whether the probability of each class is written, too.
     public var writesProbabilities = false
+    /// Whether the probability of each pixel's class is written, too.
+    public var writesConfidence = false
+    /// Whether it is written and drawn how unsure the network is at each pixel.
+    public var writesUncertainty = false
     /// Whether a run that was stopped goes on.
     public var resumes = false
 
     /// The usual options.
     public init() {}
+
+    /// What is computed beside the classes.
+    var wanted: BlendedPrediction.Wanted {
+      var wanted: BlendedPrediction.Wanted = []
+      if writesProbabilities { wanted.insert(.shares) }
+      if writesConfidence { wanted.insert(.confidence) }
+      if writesUncertainty { wanted.insert(.uncertainty) }
+      return wanted
+    }
   }
 
   /// What a prediction took, in seconds.
@@ -49,6 +62,8 @@ public struct LargeImage {
     public let shares: [(name: String, share: Double)]
     /// The pixels of each class.
     public let counts: [Int]
+    /// The sums of the confidences of each class's pixels, where they are written.
+    public let confidences: [Double]?
     /// The files written.
     public let written: [String]
     /// What it took.
@@ -75,7 +90,9 @@ public struct LargeImage {
       try $0.tiling(of: size, step: options.step, overlap: options.overlap, file: path)
     }
     // A row of blocks is held whole.
-    let bytes = 2 * (1 + (options.writesProbabilities ? session.labelMap.count : 0))
+    let bytes =
+      2 * (1 + (options.writesProbabilities ? session.labelMap.count : 0))
+      + (options.writesConfidence ? 2 : 0) + (options.writesUncertainty ? 2 : 0)
     let row = size.width.multipliedReportingOverflow(by: (tiling.step + tiling.overlap) * bytes)
     guard !row.overflow, row.partialValue <= session.memoryBudget else {
       throw PredictionError.tooLarge(
@@ -92,7 +109,7 @@ public struct LargeImage {
   }
 
   /// Predicts the image and writes `STEM_labels.tif`, `STEM_overlay.png` and, if asked for,
-  /// `STEM_probabilities.tif`.
+  /// `STEM_probabilities.tif`, `STEM_confidence.tif`, and `STEM_uncertainty.tif` with a picture of it.
   ///
   /// - Parameters:
   ///   - stem: What the files' names begin with.
@@ -109,7 +126,7 @@ public struct LargeImage {
     let map = session.labelMap
     try session.exclusively { predictor in
       let blended = BlendedPrediction(
-        predictor, size, tiling, computesShares: options.writesProbabilities)
+        predictor, size, tiling, wanted: options.wanted)
       let done = try results.begin()
       guard done < blended.count else { return }
       // What the row above says of its overlap is not kept on the disk, but computed again.
@@ -140,11 +157,13 @@ public struct LargeImage {
       progress(blocks, blocks)
     }
     let before = clock.now
-    let (shares, counts, written) = try results.finish(map, opacity: opacity)
+    let finished = try results.finish(map, opacity: opacity)
     timing.finishing = (clock.now - before) / .seconds(1)
     timing.whole = (clock.now - start) / .seconds(1)
     timing.network = timing.whole - timing.waiting - timing.writing - timing.finishing
-    return Result(shares: shares, counts: counts, written: written, timing: timing)
+    return Result(
+      shares: finished.shares, counts: finished.counts, confidences: finished.confidences,
+      written: finished.written, timing: timing)
   }
 
   /// Reads windows on any thread.
@@ -160,8 +179,9 @@ extension LargeImage {
   /// The files of a result, and what waits for them.
   private final class Results {
     private let labels: TiledResult
-    private let probabilities: TiledResult?
-    /// For each row of blocks the reduced picture and the pixels of each class.
+    private let probabilities, confidence, uncertainty: TiledResult?
+    /// For each row of blocks the pixels of each class, the sums of their confidences, and the reduced picture with
+    /// its classes and how unsure the network is there.
     private let rows: TileSpool
     private let size: Size, tiling: Tiling
     private let stem: String
@@ -174,17 +194,29 @@ extension LargeImage {
       let subject = [
         file.path, FileSystem.stamp(file.path), "\(tiling)", session.subject,
       ].joined(separator: "\n")
+      func shares(_ name: String, bands: Int, _ isWanted: Bool) throws -> TiledResult? {
+        guard isWanted else { return nil }
+        return try TiledResult(
+          "\(stem)_\(name).tif", size: file.size, content: .shares(bands: bands),
+          place: file.place, subject: subject, isResumed: options.resumes)
+      }
       labels = try TiledResult(
         "\(stem)_labels.tif", size: file.size,
         content: .labels(palette: session.labelMap.palette, missing: LabelMap.ignored),
         place: file.place, subject: subject, isResumed: options.resumes)
-      probabilities =
-        options.writesProbabilities
-        ? try TiledResult(
-          "\(stem)_probabilities.tif", size: file.size,
-          content: .shares(bands: session.labelMap.count), place: file.place, subject: subject,
-          isResumed: options.resumes) : nil
-      rows = try TileSpool("\(stem)_overlay.part", subject: subject, isResumed: options.resumes)
+      probabilities = try shares(
+        "probabilities", bands: session.labelMap.count, options.writesProbabilities)
+      confidence = try shares("confidence", bands: 1, options.writesConfidence)
+      uncertainty = try shares("uncertainty", bands: 1, options.writesUncertainty)
+      // What a block of it holds depends on what is asked for.
+      rows = try TileSpool(
+        "\(stem)_overlay.part", subject: "\(subject)\n\(options.wanted.rawValue)",
+        isResumed: options.resumes)
+    }
+
+    /// The files of shares that are written.
+    private var others: [TiledResult] {
+      [probabilities, confidence, uncertainty].compactMap { $0 }
     }
 
     /// The rows of blocks that all files have; what some have beyond is let go.
@@ -193,11 +225,11 @@ extension LargeImage {
       func tiles(_ rows: Int) -> Int {
         rows == 0 ? 0 : (blocks[rows - 1].upperBound + TiledResult.side - 1) / TiledResult.side
       }
-      let finished = min(labels.finishedRows, probabilities?.finishedRows ?? .max)
+      let finished = others.map(\.finishedRows).reduce(labels.finishedRows, min)
       var done = min(rows.count, blocks.count)
       while done > 0, tiles(done) > finished { done -= 1 }
       try labels.keep(rows: tiles(done))
-      try probabilities?.keep(rows: tiles(done))
+      for other in others { try other.keep(rows: tiles(done)) }
       try rows.keep(done)
       return done
     }
@@ -213,28 +245,38 @@ extension LargeImage {
       if let probabilities, let shares = band.shares {
         try append(shares, shares.count / max(1, band.classes.count), to: probabilities)
       }
-      var counts = [Int](repeating: 0, count: 256)
-      band.classes.withUnsafeBufferPointer { for value in $0 { counts[Int(value)] += 1 } }
-      let numbers = counts.flatMap { count in
-        (0..<8).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }
+      if let confidence, let values = band.confidence { try append(values, 1, to: confidence) }
+      if let uncertainty, let values = band.uncertainty { try append(values, 1, to: uncertainty) }
+      // The pixels of each class, and the sums of their confidences in steps of 255.
+      var numbers = [Int](repeating: 0, count: 512)
+      band.classes.withUnsafeBufferPointer { for value in $0 { numbers[Int(value)] += 1 } }
+      if let values = band.confidence {
+        for (label, value) in zip(band.classes, values) { numbers[256 + Int(label)] += Int(value) }
       }
-      try rows.append(numbers + shown.bytes(band.classes))
+      let bytes = numbers.flatMap { number in
+        (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+      }
+      try rows.append(bytes + shown.bytes(band.classes, band.uncertainty))
     }
 
     func finish(_ map: LabelMap, opacity: Double) throws -> (
-      shares: [(name: String, share: Double)], counts: [Int], written: [String]
+      shares: [(name: String, share: Double)], counts: [Int], confidences: [Double]?,
+      written: [String]
     ) {
-      var counts = [Int](repeating: 0, count: 256)
-      var (pixels, classes) = ([UInt8](), [UInt8]())
+      var numbers = [Int](repeating: 0, count: 512)
+      var (pixels, classes, unsure) = ([UInt8](), [UInt8](), [UInt8]())
       for index in 0..<rows.count {
         let block = try rows.block(index)
-        for value in 0..<256 {
-          counts[value] += (0..<8).reduce(0) { $0 | Int(block[8 * value + $1]) << (8 * $1) }
+        for place in numbers.indices {
+          numbers[place] += (0..<8).reduce(0) { $0 | Int(block[8 * place + $1]) << (8 * $1) }
         }
-        let count = (block.count - 2048) / 4
-        pixels += block[2048..<2048 + 3 * count]
-        classes += block[(2048 + 3 * count)...]
+        let start = 8 * numbers.count
+        let count = (block.count - start) / (uncertainty == nil ? 4 : 5)
+        pixels += block[start..<start + 3 * count]
+        classes += block[(start + 3 * count)..<(start + 4 * count)]
+        unsure += block[(start + 4 * count)...]
       }
+      let counts = Array(numbers[..<256])
       let total = max(1, counts.prefix(map.count).reduce(0, +))
       let shares = map.classes.indices.filter { counts[$0] > 0 }
         .map { (name: map.classes[$0].name, share: Double(counts[$0]) / Double(total)) }
@@ -244,7 +286,15 @@ extension LargeImage {
         .overlaid(
           classes: classes, palette: map.palette, opacity: opacity, clear: map.background)
       try labels.finish()
-      try probabilities?.finish()
+      for other in others { try other.finish() }
+      var written = [labels.path, "\(stem)_overlay.png"] + others.map(\.path)
+      if uncertainty != nil {
+        written.append(
+          try PredictionFiles.heatMap(
+            unsure.map { Float($0) / 255 }, "\(stem)_uncertainty.png",
+            Image(width: reduced.width, height: reduced.height, pixels: pixels), "Uncertainty",
+            "entropy / ln \(map.count)"))
+      }
       try overlay.withLegend(
         PredictionFiles.legend(shares.map(\.name), map, hasMissing: counts[255] > 0)
       )
@@ -252,7 +302,7 @@ extension LargeImage {
       rows.remove()
       return (
         shares, Array(counts.prefix(map.count)),
-        [labels.path, "\(stem)_overlay.png"] + (probabilities.map { [$0.path] } ?? [])
+        confidence.map { _ in numbers[256..<256 + map.count].map { Double($0) / 255 } }, written
       )
     }
   }
@@ -294,9 +344,12 @@ extension LargeImage {
       }
     }
 
-    /// The picture's pixels, and the classes of the same pixels.
-    func bytes(_ classes: [UInt8]) -> [UInt8] {
-      pixels + rows.flatMap { y in columns.map { classes[(y - first) * width + $0] } }
+    /// The picture's pixels, and the classes of the same pixels, and how unsure the network is there.
+    func bytes(_ classes: [UInt8], _ uncertainty: [UInt8]?) -> [UInt8] {
+      func reduced(_ values: [UInt8]) -> [UInt8] {
+        rows.flatMap { y in columns.map { values[(y - first) * width + $0] } }
+      }
+      return pixels + reduced(classes) + (uncertainty.map(reduced) ?? [])
     }
   }
 }

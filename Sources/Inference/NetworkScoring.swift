@@ -4,7 +4,7 @@ import Files
 import Imaging
 import Torch
 
-/// Scores a trained network on a part of the data that its configuration names.
+/// Scores a trained network, or the mean of several, on a part of the data that its configuration names.
 public struct NetworkScoring {
   /// What is scored, and beside what.
   public struct Options: Sendable {
@@ -31,13 +31,16 @@ public struct NetworkScoring {
 
   /// A network with the images that it is scored on.
   private struct Part {
-    let name: String
-    let evaluator: Evaluator
+    var name: String
+    var evaluator: Evaluator
     let dataset: any Dataset
+    /// What the network finds and sees, which others that answer with it have to as well.
+    let classes: [String], bands: BandPlan?, orientation: ImageOrientation
   }
 
   /// The networks, of which each but the first is read when its turn comes.
-  private let first: Part, others: [() throws -> Part]
+  private var first: Part
+  private let others: [() throws -> Part]
   /// What the result calls the images and the network where there are several.
   private let titles: (dataset: String, model: String)?
 
@@ -103,8 +106,13 @@ public struct NetworkScoring {
     ).threshold
     evaluator.subset = scored.subset
     return Part(
-      name: network.record.map { "\(network.file), iteration \($0.step)" } ?? network.file,
-      evaluator: evaluator, dataset: scored.dataset)
+      name: name(of: network), evaluator: evaluator, dataset: scored.dataset, classes: own,
+      bands: network.bandPlan, orientation: network.orientation)
+  }
+
+  /// What results call a network.
+  private static func name(of network: TrainedNetwork) -> String {
+    network.record.map { "\(network.file), iteration \($0.step)" } ?? network.file
   }
 
   /// The classes.
@@ -130,6 +138,43 @@ public struct NetworkScoring {
       try part.evaluator.predict(part.dataset, probabilities: true) {
         try visit(part.dataset, $0, $1)
       }
+    }
+  }
+
+  /// Gets several networks ready that answer together by the weighted mean of their probabilities, on the data of
+  /// the first.
+  ///
+  /// - Parameters:
+  ///   - paths: Checkpoint files, or folders of runs; at least one.
+  ///   - weights: What each counts beside the others; nil for all the same.
+  /// - Throws: As for one; ``EnsembleError`` where they have other classes or see other images;
+  ///   `ScoringError.setting` for weights that cannot be.
+  public init(
+    _ paths: [String], weights: [Double]? = nil, overrides: [String] = [],
+    _ options: Options = Options(), inference: InferenceSession.Options = .init(),
+    device: Device = .cpu
+  ) throws {
+    precondition(!paths.isEmpty, "there is a network to score")
+    try self.init(paths[0], overrides: overrides, options, inference: inference, device: device)
+    guard paths.count > 1 else { return }
+    guard others.isEmpty else {
+      throw ScoringError.setting(
+        name: "what is scored together", value: "a folder of folds", expected: "checkpoints")
+    }
+    let weights = try Ensemble.shares(weights, of: paths.count)
+    first.evaluator.weight = weights[0]
+    for (path, weight) in zip(paths, weights).dropFirst() {
+      let network = try TrainedNetwork(checkpoint: path, overrides: overrides, device: device)
+      try network.checkDescribed()
+      try Ensemble.check([first.classes, network.classNames], [paths[0], path])
+      guard network.bandPlan == first.bands, network.orientation == first.orientation else {
+        throw EnsembleError.images(file: path, first: paths[0])
+      }
+      guard try network.configuration.evaluation().imageSize == first.evaluator.imageSize else {
+        throw EnsembleError.sizes(file: path, first: paths[0])
+      }
+      first.evaluator.companions.append((try network.predictor(inference), weight))
+      first.name += " + " + Self.name(of: network)
     }
   }
 

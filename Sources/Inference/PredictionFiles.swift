@@ -176,12 +176,12 @@ public struct PredictionFiles: Sendable {
     if uncertainty {
       let most = logf(Float(max(2, found.classes)))
       written.append(
-        try heatMap(
+        try Self.heatMap(
           found.entropy.map { $0 / most }, "\(stem)_uncertainty.png", image,
           "Uncertainty", "entropy / ln \(found.classes)"))
       if let disagreement = prediction.disagreement {
         written.append(
-          try heatMap(
+          try Self.heatMap(
             disagreement.map { $0 / most }, "\(stem)_disagreement.png", image,
             "Disagreement of the networks", "mutual information / ln \(found.classes)"))
       }
@@ -200,7 +200,7 @@ public struct PredictionFiles: Sendable {
   }
 
   /// Draws numbers from 0 to 1 over a photograph.
-  private func heatMap(
+  static func heatMap(
     _ values: [Float], _ path: String, _ image: Image, _ title: String, _ quantity: String
   ) throws -> String {
     var heat = HeatMap(values, width: image.width, height: image.height)

@@ -75,6 +75,8 @@ public struct PredictionRun: Sendable {
     (self.ensemble, self.files) = (ensemble, files)
     var options = options
     options.large.writesProbabilities = files.probabilities == .tiff
+    options.large.writesConfidence = files.confidence != nil
+    options.large.writesUncertainty = files.uncertainty
     options.large.resumes = options.resumes
     if options.shard != nil, files.polygons?.hasFileForAll == true {
       throw ScoringError.setting(
@@ -92,8 +94,7 @@ public struct PredictionRun: Sendable {
     if options.refinement.threshold != nil { return "--threshold" }
     if options.refinement.classes != nil { return "--classes" }
     if options.refinement.minimumArea > 1, files.polygons == nil { return "--minimum-area" }
-    if files.confidence != nil { return "--confidence" }
-    if files.uncertainty { return "--uncertainty" }
+    if files.confidence == .sixteen { return "--confidence-bits 16" }
     if files.probabilities == .npy || files.probabilities == .png { return "--probabilities-as" }
     return nil
   }
@@ -117,7 +118,9 @@ public struct PredictionRun: Sendable {
       return false
     }
     if blocks { return true }
-    if reason == nil, try GeoReference.of(file, page: page) != nil { return true }
+    // How sure the network is of an image that fits is seen in its full size, and in 16 bits.
+    let isWhole = reason != nil || files.confidence != nil || files.uncertainty
+    if !isWhole, try GeoReference.of(file, page: page) != nil { return true }
     guard RasterFile.isReadByWindows(file) else { return false }
     let raster = try RasterFile(file, page: page)
     guard session.bandPlan != nil || raster.isPicture else { return false }
@@ -148,7 +151,9 @@ public struct PredictionRun: Sendable {
     let ground = try groundArea(file, image.size)
     return Finding(
       file: file, size: image.size,
-      areas: areas(result.counts, measured: result.counts.reduce(0, +), ground: ground),
+      areas: areas(
+        result.counts, measured: result.counts.reduce(0, +), ground: ground,
+        confidences: result.confidences),
       prediction: nil, written: result.written + (try outlines(file, image.size, note)),
       timing: result.timing, measured: result.counts.reduce(0, +))
   }

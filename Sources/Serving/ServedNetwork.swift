@@ -7,20 +7,6 @@ import Inference
 import Synchronization
 import Torch
 
-/// Why a network cannot be served.
-public enum ServedNetworkError: Error, CustomStringConvertible {
-  /// It sees bands of files, which an upload has not.
-  case bands(file: String)
-
-  /// The message for a person.
-  public var description: String {
-    switch self {
-    case .bands(let file):
-      "\(file): sees bands by data.bands, expected a network for pictures in red, green and blue"
-    }
-  }
-}
-
 /// A network that a service predicts with and explains.
 public final class ServedNetwork: Sendable {
   /// What requests and the page call it.
@@ -35,21 +21,26 @@ public final class ServedNetwork: Sendable {
   /// The network of a run's folder, a checkpoint or an ONNX file.
   ///
   /// - Parameter name: What it is called; nil for the name of the folder or file.
-  /// - Throws: As `InferenceSession`; ``ServedNetworkError``.
+  /// - Throws: As `InferenceSession`.
   public init(
     _ path: String, name: String? = nil, overrides: [String] = [],
     options: InferenceSession.Options = .init(), device: Device = .cpu
   ) throws {
     session = try InferenceSession(path, overrides: overrides, options: options, device: device)
-    guard session.bandPlan == nil else { throw ServedNetworkError.bands(file: path) }
     trained = try TrainedNetwork(checkpoint: path, overrides: overrides, device: device)
     hasParts = !TrainedNetwork.isONNX(path)
     let isFolder = FileSystem.isFolder(path)
     self.name = name ?? (isFolder ? path.fileName : path.fileStem)
     // What is made when a network first runs: the first request need not wait for that.
     // A network of a fixed size refuses this one.
-    let black = [UInt8](repeating: 0, count: 3 * 480 * 360)
-    _ = try? session.predict(Image(width: 480, height: 360, pixels: black))
+    let size = Size(width: 480, height: 360)
+    let bands = session.bandPlan?.bands.count ?? 3
+    let black = Levels(
+      size: size, bands: bands, values: [Float](repeating: 0, count: bands * 480 * 360))
+    _ = try? session.predict(  // may fail: so
+      session.bandPlan == nil
+        ? Image(width: 480, height: 360, pixels: [UInt8](repeating: 0, count: 3 * 480 * 360))
+        : Image(black))
   }
 
   private init(_ other: ServedNetwork, name: String) {

@@ -14,15 +14,16 @@ struct EvaluateCommand: ParsableCommand {
     discussion: """
       Predictions are compared at the size of the ground truth. How images go through the network, and \
       how many, says the section evaluate of the configuration; options win. Of two classes Dice, \
-      precision, recall and the areas under the curves of the foreground come first.
+      precision, recall and the areas under the curves of the foreground come first. Of several checkpoints \
+      the mean of their probabilities is scored, on the data of the first.
       """)
 
   @Argument(
     help: """
       The folder of a run (its best checkpoint), a checkpoint file, or a folder of folds (each image by the \
-      network that was trained without it).
+      network that was trained without it); or several checkpoints.
       """)
-  var checkpoint: String
+  var checkpoint: [String]
 
   @OptionGroup var settings: ConfigurationOptions
 
@@ -38,6 +39,7 @@ struct EvaluateCommand: ParsableCommand {
   var submission: String?
 
   @OptionGroup var inference: InferenceOptions
+  @OptionGroup var ensemble: EnsembleOptions
   @OptionGroup var cut: ThresholdOptions
 
   @Option(
@@ -87,6 +89,12 @@ struct EvaluateCommand: ParsableCommand {
     guard held.fold == nil || split == nil else {
       throw ValidationError("--fold scores the images that are held out, without --split.")
     }
+    try ensemble.validate(networks: checkpoint.count)
+    guard checkpoint.count == 1 || !explain && against == nil else {
+      throw ValidationError(
+        "\(explain ? "--explain" : "--against") expects one checkpoint; there are \(checkpoint.count)."
+      )
+    }
     guard definitions.libraries.isEmpty || !explain && against == nil else {
       throw ValidationError("--as expects scores, without --explain and --against.")
     }
@@ -119,10 +127,10 @@ struct EvaluateCommand: ParsableCommand {
       let monitor = ConsoleMonitor()
       let device = try place.prepared()
       let overrides = try settings.overrides + held.overrides + inference.overrides()
-      try TrainingConfiguration.check(checkpoint, overrides: overrides)
+      for path in checkpoint { try TrainingConfiguration.check(path, overrides: overrides) }
       if explain {
         let report = try PrecisionExplanation(
-          checkpoint, overrides: overrides, calibration: preparation.calibrating)
+          checkpoint[0], overrides: overrides, calibration: preparation.calibrating)
         return try show(report, text: report.text, asJSON: json)
       }
       var options = InferenceSession.Options()
@@ -133,7 +141,7 @@ struct EvaluateCommand: ParsableCommand {
       func prepared(_ form: InferenceForm) throws -> NetworkScoring {
         options.form = form
         return try NetworkScoring(
-          checkpoint, overrides: overrides,
+          checkpoint, weights: ensemble.values, overrides: overrides,
           .init(
             split: split, labelSize: labelSize.flatMap { Size(text: $0) },
             boundaryRatio: boundary ? 0.02 : nil, threshold: cut.threshold,

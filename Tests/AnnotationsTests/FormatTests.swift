@@ -98,6 +98,164 @@ import Testing
     #expect(try pixels(other, "a")[1] == 121)
   }
 
+  @Test("A project of VIA 3: regions of views, classes by options and their default")
+  func via3() throws {
+    try read(Samples.via3) { set in
+      #expect(set.format == .via && set.classes.map(\.name) == ["road", "car", "sky"])
+      #expect(set.images.map(\.name) == ["a", "b"])
+      #expect(set.notes.count == 1 && set.notes[0].contains("metadata.1_d is a point"))
+    }
+    // With sizes, as the annotations have none.
+    let root = NSTemporaryDirectory() + "via3-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: root) }  // may fail: it is temporary
+    try FileManager.default.createDirectory(
+      atPath: "\(root)/images", withIntermediateDirectories: true)
+    try Samples.via3["project.json"]?.write(
+      toFile: "\(root)/project.json", atomically: true, encoding: .utf8)
+    for name in ["a.png", "images/b.png"] {
+      try LabelImage(width: 30, height: 20, values: Array(repeating: 0, count: 600)).writePNG(
+        to: "\(root)/\(name)")
+    }
+    let set = try AnnotationSet(contentsOf: root)
+    #expect(try pixels(set, "a") == [0: 100, 1: 12, AnnotationSet.ignoredValue: 488])
+    // cv2.ellipse: a circle of radius 4 and, of the default class, an ellipse of radii 4 and 6.
+    let b = try pixels(set, "b")
+    #expect(b[2] == 57 && b[0] == 89)
+    func changed(_ old: String, _ new: String) -> [String: String] {
+      Samples.via3.mapValues { $0.replacing(old, with: new) }
+    }
+    refuses(
+      changed("\"av\": {\"2\": \"1\"}", "\"av\": {\"2\": \"7\"}"), "project.json",
+      "metadata.1_b.av.2", "is '7'", "options of 'what', 0, 1, 2")
+    refuses(changed("[3, 10, 9, 4]", "[3, 10, 9]"), "metadata.2_a.xy", "circle of 2 numbers")
+    refuses(changed("[3, 10, 9, 4]", "[10, 9, 4]"), "metadata.2_a.xy", "a kind from 1 to 9")
+    refuses(changed("\"fname\": \"b.png\", \"type\": 2", "\"type\": 4"), "file.2", "with 2 regions")
+    refuses(changed("\"vid\": \"2\"", "\"vid\": \"9\""), "metadata.2_a", "view '9'")
+  }
+
+  @Test("VIA 3's extreme points are a rectangle's and a circle's") func extremes() throws {
+    let text = try #require(Samples.via3["project.json"])
+      .replacing("[3, 10, 9, 4]", with: "[8, 2, 5, 6, 2, 12, 6, 7, 10]")
+      .replacing("[4, 22, 9, 4, 6]", with: "[9, 18, 9, 22, 5, 26, 9]")
+    try read(["project.json": text]) { set in
+      let shapes = try #require(set.images.last?.content.shapes)
+      guard case .rectangle(let a, let b) = shapes[0].form,
+        case .ellipse(let center, let radii, _) = shapes[1].form
+      else {
+        Issue.record("\(shapes)")
+        return
+      }
+      #expect(a == Point(2, 2) && b == Point(12, 10))
+      #expect(center == Point(22, 9) && radii == Point(4, 4))
+    }
+    refuses(
+      ["project.json": text.replacing("18, 9, 22, 5, 26, 9", with: "18, 9, 22, 9, 26, 9")],
+      "metadata.2_b.xy", "three points on a line")
+  }
+
+  @Test("CVAT's tracks: boxes move evenly, are away while they are outside, and stay at the end")
+  func boxTracks() throws {
+    try read(["annotations.xml": Samples.cvat(Samples.boxes)]) { set in
+      #expect(set.format == .cvat && set.classes.map(\.name) == ["road", "car"])
+      #expect(set.images.count == 9)
+      #expect(set.images[3].name == "frame_000003")
+      #expect(set.images[3].path.hasSuffix("images/frame_000003.png"))
+      var corners: [Int?] = []
+      for image in set.images {
+        let mask = try set.mask(of: image)
+        #expect(mask.width == 80 && mask.height == 70)
+        let first = mask.values.firstIndex(of: 1)
+        corners.append(first)
+        #expect(mask.values.count { $0 == 1 } == (first == nil ? 0 : 100))
+      }
+      // Column and row of the first pixel: 10 and 5 further in each frame.
+      let row = { (x: Int, y: Int) in y * 80 + x }
+      #expect(
+        corners == [
+          row(0, 0), row(10, 5), row(20, 10), row(30, 15), row(40, 20), nil, nil, row(60, 50),
+          row(60, 50),
+        ])
+    }
+  }
+
+  /// What CVAT's server computes (`TrackManager.get_interpolated_shapes` at commit 4c4f6b5, run on its own).
+  @Test(
+    "CVAT's polygons between key frames are those of its server",
+    arguments: [
+      (
+        "10,10;50,10;50,40;10,40", "20,12;70,15;66,52;24,48;15,30", 1,
+        [12.5, 10.5, 55, 11.25, 54, 43, 13.5, 42, 11.25, 37.5]
+      ),
+      (
+        "10,10;50,10;50,40;10,40", "20,12;70,15;66,52;24,48;15,30", 2,
+        [15, 11, 60, 12.5, 58, 46, 17, 44, 12.5, 35]
+      ),
+      (
+        "5,5;30,2;45,20;40,44;18,50;3,30", "12,8;52,22;20,60", 2,
+        [8.5, 6.5, 41, 12, 48.5, 21, 30, 52, 19, 55, 7.5, 19]
+      ),
+      ("0,0;20,0;20,20;0,20", "4,6;24,6;24,26;4,26", 3, [3, 4.5, 23, 4.5, 23, 24.5, 3, 24.5]),
+    ])
+  func polygonTracks(_ from: String, _ to: String, _ frame: Int, _ expected: [Double]) throws {
+    let track =
+      "<track id=\"0\" label=\"road\">" + Samples.shape("polygon", 0, "points=\"\(from)\"")
+      + Samples.shape("polygon", 4, "points=\"\(to)\"") + "</track>"
+    try read(["annotations.xml": Samples.cvat(track)]) { set in
+      guard case .rings(let rings)? = set.images[frame].content.shapes?.first?.form else {
+        Issue.record("there is no polygon")
+        return
+      }
+      #expect(rings.count == 1 && rings[0].flatMap { [$0.x, $0.y] } == expected)
+    }
+  }
+
+  @Test(
+    "CVAT's tracks: ellipses turn, masks are of their frame alone, pictures are frames in order")
+  func otherTracks() throws {
+    var files = Samples.video
+    try read(files) { set in
+      let shapes = try #require(set.images[4].content.shapes)
+      guard case .ellipse(let center, let radii, let degrees)? = shapes.last?.form else {
+        Issue.record("\(shapes)")
+        return
+      }
+      #expect(center == Point(32, 34) && radii == Point(6, 6) && degrees == 45)
+      #expect(set.images.map { $0.content.shapes?.count ?? -1 } == [2, 3, 3, 3, 3, 2, 2, 3, 3])
+    }
+    let text = try #require(files["annotations.xml"])
+    // Pictures that CVAT named, of which some frames have none.
+    for name in ["frame_000002.PNG", "frame_000007.PNG"] { files["images/\(name)"] = "" }
+    try read(files) { set in
+      #expect(set.images.map(\.name) == ["frame_000002", "frame_000007"])
+      #expect(set.images[1].content.shapes?.count == 3)
+    }
+    // Other pictures are the frames if there are as many.
+    files = ["annotations.xml": text]
+    for index in 0..<9 { files["images/city-\(index).jpg"] = "" }
+    try read(files) { set in
+      #expect(set.images[7].name == "city-7" && set.images[7].content.shapes?.count == 3)
+    }
+    files["images/city-8.jpg"] = nil
+    refuses(files, "annotations.xml", "frames 0 to 8", "8 pictures", "frame_000000")
+  }
+
+  @Test("CVAT's tracks that cannot be are refused with their line")
+  func refusedTracks() throws {
+    func files(_ old: String, _ new: String) -> [String: String] {
+      Samples.video.mapValues { $0.replacing(old, with: new) }
+    }
+    refuses(files("label=\"car\"", "label=\"bus\""), "annotations.xml", "line", "'bus'")
+    refuses(files("frame=\"4\"", "frame=\"x\""), "annotations.xml", "line", "the frame 'x'")
+    refuses(files("frame=\"4\"", "frame=\"0\""), "has the frame 0 again")
+    refuses(
+      files("<track id=\"1\"", "<track id=\"1\" task_id=\"7\""), "is of the task 7", "one task")
+    refuses(files(">8</stop_frame>", ">900000</stop_frame>"), "frames from 0 to 900000")
+    let mixed =
+      "<track id=\"0\" label=\"road\">" + Samples.shape("polygon", 0, "points=\"0,0;9,0;9,9\"")
+      + Samples.shape("box", 4, "xtl=\"0\" ytl=\"0\" xbr=\"4\" ybr=\"4\"") + "</track>"
+    refuses(["annotations.xml": Samples.cvat(mixed)], "another kind than the shape before")
+  }
+
   @Test("labelme 7 rounds the places of masks, 6 drops fractions") func labelmeMasks() throws {
     let mask = Data(try LabelImage(width: 2, height: 2, values: [1, 1, 0, 1]).png())
       .base64EncodedString()

@@ -5,19 +5,42 @@ import Testing
 @testable import Annotations
 
 /// Damaged files of every format: an error, or annotations; never the end of the process.
-@Suite("Hostile annotations", .enabled(if: exports != nil, "shared/annotations is not there"))
+@Suite("Hostile annotations")
 struct HostileTests {
   /// The mutations of each export; `Benchmarks/fuzz/annotations.sh` asks for more.
   static let count = ProcessInfo.processInfo.environment["ATROUS_FUZZ"].flatMap { Int($0) } ?? 40
 
   @Test(
     "Mutations of each format end in an error that names its file, or in masks",
+    .enabled(if: exports != nil, "shared/annotations is not there"),
     arguments: ExportTests.folders)
   func mutations(_ name: String) throws {
     let source = "\(try #require(exports))/\(name)"
     let root = NSTemporaryDirectory() + "hostile-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: root) }  // may fail: it is temporary
     try FileManager.default.copyItem(atPath: source, toPath: root)
+    try mutate(root, name)
+  }
+
+  @Test(
+    "Mutations of formats without an export, too", arguments: ["via3", "cvat-video"])
+  func samples(_ name: String) throws {
+    let root = NSTemporaryDirectory() + "hostile-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: root) }  // may fail: it is temporary
+    try FileManager.default.createDirectory(
+      atPath: "\(root)/images", withIntermediateDirectories: true)
+    for (file, text) in name == "via3" ? Samples.via3 : Samples.video {
+      try text.write(toFile: "\(root)/\(file)", atomically: true, encoding: .utf8)
+    }
+    for picture in name == "via3" ? ["a", "b"] : (0...8).map({ "frame_00000\($0)" }) {
+      try LabelImage(width: 30, height: 20, values: Array(repeating: 0, count: 600)).writePNG(
+        to: "\(root)/images/\(picture).png")
+    }
+    try mutate(root, name)
+  }
+
+  /// Changes files of text in a folder, one at a time, and reads the folder.
+  private func mutate(_ root: String, _ name: String) throws {
     let format = try AnnotationFormat(guessing: root)
     let texts = ["json", "xml", "txt", "csv", "yaml"]
     let files = try FileManager.default.subpathsOfDirectory(atPath: root).sorted().filter { path in

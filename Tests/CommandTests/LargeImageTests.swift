@@ -117,6 +117,62 @@ struct LargeImageTests {
     refused.expectRefusal("map.tif", "--flip", "block by block")
   }
 
+  @Test("confidence and uncertainty come block by block, are gone on with, and lie on the image")
+  func sureness() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let images = "\(folder.path)/in"
+    try FileManager.default.createDirectory(atPath: images, withIntermediateDirectories: true)
+    try write("\(images)/map.tif", Size(width: 900, height: 1300))
+    func arguments(_ output: String, _ more: String...) -> [String] {
+      ["predict", run.path, images, "--output", output, "--block", "256", "--confidence"]
+        + ["--uncertainty", "--probabilities"] + more
+    }
+    let output = "\(folder.path)/whole"
+    let whole = try Command(arguments(output)).wait()
+    #expect(whole.status == 0, "\(whole)")
+    #expect(whole.output.contains("% sure"))
+    let names = [
+      "map_confidence.tif", "map_labels.tif", "map_overlay.png", "map_probabilities.tif",
+      "map_uncertainty.png", "map_uncertainty.tif",
+    ]
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: output).sorted().prefix(6) == names[...])
+    let probabilities = try RasterFile("\(output)/map_probabilities.tif")
+    let confidence = try RasterFile("\(output)/map_confidence.tif")
+    #expect(confidence.place?.transform == [300_000, 5, 0, 4_000_000, 0, -5])
+    let window = PixelWindow(x: 200, y: 230, size: Size(width: 100, height: 70))
+    guard case .uint8(let shares) = try probabilities.read(window).samples,
+      case .uint8(let sure) = try confidence.read(window).samples
+    else {
+      Issue.record("no bytes")
+      return
+    }
+    let bands = probabilities.bands
+    for (i, value) in sure.enumerated() {
+      let best = shares[bands * i..<bands * (i + 1)].max() ?? 0
+      #expect(abs(Int(value) - Int(best)) <= 1)
+    }
+    let summary = try JSONDecoder().decode(
+      PredictionSummary.self, from: #require(bytes("\(output)/predictions.json")))
+    #expect(summary.total.allSatisfy { (0.5...1).contains($0.confidence ?? 0) })
+
+    let killed = "\(folder.path)/killed"
+    let command = try Command(arguments(killed))
+    let part = "\(killed)/map_confidence.tif.part"
+    while command.isRunning, (bytes(part)?.count ?? 0) == 0 { usleep(500) }
+    command.send(SIGKILL)
+    _ = command.wait()
+    #expect(try Command(arguments(killed, "--resume")).wait().status == 0)
+    for name in names {
+      #expect(bytes("\(killed)/\(name)") == bytes("\(output)/\(name)"), "\(name)")
+    }
+    try Command.run(
+      "predict", run.path, "\(images)/map.tif", "--output", output, "--block", "256",
+      "--confidence-bits", "16"
+    ).expectRefusal("map.tif", "--confidence-bits 16", "block by block")
+  }
+
   @Test("impossible blocks are refused", arguments: [["--block", "10"], ["--overlap", "0.9"]])
   func refused(option: [String]) throws {
     let outcome = try Command(["predict", "network", "image.tif"] + option).wait()

@@ -40,9 +40,9 @@ struct BlendedTests {
 
   private func run(
     _ predictor: Predictor, _ image: Image, _ tiling: Tiling, from first: Int = 0,
-    missing: [Bool]? = nil, shares: Bool = false
+    missing: [Bool]? = nil, wanted: BlendedPrediction.Wanted = []
   ) throws -> [BlendedPrediction.Band] {
-    let blended = BlendedPrediction(predictor, image.size, tiling, computesShares: shares)
+    let blended = BlendedPrediction(predictor, image.size, tiling, wanted: wanted)
     return try (max(0, first - 1)..<blended.count).compactMap { row in
       let band = try blended.band(
         row, isKept: row >= first,
@@ -104,7 +104,7 @@ struct BlendedTests {
   func shares() throws {
     let (predictor, image) = (predictor(), image(520, 300))
     let tiling = Tiling(step: 256, overlap: 0.125, alignment: predictor.stride)
-    for band in try run(predictor, image, tiling, shares: true) {
+    for band in try run(predictor, image, tiling, wanted: .shares) {
       let shares = try #require(band.shares)
       #expect(shares.count == 3 * band.classes.count)
       for (i, value) in band.classes.enumerated() {
@@ -113,6 +113,34 @@ struct BlendedTests {
         #expect(Int(own[own.startIndex + Int(value)]) == Int(own.max() ?? 0))
       }
     }
+  }
+
+  @Test(
+    "confidence and uncertainty are those of the whole image, and nothing where nothing was measured"
+  )
+  func sureness() throws {
+    let (predictor, image) = (predictor(), image(520, 300))
+    let missing = (0..<520 * 300).map { $0 % 520 < 40 && $0 / 520 < 30 }
+    let tiling = Tiling(step: 256, overlap: 0.125, alignment: predictor.stride)
+    let bands = try run(
+      predictor, image, tiling, missing: missing, wanted: [.confidence, .uncertainty])
+    let confidence = try bands.flatMap { try #require($0.confidence) }
+    let uncertainty = try bands.flatMap { try #require($0.uncertainty) }
+    let whole = try #require(predictor.predict(image, wanted: .probabilities).probabilities)
+    func differences(_ steps: [UInt8], _ expected: [Float]) -> [Float] {
+      steps.indices.filter { !missing[$0] }.map { abs(Float(steps[$0]) / 255 - expected[$0]) }
+    }
+    // Blocks see an image's surroundings only so far.
+    for found in [
+      differences(confidence, whole.confidence),
+      differences(uncertainty, whole.entropy.map { $0 / logf(3) }),
+    ] {
+      #expect(found.count { $0 > 0.02 } <= found.count / 100)
+    }
+    #expect(Set(confidence).count > 10 && Set(uncertainty).count > 10)
+    #expect(
+      missing.indices.allSatisfy { !missing[$0] || confidence[$0] == 0 && uncertainty[$0] == 0 })
+    #expect(bands.allSatisfy { $0.shares == nil })
   }
 
   @Test("what was not measured is ignored, and windows without anything are not computed")

@@ -30,7 +30,8 @@ struct ProbabilityTests {
     if averaging != nil {
       parts.append(PlacedScores(b, rows: axis(4, 32), columns: axis(6, 48, true)))
     }
-    let sureness = PixelSureness(wanted: [.confidence, .probabilities], views: parts.count)
+    let sureness = PixelSureness(
+      wanted: [.confidence, .probabilities], views: parts.count, wantsEntropy: true)
     let found = ScoreFusion.classes(
       parts, width: 48, height: 32, averaging: averaging, sureness: sureness)
     #expect(found == ScoreFusion.classes(parts, width: 48, height: 32, averaging: averaging))
@@ -47,6 +48,7 @@ struct ProbabilityTests {
     #expect(zip(sureness.probabilities, values).allSatisfy { abs($0 - $1) < 1e-5 })
     let probabilities = ClassProbabilities(
       size: Size(width: 48, height: 32), classes: classes, values: sureness.probabilities)
+    #expect(zip(sureness.entropy, probabilities.entropy).allSatisfy { abs($0 - $1) < 1e-5 })
     #expect(zip(sureness.confidence, probabilities.confidence).allSatisfy { abs($0 - $1) < 1e-6 })
     let differ = zip(found, probabilities.mask.classes).count { $0 != $1 }
     #expect(differ <= 1, "\(differ) pixels differ, of which only ties may")

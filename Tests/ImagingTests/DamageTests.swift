@@ -83,7 +83,7 @@ struct DamageTests {
     let original = try bytes(name)
     var random = Noise(UInt64(original.count))
     var refused = 0
-    let count = 300
+    let count = mutationCount(300)
     for round in 0..<count {
       var bytes = original
       switch round % 4 {

@@ -133,7 +133,8 @@ struct DamagedRasterTests {
     let bytes = try #require(FileManager.default.contents(atPath: "\(RasterTests.folder)/\(name)"))
     let folder = try TemporaryFolder()
     var random = Noise(17)
-    for round in 0..<120 {
+    let path = "\(folder.path)/changed.bin"
+    for round in 0..<mutationCount(120) {
       var changed = [UInt8](bytes)
       for _ in 0..<(1 + random.integer(below: 4)) {
         // Headers and directories more often than pixels.
@@ -144,7 +145,6 @@ struct DamagedRasterTests {
         changed[at] = round % 3 == 0 ? 0xFF : UInt8(random.integer(below: 256))
       }
       if round % 10 == 0 { changed.removeLast(random.integer(below: changed.count)) }
-      let path = "\(folder.path)/\(round).bin"
       try Data(changed).write(to: URL(fileURLWithPath: path))
       do {
         let file = try RasterFile(path, page: fixture.page, budget: 1 << 22)

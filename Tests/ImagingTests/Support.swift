@@ -11,6 +11,11 @@ extension SeededNumbers {
   mutating func integer(below limit: Int) -> Int { Int(next() % UInt64(max(limit, 1))) }
 }
 
+/// How many mutations of a file are tried: `usual` ones, or as many as `Benchmarks/fuzz/images.sh` asks for.
+func mutationCount(_ usual: Int) -> Int {
+  ProcessInfo.processInfo.environment["ATROUS_FUZZ"].flatMap { Int($0) } ?? usual
+}
+
 /// A picture of noise.
 func noise(_ width: Int, _ height: Int, channels: Int = 3, seed: UInt64 = 1) -> Image {
   var random = Noise(seed)

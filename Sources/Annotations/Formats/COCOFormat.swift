@@ -13,10 +13,31 @@ enum COCOFormat {
     var place: String
   }
 
+  /// An annotation; of its shapes the place in ``Contents/forms``, -1 for none.
   private struct Annotation {
-    var image: Int?, category: Int?
-    var form: Shape.Form?
-    var place: String
+    var image: Int, category: Int
+    var form: Int
+  }
+
+  /// What lies on images, image after image.
+  private final class Shapes: Sendable {
+    struct Entry {
+      var label: Int32
+      /// The place in the file's list of annotations.
+      var number: Int32
+      var form: Int
+    }
+
+    private let entries: [Entry]
+    private let forms: PackedForms
+
+    init(_ entries: [Entry], _ forms: PackedForms) { (self.entries, self.forms) = (entries, forms) }
+
+    func shapes(_ range: Range<Int>) -> [Shape] {
+      entries[range].map {
+        Shape(Int($0.label), forms[$0.form], place: COCOFormat.place(Int($0.number)))
+      }
+    }
   }
 
   /// What one file says.
@@ -24,6 +45,7 @@ enum COCOFormat {
     var pictures: [Picture] = []
     var categories: [(id: Int, name: String)] = []
     var annotations: [Annotation] = []
+    var forms = PackedForms()
     /// Numbers for ids that are texts.
     var texts: [String: Int] = [:]
 
@@ -93,8 +115,8 @@ enum COCOFormat {
             contents.categories.append(try category(&cursor, &contents))
           }
         case "annotations":
-          try cursor.list { cursor, index in
-            contents.annotations.append(try annotation(&cursor, index, &contents))
+          try cursor.list { cursor, _ in
+            contents.annotations.append(try annotation(&cursor, &contents))
           }
         default:
           try cursor.skip()
@@ -151,30 +173,39 @@ enum COCOFormat {
     return (id, name)
   }
 
+  /// Where an annotation stands in its file.
+  private static func place(_ index: Int) -> String { "annotations[\(index)]" }
+
   private static func annotation(
-    _ cursor: inout JSONCursor, _ index: Int, _ contents: inout Contents
+    _ cursor: inout JSONCursor, _ contents: inout Contents
   ) throws -> Annotation {
-    var annotation = Annotation(place: "annotations[\(index)]")
+    var (image, category): (Int?, Int?) = (nil, nil)
+    var form: Int?
     try cursor.object { cursor, key in
       switch key {
-      case "image_id": annotation.image = try contents.id(&cursor)
-      case "category_id": annotation.category = try contents.id(&cursor)
-      case "segmentation": annotation.form = try segmentation(&cursor)
+      case "image_id": image = try contents.id(&cursor)
+      case "category_id": category = try contents.id(&cursor)
+      case "segmentation": form = try segmentation(&cursor, &contents.forms)
       default: try cursor.skip()
       }
     }
-    guard annotation.image != nil, annotation.category != nil else {
+    guard let image, let category else {
       throw cursor.error(
-        found: "has no '\(annotation.image == nil ? "image_id" : "category_id")'",
+        found: "has no '\(image == nil ? "image_id" : "category_id")'",
         expected: "image_id and category_id")
     }
-    return annotation
+    return Annotation(image: image, category: category, form: form ?? -1)
   }
 
-  /// Polygons, or runs; nil for none.
-  private static func segmentation(_ cursor: inout JSONCursor) throws -> Shape.Form? {
+  /// The place of polygons, or runs; nil for none.
+  private static func segmentation(
+    _ cursor: inout JSONCursor, _ forms: inout PackedForms
+  ) throws -> Int? {
     if try cursor.null() { return nil }
-    if cursor.peek() == 123 { return try runs(&cursor) }
+    if cursor.peek() == 123 {
+      let (counts, size) = try runs(&cursor)
+      return forms.append(counts, size)
+    }
     var rings: [[Point]] = []
     try cursor.list { cursor, index in
       var ring: [Point] = []
@@ -204,10 +235,10 @@ enum COCOFormat {
       }
       rings.append(ring)
     }
-    return rings.isEmpty ? nil : .rings(rings)
+    return rings.isEmpty ? nil : forms.append(rings)
   }
 
-  private static func runs(_ cursor: inout JSONCursor) throws -> Shape.Form {
+  private static func runs(_ cursor: inout JSONCursor) throws -> ([UInt32], Size) {
     var counts: [UInt32]?
     var sides: [Int] = []
     try cursor.object { cursor, key in
@@ -236,7 +267,7 @@ enum COCOFormat {
         found: "has no '\(counts == nil ? "counts" : "size")' that can be used",
         expected: "counts, and size as [height, width]")
     }
-    return .runs(counts, Size(width: sides[1], height: sides[0]))
+    return (counts, Size(width: sides[1], height: sides[0]))
   }
 
   // MARK: Joining
@@ -262,28 +293,43 @@ enum COCOFormat {
           expected: "an id of its own")
       }
     }
-    var shapes = [[Shape]](repeating: [], count: contents.pictures.count)
-    var empty = 0
-    for annotation in contents.annotations {
-      guard let image = annotation.image, let place = places[image] else {
+    // The places of each image's shapes, in the order of the file.
+    var ends = [Int](repeating: 0, count: contents.pictures.count)
+    var found: [(image: Int32, label: Int32)] = []
+    found.reserveCapacity(contents.annotations.count)
+    for (index, annotation) in contents.annotations.enumerated() {
+      guard let image = places[annotation.image] else {
         throw AnnotationError(
-          file, "\(annotation.place).image_id", found: "is \(annotation.image ?? 0)",
+          file, "\(place(index)).image_id", found: "is \(annotation.image)",
           expected: "the id of an image")
       }
-      guard let category = annotation.category, let label = labels[category] else {
+      guard let label = labels[annotation.category] else {
         throw AnnotationError(
-          file, "\(annotation.place).category_id", found: "is \(annotation.category ?? 0)",
+          file, "\(place(index)).category_id", found: "is \(annotation.category)",
           expected: "the id of a category")
       }
-      guard let form = annotation.form else {
-        empty += 1
-        continue
-      }
-      shapes[place].append(Shape(label, form, place: annotation.place))
+      found.append((Int32(image), Int32(label)))
+      if annotation.form >= 0 { ends[image] += 1 }
     }
+    var starts: [Int] = []
+    var total = 0
+    for image in ends.indices {
+      starts.append(total)
+      total += ends[image]
+      ends[image] = starts[image]
+    }
+    var entries = [Shapes.Entry](repeating: .init(label: 0, number: 0, form: 0), count: total)
+    for (index, (annotation, known)) in zip(contents.annotations, found).enumerated()
+    where annotation.form >= 0 {
+      entries[ends[Int(known.image)]] = .init(
+        label: known.label, number: Int32(index), form: annotation.form)
+      ends[Int(known.image)] += 1
+    }
+    let empty = contents.annotations.count - total
     if empty > 0 {
       notes.append("\(file): \(empty) annotations have no segmentation and are left out")
     }
+    let shapes = Shapes(entries, contents.forms)
     let part = part(of: relative(file, to: root))
     let finder = ImageFinder(
       below: root,
@@ -292,11 +338,12 @@ enum COCOFormat {
         "\(file.folder)/../images/\(part.isEmpty ? "default" : part)", "\(file.folder)/../\(part)",
         "\(file.folder)/../images/\(part)2017", "\(file.folder)/../\(part)2017",
       ], options)
-    for (picture, shapes) in zip(contents.pictures, shapes) {
+    for (index, picture) in contents.pictures.enumerated() {
+      let own = starts[index]..<ends[index]
       images.append(
         .init(
           name: picture.name.withoutEnding, path: finder.path(picture.name), part: part,
-          size: picture.size, file: file, content: .shapes(shapes)))
+          size: picture.size, file: file, content: .deferred { shapes.shapes(own) }))
     }
   }
 }

@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Imaging
 
-/// CVAT's XML "for images 1.1".
+/// CVAT's XML "for images 1.1", and "for video 1.1" (``CVATTracks``).
 ///
 /// Polygons and boxes by pycocotools' rule, ellipses as `cv2.ellipse` fills them, masks as runs along the rows of
 /// a part of the image. Higher `z_order` lies above lower, then the later above the earlier.
@@ -17,6 +17,7 @@ enum CVATFormat {
     var name = "", color: Color?
     var shapes: [Shape] = []
     var image: (name: String, size: Size, part: String)?
+    var tracks = CVATTracks("")
 
     init(_ options: ReadingOptions) { numbers = ClassNumbers(options) }
   }
@@ -27,10 +28,14 @@ enum CVATFormat {
     let state = State(options)
     for file in files {
       let finder = ImageFinder(below: root, first: ["\(file.folder)/images", file.folder], options)
+      state.tracks = CVATTracks(file)
       try XMLReading.read(file) {
         try begin($0, file, state)
       } end: { name, text in
         try end(name, text, file, root, finder, state)
+      }
+      if !state.tracks.isEmpty {
+        state.images += try state.tracks.images(part(of: relative(file, to: root)), options)
       }
     }
     var set = AnnotationSet(
@@ -61,9 +66,6 @@ enum CVATFormat {
       AnnotationError(
         file, "line \(element.line) (<\(element.name)>)", found: found, expected: expected)
     }
-    if element.name == "track" {
-      throw fail("is a track of a video", "images: export as \"CVAT for images 1.1\"")
-    }
     if element.name == "label", parent == "labels" { (state.name, state.color) = ("", nil) }
     if element.name == "image", parent == "annotations" {
       let sides = try ["width", "height"].map { key in
@@ -79,22 +81,34 @@ enum CVATFormat {
       )
       state.shapes = []
     }
-    guard parent == "image", let image = state.image else { return }
+    if element.name == "track", parent == "annotations" {
+      state.tracks.begin(element, try label(of: element, state, fail))
+    }
+    let isTracked = state.open.dropLast() == ["annotations", "track"]
+    guard parent == "image" && state.image != nil || isTracked else { return }
     let kinds = [
       "polygon", "box", "ellipse", "mask", "polyline", "points", "tag", "skeleton", "cuboid",
     ]
     guard kinds.contains(element.name) else { return }
-    guard let form = try form(element, image.size, fail) else { return }
-    guard let name = element.attributes["label"] else { throw fail("has no 'label'", "a class") }
-    guard let label = state.numbers[name] else {
-      throw fail("is of the class \(quoted(name))", "one that <labels> lists")
-    }
+    guard let outline = try outline(element, fail) else { return }
     let layer = element.attributes["z_order"].map { Int($0) } ?? 0
     guard let layer, abs(layer) < 1 << 31 else {
       throw fail("has the z_order \(quoted(element.attributes["z_order"] ?? ""))", "a whole number")
     }
+    if isTracked { return try state.tracks.add(element, outline, layer: layer) }
+    let place = "image \(quoted(state.image?.name ?? "")), line \(element.line)"
     state.shapes.append(
-      Shape(label, form, place: "image \(quoted(image.name)), line \(element.line)", layer: layer))
+      Shape(try label(of: element, state, fail), outline.form, place: place, layer: layer))
+  }
+
+  private static func label(
+    of element: XMLReading.Element, _ state: State, _ fail: (String, String) -> AnnotationError
+  ) throws -> Int {
+    guard let name = element.attributes["label"] else { throw fail("has no 'label'", "a class") }
+    guard let label = state.numbers[name] else {
+      throw fail("is of the class \(quoted(name))", "one that <labels> lists")
+    }
+    return label
   }
 
   private static func end(
@@ -103,6 +117,8 @@ enum CVATFormat {
   ) throws {
     state.open.removeLast()
     let parent = state.open.last
+    if name == "track", parent == "annotations" { try state.tracks.end() }
+    if ["task", "job", "original_size"].contains(parent) { state.tracks.note(name, text) }
     if parent == "label" {
       if name == "name" { state.name = text }
       if name == "color" { state.color = Color(hexadecimal: text) }
@@ -121,9 +137,9 @@ enum CVATFormat {
 
   // MARK: Shapes
 
-  private static func form(
-    _ element: XMLReading.Element, _ size: Size, _ fail: (String, String) -> AnnotationError
-  ) throws -> Shape.Form? {
+  private static func outline(
+    _ element: XMLReading.Element, _ fail: (String, String) -> AnnotationError
+  ) throws -> CVATOutline? {
     func number(_ key: String) throws -> Double {
       guard let text = element.attributes[key], let value = Double(text),
         Shape.coordinates.contains(value)
@@ -151,21 +167,18 @@ enum CVATFormat {
       guard points.count > 2 else {
         throw fail("has \(points.count) corners", "three or more")
       }
-      return .rings([points])
+      return .polygon(points)
     case "box":
       let (a, b) = (
         Point(try number("xtl"), try number("ytl")), Point(try number("xbr"), try number("ybr"))
       )
-      let corners = [a, Point(b.x, a.y), b, Point(a.x, b.y)]
-      let degrees = try turn()
-      guard degrees != 0 else { return .rings([corners]) }
-      return .rings([corners.map { $0.turned(by: degrees, about: (a + b) / 2) }])
+      return .box(a, b, degrees: try turn())
     case "ellipse":
       let radii = Point(try number("rx"), try number("ry"))
       guard radii.min() >= 0 else { throw fail("has a radius below 0", "radii from 0") }
       return .ellipse(
         Point(try number("cx"), try number("cy")), radii: radii, degrees: try turn())
-    case "mask": return try mask(element, fail)
+    case "mask": return .pixels(try mask(element, fail))
     default: return nil
     }
   }

@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Imaging
 
-/// VGG Image Annotator's JSON: of a project, or of the annotations alone.
+/// VGG Image Annotator's JSON: of a project of version 2 or 3 (``VIA3Project``), or of the annotations alone.
 ///
 /// VIA draws no masks; shapes become pixels by pycocotools' rule, as those of its export to COCO do. The class is the
 /// region attribute of a usual name, such as `class` or `label`, or the only one.
@@ -17,20 +17,25 @@ enum VIAFormat {
     var read: [(image: AnnotationSet.Image, regions: [(String, Shape.Form, String)])] = []
     for file in files {
       let tree = try JSONTree(contentsOf: file)
-      let entries = try (tree["_via_img_metadata"] ?? tree).entries("images by their keys")
-      try listOptions(in: tree, &numbers)
       let part = part(of: relative(file, to: root))
       let finder = ImageFinder(below: root, first: [file.folder, "\(file.folder)/images"], options)
+      func add(_ name: String, _ regions: [(String, Shape.Form, String)]) {
+        let image = AnnotationSet.Image(
+          name: name.withoutEnding, path: finder.path(name), part: part, file: file,
+          content: .nothing)
+        read.append((image, regions))
+      }
+      guard !VIA3Project.isProject(tree) else {
+        let project = try VIA3Project(tree)
+        for name in project.options { _ = numbers.add(name) }
+        for (name, regions) in try project.images(&notes) { add(name, regions) }
+        continue
+      }
+      let entries = try (tree["_via_img_metadata"] ?? tree).entries("images by their keys")
+      try listOptions(in: tree, &numbers)
       for (_, entry) in entries {
-        let name = try entry.required("filename", "the name of an image").text()
-        let regions = try regions(entry, &notes)
-        read.append(
-          (
-            .init(
-              name: name.withoutEnding, path: finder.path(name), part: part, file: file,
-              content: .nothing),
-            regions
-          ))
+        add(
+          try entry.required("filename", "the name of an image").text(), try regions(entry, &notes))
       }
     }
     for name in Set(read.flatMap { $0.regions.map(\.0) }).sorted() { _ = numbers.add(name) }
@@ -57,6 +62,7 @@ enum VIAFormat {
   static func isVIA(_ path: String) -> Bool {
     let text = String(decoding: FileSystem.beginning(path, 1 << 16), as: UTF8.self)
     return text.contains("\"_via_img_metadata\"") || text.contains("\"_via_settings\"")
+      || text.contains("\"vid_list\"")
       || text.contains("\"filename\"") && text.contains("\"regions\"")
   }
 
@@ -71,7 +77,8 @@ enum VIAFormat {
     for (name, _) in try options.entries("options") where !name.isEmpty { _ = numbers.add(name) }
   }
 
-  private static func chosen(_ names: [String]) -> String? {
+  /// The attribute that is the class: of a usual name, or the only one.
+  static func chosen(_ names: [String]) -> String? {
     usual.lazy.compactMap { word in names.first { $0.lowercased() == word } }.first
       ?? (names.count == 1 ? names[0] : nil)
   }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Reads JSON from bytes value by value, so that a file of a hundred thousand polygons never stands in memory
@@ -15,6 +16,11 @@ struct JSONCursor {
   private var depth = 0
   /// The keys and places that lead to the value at hand.
   private var path: [Step] = []
+  /// The file, whose memory is given back where the cursor is through, and the bytes that were.
+  private let mapped: MappedBytes?
+  private var released = 0
+  /// So many bytes are given back at a time.
+  private static let window = 1 << 21
 
   private enum Step {
     case key(String)
@@ -22,8 +28,10 @@ struct JSONCursor {
   }
 
   /// A cursor at the beginning of text, which must outlive it.
-  init(_ bytes: UnsafeBufferPointer<UInt8>, named file: String) {
-    (self.bytes, self.file) = (bytes, file)
+  ///
+  /// - Parameter mapped: The file, where the text is its bytes.
+  init(_ bytes: UnsafeBufferPointer<UInt8>, named file: String, mapped: MappedBytes? = nil) {
+    (self.bytes, self.file, self.mapped) = (bytes, file, mapped)
     if bytes.count >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF { at = 3 }
   }
 
@@ -116,11 +124,17 @@ struct JSONCursor {
     while true {
       path[path.count - 1] = .index(index)
       try body(&self, index)
+      if at - released >= Self.window { letGo() }
       index += 1
       if take(93) { break }
       guard take(44) else { throw damaged("a comma or the end of the list") }
     }
     path.removeLast()
+  }
+
+  private mutating func letGo() {
+    mapped?.release(released..<at)
+    released = at
   }
 
   /// Sees that nothing follows.

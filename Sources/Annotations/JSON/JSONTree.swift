@@ -41,20 +41,25 @@ struct JSONTree {
   static func reading<T>(
     _ path: String, isLatin: Bool = false, _ body: (inout JSONCursor) throws -> T
   ) throws -> T {
+    func read(_ raw: UnsafeRawBufferPointer, _ mapped: MappedBytes?) throws -> T {
+      guard raw.count < largest else {
+        throw AnnotationError(
+          path, found: "has \(raw.count) bytes", expected: "less than \(largest)")
+      }
+      var cursor = JSONCursor(raw.bindMemory(to: UInt8.self), named: path, mapped: mapped)
+      return try body(&cursor)
+    }
+    // Small files are read at once: they may be written anew meanwhile.
+    if !isLatin, let mapped = MappedBytes(path, atLeast: 1 << 22) {
+      return try read(mapped.bytes, mapped)
+    }
     guard var data = FileSystem.contents(path) else {
       throw AnnotationError(path, found: "cannot be read", expected: "a JSON file")
-    }
-    guard data.count < largest else {
-      throw AnnotationError(
-        path, found: "has \(data.count) bytes", expected: "less than \(largest)")
     }
     if isLatin, String(validating: data, as: UTF8.self) == nil {
       data = Data(String(String.UnicodeScalarView(data.map { UnicodeScalar($0) })).utf8)
     }
-    return try data.withUnsafeBytes { raw in
-      var cursor = JSONCursor(raw.bindMemory(to: UInt8.self), named: path)
-      return try body(&cursor)
-    }
+    return try data.withUnsafeBytes { try read($0, nil) }
   }
 
   private static func value(_ cursor: inout JSONCursor) throws -> Value {

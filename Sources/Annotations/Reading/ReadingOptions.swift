@@ -100,26 +100,37 @@ extension AnnotationSet {
       }
       numbers.append(number)
     }
-    func number(_ label: Int) -> Int { label < 0 ? label : numbers[label] }
+    let table = numbers
+    func number(_ label: Int) -> Int { label < 0 ? label : table[label] }
+    func renumbered(_ shape: Shape, _ file: String) throws -> Shape {
+      var renumbered = shape
+      renumbered.label = number(shape.label)
+      guard renumbered.label >= Shape.ignored else {
+        throw AnnotationError(
+          file, shape.place, found: "has the class \(quoted(classes[shape.label].name))",
+          expected: "one of the classes given, \(names.joined(separator: ", "))")
+      }
+      return renumbered
+    }
     for i in images.indices {
       switch images[i].content {
-      case .shapes(var shapes):
-        for j in shapes.indices {
-          let name = shapes[j].label < 0 ? "" : classes[shapes[j].label].name
-          shapes[j].label = number(shapes[j].label)
-          guard shapes[j].label >= Shape.ignored else {
-            throw AnnotationError(
-              images[i].file, shapes[j].place, found: "has the class \(quoted(name))",
-              expected: "one of the classes given, \(names.joined(separator: ", "))")
+      case .shapes(let shapes):
+        images[i].content = .shapes(try shapes.map { try renumbered($0, images[i].file) })
+      case .deferred(let made):
+        for shape in made() { _ = try renumbered(shape, images[i].file) }
+        images[i].content = .deferred {
+          made().map { shape in
+            var shape = shape
+            if shape.label >= 0 { shape.label = table[shape.label] }
+            return shape
           }
         }
-        images[i].content = .shapes(shapes)
       case .pictures(let pictures):
         images[i].content = .pictures(pictures.renumbered { max(number($0), Shape.ignored) })
       case .nothing, .mask: break
       }
     }
-    if let old = background { background = numbers[old] < 0 ? nil : numbers[old] }
+    if let old = background { background = table[old] < 0 ? nil : table[old] }
     let colors = Dictionary(classes.map { ($0.name, $0.color) }) { first, _ in first }
     classes = names.map { Class($0, colors[$0] ?? nil) }
   }

@@ -23,7 +23,7 @@ struct Outline {
 extension AnnotationSet {
   /// The objects of an image: for shapes what can be seen of each, for pictures the regions of each class.
   func outlines(of image: Image) throws -> (size: Size, outlines: [Outline]) {
-    if case .shapes(let shapes) = image.content {
+    if let shapes = image.content.shapes {
       // Each shape has its number; what is ignored, or covered by nothing, has none.
       let none = UInt16.max
       var canvas = try drawn(shapes, of: image, background: none) { place, shape in

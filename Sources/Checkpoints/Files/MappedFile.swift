@@ -39,7 +39,7 @@ final class MappedFile: Sendable {
         file: path,
         found: kind == S_IFDIR ? "a folder" : kind == S_IFREG ? "an empty file" : "not a file")
     }
-    guard let base = Self.map(descriptor, count, PROT_READ) else {
+    guard let base = MappedBytes.map(descriptor, count, PROT_READ) else {
       defer { close(descriptor) }
       throw Self.failure(path)
     }
@@ -83,18 +83,6 @@ final class MappedFile: Sendable {
     .unreadable(file: path, reason: String(cString: strerror(errno)))
   }
 
-  private static func map(
-    _ descriptor: Int32, _ count: Int, _ protection: Int32
-  ) -> UnsafeMutableRawPointer? {
-    #if os(Linux)
-      let flags = MAP_PRIVATE | Int32(MAP_NORESERVE)
-    #else
-      let flags = MAP_PRIVATE
-    #endif
-    let memory = mmap(nil, count, protection, flags, descriptor, 0)
-    return memory == MAP_FAILED ? nil : memory
-  }
-
   /// All bytes; they stay as long as this object.
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
 
@@ -110,7 +98,8 @@ final class MappedFile: Sendable {
   func writablePointer(at offset: Int) throws -> UnsafeMutableRawPointer {
     let address = writable.withLock { address in
       if address == 0 {
-        address = UInt(bitPattern: Self.map(descriptor, count, PROT_READ | PROT_WRITE))
+        address = UInt(
+          bitPattern: MappedBytes.map(descriptor, count, PROT_READ | PROT_WRITE))
       }
       return address
     }
@@ -122,10 +111,7 @@ final class MappedFile: Sendable {
 
   /// Gives the memory of `range` back; it is read from the disk again when touched.
   func release(_ range: Range<Int>) {
-    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    guard page > 0, !range.isEmpty, !isMemory else { return }
-    let start = range.lowerBound / page * page
-    madvise(base + start, range.upperBound - start, MADV_DONTNEED)
+    if !isMemory { MappedBytes.release(base, range) }
   }
 }
 

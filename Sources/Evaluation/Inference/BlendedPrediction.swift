@@ -3,6 +3,12 @@ import Imaging
 import Segmentation
 import Torch
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Predicts an image block by block, from windows that overlap and are blended, and keeps only what the next
 /// blocks need: what the windows above and to the left say of their overlaps.
 ///
@@ -17,13 +23,36 @@ package final class BlendedPrediction {
     package let classes: [UInt8]
     /// The probabilities in shares of 255, (rows, width, classes), where they are asked for.
     package let shares: [UInt8]?
+    /// The probability of each pixel's class in steps of 255, (rows, width), where it is asked for.
+    package let confidence: [UInt8]?
+    /// The entropy of each pixel's probabilities over the logarithm of the number of classes, in steps of 255,
+    /// (rows, width), where it is asked for.
+    package let uncertainty: [UInt8]?
+  }
+
+  /// What is computed beside the classes.
+  package struct Wanted: OptionSet, Sendable {
+    package let rawValue: Int
+    package init(rawValue: Int) { self.rawValue = rawValue }
+    /// ``Band/shares``.
+    package static let shares = Wanted(rawValue: 1)
+    /// ``Band/confidence``.
+    package static let confidence = Wanted(rawValue: 2)
+    /// ``Band/uncertainty``.
+    package static let uncertainty = Wanted(rawValue: 4)
+  }
+
+  /// A row of blocks that is being filled.
+  private struct Canvas {
+    var classes: [UInt8]
+    var shares, confidence, uncertainty: [UInt8]
   }
 
   private let predictor: Predictor
   private let size: Size
   private let tiling: Tiling
   private let rows: [Range<Int>], columns: [Range<Int>]
-  private let computesShares: Bool
+  private let wanted: Wanted
   /// What each window of the row above says of its overlap; nil where nothing was measured.
   private var above: [Piece?]
 
@@ -36,10 +65,9 @@ package final class BlendedPrediction {
   }
 
   /// A prediction of an image of `size`.
-  package init(_ predictor: Predictor, _ size: Size, _ tiling: Tiling, computesShares: Bool = false)
-  {
+  package init(_ predictor: Predictor, _ size: Size, _ tiling: Tiling, wanted: Wanted = []) {
     (self.predictor, self.size, self.tiling) = (predictor, size, tiling)
-    self.computesShares = computesShares
+    self.wanted = wanted
     (rows, columns) = (tiling.blocks(size.height), tiling.blocks(size.width))
     above = [Piece?](repeating: nil, count: columns.count)
   }
@@ -69,9 +97,15 @@ package final class BlendedPrediction {
     shown: (_ column: Int, _ image: Image, _ window: PixelWindow) -> Void = { _, _, _ in }
   ) throws -> Band {
     let span = rows[row]
-    let bands = computesShares ? predictor.model.classes : 0
-    var classes = [UInt8](repeating: LabelMap.ignored, count: isKept ? span.count * size.width : 0)
-    var shares = [UInt8](repeating: 0, count: isKept ? span.count * size.width * bands : 0)
+    let pixels = isKept ? span.count * size.width : 0
+    let bands = wanted.contains(.shares) ? predictor.model.classes : 0
+    func zeros(_ kind: Wanted) -> [UInt8] {
+      [UInt8](repeating: 0, count: wanted.contains(kind) ? pixels : 0)
+    }
+    var canvas = Canvas(
+      classes: [UInt8](repeating: LabelMap.ignored, count: pixels),
+      shares: [UInt8](repeating: 0, count: pixels * bands), confidence: zeros(.confidence),
+      uncertainty: zeros(.uncertainty))
     var left: Piece?
     var aboveLeft: Piece?
     for column in columns.indices {
@@ -83,16 +117,19 @@ package final class BlendedPrediction {
         shown(column, seen, window)
         try attempt {
           for part in parts(row, column, piece, left, above[column], aboveLeft) {
-            write(part, span, &classes, &shares, bands)
+            write(part, span, &canvas, bands)
           }
         }
-        clear(missing, window, span, columns[column], &classes, &shares, bands)
+        clear(missing, window, span, columns[column], &canvas, bands)
       }
       (aboveLeft, left) = (above[column], piece)
       above[column] = try piece.flatMap { try bottom($0, row) }
       MemoryBudget.release()
     }
-    return Band(rows: span, classes: classes, shares: computesShares ? shares : nil)
+    return Band(
+      rows: span, classes: canvas.classes, shares: wanted.contains(.shares) ? canvas.shares : nil,
+      confidence: wanted.contains(.confidence) ? canvas.confidence : nil,
+      uncertainty: wanted.contains(.uncertainty) ? canvas.uncertainty : nil)
   }
 
   private func piece(of image: Image, _ window: PixelWindow) throws -> Piece {
@@ -190,14 +227,17 @@ package final class BlendedPrediction {
 
   // MARK: Writing
 
-  private func write(
-    _ part: Part, _ span: Range<Int>, _ classes: inout [UInt8], _ shares: inout [UInt8],
-    _ bands: Int
-  ) {
+  private func write(_ part: Part, _ span: Range<Int>, _ canvas: inout Canvas, _ bands: Int) {
     let (width, height) = (part.columns.count, part.rows.count)
+    let sureness =
+      wanted.isDisjoint(with: [.confidence, .uncertainty])
+      ? nil
+      : PixelSureness(
+        wanted: wanted.contains(.confidence) ? .confidence : [],
+        wantsEntropy: wanted.contains(.uncertainty))
     let found = ScoreFusion.classes(
       part.scores, width: width, height: height,
-      averaging: part.scores.count > 1 ? .probabilities : nil)
+      averaging: part.scores.count > 1 ? .probabilities : nil, sureness: sureness)
     // Nothing, where an operator failed, which `attempt` reports.
     guard found.count == width * height else { return }
     func copy(_ from: [UInt8], _ to: inout [UInt8], _ bands: Int) {
@@ -209,24 +249,38 @@ package final class BlendedPrediction {
           start..<start + width * bands, with: from[y * width * bands..<(y + 1) * width * bands])
       }
     }
-    copy(found, &classes, 1)
+    copy(found, &canvas.classes, 1)
+    if let sureness {
+      if wanted.contains(.confidence) {
+        copy(sureness.confidence.map(Self.step), &canvas.confidence, 1)
+      }
+      if wanted.contains(.uncertainty) {
+        let most = logf(Float(max(2, predictor.model.classes)))
+        copy(sureness.entropy.map { Self.step($0 / most) }, &canvas.uncertainty, 1)
+      }
+    }
     guard bands > 0 else { return }
     let own = ScoreFusion.shares(
       part.scores, width: width, height: height, temperature: predictor.temperature)
-    if own.count == width * height * bands { copy(own, &shares, bands) }
+    if own.count == width * height * bands { copy(own, &canvas.shares, bands) }
   }
+
+  /// A number from 0 to 1 in steps of 255.
+  private static func step(_ value: Float) -> UInt8 { UInt8(min(max(value, 0), 1) * 255 + 0.5) }
 
   /// Ignores the pixels of a block where nothing was measured.
   private func clear(
     _ missing: [Bool]?, _ window: PixelWindow, _ rows: Range<Int>, _ columns: Range<Int>,
-    _ classes: inout [UInt8], _ shares: inout [UInt8], _ bands: Int
+    _ canvas: inout Canvas, _ bands: Int
   ) {
     guard let missing else { return }
     for y in rows {
       for x in columns where missing[(y - window.y) * window.size.width + x - window.x] {
         let at = (y - rows.lowerBound) * size.width + x
-        classes[at] = LabelMap.ignored
-        for band in at * bands..<(at + 1) * bands { shares[band] = 0 }
+        canvas.classes[at] = LabelMap.ignored
+        for band in at * bands..<(at + 1) * bands { canvas.shares[band] = 0 }
+        if !canvas.confidence.isEmpty { canvas.confidence[at] = 0 }
+        if !canvas.uncertainty.isEmpty { canvas.uncertainty[at] = 0 }
       }
     }
   }

@@ -149,6 +149,32 @@ public struct ClassProbabilities: Sendable, Equatable {
   }
 }
 
+/// The weighted mean of what several networks find probable in an image, one after the other.
+package struct MeanProbabilities {
+  /// The mean so far; nil before the first.
+  package private(set) var mean: ClassProbabilities?
+  private var total = 0.0
+
+  /// None yet.
+  package init() {}
+
+  /// Adds what a network finds, which counts `weight`: its share of all so far.
+  package mutating func add(_ own: ClassProbabilities, weight: Double) {
+    total += weight
+    if mean == nil { mean = own } else { mean?.blend(with: own, share: Float(weight / total)) }
+  }
+}
+
+extension ClassProbabilities {
+  /// The steps of a ``ForegroundHistogram`` that the log-odds of one of two classes fall into, row-major (H, W).
+  func levels(of foreground: Int) -> [UInt16] {
+    let (own, other) = (foreground * pixels, (1 - foreground) * pixels)
+    return (0..<pixels).map {
+      ForegroundHistogram.level(logf(values[own + $0]) - logf(values[other + $0]))
+    }
+  }
+}
+
 extension Predictor {
   /// What is computed beside the class of each pixel; what is not asked for costs nothing.
   public struct Wanted: OptionSet, Sendable, Hashable {

@@ -16,24 +16,29 @@ final class PixelSureness {
   let views: Int
   /// What probabilities are softened by; the foreground's log-odds never are.
   let temperature: Temperature?
+  /// Whether the entropy of each pixel's probabilities is asked for.
+  let wantsEntropy: Bool
   /// A step for each pixel, row-major; empty unless asked for.
   private(set) var levels: [UInt16] = []
   /// The probability of each pixel's class, row-major; empty unless asked for.
   private(set) var confidence: [Float] = []
   /// The probability of each class at each pixel, (classes, H, W); empty unless asked for.
   private(set) var probabilities: [Float] = []
+  /// The entropy of each pixel's probabilities in nats, row-major; empty unless asked for.
+  private(set) var entropy: [Float] = []
 
   init(
     foreground: Int? = nil, wanted: Predictor.Wanted = [], views: Int = 1,
-    temperature: Temperature? = nil
+    temperature: Temperature? = nil, wantsEntropy: Bool = false
   ) {
     (self.foreground, self.wanted, self.views) = (foreground, wanted, views)
-    self.temperature = temperature
+    (self.temperature, self.wantsEntropy) = (temperature, wantsEntropy)
   }
 
   /// The same wishes for another image, which is seen once.
   var empty: PixelSureness {
-    PixelSureness(foreground: foreground, wanted: wanted, temperature: temperature)
+    PixelSureness(
+      foreground: foreground, wanted: wanted, temperature: temperature, wantsEntropy: wantsEntropy)
   }
 
   /// Makes room for a result of a size.
@@ -43,6 +48,7 @@ final class PixelSureness {
     confidence = [Float](repeating: 0, count: wanted.contains(.confidence) ? count : 0)
     probabilities = [Float](
       repeating: 0, count: wanted.contains(.probabilities) ? count * classes : 0)
+    entropy = [Float](repeating: 0, count: wantsEntropy ? count : 0)
   }
 
   /// Where a row of a result is written to.
@@ -52,7 +58,7 @@ final class PixelSureness {
     let softening: Softening
     fileprivate let width: Int
     fileprivate let levels: UnsafeMutableBufferPointer<UInt16>
-    fileprivate let confidence, probabilities: UnsafeMutableBufferPointer<Float>
+    fileprivate let confidence, probabilities, entropy: UnsafeMutableBufferPointer<Float>
 
     /// The steps of a row; nil unless asked for.
     func levels(_ y: Int) -> UnsafeMutableBufferPointer<UInt16>? {
@@ -62,6 +68,11 @@ final class PixelSureness {
     /// The confidence of a row; nil unless asked for.
     func confidence(_ y: Int) -> UnsafeMutableBufferPointer<Float>? {
       confidence.isEmpty ? nil : .init(rebasing: confidence[y * width..<(y + 1) * width])
+    }
+
+    /// The entropy of a row; nil unless asked for.
+    func entropy(_ y: Int) -> UnsafeMutableBufferPointer<Float>? {
+      entropy.isEmpty ? nil : .init(rebasing: entropy[y * width..<(y + 1) * width])
     }
 
     /// The first class's probability at a row's beginning, and how far classes are apart; nil unless asked
@@ -78,10 +89,13 @@ final class PixelSureness {
     levels.withUnsafeMutableBufferPointer { levels in
       confidence.withUnsafeMutableBufferPointer { confidence in
         probabilities.withUnsafeMutableBufferPointer { probabilities in
-          body(
-            Rows(
-              foreground: foreground, views: Float(views), softening: Softening(temperature),
-              width: width, levels: levels, confidence: confidence, probabilities: probabilities))
+          entropy.withUnsafeMutableBufferPointer { entropy in
+            body(
+              Rows(
+                foreground: foreground, views: Float(views), softening: Softening(temperature),
+                width: width, levels: levels, confidence: confidence, probabilities: probabilities,
+                entropy: entropy))
+          }
         }
       }
     }
@@ -101,6 +115,7 @@ final class PixelSureness {
     copy(other.levels, &levels)
     copy(other.confidence, &confidence)
     copy(other.probabilities, &probabilities)
+    copy(other.entropy, &entropy)
   }
 }
 
@@ -114,10 +129,11 @@ extension ScoreFusion.Row {
       writeLevels(parts, averaging, foreground, rows.views, to: out)
     }
     let (confidence, planes) = (rows.confidence(y), rows.probabilities(y, classes: classes))
-    guard confidence != nil || planes != nil else { return }
+    let entropy = rows.entropy(y)
+    guard confidence != nil || planes != nil || entropy != nil else { return }
     guard let averaging else {
       guard let columns = parts.last?.columns else { return }
-      if let confidence, planes == nil {
+      if let confidence, planes == nil, entropy == nil {
         return writeConfidence(columns, rows.softening, to: confidence)
       }
       let (line, groups) = (line, groups)
@@ -128,7 +144,8 @@ extension ScoreFusion.Row {
           for group in 0..<groups {
             scores[group] = line[a + group] * (1 - share) + line[b + group] * share
           }
-          write(columns.start + i, confidence, planes, rows.softening, isLogarithmic: true)
+            write(
+              columns.start + i, confidence, planes, entropy, rows.softening, isLogarithmic: true)
         }
       }
       return
@@ -137,7 +154,7 @@ extension ScoreFusion.Row {
     let factor: Float = isLogarithmic ? 1 / rows.views : 1
     for x in 0..<sums.count / max(1, groups) {
       for group in 0..<groups { scores[group] = sums[x * groups + group] * factor }
-      write(x, confidence, planes, rows.softening, isLogarithmic: isLogarithmic)
+      write(x, confidence, planes, entropy, rows.softening, isLogarithmic: isLogarithmic)
     }
   }
 
@@ -213,8 +230,8 @@ extension ScoreFusion.Row {
   @inline(__always)
   private mutating func write(
     _ x: Int, _ confidence: UnsafeMutableBufferPointer<Float>?,
-    _ planes: (UnsafeMutablePointer<Float>, plane: Int)?, _ softening: Softening,
-    isLogarithmic: Bool
+    _ planes: (UnsafeMutablePointer<Float>, plane: Int)?,
+    _ entropy: UnsafeMutableBufferPointer<Float>?, _ softening: Softening, isLogarithmic: Bool
   ) {
     let classes = classes
     scores.withUnsafeMutableBufferPointer { scores in
@@ -244,6 +261,14 @@ extension ScoreFusion.Row {
       }
       let factor = 1 / max(total, .leastNormalMagnitude)
       confidence?[x] = best * factor
+      if let entropy {
+        var sum: Float = 0
+        for k in 0..<classes {
+          let share = scores[k >> 3][k & 7] * factor
+          if share > 0 { sum -= share * logf(share) }
+        }
+        entropy[x] = sum
+      }
       guard let (first, plane) = planes else { return }
       for k in 0..<classes { first[k * plane + x] = scores[k >> 3][k & 7] * factor }
     }

@@ -84,8 +84,26 @@ extension Image {
     orientation: ImageOrientation = .applied, admit: (Size) throws -> Void = { _ in }
   ) throws {
     let file = try RasterFile(path, page: plan.page, budget: budget, orientation: orientation)
+    try self.init(file, plan, budget, admit)
+  }
+
+  /// Reads the bands of a plan of a file's bytes; `name` is what messages call it.
+  ///
+  /// - Throws: As ``init(contentsOf:plan:budget:orientation:admit:)``.
+  package init(
+    decoding bytes: [UInt8], named name: String, plan: BandPlan, budget: Int = defaultImageBudget,
+    orientation: ImageOrientation = .applied, admit: (Size) throws -> Void = { _ in }
+  ) throws {
+    let file = try RasterFile(
+      decoding: bytes, named: name, page: plan.page, budget: budget, orientation: orientation)
+    try self.init(file, plan, budget, admit)
+  }
+
+  private init(
+    _ file: RasterFile, _ plan: BandPlan, _ budget: Int, _ admit: (Size) throws -> Void
+  ) throws {
     try admit(file.size)
-    try file.size.check(4 * plan.bands.count, budget, path)
+    try file.size.check(4 * plan.bands.count, budget, file.path)
     self = try file.image(PixelWindow(file.size), plan: plan)
   }
 }

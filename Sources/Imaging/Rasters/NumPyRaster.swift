@@ -12,7 +12,7 @@ final class NumPyRaster: RasterReader {
   let isWindowed: Bool, isPicture = false, isLabels = false
 
   private let file: String
-  private let descriptor: Int32
+  private let source: Source
   private let element: Element
   private let isSwapped: Bool
   /// Where the page's samples begin, and the elements to the next row, column and band.
@@ -35,12 +35,44 @@ final class NumPyRaster: RasterReader {
     }
   }
 
-  init(_ path: String, page: Int) throws {
-    file = path
+  /// Where the bytes are.
+  private enum Source {
+    case disk(OpenFile)
+    case memory([UInt8])
+  }
+
+  /// An open file, which is closed with it.
+  private final class OpenFile {
+    let descriptor: Int32
+    init(_ descriptor: Int32) { self.descriptor = descriptor }
+    deinit { close(descriptor) }
+  }
+
+  /// The array in a file.
+  convenience init(_ path: String, page: Int) throws {
+    let descriptor = FileSystem.open(path, O_RDONLY)
+    guard descriptor >= 0 else {
+      throw ImageError.unreadable(file: path, reason: FileSystem.reason(errno))
+    }
+    try self.init(
+      path, .disk(OpenFile(descriptor)), beginning: FileSystem.beginning(path, 1 << 16),
+      count: FileSystem.status(path).map { Int($0.st_size) } ?? 0, page: page)
+  }
+
+  /// The array in the bytes of a file.
+  convenience init(_ bytes: [UInt8], _ name: String, page: Int) throws {
+    try self.init(
+      name, .memory(bytes), beginning: Array(bytes.prefix(1 << 16)), count: bytes.count, page: page)
+  }
+
+  private init(
+    _ path: String, _ source: Source, beginning: [UInt8], count length: Int, page: Int
+  ) throws {
+    (file, self.source) = (path, source)
     func damaged(_ reason: String) -> ImageError {
       .damaged(file: path, format: "NumPy", reason: reason)
     }
-    let header = try Header(path)
+    let header = try Header(path, beginning)
     guard let element = Element(rawValue: header.type) else {
       throw ImageError.unsupported(
         file: path,
@@ -71,9 +103,9 @@ final class NumPyRaster: RasterReader {
       guard !overflow, product <= 1 << 56 else { throw damaged("its shape \(shape) is too large") }
       count = product
     }
-    guard let status = FileSystem.status(path),
-      Int(status.st_size) - header.end >= count * element.bytes
-    else { throw damaged("it ends before its last number") }
+    guard length - header.end >= count * element.bytes else {
+      throw damaged("it ends before its last number")
+    }
     var first = 0
     if shape.count == 4 {
       guard (1...shape[0]).contains(page) else {
@@ -100,13 +132,7 @@ final class NumPyRaster: RasterReader {
     start = header.end + first * element.bytes
     // In Fortran's order the numbers of a row lie all over the file.
     isWindowed = !header.isFortran
-    descriptor = FileSystem.open(path, O_RDONLY)
-    guard descriptor >= 0 else {
-      throw ImageError.unreadable(file: path, reason: FileSystem.reason(errno))
-    }
   }
-
-  deinit { if descriptor >= 0 { close(descriptor) } }
 
   func samples(_ window: PixelWindow, _ chosen: [Int]) throws -> Raster.Samples {
     let count = window.size.width * window.size.height * chosen.count
@@ -186,6 +212,11 @@ final class NumPyRaster: RasterReader {
   }
 
   private func read(_ offset: Int, _ count: Int) throws -> [UInt8] {
+    let descriptor: Int32
+    switch source {
+    case .memory(let bytes): return Array(bytes[offset..<offset + count])
+    case .disk(let file): descriptor = file.descriptor
+    }
     var done = 0
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, length in
       while done < count, let base = buffer.baseAddress {
@@ -212,11 +243,10 @@ extension NumPyRaster {
     /// Where the numbers begin.
     var end = 0
 
-    init(_ path: String) throws {
+    init(_ path: String, _ bytes: [UInt8]) throws {
       func damaged(_ reason: String) -> ImageError {
         .damaged(file: path, format: "NumPy", reason: reason)
       }
-      let bytes = FileSystem.beginning(path, 1 << 16)
       guard bytes.count >= 12, bytes.starts(with: NumPyRaster.magic) else {
         throw damaged("its header is cut short")
       }

@@ -67,21 +67,43 @@ public final class RasterFile: Sendable {
       reader = try TIFFRaster(
         TIFFFile(contentsOf: path), page: page, cacheBytes: cacheBytes)
     } else {
-      let bytes = try readImageFile(path, budget)
-      if ImageFormat(bytes) == .tiff {
-        reader = try TIFFRaster(TIFFFile(bytes, path), page: page, cacheBytes: cacheBytes)
-      } else {
-        guard page == 1 else {
-          throw ImageError.unsupported(
-            file: path, found: "of one page, expected a TIFF or an array with a page \(page)")
-        }
-        reader = try MemoryRaster(bytes, path, budget, orientation)
-      }
+      reader = try Self.reader(
+        readImageFile(path, budget), path, page, budget, orientation, cacheBytes)
     }
-    try self.init(path, reader)
+    try self.init(path, reader, worldFile: GeoReference(worldFileOf: path))
   }
 
-  private init(_ path: String, _ reader: any RasterReader) throws {
+  /// Opens the bytes of a file; no file is looked at.
+  ///
+  /// - Parameter name: What messages call it; otherwise as ``init(_:page:budget:orientation:cacheBytes:)``.
+  /// - Throws: ``ImageError``.
+  package convenience init(
+    decoding bytes: [UInt8], named name: String, page: Int = 1, budget: Int = defaultImageBudget,
+    orientation: ImageOrientation = .stored, cacheBytes: Int = 256 << 20
+  ) throws {
+    try self.init(
+      name, Self.reader(bytes, name, page, budget, orientation, cacheBytes), worldFile: nil)
+  }
+
+  /// What reads bytes.
+  private static func reader(
+    _ bytes: [UInt8], _ name: String, _ page: Int, _ budget: Int, _ orientation: ImageOrientation,
+    _ cacheBytes: Int
+  ) throws -> any RasterReader {
+    if bytes.starts(with: NumPyRaster.magic) { return try NumPyRaster(bytes, name, page: page) }
+    if ImageFormat(bytes) == .tiff {
+      return try TIFFRaster(TIFFFile(bytes, name), page: page, cacheBytes: cacheBytes)
+    }
+    guard page == 1 else {
+      throw ImageError.unsupported(
+        file: name, found: "of one page, expected a TIFF or an array with a page \(page)")
+    }
+    return try MemoryRaster(bytes, name, budget, orientation)
+  }
+
+  private init(
+    _ path: String, _ reader: any RasterReader, worldFile: @autoclosure () -> GeoReference?
+  ) throws {
     self.path = path
     (size, bands, kind) = (reader.size, reader.bands, reader.kind)
     guard size.width > 0, size.height > 0, bands > 0 else {
@@ -89,7 +111,7 @@ public final class RasterFile: Sendable {
         file: path, format: "image",
         reason: "it has \(size.width)x\(size.height) pixels of \(bands) bands")
     }
-    place = reader.place ?? GeoReference(worldFileOf: path)
+    place = reader.place ?? worldFile()
     noData = reader.noData
     (isWindowed, isPicture) = (reader.isWindowed, reader.isPicture)
     (isLabels, opacity) = (reader.isLabels, reader.opacity)

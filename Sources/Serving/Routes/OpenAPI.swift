@@ -73,6 +73,7 @@ struct OpenAPI {
       var bodies: Fields = [:]
       for type in [
         "image/jpeg", "image/png", "image/tiff", "image/webp", "application/octet-stream",
+        NumPyArray.type,
       ] {
         bodies[type] = ["schema": Self.binary]
       }
@@ -164,10 +165,12 @@ struct OpenAPI {
           "models", "The networks and their classes.", "application/json",
           object([
             "models": list(
-              object([
-                "name": text, "default": ["type": "boolean"], "explains": list(text),
-                "classes": list(object(["index": whole, "name": text, "color": color])),
-              ]))
+              object(
+                [
+                  "name": text, "default": ["type": "boolean"], "explains": list(text),
+                  "bands": list(whole),
+                  "classes": list(object(["index": whole, "name": text, "color": color])),
+                ], optional: ["bands"]))
           ]), [400, 401]),
         "/healthz": get(
           "health", "Whether requests are taken.", "application/json", object(["status": text]),

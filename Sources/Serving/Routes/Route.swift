@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Imaging
 import Inference
 import NIOHTTP1
 
@@ -64,8 +65,10 @@ extension Service {
     struct Class: Encodable { let index: Int, name: String, color: String }
     struct Model: Encodable {
       let name: String, isDefault: Bool, explains: [String], classes: [Class]
+      /// The bands of a file that the network sees, from 1; nil for pictures in red, green and blue.
+      let bands: [Int]?
       private enum CodingKeys: String, CodingKey {
-        case name, explains, classes
+        case name, explains, classes, bands
         case isDefault = "default"
       }
     }
@@ -79,7 +82,7 @@ extension Service {
             explains: ["explain"] + (network.hasParts ? ["similarity"] : []),
             classes: map.classes.indices.map {
               Class(index: $0, name: map.classes[$0].name, color: map.palette[$0].hexadecimal)
-            })
+            }, bands: network.session.bandPlan.map { $0.bands.map { $0 + 1 } })
         }))
   }
 

@@ -8,7 +8,7 @@ struct Upload: Sendable {
   /// The field of a form that holds the image.
   static let field = "image"
   /// The media types that a body may have, beside `image/*`.
-  static let types = ["multipart/form-data", "application/octet-stream"]
+  static let types = ["multipart/form-data", "application/octet-stream", NumPyArray.type]
 
   let image: [UInt8]
   let parameters: Parameters
@@ -71,10 +71,7 @@ struct Upload: Sendable {
   /// - Throws: ``Problem``, `ImageError`, `PredictionError`.
   func decoded(for network: ServedNetwork, _ limits: ServiceLimits) throws -> Image {
     let session = network.session
-    return try Image(
-      decoding: image, named: Self.field, budget: session.memoryBudget,
-      orientation: session.orientation
-    ) { size in
+    func admit(_ size: Size) throws {
       let pixels = size.width.multipliedReportingOverflow(by: size.height)
       guard !pixels.overflow, pixels.partialValue <= limits.pixels else {
         throw Problem(
@@ -83,5 +80,13 @@ struct Upload: Sendable {
       }
       try session.admit(size, file: Self.field)
     }
+    if let plan = session.bandPlan {
+      return try Image(
+        decoding: image, named: Self.field, plan: plan, budget: session.memoryBudget,
+        orientation: session.orientation, admit: admit)
+    }
+    return try Image(
+      decoding: image, named: Self.field, budget: session.memoryBudget,
+      orientation: session.orientation, admit: admit)
   }
 }
