@@ -56,9 +56,9 @@ struct RefinementTests {
   @Test("networks answer by the weighted mean of their probabilities; equal ones do not disagree")
   func ensemble() throws {
     let file = try PackagedNetwork.streets.file()
-    var mirrored = InferenceSession.Options()
-    mirrored.mode = InferenceMode(flip: true)
-    let (a, b) = (try InferenceSession(file), try InferenceSession(file, options: mirrored))
+    let (a, b) = (
+      try InferenceSession(file), try InferenceSession(file, overrides: ["evaluate.flip=true"])
+    )
     let image = noise(3)
     let same = try Ensemble([a, a], names: ["a", "a"]).predict(
       image, wanted: [.confidence, .disagreement])
