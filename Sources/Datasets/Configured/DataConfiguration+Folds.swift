@@ -20,7 +20,7 @@ extension DataConfiguration {
       throw inner.invalid(
         ways[1], "given beside '\(ways[0])'", expected: "one of prefix, groups and list")
     }
-    inner.declare("prefix", as: .wholeNumber(1...1000))
+    inner.declare("prefix", as: .other("a number of letters, 1 to 1000, or a text"))
     if let prefix = try inner.optionalString("prefix") {
       guard !prefix.isEmpty, Int(prefix).map({ (1...1000).contains($0) }) ?? true else {
         throw inner.invalid(
