@@ -36,10 +36,13 @@ public struct RateSpectrum: JSONReport {
   /// Measures the maps that a network makes of images.
   ///
   /// - Parameters:
-  ///   - name: What the network is called.
+  ///   - model: The network.
+  ///   - name: What it is called.
   ///   - images: The images; each counts alike.
-  ///   - width: The size to which they are cut.
+  ///   - width: The width to which they are cut.
+  ///   - height: The height to which they are cut.
   ///   - extra: Rates that are looked at besides 2, 4, 8 and the network's own.
+  ///   - progress: Is told how many images of how many are done.
   /// - Throws: What reading an image throws, `TorchError`.
   public init(
     _ model: SegmentationModel, named name: String, _ images: ImageSource, width: Int, height: Int,

@@ -147,6 +147,10 @@ public struct NetworkScoring {
   /// - Parameters:
   ///   - paths: Checkpoint files, or folders of runs; at least one.
   ///   - weights: What each counts beside the others; nil for all the same.
+  ///   - overrides: Changes of each configuration, of the form `key.path=value`.
+  ///   - options: What is scored.
+  ///   - inference: How the networks are run; how images go through each says its configuration.
+  ///   - device: Where they run.
   /// - Throws: As for one; ``EnsembleError`` where they have other classes or see other images;
   ///   `ScoringError.setting` for weights that cannot be.
   public init(

@@ -20,7 +20,12 @@ public final class ServedNetwork: Sendable {
 
   /// The network of a run's folder, a checkpoint or an ONNX file.
   ///
-  /// - Parameter name: What it is called; nil for the name of the folder or file.
+  /// - Parameters:
+  ///   - path: The folder or the file.
+  ///   - name: What it is called; nil for the name of the folder or file.
+  ///   - overrides: Changes of the configuration, of the form `key.path=value`.
+  ///   - options: How it is run.
+  ///   - device: Where it runs.
   /// - Throws: As `InferenceSession`.
   public init(
     _ path: String, name: String? = nil, overrides: [String] = [],

@@ -28,6 +28,7 @@ public final class Service: Sendable {
   ///
   /// - Parameters:
   ///   - networks: At least one; equal names get numbers.
+  ///   - limits: What requests may ask for.
   ///   - token: What requests have to give as `Authorization: Bearer`; nil for none.
   ///   - log: Is given a line for each answer.
   public init(

@@ -47,6 +47,7 @@ public struct TemperatureCalibration {
   ///   - overrides: Changes of the configuration, of the form `key.path=value`, which are not kept.
   ///   - split: The part of the data; nil for the one that is scored.
   ///   - inference: How the network is run.
+  ///   - device: Where it runs.
   ///   - progress: Is told how many images of how many are done.
   /// - Throws: What scoring throws; `DatasetError.emptyFolder` for images without a labelled pixel; `WriteError`.
   public static func run(

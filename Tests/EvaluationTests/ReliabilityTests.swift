@@ -132,7 +132,8 @@ struct TemperatureTests {
     let after = try #require(reliability.calibrated?.all)
     #expect(
       try #require(after.negativeLogLikelihood) < #require(reliability.all.negativeLogLikelihood))
-    #expect(try #require(after.expectedError) < #require(reliability.all.expectedError))
+    // Mistakes do not hang on how sure the network is here, so that the error grows; NumPy's figure.
+    #expect(abs(try #require(after.expectedError) - 0.124_088_88) < 1e-5)
     #expect(after.accuracy == reliability.all.accuracy)
   }
 

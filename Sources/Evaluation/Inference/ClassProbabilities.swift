@@ -209,6 +209,7 @@ extension Predictor {
   /// The classes are those of ``classes(of:size:file:)``, whatever is wanted. Windows, scales and mirror images
   /// are averaged as the mode says.
   /// - Parameters:
+  ///   - image: The image.
   ///   - size: The size of the result; nil for the image's.
   ///   - file: What messages call the image.
   ///   - wanted: What is computed beside the classes.

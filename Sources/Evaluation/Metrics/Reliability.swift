@@ -30,10 +30,10 @@ public struct ReliabilityCounts: Sendable, Equatable {
   /// Counts a pixel.
   ///
   /// - Parameters:
-  ///   - confidence: The probability of the class that is found.
+  ///   - own: The probability of the class that is found.
   ///   - isRight: Whether that class is the true one.
   ///   - truth: The probability of the true class.
-  ///   - squares: The sum of the squared probabilities of all classes.
+  ///   - sum: The sum of the squared probabilities of all classes.
   @inline(__always)
   public mutating func add(confidence own: Float, isRight: Bool, truth: Float, squares sum: Float) {
     // The last step has both its ends.

@@ -126,7 +126,9 @@ public final class RasterFile: Sendable {
 
   /// The samples of a window, (H, W, bands).
   ///
-  /// - Parameter chosen: The bands, from 0, in the order in which they are wanted; nil for all.
+  /// - Parameters:
+  ///   - window: The pixels, inside of the image.
+  ///   - chosen: The bands, from 0, in the order in which they are wanted; nil for all.
   /// - Throws: ``ImageError`` if pixels are missing or cannot be decoded, or a band is not there.
   public func read(_ window: PixelWindow, bands chosen: [Int]? = nil) throws -> Raster {
     let chosen = chosen ?? Array(0..<bands)

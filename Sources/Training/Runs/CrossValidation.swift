@@ -44,8 +44,11 @@ public struct CrossValidation {
   /// Gets everything ready.
   ///
   /// - Parameters:
+  ///   - file: The configuration.
+  ///   - overrides: Changes of it, of the form `key.path=value`.
   ///   - count: The number of folds, at least 2.
   ///   - output: Where the runs and the result go; nil for the configuration's folder.
+  ///   - device: Where networks are trained.
   /// - Throws: `ConfigurationError`, `DatasetError` for images that cannot be divided so,
   ///   ``RunError/noOutput``.
   public init(
