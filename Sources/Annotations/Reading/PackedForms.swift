@@ -85,7 +85,10 @@ struct PackedForms: Sendable {
   }
 
   /// The digits after the point that a number has, at least `least`; more than ``mostDigits`` for no decimal.
+  ///
+  /// Numbers so large that a whole number of their last digit would not be exact count as no decimals.
   private static func digits(_ value: Double, _ least: Int) -> Int {
+    guard abs(value) < 1e9 else { return mostDigits + 1 }
     var digits = least
     while digits <= mostDigits,
       (value * powers[digits]).rounded(.toNearestOrAwayFromZero) / powers[digits] != value
