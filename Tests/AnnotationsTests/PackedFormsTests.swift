@@ -22,7 +22,8 @@ import Testing
       // datumaro's single precision, and doubles that are no short decimals.
       [Point(26.200_000_762_939_453, 1), Point(0.100_000_001_490_116_12, 7)],
       [Point(1.0 / 3, 2.0 / 3), Point(1e-9, 5)], [],
-      [Point(1e9, 1), Point(-1e30, 0.5)], [Point(9e18, 1e300), Point(-.greatestFiniteMagnitude, 2)],
+      [Point(1e9, 1), Point(-1e30, 0.5)],
+      [Point(9e18, 1e300), Point(-.greatestFiniteMagnitude, 2)],
     ])
   func corners(_ ring: [Point]) {
     #expect(returned([ring]) == [ring])

@@ -144,8 +144,8 @@ extension ScoreFusion.Row {
           for group in 0..<groups {
             scores[group] = line[a + group] * (1 - share) + line[b + group] * share
           }
-            write(
-              columns.start + i, confidence, planes, entropy, rows.softening, isLogarithmic: true)
+          write(
+            columns.start + i, confidence, planes, entropy, rows.softening, isLogarithmic: true)
         }
       }
       return
