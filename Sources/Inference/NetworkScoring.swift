@@ -88,7 +88,8 @@ public struct NetworkScoring {
         file: network.file, ours: named, theirs: own,
         reason: "expected the network's classes in the network's order")
     }
-    if options.split == nil, network.record != nil {
+    // What an ONNX file keeps of the record says nothing of folds.
+    if options.split == nil, network.record != nil, !TrainedNetwork.isONNX(path) {
       try Checkpoint(path).checkHeldOut(in: data)
     }
     let scored: (dataset: any Dataset, subset: String?) = try settings.part(
