@@ -5,7 +5,7 @@ import Foundation
 public enum PackagedNetwork: String, CaseIterable, Sendable {
   /// Eleven classes of street scenes: DeepLabV3+ on EfficientNet-Lite0, learned from CamVid.
   case streets
-  /// The vessels of eye backgrounds: a U-Net with an atrous pyramid, learned from HRF and CHASE_DB1.
+  /// The vessels of eye backgrounds: a U-Net with a dilated bottom, learned from HRF and CHASE_DB1.
   case vessels
 
   /// What it finds, in a few words.

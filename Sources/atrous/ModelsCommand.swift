@@ -101,11 +101,7 @@ struct ModelsCommand: ParsableCommand {
         classes: try Checkpoint(file).record.classes.map(\.name), megabytes: try size(file) / 1e6,
         file: file)
     }
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      return print(String(decoding: try encoder.encode(networks), as: UTF8.self))
-    }
+    if json { return print(try jsonText(networks)) }
     let width = networks.map(\.name.count).max() ?? 0
     for network in networks {
       print(
