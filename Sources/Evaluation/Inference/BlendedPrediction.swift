@@ -234,7 +234,7 @@ package final class BlendedPrediction {
       ? nil
       : PixelSureness(
         wanted: wanted.contains(.confidence) ? .confidence : [],
-        wantsEntropy: wanted.contains(.uncertainty))
+        temperature: predictor.temperature, wantsEntropy: wanted.contains(.uncertainty))
     let found = ScoreFusion.classes(
       part.scores, width: width, height: height,
       averaging: part.scores.count > 1 ? .probabilities : nil, sureness: sureness)
