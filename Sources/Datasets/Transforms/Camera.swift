@@ -26,9 +26,9 @@ struct Gamma: ImageChange {
   }
 
   func apply(to levels: inout Levels, _ random: inout SampleRandom) {
-    for at in levels.values.indices where !levels.values[at].isNaN {
-      let share = Double(min(max(levels.values[at], 0), 255)) / 255
-      levels.values[at] = Float(pow(share, exponent) * 255)
+    levels.map { level in
+      guard !level.isNaN else { return level }
+      return Float(pow(Double(min(max(level, 0), 255)) / 255, exponent) * 255)
     }
   }
 }
@@ -118,11 +118,7 @@ struct GaussianNoise: ImageChange {
   }
 
   func apply(to levels: inout Levels, _ random: inout SampleRandom) {
-    for at in levels.values.indices {
-      let level = levels.values[at] + draw(&random)
-      // A sample that is missing stays so: comparisons with it are false.
-      levels.values[at] = level < 0 ? 0 : level > 255 ? 255 : level
-    }
+    levels.map { $0 + draw(&random) }
   }
 
   private func draw(_ random: inout SampleRandom) -> Float {

@@ -38,7 +38,7 @@ extension ColorJitter {
 
 extension Levels {
   /// Changes every level, which stays within 0 to 255; what is missing stays missing.
-  fileprivate mutating func map(_ change: (Float) -> Float) {
+  mutating func map(_ change: (Float) -> Float) {
     values.withUnsafeMutableBufferPointer { values in
       for i in 0..<values.count {
         let level = change(values[i])
