@@ -138,11 +138,16 @@ public struct NetworkConfiguration {
     try EvaluationSettings(root.section("evaluate"))
   }
 
-  /// The size to which photographs are resized for a network of another program, as that program does;
-  /// networks that were trained here see them as they are.
+  /// The size to which photographs are resized for the network.
   ///
+  /// A network of another program sees them at the size that its program gives them. One that was trained here sees
+  /// them with the shorter side that it is scored with, but not at a size that it is scored at whatever their shape.
   /// - Throws: `ConfigurationError` naming what is wrong.
-  func seenSize() throws -> SeenSize? { trains ? nil : try evaluation().imageSize }
+  func seenSize() throws -> SeenSize? {
+    let size = try evaluation().imageSize
+    if trains, case .exact = size { return nil }
+    return size
+  }
 
   /// Which bands of images the network sees; nil for pictures in red, green and blue.
   ///

@@ -99,6 +99,17 @@ public struct PredictionRun: Sendable {
     return nil
   }
 
+  /// Why a network that sees images resized does not see them block by block, and what does.
+  private var seenSizeReason: String {
+    let key =
+      switch session.seenSize {
+      case .shortSide: "shortSide"
+      case .exact, nil: "imageSize"
+      }
+    return "its network sees images resized to \(session.seenSize?.text ?? "one size"); expected --probabilities-as npy, or"
+      + " --set evaluate.\(key)=null for blocks of images as they are"
+  }
+
   /// Whether an image is segmented block by block.
   ///
   /// One is that has a place on earth, does not fit into memory, or for which that is asked. Networks that see
@@ -112,8 +123,7 @@ public struct PredictionRun: Sendable {
       guard !blocks else {
         throw UnsupportedPrediction(
           file: file, what: options.large.step != nil ? "--block" : "probabilities as a TIFF",
-          reason: reason.map { "block by block there are no \($0)" }
-            ?? "its network sees images at a size of its own; expected --probabilities-as npy")
+          reason: reason.map { "block by block there are no \($0)" } ?? seenSizeReason)
       }
       return false
     }

@@ -129,6 +129,12 @@ struct PredictionTests {
     #expect(try seen("--set", "evaluate.flip=true", "--no-flip") == plain)
     #expect(try seen("--set", "evaluate.window=32x32", "--set", "evaluate.overlap=0.5") == windows)
     #expect(try seen("--set", "evaluate.window=32x32", "--window", "none") == plain)
+    // The shorter side is that of photographs, too; one size for all, whatever their shape, is how a set is scored.
+    let side = try Image(contentsOf: "\(run.folder)/images/0.png").size
+    let short = min(side.width, side.height)
+    #expect(try seen("--set", "evaluate.shortSide=\(short)") == plain)
+    #expect(try seen("--set", "evaluate.shortSide=\(2 * short)") != plain)
+    #expect(try seen("--set", "evaluate.imageSize=96x80") == plain)
     // What one option says leaves the rest of the section as it is.
     let both = try seen("--flip", "--window", "32x32", "--overlap", "0.5")
     let set = ["--set", "evaluate.window=32x32", "--set", "evaluate.overlap=0.5"]

@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 import Imaging
 import TestSupport
@@ -117,6 +118,30 @@ struct KnownDatasetTests {
         "voc2012", root, "trainaug", names: ["2007_000032", "2008_000008"], classes: [0, 20, 255])
       #expect(throws: DatasetError.self) {
         try DatasetDescription.pascalVOC.dataset(root, split: "train")
+      }
+    }
+  }
+
+  @Test("two splits are trained on together; a split that is not there is named")
+  func splitsTogether() throws {
+    try withTemporaryFolder { root in
+      for (split, name) in [("train", "b"), ("val", "a")] {
+        try write("\(root)/\(split)/\(name).png")
+        try write("\(root)/\(split)annot/\(name).png", [UInt16](repeating: 3, count: 144))
+      }
+      func data(_ train: String) throws -> DataConfiguration {
+        try DataConfiguration(
+          Section(yaml: "{layout: camvid, root: \(root), train: \(train)}", named: "c.yaml"))
+      }
+      #expect(try data("train+val").listing("train").items.map(\.name) == ["b", "a"])
+      #expect(try data("train+val").listing("val").items.map(\.name) == ["a"])
+      for (wrong, expected) in [
+        ("train+test", "splits with images are train, val"), ("train+", "train, val"),
+        ("train+train", "b"),
+      ] {
+        let error = #expect(throws: DatasetError.self) { try data(wrong).listing("train") }
+        let text = "\(try #require(error))"
+        #expect(text.contains(expected), "\(wrong): \(text)")
       }
     }
   }

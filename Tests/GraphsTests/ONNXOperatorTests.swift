@@ -140,6 +140,48 @@ struct ONNXOperatorTests {
     #expect(distance(middle, image.sliced(2, 0, 1)) < 1e-6)
   }
 
+  @Test("resize whole numbers by rounding, and with antialiasing (values of onnx.reference 1.23.2)")
+  func resizingLevels() throws {
+    /// A row in a type of ONNX, resized to a length and read as numbers.
+    func resized(
+      _ values: [Float], _ type: Int64, _ length: Int64, _ mode: String, antialias: Int64 = 0,
+      excludeOutside: Int64 = 0
+    ) throws -> [Float] {
+      try result(opset: 18) { graph in
+        let row = graph.floats(values, [1, 1, 1, Int64(values.count)])
+        let levels = graph.add("Cast", [row], ["to": .int(type)])
+        let found = graph.add(
+          "Resize", [levels, "", "", graph.ints([1, 1, 1, length])],
+          [
+            "mode": .string(mode), "antialias": .int(antialias),
+            "exclude_outside": .int(excludeOutside),
+          ])
+        // A graph without a use of its input is refused.
+        let none = graph.add("Size", [graph.add("Slice", ["x", graph.ints([0]), graph.ints([0])])])
+        return graph.add(
+          "Add",
+          [
+            graph.add("Cast", [found], ["to": .int(1)]), graph.add("Cast", [none], ["to": .int(1)]),
+          ])
+      }.values(Float.self)
+    }
+    let (float, uint8, int8): (Int64, Int64, Int64) = (1, 2, 3)
+    #expect(try resized([0, 1, 4, 200], uint8, 8, "linear") == [0, 0, 1, 2, 3, 53, 151, 200])
+    #expect(try resized([0, 0, 255, 255], uint8, 8, "cubic") == [0, 0, 0, 58, 197, 255, 255, 255])
+    #expect(
+      try resized([-128, -128, 127, 127], int8, 8, "cubic")
+        == [-128, -128, -128, -70, 69, 127, 127, 127])
+    let shrunk = try resized([0, 3, 7, 90, 200, 8], uint8, 4, "linear", antialias: 1)
+    #expect(shrunk == [1, 15, 117, 72])
+    let ramp = (0..<8).map { Float($0) }
+    for (excluded, wanted) in [
+      (Int64(0), [0.9767442, 3.5, 6.023256]), (1, [1.1052631, 3.5, 5.894737]),
+    ] {
+      let found = try resized(ramp, float, 3, "linear", antialias: 1, excludeOutside: excluded)
+      #expect(zip(found, wanted).allSatisfy { abs(Double($0) - $1) < 1e-5 }, "\(found)")
+    }
+  }
+
   @Test("pad by mirroring, by the edge and around")
   func margins() throws {
     func padded(_ mode: String) throws -> Tensor {

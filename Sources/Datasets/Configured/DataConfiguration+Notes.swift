@@ -60,7 +60,8 @@ extension DataConfiguration {
       Images are read by windows of this size, each a sample of its own; only what a window shows is read of \
       TIFF and `.npy` files. The last of a row or column is cut, in training moved inside.
       """, "1024", "1024x512"),
-    "train": .init("The split that is trained on.", "train"),
+    "train": .init(
+      "The split that is trained on; `train+val` stands for two together.", "train", "train+val"),
     "val": .init("The split that is scored.", "val"),
     "test": .init("The split for the end.", "test"),
     "folders/train": .init(

@@ -118,9 +118,12 @@ public struct DataConfiguration: Sendable {
   }
 
   /// Whether a tool's files have images for a role.
-  private func isThere(_ role: String) -> Bool {
+  private func isThere(_ role: String) -> Bool { isThere(split: parts[role]?.split ?? role) }
+
+  /// Whether a tool's files have images of this split.
+  private func isThere(split: String) -> Bool {
     // A failure to read them is told where they are needed.
-    (try? annotations?.has(parts[role]?.split ?? role)) ?? false  // may fail: see above
+    (try? annotations?.has(split)) ?? false  // may fail: see above
   }
 
   /// What the section says; paths are taken from the working directory.
@@ -230,11 +233,21 @@ public struct DataConfiguration: Sendable {
       throw ConfigurationError.missing(
         place: place, key: role, expected: "the folders of this part (given are \(named))")
     }
-    let listing: FileDataset
-    do { listing = try self.listing(role, part) } catch let error as DatasetError {
-      throw explained(error, part.split)
-    }
+    let listing: FileDataset = try .joined(
+      splits(of: part).map { part in
+        do { return try self.listing(role, part) } catch let error as DatasetError {
+          throw explained(error, part.split)
+        }
+      })
     return try background.map { try listing.withBackground($0) } ?? listing
+  }
+
+  /// The splits that make a part together: `train+val` stands for two, unless one has that name.
+  private func splits(of part: Part) -> [Part] {
+    guard part.split.contains("+"), !isThere(split: part.split) else { return [part] }
+    return part.split.split(separator: "+", omittingEmptySubsequences: false).map {
+      Part(split: String($0))
+    }
   }
 
   /// What is missing of a known data set, with what is there.

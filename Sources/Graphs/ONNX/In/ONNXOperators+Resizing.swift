@@ -92,8 +92,24 @@ extension ONNXOperators {
           }
         }
         guard mode == "linear" || mode == "cubic" else { throw ONNXRefusal("mode is '\(mode)'") }
-        guard x.dtype.isFloatingPoint else { throw ONNXRefusal("it interpolates \(x.dtype)") }
+        guard x.dtype.isFloatingPoint else { return try ofLevels }
         return try changes.reduce(x) { try multiplied($0, $1.axis, $1.how) }
+      }
+    }
+
+    /// Whole numbers, rounded to the nearest (a half to the even one) and kept in their type's range, as the standard's
+    /// own evaluation does and OpenVINO; ONNX Runtime cuts fractions off.
+    private var ofLevels: Tensor {
+      get throws {
+        let bounds: [DType: (low: Double, high: Double)] = [
+          .uint8: (0, 255), .int8: (-128, 127), .int16: (-32_768, 32_767),
+          .int32: (-2_147_483_648, 2_147_483_647),
+        ]
+        guard let (low, high) = bounds[x.dtype] else {
+          throw ONNXRefusal("it interpolates \(x.dtype)")
+        }
+        let exact = x.to(x.dtype == .int32 ? .float64 : .float32)
+        return Operator.round(try Resizing(step, exact).result).clamped(low, high).to(x.dtype)
       }
     }
 
