@@ -290,6 +290,31 @@ func countClasses(_ mask: ClassMask, x: Axis, y: Axis) -> [Int] {
   return (0..<256).map { i in (0..<4).reduce(0) { $0 + Int(counts[$1 << 8 | i]) } }
 }
 
+/// The column and row of the window's pixel of a class that has `number` others before it, row by row.
+func place(of label: UInt8, number: Int, in mask: ClassMask, x: Axis, y: Axis) -> (x: Int, y: Int)?
+{
+  var left = number
+  var found: (x: Int, y: Int)?
+  let first = x.shown.lowerBound
+  gather(mask, x: x, y: y) { row, line in
+    guard found == nil else { return }
+    var count = 0
+    for k in 0..<line.count { count += line[k] == label ? 1 : 0 }
+    guard left < count else {
+      left -= count
+      return
+    }
+    for k in 0..<line.count where line[k] == label {
+      if left == 0 {
+        found = (first + k, row)
+        return
+      }
+      left -= 1
+    }
+  }
+  return found
+}
+
 /// Calls `body` with each shown row of the result and the classes in its shown columns.
 private func gather(
   _ mask: ClassMask, x: Axis, y: Axis, _ body: (Int, UnsafeBufferPointer<UInt8>) -> Void

@@ -120,7 +120,8 @@ public final class Trainer {
       training,
       pipeline: settings.augmentation.resizingLabels(by: configuration.data.labelResizing),
       encoding: configuration.data.encoding,
-      batchSize: try processes.share(of: settings.batchSize), shuffle: true, dropLast: true,
+      batchSize: try processes.share(of: settings.batchSize), shuffle: true,
+      sampling: settings.sampling, dropLast: true,
       seed: settings.seed, shard: processes.shard,
       threads: processes.loaderThreads(settings.workers),
       cacheBytes: settings.cacheBytes)
@@ -132,11 +133,15 @@ public final class Trainer {
     let before = try checkpoint?.run()
     if checkpoint == nil, processes.isFirst {
       let survey = try LabelSurvey(
-        training, limit: settings.classWeights.areCounted ? nil : LabelSurvey.usualLimit,
+        training, limit: settings.countsLabels ? nil : LabelSurvey.usualLimit,
         cache: Inspection.cacheFile)
       for line in survey.warnings { monitor.message("warning: \(line)") }
     }
-    loss = try Self.loss(settings, training)
+    if let visits = loader.visits {
+      let times = [visits.lowerBound, visits.upperBound].map { String(format: "%.2f", $0) }
+      monitor.message("sampling: images are seen \(times[0]) to \(times[1]) times an epoch")
+    }
+    loss = try Self.loss(settings, loader)
     if processes.threads > 0 { Engine.threads = processes.threads }
     Self.prepareEngine(settings, goingOnFrom: before)
     try PrecisionCheck.run(settings.precision, on: device)
