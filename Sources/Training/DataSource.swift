@@ -36,7 +36,7 @@ package struct DataSource: Sendable {
     let train = try root.section("train")
     let classes = data.labelMap.classes.map(\.name)
     augmentation = try TrainingSettings.augmentation(train, classes: classes)
-      .resizingLabels(by: data.labelResizing)
+      .resizingLabels(by: data.labelResizing).resizingImages(by: data.imageResizing)
     sampling = try TrainingSettings.sampling(train, augmentation)
     encoding = data.encoding
     seed = UInt64(try train.int("seed", default: 0, in: 0...Int.max))

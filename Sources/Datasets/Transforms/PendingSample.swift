@@ -14,17 +14,20 @@ struct PendingSample {
   private var antialias = true
   private var fill: Transform.Fill
   private let rule: NearestRule
+  private let imageRule: ImageResizing
   private let focus: CropFocus?
 
   /// - Parameters:
   ///   - meanLevels: What the mean is in images of levels, for each band.
   ///   - rule: Which labels masks take at other sizes.
+  ///   - imageRule: Whose levels images take at other sizes.
   ///   - focus: Which pixels random crops show; nil for any.
   init(
     image: Image, mask: ClassMask, mean: Color, meanLevels: [Float] = [],
-    rule: NearestRule = .centre, focus: CropFocus? = nil
+    rule: NearestRule = .centre, imageRule: ImageResizing = .own, focus: CropFocus? = nil
   ) {
     self.rule = rule
+    self.imageRule = imageRule
     self.focus = focus
     self.image = image
     levels = image.levels
@@ -199,10 +202,12 @@ struct PendingSample {
   /// Does what is pending.
   private mutating func settle() {
     guard !(x.isIdentity && y.isIdentity) else { return }
+    let antialias = imageRule.antialias ?? antialias
     if let own = levels {
       levels = resampled(own, x: x, y: y, antialias: antialias, fill: filling(fill))
     } else {
-      image = resampled(image, x: x, y: y, antialias: antialias, fill: color(of: fill))
+      image = resampled(
+        image, x: x, y: y, antialias: antialias, fill: color(of: fill), rule: imageRule)
     }
     mask = resampled(mask, x: x, y: y)
     x = Axis(source.width)

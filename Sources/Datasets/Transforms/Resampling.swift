@@ -120,7 +120,17 @@ struct Taps {
 let roundingOffset: Float = 0x1p23
 
 /// The window of the scaled image that two axes describe.
-func resampled(_ image: Image, x: Axis, y: Axis, antialias: Bool, fill: Color) -> Image {
+///
+/// - Parameters:
+///   - image: An image of 8 bits in three channels.
+///   - x: The columns.
+///   - y: The rows.
+///   - antialias: Whether the filter widens as the image shrinks, where `rule` is ``ImageResizing/own``.
+///   - fill: What is where there is no picture.
+///   - rule: Whose levels.
+func resampled(
+  _ image: Image, x: Axis, y: Axis, antialias: Bool, fill: Color, rule: ImageResizing = .own
+) -> Image {
   let width = x.count
   let pixels = [UInt8](unsafeUninitializedCapacity: width * y.count * 3) { output, count in
     count = width * y.count * 3
@@ -142,6 +152,8 @@ func resampled(_ image: Image, x: Axis, y: Axis, antialias: Bool, fill: Color) -
       guard let source = source.baseAddress else { return }
       if x.scaled == x.source && y.scaled == y.source {
         copy(source, image.width, x, y, into: first, width)
+      } else if rule != .own {
+        place(image, x, y, rule, into: first, width)
       } else {
         blend(source, image.width, x, y, antialias, into: first, width)
       }
@@ -176,6 +188,25 @@ private func copy(
       line[k * 3] = from[-k * 3]
       line[k * 3 + 1] = from[-k * 3 + 1]
       line[k * 3 + 2] = from[-k * 3 + 2]
+    }
+  }
+}
+
+/// Puts a window of an image that a library's rule scales.
+private func place(
+  _ image: Image, _ x: Axis, _ y: Axis, _ rule: ImageResizing,
+  into first: UnsafeMutablePointer<UInt8>, _ width: Int
+) {
+  let part = image.pixels(
+    at: Size(width: x.scaled, height: y.scaled), columns: x.valid, rows: y.valid, by: rule)
+  let columns = x.shown.map { x.position($0) - x.valid.lowerBound }
+  part.withUnsafeBufferPointer { part in
+    for (i, row) in y.shown.enumerated() {
+      let line = (y.position(row) - y.valid.lowerBound) * columns.count
+      let target = first + i * width * 3
+      for (k, column) in columns.enumerated() {
+        for channel in 0..<3 { target[k * 3 + channel] = part[(line + column) * 3 + channel] }
+      }
     }
   }
 }
@@ -349,8 +380,9 @@ private func gather(
 
 extension Image {
   /// The picture at another size, as the transform `resize` makes it.
-  package func resampled(to target: Size) -> Image {
+  package func resampled(to target: Size, by rule: ImageResizing = .own) -> Image {
     guard target != size else { return self }
+    guard rule == .own else { return resized(to: target, by: rule) }
     if let levels {
       return Image(
         Datasets.resampled(

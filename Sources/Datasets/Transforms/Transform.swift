@@ -192,6 +192,8 @@ public struct Pipeline: Sendable, Equatable {
   public let transforms: [Transform]
   /// Which labels masks take where they are resized.
   public var labelRule = NearestRule.centre
+  /// Whose levels images take where they are resized.
+  public var imageRule = ImageResizing.own
   /// Which pixels random crops show; nil for any.
   var focus: CropFocus?
 
@@ -220,6 +222,14 @@ public struct Pipeline: Sendable, Equatable {
   public func resizingLabels(by rule: NearestRule) -> Pipeline {
     var pipeline = self
     pipeline.labelRule = rule
+    return pipeline
+  }
+
+  /// The same pipeline with another rule for images; but for ``ImageResizing/own``, what transforms say of `antialias` does not
+  /// matter.
+  public func resizingImages(by rule: ImageResizing) -> Pipeline {
+    var pipeline = self
+    pipeline.imageRule = rule
     return pipeline
   }
 
@@ -261,7 +271,8 @@ public struct Pipeline: Sendable, Equatable {
     precondition(image.channels == 3, "transforms take RGB images")
     precondition(image.size == mask.size, "image and mask differ in size")
     var pending = PendingSample(
-      image: image, mask: mask, mean: mean, meanLevels: meanLevels, rule: labelRule, focus: focus)
+      image: image, mask: mask, mean: mean, meanLevels: meanLevels, rule: labelRule,
+      imageRule: imageRule, focus: focus)
     for transform in transforms { pending.apply(transform, &random) }
     return pending.finished()
   }

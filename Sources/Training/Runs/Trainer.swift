@@ -118,7 +118,8 @@ public final class Trainer {
     for note in Set(training.notes + (scored?.notes ?? [])).sorted() { monitor.message(note) }
     loader = try Loader(
       training,
-      pipeline: settings.augmentation.resizingLabels(by: configuration.data.labelResizing),
+      pipeline: settings.augmentation.resizingLabels(by: configuration.data.labelResizing)
+        .resizingImages(by: configuration.data.imageResizing),
       encoding: configuration.data.encoding,
       batchSize: try processes.share(of: settings.batchSize), shuffle: true,
       sampling: settings.sampling, dropLast: true,
@@ -170,11 +171,13 @@ public final class Trainer {
     optimizer = settings.optimizer.optimizer(of: model)
     average = settings.movingAverage.map { [model] in MovingAverage(of: model, decay: $0) }
     scaler = settings.precision == .float16 ? GradientScaler() : nil
-    evaluator = Evaluator(
+    var evaluator = Evaluator(
       Predictor(
         model, encoding: configuration.data.encoding, device: device,
         precision: settings.precision, mode: configuration.evaluate.mode),
       imageSize: configuration.evaluate.imageSize)
+    evaluator.imageRule = configuration.data.imageResizing
+    self.evaluator = evaluator
 
     try processes.together { [folder] in
       guard processes.isFirst else { return }
