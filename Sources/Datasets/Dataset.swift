@@ -28,6 +28,13 @@ public struct Sample: Sendable, Equatable {
     self.mask = mask
   }
 
+  /// The sample with another image and mask.
+  func with(_ image: Image, _ mask: ClassMask) -> Sample {
+    Sample(
+      index: index, name: name, imagePath: imagePath, labelPath: labelPath, image: image, mask: mask
+    )
+  }
+
   /// The memory that image and mask take.
   var bytes: Int {
     image.pixels.count + mask.classes.count + 4 * (image.levels?.values.count ?? 0)

@@ -48,13 +48,70 @@ public struct SampleRandom: RandomNumberGenerator, Sendable {
   /// True with a probability; draws one number whatever the probability is.
   public mutating func chance(_ probability: Double) -> Bool { unit() < probability }
 
+  /// A place of `weights`, with a probability in proportion to its weight; nil where all are 0.
+  public mutating func place(weights: [Double]) -> Int? {
+    let total = weights.reduce(0, +)
+    guard total > 0 else { return nil }
+    var left = unit() * total
+    for (place, weight) in weights.enumerated() where weight > 0 {
+      left -= weight
+      if left < 0 { return place }
+    }
+    // Rounding may leave a last bit.
+    return weights.lastIndex { $0 > 0 }
+  }
+
   /// The order in which an epoch visits `count` samples: a function of (seed, epoch, count).
   public static func order(count: Int, seed: UInt64, epoch: Int) -> [Int] {
     var random = SampleRandom(seed: seed, epoch: epoch, index: -1)
     var order = Array(0..<count)
-    for i in stride(from: count - 1, to: 0, by: -1) {
-      order.swapAt(i, random.integer(below: i + 1))
-    }
+    random.shuffle(&order)
     return order
+  }
+
+  /// The order in which an epoch visits samples that come as often as their weights say, as many visits as
+  /// there are samples: a function of (weights, seed, epoch).
+  ///
+  /// Systematic sampling of the shuffled samples (Madow, "On the theory of systematic sampling, II", 1949): one
+  /// that is due 2.3 times is visited twice or three times, and with equal weights each is once.
+  ///
+  /// - Parameter weights: At least 0, and one above 0.
+  /// - Returns: Draws: the sample's place, and as many times the number of samples more as it was visited before.
+  static func draws(weights: [Double], seed: UInt64, epoch: Int) -> [Int] {
+    let count = weights.count
+    var random = SampleRandom(seed: seed, epoch: epoch, index: -1)
+    var places = Array(0..<count)
+    random.shuffle(&places)
+    let total = weights.reduce(0, +)
+    var draws: [Int] = []
+    draws.reserveCapacity(count)
+    var next = random.unit()
+    var sum = 0.0
+    for place in places {
+      sum += weights[place] * Double(count) / total
+      var draw = place
+      while next < sum, draws.count < count {
+        draws.append(draw)
+        draw += count
+        next += 1
+      }
+    }
+    // Rounding may leave the last one out.
+    if let last = draws.last {
+      var draw = last
+      while draws.count < count {
+        draw += count
+        draws.append(draw)
+      }
+    }
+    random.shuffle(&draws)
+    return draws
+  }
+
+  /// Brings values into an order in which each is equally likely at each place (Fisher and Yates).
+  private mutating func shuffle(_ values: inout [Int]) {
+    for i in stride(from: values.count - 1, to: 0, by: -1) {
+      values.swapAt(i, integer(below: i + 1))
+    }
   }
 }

@@ -13,6 +13,9 @@ public struct Evaluator {
   /// The size to which images are resized for the network; nil for their own.
   public let imageSize: SeenSize?
 
+  /// Whose levels images take at that size.
+  public var imageRule = ImageResizing.own
+
   /// The size to which the truth is resized before it is compared; nil for its own.
   ///
   /// Scores at another size are not those at the truth's own, mostly they are higher.
@@ -56,7 +59,10 @@ public struct Evaluator {
           + (labelRule == .centre ? "" : " by the rule \(labelRule.rawValue)")
       }
         ?? "size of the ground truth",
-      imageSize: imageSize.map { "size resized to \($0.text)" } ?? "own size",
+      imageSize: imageSize.map {
+        "size resized to \($0.text)"
+          + (imageRule == .own ? "" : " by the rule \(imageRule.rawValue)")
+      } ?? "own size",
       scales: predictor.mode.scales, flip: predictor.mode.flip,
       mode: predictor.mode.summary
         + (threshold.map { ", foreground from a probability of \(number($0))" } ?? "")
@@ -142,19 +148,20 @@ public struct Evaluator {
   /// Predicts each sample of `dataset` and keeps nothing.
   package func run(on dataset: any Dataset) throws {
     for index in 0..<dataset.count {
-      let (sample, image) = try Self.load(dataset, index, imageSize: imageSize)
+      let (sample, image) = try Self.load(
+        dataset, index, imageSize: imageSize, imageRule: imageRule)
       _ = try predictor.classes(of: image, file: sample.file)
     }
   }
 
   /// A sample with its truth at the size at which is scored, and the image that the network sees.
   static func load(
-    _ dataset: any Dataset, _ index: Int, imageSize: SeenSize?, labelSize: Size? = nil,
-    labelRule: NearestRule = .centre
+    _ dataset: any Dataset, _ index: Int, imageSize: SeenSize?, imageRule: ImageResizing,
+    labelSize: Size? = nil, labelRule: NearestRule = .centre
   ) throws -> (Sample, Image) {
     var sample = try dataset.load(index)
     var image = sample.image
-    if let imageSize { image = image.resampled(to: imageSize.size(for: image.size)) }
+    if let imageSize { image = image.resampled(to: imageSize.size(for: image.size), by: imageRule) }
     if let labelSize, labelSize != sample.mask.size {
       sample = Sample(
         index: sample.index, name: sample.name, imagePath: sample.imagePath,
@@ -188,9 +195,10 @@ public struct Evaluator {
         dataset.labelMap.foreground.map { (Float(threshold), UInt8($0)) }
       }
       let (size, labelSize) = (evaluator.imageSize, evaluator.labelSize)
-      let rule = evaluator.labelRule
+      let (imageRule, rule) = (evaluator.imageRule, evaluator.labelRule)
       samples = Prefetch(count: dataset.count, depth: 1) {
-        try Evaluator.load(dataset, $0, imageSize: size, labelSize: labelSize, labelRule: rule)
+        try Evaluator.load(
+          dataset, $0, imageSize: size, imageRule: imageRule, labelSize: labelSize, labelRule: rule)
       }
     }
 

@@ -75,7 +75,7 @@ public struct Calibration: Sendable, Equatable {
   func found(for network: TrainedNetwork) throws -> Found {
     let size = try network.configuration.evaluation().imageSize
     func shown(_ image: Image) -> Image {
-      size.map { image.resampled(to: $0.size(for: image.size)) } ?? image
+      size.map { image.resampled(to: $0.size(for: image.size), by: network.imageResizing) } ?? image
     }
     if let photographs {
       try network.checkDescribed()

@@ -116,7 +116,7 @@ public final class Ensemble: Sendable {
 public enum EnsembleError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Two networks have other classes.
   case classes(file: String, [String], first: String, [String])
-  /// Two networks see other bands of images, or turn photographs otherwise.
+  /// Two networks see other bands of images, or turn or resize photographs otherwise.
   case images(file: String, first: String)
   /// Two networks see images of other sizes where they are scored.
   case sizes(file: String, first: String)
@@ -128,8 +128,8 @@ public enum EnsembleError: Error, Sendable, Equatable, CustomStringConvertible {
       "\(file): has other classes than \(first): \(Self.list(own)) instead of"
         + " \(Self.list(others)); expected networks of the same classes in the same order"
     case .images(let file, let first):
-      "\(file): sees other bands of an image than \(first), or turns photographs otherwise; expected"
-        + " networks that see the same"
+      "\(file): sees other bands of an image than \(first), or turns or resizes photographs otherwise;"
+        + " expected networks that see the same"
     case .sizes(let file, let first):
       "\(file): sees images of another size than \(first), expected one evaluate.imageSize"
     }

@@ -124,6 +124,8 @@ public final class InferenceSession: Sendable {
   public let memoryBudget: Int
   /// The size to which images are resized for the network; nil for their own.
   public let seenSize: SeenSize?
+  /// Whose levels images take at that size.
+  let imageResizing: ImageResizing
   /// What its predictions follow from besides the image, in words that differ for different ones.
   let subject: String
   /// The network's file.
@@ -165,7 +167,7 @@ public final class InferenceSession: Sendable {
       network.configuration.yaml, "\(options.form)", "\(options.tolerance ?? -1)",
       "\(options.tiles)",
     ].joined(separator: "\n")
-    seenSize = try network.configuration.seenSize()
+    (seenSize, imageResizing) = (try network.configuration.seenSize(), network.imageResizing)
     predictor = try network.predictor(options)
     mode = predictor.mode
     // From here on what an image would need is only read, by any thread.
@@ -230,8 +232,9 @@ public final class InferenceSession: Sendable {
   public func predict(_ image: Image, file: String = "image", wanted: Wanted = []) throws
     -> Prediction
   {
-    // As Pillow does, which programs whose networks have a size use.
-    let seen = seenSize.map { image.resized(to: $0.size(for: image.size)) } ?? image
+    // Without a rule as Pillow does, which programs whose networks have a size use.
+    let seen =
+      seenSize.map { image.resized(to: $0.size(for: image.size), by: imageResizing) } ?? image
     let found = try queue.sync {
       try predictor.predict(seen, size: image.size, file: file, wanted: wanted)
     }

@@ -119,6 +119,7 @@ public struct NetworkConfiguration {
     let map = try DataConfiguration.namedClasses(section)
     let encoding = try DataConfiguration.encoding(section)
     _ = try DataConfiguration.bandPlan(section)
+    _ = try DataConfiguration.imageResizing(section)
     try section.finish()
     return (map, encoding)
   }
@@ -153,6 +154,13 @@ public struct NetworkConfiguration {
   ///
   /// - Throws: `ConfigurationError` naming what is wrong.
   func bandPlan() throws -> BandPlan? { try DataConfiguration.bandPlan(root.section("data")) }
+
+  /// Whose levels images take where they are resized.
+  ///
+  /// - Throws: `ConfigurationError` naming what is wrong.
+  func imageResizing() throws -> ImageResizing {
+    try DataConfiguration.imageResizing(root.section("data"))
+  }
 
   /// Whether photographs are turned as EXIF says.
   ///

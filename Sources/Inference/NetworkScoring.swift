@@ -97,7 +97,7 @@ public struct NetworkScoring {
     var evaluator = Evaluator(
       try network.predictor(inference), imageSize: settings.imageSize,
       labelSize: options.labelSize)
-    evaluator.labelRule = data.labelResizing
+    (evaluator.imageRule, evaluator.labelRule) = (data.imageResizing, data.labelResizing)
     evaluator.boundaryRatio = options.boundaryRatio
     evaluator.computesCurves = true
     evaluator.computesReliability = options.reliability
@@ -172,7 +172,9 @@ public struct NetworkScoring {
       let network = try TrainedNetwork(checkpoint: path, overrides: overrides, device: device)
       try network.checkDescribed()
       try Ensemble.check([first.classes, network.classNames], [paths[0], path])
-      guard network.bandPlan == first.bands, network.orientation == first.orientation else {
+      guard network.bandPlan == first.bands, network.orientation == first.orientation,
+        network.imageResizing == first.evaluator.imageRule
+      else {
         throw EnsembleError.images(file: path, first: paths[0])
       }
       guard try network.configuration.evaluation().imageSize == first.evaluator.imageSize else {

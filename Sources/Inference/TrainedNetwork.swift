@@ -22,6 +22,8 @@ public struct TrainedNetwork {
   public let labels: LabelReader?
   /// Whether photographs are turned as EXIF says.
   public let orientation: ImageOrientation
+  /// Whose levels images take where they are resized for it.
+  public let imageResizing: ImageResizing
   /// Which bands of images it sees; nil for pictures in red, green and blue.
   public let bandPlan: BandPlan?
   /// The type that convolutions were computed in while training; nil for float32.
@@ -169,6 +171,7 @@ public struct TrainedNetwork {
     labelMap = try map(configuration)
     orientation = try configuration.orientation()
     bandPlan = try configuration.bandPlan()
+    imageResizing = try configuration.imageResizing()
     precision = try configuration.precision()
     let orientation = orientation
     labels = labelMap.map {

@@ -48,6 +48,22 @@ extension Transform {
     "gaussianNoise": .init(
       "Adds noise whose standard deviation, in levels of 255, is drawn between two numbers.",
       "[0, 10]"),
+    "copyPaste": .init(
+      """
+      Pastes connected regions of rare classes of another training image, with their labels (Ghiasi et al., CVPR 2021); \
+      comes before all others.
+      """, "{classes: [pole, sign, bicyclist]}"),
+    "copyPaste.classes": .init(
+      "The classes; one of them is drawn, and an image that holds it.", "[pole, sign, bicyclist]"),
+    "copyPaste.probability": .init("How often something is pasted.", "0.5"),
+    "copyPaste.regions": .init("The most regions at once; how many is drawn.", "10"),
+    "copyPaste.area": .init(
+      "The smallest and the largest share of their image that regions have.", "[0.0005, 0.02]"),
+    "copyPaste.scale": .init("The factors between which regions are scaled.", "[0.5, 2.0]"),
+    "copyPaste.shift": .init(
+      """
+      How far regions move from where they were at most, as a share of the image's width and height.
+      """, "0.1"),
     "antialias": .init(
       "Whether shrinking widens the filter, as Pillow and torchvision do; OpenCV does not.", "false"
     ),

@@ -86,11 +86,29 @@ extension Transform {
       "gaussianNoise": {
         .gaussianNoise(try $0.range("gaussianNoise"), probability: try $0.probability)
       },
+      "copyPaste": {
+        let inner = try $0.section("copyPaste")
+        var paste = CopyPaste(classes: try inner.strings("classes"))
+        paste.probability = try inner.probability
+        paste.regions = try inner.int("regions", default: paste.regions, in: CopyPaste.counts)
+        paste.area = try inner.range("area", default: paste.area, like: "copyPaste.area")
+        paste.scale = try inner.range("scale", default: paste.scale, like: "copyPaste.scale")
+        paste.shift = try inner.double("shift", default: paste.shift, in: 0...1)
+        return .copyPaste(paste)
+      },
     ]
   }
 }
 
 extension Section {
+  /// An error about a name that is none of `classes`.
+  func unknownClass(_ key: String, _ name: String, of classes: [String]) -> ConfigurationError {
+    invalid(
+      key, "'\(name)'",
+      expected: "classes: \(classes.joined(separator: ", "))"
+        + (ConfigurationError.nearest(name, classes).map { " (did you mean '\($0)'?)" } ?? ""))
+  }
+
   fileprivate func area(_ key: String) throws -> Size {
     let size = try size(key)
     return Size(width: size.width, height: size.height)

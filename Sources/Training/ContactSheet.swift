@@ -19,12 +19,16 @@ package struct ContactSheet {
 
   /// The sheet of samples spread over a data set, after `pipeline`.
   ///
+  /// Which samples are shown does not depend on how often training sees them; where they are cut does.
   /// The legend names the classes that the sheet shows. The background is clear.
   /// - Throws: What reading a sample throws.
   package func image(
-    of dataset: some Dataset, pipeline: Pipeline, encoding: InputEncoding, seed: UInt64
+    of dataset: some Dataset, pipeline: Pipeline, sampling: Sampling = .uniform,
+    encoding: InputEncoding, seed: UInt64
   ) throws -> Image {
-    let loader = try Loader(dataset, pipeline: pipeline, encoding: encoding, seed: seed)
+    let crops = Sampling(crops: sampling.crops, classes: sampling.classes)
+    let loader = try Loader(
+      dataset, pipeline: pipeline, encoding: encoding, sampling: crops, seed: seed)
     let total = dataset.count
     let count = min(max(count, 1), total)
     var shown = ShownClasses()

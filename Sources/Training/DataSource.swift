@@ -9,6 +9,8 @@ import Imaging
 package struct DataSource: Sendable {
   /// What is done to images in training.
   package let augmentation: Pipeline
+  /// Which images training sees how often, and where it cuts them.
+  package let sampling: Sampling
   /// How levels become numbers.
   package let encoding: InputEncoding
   /// The seed of the run.
@@ -32,8 +34,10 @@ package struct DataSource: Sendable {
     let dataSection = try root.section("data")
     let data = try DataConfiguration(dataSection)
     let train = try root.section("train")
-    augmentation = try TrainingSettings.augmentation(train)
-      .resizingLabels(by: data.labelResizing)
+    let classes = data.labelMap.classes.map(\.name)
+    augmentation = try TrainingSettings.augmentation(train, classes: classes)
+      .resizingLabels(by: data.labelResizing).resizingImages(by: data.imageResizing)
+    sampling = try TrainingSettings.sampling(train, augmentation)
     encoding = data.encoding
     seed = UInt64(try train.int("seed", default: 0, in: 0...Int.max))
     let evaluation = try root.section("evaluate")
@@ -142,6 +146,7 @@ package struct DataSource: Sendable {
     listing: @escaping @Sendable (String) throws -> FileDataset
   ) {
     augmentation = .none
+    sampling = .uniform
     encoding = .imageNet
     seed = 0
     self.parts = parts

@@ -19,7 +19,8 @@ package struct LoaderSpeed: Sendable, Encodable {
   ) throws {
     let loader = try Loader(
       dataset, pipeline: source.augmentation, encoding: source.encoding,
-      batchSize: batchSize, shuffle: true, dropLast: true, seed: source.seed, threads: threads,
+      batchSize: batchSize, shuffle: true, sampling: source.sampling, dropLast: true,
+      seed: source.seed, threads: threads,
       cacheBytes: cacheBytes)
     for epoch in 0..<epochs {
       images = 0

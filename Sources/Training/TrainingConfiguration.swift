@@ -155,6 +155,8 @@ public struct TrainingSettings {
   public let clip: Double?
   /// What is done to every image.
   public let augmentation: Pipeline
+  /// Which images are seen how often, and where they are cut.
+  public let sampling: Sampling
   /// How often the network is scored.
   public let evaluateEvery: Interval
   /// How often it is saved, besides after scoring and at the end.
@@ -208,7 +210,8 @@ public struct TrainingSettings {
         "classWeights", "given", expected: "none, as only losses by cross-entropy weight classes")
     }
     clip = try section.optionalDouble("clip", in: 1e-12...1e12)
-    augmentation = try Self.augmentation(section)
+    augmentation = try Self.augmentation(section, classes: classes)
+    sampling = try Self.sampling(section, augmentation)
     evaluateEvery = try Interval(section, "evaluateEvery", default: .epochs(1))
     checkpointEvery = try Interval(section, "checkpointEvery", default: .epochs(1))
     snapshots = try Snapshots(section.optionalSection("snapshots"))
@@ -285,8 +288,17 @@ public struct TrainingSettings {
     return try section.section("tensorBoard").int("images", default: usual, in: 0...1000)
   }
 
-  static func augmentation(_ section: Section) throws -> Pipeline {
-    let transforms = try section.sectionList("augmentation").map(Transform.init)
+  /// What is done to every image, of which each pixel has one of these classes.
+  static func augmentation(_ section: Section, classes: [String]) throws -> Pipeline {
+    let transforms = try section.sectionList("augmentation").map { entry in
+      let transform = try Transform(entry)
+      if case .copyPaste(let paste) = transform,
+        let name = paste.classes.first(where: { !classes.contains($0) })
+      {
+        throw try entry.section("copyPaste").unknownClass("classes", name, of: classes)
+      }
+      return transform
+    }
     do {
       return try Pipeline(transforms)
     } catch DatasetError.invalidSetting(let name, let value, let expected) {

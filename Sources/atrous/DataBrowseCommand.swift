@@ -45,6 +45,7 @@ struct DataBrowse: ParsableCommand {
       (sheet.count, sheet.side, sheet.epoch) = (count, side, epoch)
       let image = try sheet.image(
         of: dataset, pipeline: augmented ? source.augmentation : .none,
+        sampling: augmented ? source.sampling : .uniform,
         encoding: source.encoding, seed: source.seed)
       try image.write(to: output, isOutput: true)
       print("\(output): \(min(count, dataset.count)) of \(dataset.count) samples of \(name)")

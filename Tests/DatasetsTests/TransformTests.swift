@@ -271,6 +271,35 @@ struct TransformTests {
     }
   }
 
+  @Test(
+    "a rule for images holds for windows, mirrored ones and padding too",
+    arguments: ImageResizing.allCases)
+  func imageRules(_ rule: ImageResizing) throws {
+    let source = picture(31, 23)
+    let target = Size(width: 17, height: 40)
+    func run(_ transforms: [Transform]) throws -> Image {
+      var random = SampleRandom(seed: 3, epoch: 0, index: 0)
+      return try Pipeline(transforms).resizingImages(by: rule)(
+        source.0, source.1, random: &random, mean: Color(1, 2, 3)
+      ).image
+    }
+    let whole = try run([.resize(target, antialias: false)])
+    if rule != .own { #expect(whole == source.0.resized(to: target, by: rule)) }
+    #expect(whole == source.0.resampled(to: target, by: rule) || rule == .own)
+    let window = Size(width: 9, height: 12)
+    let cut = try run([.resize(target, antialias: false), .centerCrop(window)])
+    #expect(cut == whole.cropped(x: 4, y: 14, size: window))
+    let mirrored = try run([
+      .resize(target, antialias: false), .horizontalFlip(probability: 1), .centerCrop(window),
+    ])
+    #expect(mirrored == cut.mirrored)
+    let padded = try run([
+      .resize(target, antialias: false), .pad(to: Size(width: 20, height: 40), fill: .black),
+    ])
+    #expect(padded.cropped(x: 0, y: 0, size: target) == whole)
+    #expect(padded.pixels.suffix(9).allSatisfy { $0 == 0 })
+  }
+
   @Test("impossible settings are refused by name")
   func refused() {
     let bad: [Transform] = [

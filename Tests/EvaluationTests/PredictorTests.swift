@@ -252,6 +252,15 @@ struct EvaluatorTests {
     )
     .evaluate(data) { sample, prediction, _ in #expect(prediction.size == sample.mask.size) }
     #expect(result.scoring.imageSize == "size resized to 16×16")
+    var evaluator = Evaluator(
+      Predictor(tinyModel()), imageSize: .exact(Size(width: 16, height: 16)))
+    evaluator.imageRule = .opencv
+    let text = evaluator.scoring(for: data.labelMap).imageSize
+    #expect(text == "size resized to 16×16 by the rule opencv")
+    let (sample, image) = try Evaluator.load(
+      data, 0, imageSize: evaluator.imageSize, imageRule: .opencv)
+    #expect(image == sample.image.resized(to: Size(width: 16, height: 16), by: .opencv))
+    #expect(image != sample.image.resampled(to: Size(width: 16, height: 16)))
   }
 
   @Test("ten thousand images pass with two of them in memory")

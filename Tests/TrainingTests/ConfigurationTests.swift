@@ -27,6 +27,26 @@ struct TrainingConfigurationTests {
     #expect(try read([]).data.labelMap.classes.map(\.name) == ["ground", "thing"])
   }
 
+  @Test("sampling and pasting are read, and crops need a crop")
+  func sampling() throws {
+    #expect(try read([]).train.sampling == .uniform)
+    let settings = try read([
+      "train.sampling={images: balanced, crops: 0.3, classes: uniform}",
+      "train.augmentation=[{copyPaste: {classes: thing, regions: 3, area: [0, 0.1]}}, {randomCrop: 32x32}]",
+    ]).train
+    #expect(settings.sampling == Sampling(images: .balanced, crops: 0.3, classes: .uniform))
+    #expect(
+      settings.augmentation.transforms.first
+        == .copyPaste(CopyPaste(classes: ["thing"], regions: 3, area: 0...0.1)))
+    #expect(
+      try read(["train.sampling={images: repeatFactor, threshold: 0.25}"]).train.sampling.images
+        == .repeatFactor(threshold: 0.25))
+    let error = #expect(throws: ConfigurationError.self) {
+      try read(["train.sampling={crops: 0.5}", "train.augmentation=[{pad: 48x48}]"])
+    }
+    #expect("\(error.map { "\($0)" } ?? "")".contains("train.augmentation has no randomCrop"))
+  }
+
   @Test(
     "what cannot be meant is refused by name",
     arguments: [
@@ -48,6 +68,30 @@ struct TrainingConfigurationTests {
       ("train.augmentation=[{randomKrop: 3x3}]", "unknown key 'randomKrop'"),
       ("train.augmentation=[{randomResize: [2, 1]}]", "a lower and an upper bound"),
       ("train.augmentation=[{horizontalFlip: 2}]", "0 to 1"),
+      (
+        "train.sampling={images: balance}",
+        "one of uniform, repeatFactor, balanced (did you mean 'balanced'?)"
+      ),
+      (
+        "train.sampling={threshold: 0.2}",
+        "'threshold' is 0.2, expected nothing, as only images: repeatFactor"
+      ),
+      ("train.sampling={classes: uniform}", "expected nothing, as only images: balanced and crops"),
+      ("train.sampling={crops: 1.5}", "from 0.0 to 1.0"),
+      ("train.sampling={cropz: 0.5}", "did you mean 'crops'?"),
+      (
+        "train.augmentation=[{copyPaste: {classes: [think]}}]",
+        "'classes' is 'think', expected classes: ground, thing (did you mean 'thing'?)"
+      ),
+      ("train.augmentation=[{copyPaste: {probability: 0.5}}]", "'classes' is missing"),
+      (
+        "train.augmentation=[{verticalFlip: 1}, {copyPaste: {classes: [thing]}}]",
+        "before all other transforms"
+      ),
+      (
+        "train.augmentation=[{copyPaste: {classes: [thing], scale: [0, 1]}}]",
+        "factors of 0.1 to 10"
+      ),
       ("model.classes=5", "expected 2, the classes of the label map"),
       ("model.head.dilation=[1]", "did you mean 'dilations'"),
       ("model.backbone.name=densnet", "did you mean"),

@@ -27,6 +27,18 @@ struct DataConfigurationTests {
     #expect(cityscapes.labelMap.index(of: 255) == 0)
   }
 
+  @Test("the rules for resizing are read by name")
+  func resizing() throws {
+    #expect(try read("layout: camvid, root: x").imageResizing == .own)
+    let named = try read(
+      "layout: camvid, root: x, imageResizing: torch-antialias, labelResizing: torch")
+    #expect(named.imageResizing == .torchAntialias && named.labelResizing == .torch)
+    let error = #expect(throws: ConfigurationError.self) {
+      try read("layout: camvid, root: x, imageResizing: pilow")
+    }
+    #expect("\(error.map { "\($0)" } ?? "")".contains("did you mean 'pillow'"))
+  }
+
   @Test("colours are written in three ways, and in a file")
   func colors() throws {
     let data = try read(

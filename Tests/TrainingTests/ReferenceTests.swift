@@ -95,7 +95,7 @@ struct ReferenceTests {
   func pairs(_ entry: String, _ words: String) throws {
     let section = try Section(yaml: "augmentation: [{\(entry)}]", named: "x.yaml")
     let error = #expect(throws: ConfigurationError.self) {
-      try TrainingSettings.augmentation(section)
+      try TrainingSettings.augmentation(section, classes: [])
     }
     #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
   }

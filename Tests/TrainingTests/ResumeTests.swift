@@ -1,4 +1,5 @@
 import Checkpoints
+import Datasets
 import Evaluation
 import Files
 import Foundation
@@ -35,6 +36,35 @@ struct ResumeTests {
             FileManager.default.contents(atPath: "\(folder.path)/part\(stop)/\(name)")
               == FileManager.default.contents(atPath: "\(folder.path)/whole/\(name)"), "\(name)")
         }
+      }
+    }
+  }
+
+  @Test("sampling and pasted regions are the same after an interruption, on windows and folds too")
+  func sampling() async {
+    await #expect(processExitsWith: .success) {
+      let folder = try TemporaryFolder()
+      try writePairs(folder.path, count: 6)
+      func trainer(_ output: String, resume: Bool = false) throws -> Trainer {
+        try tinyTrainer(
+          folder, output, iterations: 13,
+          [
+            "train.sampling={images: balanced, crops: 0.5}", "data.fold=1/3", "data.windows=24",
+            "train.augmentation=[{copyPaste: {classes: [thing], area: [0, 1]}}, {randomCrop: 20x20}]",
+          ], resume: resume)
+      }
+      // Four images of 2 × 2 windows, in batches of two: eight iterations an epoch.
+      let whole = try trainer("whole")
+      #expect(whole.loader.dataset.count == 16 && whole.stepsPerEpoch == 8)
+      #expect(whole.loader.visits != nil)
+      #expect(try whole.fit() == .finished)
+      for stop in [3, 11] {
+        let first = try trainer("part\(stop)")
+        #expect(try first.fit { first.step == stop } == .interrupted)
+        #expect(try trainer("part\(stop)", resume: true).fit() == .finished)
+        #expect(
+          try lastCheckpoint("\(folder.path)/part\(stop)")
+            == lastCheckpoint("\(folder.path)/whole"))
       }
     }
   }

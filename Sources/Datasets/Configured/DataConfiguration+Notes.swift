@@ -51,6 +51,11 @@ extension DataConfiguration {
       The sample that stands for nothing, beside NaN; without the key the one that a file notes itself. Pixels \
       of which no band is there count nowhere.
       """, "-9999", with: ["bands=[1, 2, 3]"]),
+    "imageResizing": .init(
+      """
+      Whose rule images are resized by, in `train.augmentation`, for `evaluate.imageSize` and `shortSide`, and by `predict`: linear \
+      of Pillow, OpenCV or torch, which give other levels; `antialias` of transforms says nothing then.
+      """, "opencv"),
     "labelResizing": .init(
       """
       Whose rule labels are resized by, in `train.augmentation` and for `evaluate --label-size`: nearest of Pillow, OpenCV,       torch or ONNX, which take other pixels, or that in which the centre lies exactly.

@@ -24,6 +24,7 @@ import Imaging
 ///   orientation: stored         # photographs are not turned as EXIF says; applied: they are
 ///   bands: [4, 3, 2]            # of images of any number of bands; pictures in red, green, blue if not given
 ///   range: [0, 10000]           # of samples; for each band, {percentiles: [2, 98]}, measured
+///   imageResizing: opencv       # the library whose rule images are resized by
 ///   labelResizing: torch        # the library whose rule labels are resized by
 ///   windows: 1024               # images are read by windows of this size, each a sample of its own
 ///   normalization: imagenet     # denseaspp, unit, measured, or {mean: […], deviation: […]}
@@ -90,6 +91,8 @@ public struct DataConfiguration: Sendable {
   public let orientation: ImageOrientation
   /// Which bands of images are seen; nil for pictures in red, green and blue.
   public let bandPlan: BandPlan?
+  /// Whose levels images take where they are resized.
+  public let imageResizing: ImageResizing
   /// Which labels masks take where they are resized.
   public let labelResizing: NearestRule
   /// The windows that images are read by; nil for whole images.
@@ -146,6 +149,7 @@ public struct DataConfiguration: Sendable {
     orientation = try Self.orientation(section)
     bandPlan = try Self.bandPlan(section)
     windows = try Self.windows(section)
+    imageResizing = try Self.imageResizing(section)
     labelResizing = try section.choice(
       "labelResizing", NearestRule.self, default: .centre)
     var parts: [String: Part] = [:]
@@ -320,6 +324,11 @@ public struct DataConfiguration: Sendable {
   /// Whether photographs are turned as EXIF says, which single ones are read by, too.
   package static func orientation(_ section: Section) throws -> ImageOrientation {
     try section.choice("orientation", ImageOrientation.self, default: .applied)
+  }
+
+  /// Whose levels images take where they are resized, single ones too.
+  package static func imageResizing(_ section: Section) throws -> ImageResizing {
+    try section.choice("imageResizing", ImageResizing.self, default: .own)
   }
 
   /// An override that gives the statistics of the training images, if the section says `measured`;

@@ -38,6 +38,7 @@ public final class Batches {
 private final class AssemblyLine: @unchecked Sendable {
   private let loader: Loader
   private let epoch: Int
+  /// The draws of each batch.
   private let plan: [[Int]]
 
   private let condition = NSCondition()
@@ -53,24 +54,24 @@ private final class AssemblyLine: @unchecked Sendable {
 
   /// A batch in the making.
   private final class Bench {
-    let indices: [Int]
+    let draws: [Int]
     var samples: [(name: String, file: String, size: Size)?]
     var failures: [Int: any Error] = [:]
     var storage: BatchStorage?
     var size: Size?
     var left: Int
 
-    init(_ indices: [Int]) {
-      self.indices = indices
-      samples = Array(repeating: nil, count: indices.count)
-      left = indices.count
+    init(_ draws: [Int]) {
+      self.draws = draws
+      samples = Array(repeating: nil, count: draws.count)
+      left = draws.count
     }
   }
 
   init(_ loader: Loader, epoch: Int, from step: Int) {
     self.loader = loader
     self.epoch = epoch
-    plan = loader.plan(epoch: epoch)
+    plan = loader.draws(epoch: epoch)
     self.step = max(step, 0)
     due = self.step
   }
@@ -128,7 +129,7 @@ private final class AssemblyLine: @unchecked Sendable {
         file: odd.file, size: odd.size, other: first.file, otherSize: first.size)
     }
     return Batch(
-      epoch: epoch, step: step, indices: bench.indices, names: samples.map(\.name),
+      epoch: epoch, step: step, indices: bench.draws.map(loader.index), names: samples.map(\.name),
       height: first.size.height, width: first.size.width, bands: loader.encoding.bands,
       storage: storage)
   }
@@ -137,7 +138,7 @@ private final class AssemblyLine: @unchecked Sendable {
   private func work() {
     while let (bench, place) = take() {
       do {
-        let sample = try loader.sample(bench.indices[place], epoch: epoch)
+        let sample = try loader.sample(bench.draws[place], epoch: epoch)
         guard sample.image.bands == loader.encoding.bands else {
           throw DatasetError.otherBands(
             file: sample.file, count: sample.image.bands, expected: loader.encoding.bands)
@@ -174,7 +175,7 @@ private final class AssemblyLine: @unchecked Sendable {
       benches[step] = bench
       let taken = place
       place += 1
-      if place == bench.indices.count {
+      if place == bench.draws.count {
         place = 0
         step += 1
       }
@@ -190,7 +191,7 @@ private final class AssemblyLine: @unchecked Sendable {
       let storage =
         bench.storage
         ?? BatchStorage(
-          pixels: bench.indices.count * size.width * size.height, bands: loader.encoding.bands,
+          pixels: bench.draws.count * size.width * size.height, bands: loader.encoding.bands,
           pool: loader.pool)
       if bench.storage == nil {
         bench.storage = storage

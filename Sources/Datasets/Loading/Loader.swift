@@ -32,6 +32,10 @@ public struct Loader: Sendable {
   public let batchSize: Int
   /// Whether each epoch has an order of its own.
   public let shuffle: Bool
+  /// Which samples are visited how often, and where they are cut.
+  public let sampling: Sampling
+  /// Which samples hold which class, where that was needed.
+  public let occurrence: ClassOccurrence?
   /// Whether a last batch that is not full is left out.
   public let dropLast: Bool
   /// What order and transforms are drawn from.
@@ -42,6 +46,10 @@ public struct Loader: Sendable {
   public let threads: Int
   /// The most batches that are made before they are asked for.
   public let prefetch: Int
+  /// How often each sample is visited, in proportion to the others; nil for once an epoch.
+  private let weights: [Double]?
+  /// For each transform that pastes, the classes that it takes and that there are.
+  private let pasted: [(paste: CopyPaste, classes: [Int])]
   /// Where decoded samples are kept, if anywhere.
   package let cache: SampleCache?
   /// The memory of batches that are done with; kept over epochs.
@@ -55,6 +63,8 @@ public struct Loader: Sendable {
   ///   - encoding: What turns levels into numbers.
   ///   - batchSize: The samples of a batch; with several processes, of each process.
   ///   - shuffle: Whether each epoch has an order of its own.
+  ///   - sampling: Which samples are visited how often, and where they are cut; whatever `shuffle` is. All labels
+  ///     are read once for it, unless it is uniform and nothing is pasted.
   ///   - dropLast: Whether a last batch that is not full is left out. Batch statistics of a single sample
   ///     are none, so that training wants this on and evaluation off.
   ///   - seed: What order and transforms are drawn from.
@@ -63,11 +73,13 @@ public struct Loader: Sendable {
   ///   - threads: The number of threads; 0 for one a core.
   ///   - prefetch: The most batches that are made before they are asked for, at least 1.
   ///   - cacheBytes: The memory for decoded samples; 0 for none.
-  /// - Throws: `DatasetError.invalidSetting`, and `.tooFewSamples` if no batch can be made.
+  /// - Throws: `DatasetError.invalidSetting`, `.tooFewSamples` if no batch can be made, and what reading labels
+  ///   throws where they are counted.
   public init(
     _ dataset: any Dataset, pipeline: Pipeline = .none,
     encoding: InputEncoding = .imageNet, batchSize: Int = 1, shuffle: Bool = false,
-    dropLast: Bool = false, seed: UInt64 = 0, shard: Shard = .whole, threads: Int = 0,
+    sampling: Sampling = .uniform, dropLast: Bool = false, seed: UInt64 = 0, shard: Shard = .whole,
+    threads: Int = 0,
     prefetch: Int = 2, cacheBytes: Int = 0
   ) throws {
     func check(_ good: Bool, _ name: String, _ value: Int, _ expected: String) throws {
@@ -85,7 +97,15 @@ public struct Loader: Sendable {
     try check(
       dataset.count > 0, "the number of samples of \(dataset.name)", dataset.count, "at least 1")
     self.dataset = dataset
-    self.pipeline = pipeline
+    let pastes = pipeline.pastes
+    let occurrence =
+      sampling.needsOccurrence || !pastes.isEmpty
+      ? try ClassOccurrence(of: dataset, threads: threads) : nil
+    self.sampling = sampling
+    self.occurrence = occurrence
+    weights = try occurrence.flatMap(sampling.weights)
+    pasted = try pastes.map { ($0, try $0.classes(of: dataset.labelMap)) }
+    self.pipeline = pipeline.focusingCrops(sampling.focus(occurrence))
     self.encoding = encoding
     self.batchSize = batchSize
     self.shuffle = shuffle
@@ -111,12 +131,30 @@ public struct Loader: Sendable {
     return dataset.count % whole > batchSize * shard.index ? full + 1 : full
   }
 
+  /// The visits of the sample that is visited least and of that visited most, on an average epoch; nil where each
+  /// is visited once.
+  public var visits: ClosedRange<Double>? {
+    guard let weights, let low = weights.min(), let high = weights.max() else { return nil }
+    let share = Double(weights.count) / weights.reduce(0, +)
+    return low * share...high * share
+  }
+
   /// The samples of each batch of an epoch.
   public func plan(epoch: Int) -> [[Int]] {
+    draws(epoch: epoch).map { $0.map(index) }
+  }
+
+  /// The sample of a draw.
+  func index(of draw: Int) -> Int { draw % dataset.count }
+
+  /// The draws of each batch of an epoch: the samples' places, and as many times their number more as an epoch has
+  /// visited them before, so that each visit has random numbers of its own.
+  func draws(epoch: Int) -> [[Int]] {
     let order =
-      shuffle
-      ? SampleRandom.order(count: dataset.count, seed: seed, epoch: epoch)
-      : Array(0..<dataset.count)
+      weights.map { SampleRandom.draws(weights: $0, seed: seed, epoch: epoch) }
+      ?? (shuffle
+        ? SampleRandom.order(count: dataset.count, seed: seed, epoch: epoch)
+        : Array(0..<dataset.count))
     return (0..<steps).map { step in
       let start = (step * shard.count + shard.index) * batchSize
       return Array(order[start..<min(start + batchSize, order.count)])
@@ -135,17 +173,42 @@ public struct Loader: Sendable {
 
   /// One sample as the batches of an epoch have it, before normalisation.
   ///
+  /// - Parameters:
+  ///   - draw: The sample's place, as many times ``Dataset/count`` more as the epoch has visited it before.
+  ///   - epoch: The epoch's number, from 0.
   /// - Throws: What reading it throws.
-  public func sample(_ index: Int, epoch: Int) throws -> Sample {
-    let sample =
-      try cache?.sample(index, load: dataset.load) ?? dataset.load(index)
+  public func sample(_ draw: Int, epoch: Int) throws -> Sample {
+    let index = index(of: draw)
+    var sample = try read(index)
     guard !pipeline.transforms.isEmpty else { return sample }
-    var random = SampleRandom(seed: seed, epoch: epoch, index: index)
+    var random = SampleRandom(seed: seed, epoch: epoch, index: draw)
+    for (paste, classes) in pasted {
+      guard random.chance(paste.probability),
+        let (label, donor) = donor(of: classes, for: index, &random)
+      else { continue }
+      sample = sample.pasting(label, from: try read(donor), by: paste, &random)
+    }
     let (image, mask) = pipeline(
       sample.image, sample.mask, random: &random, mean: encoding.meanColor,
       meanLevels: encoding.meanLevels)
-    return Sample(
-      index: index, name: sample.name, imagePath: sample.imagePath, labelPath: sample.labelPath,
-      image: image, mask: mask)
+    return sample.with(image, mask)
+  }
+
+  private func read(_ index: Int) throws -> Sample {
+    try cache?.sample(index, load: dataset.load) ?? dataset.load(index)
+  }
+
+  /// A class, and another sample that holds it; nil where there is none.
+  private func donor(
+    of classes: [Int], for index: Int, _ random: inout SampleRandom
+  ) -> (label: UInt8, sample: Int)? {
+    guard let holders = occurrence?.samples else { return nil }
+    let there = classes.filter { !holders[$0].isEmpty }
+    guard !there.isEmpty else { return nil }
+    let label = there[random.integer(below: there.count)]
+    let samples = holders[label]
+    let place = random.integer(below: samples.count)
+    let donor = samples[place] == index ? samples[(place + 1) % samples.count] : samples[place]
+    return donor == index ? nil : (UInt8(label), donor)
   }
 }

@@ -14,15 +14,21 @@ struct PendingSample {
   private var antialias = true
   private var fill: Transform.Fill
   private let rule: NearestRule
+  private let imageRule: ImageResizing
+  private let focus: CropFocus?
 
   /// - Parameters:
   ///   - meanLevels: What the mean is in images of levels, for each band.
   ///   - rule: Which labels masks take at other sizes.
+  ///   - imageRule: Whose levels images take at other sizes.
+  ///   - focus: Which pixels random crops show; nil for any.
   init(
     image: Image, mask: ClassMask, mean: Color, meanLevels: [Float] = [],
-    rule: NearestRule = .centre
+    rule: NearestRule = .centre, imageRule: ImageResizing = .own, focus: CropFocus? = nil
   ) {
     self.rule = rule
+    self.imageRule = imageRule
+    self.focus = focus
     self.image = image
     levels = image.levels
     self.mask = mask
@@ -101,6 +107,7 @@ struct PendingSample {
       let happens = random.chance(probability)
       let sigma = random.uniform(range)
       if happens { change(by: GaussianNoise(sigma: sigma), &random) }
+    case .copyPaste: break  // the loader has done it
     }
   }
 
@@ -157,11 +164,18 @@ struct PendingSample {
   ) {
     let width = min(window.width, size.width)
     let height = min(window.height, size.height)
+    let pixel = focus.flatMap { $0.pixel(of: mask, x: x, y: y, &random) }
+    /// Where a window starts, which holds a place if there is one.
+    func start(_ all: Int, _ count: Int, _ place: Int?) -> Int {
+      let low = place.map { max($0 - count + 1, 0) } ?? 0
+      let high = place.map { min($0, all - count) } ?? all - count
+      return low + random.integer(below: high - low + 1)
+    }
     func draw() -> (Axis, Axis) {
       var column = x
       var row = y
-      row.crop(at: random.integer(below: size.height - height + 1), count: height)
-      column.crop(at: random.integer(below: size.width - width + 1), count: width)
+      row.crop(at: start(size.height, height, pixel?.y), count: height)
+      column.crop(at: start(size.width, width, pixel?.x), count: width)
       return (column, row)
     }
     var chosen = draw()
@@ -188,10 +202,12 @@ struct PendingSample {
   /// Does what is pending.
   private mutating func settle() {
     guard !(x.isIdentity && y.isIdentity) else { return }
+    let antialias = imageRule.antialias ?? antialias
     if let own = levels {
       levels = resampled(own, x: x, y: y, antialias: antialias, fill: filling(fill))
     } else {
-      image = resampled(image, x: x, y: y, antialias: antialias, fill: color(of: fill))
+      image = resampled(
+        image, x: x, y: y, antialias: antialias, fill: color(of: fill), rule: imageRule)
     }
     mask = resampled(mask, x: x, y: y)
     x = Axis(source.width)

@@ -120,7 +120,17 @@ struct Taps {
 let roundingOffset: Float = 0x1p23
 
 /// The window of the scaled image that two axes describe.
-func resampled(_ image: Image, x: Axis, y: Axis, antialias: Bool, fill: Color) -> Image {
+///
+/// - Parameters:
+///   - image: An image of 8 bits in three channels.
+///   - x: The columns.
+///   - y: The rows.
+///   - antialias: Whether the filter widens as the image shrinks, where `rule` is ``ImageResizing/own``.
+///   - fill: What is where there is no picture.
+///   - rule: Whose levels.
+func resampled(
+  _ image: Image, x: Axis, y: Axis, antialias: Bool, fill: Color, rule: ImageResizing = .own
+) -> Image {
   let width = x.count
   let pixels = [UInt8](unsafeUninitializedCapacity: width * y.count * 3) { output, count in
     count = width * y.count * 3
@@ -142,6 +152,8 @@ func resampled(_ image: Image, x: Axis, y: Axis, antialias: Bool, fill: Color) -
       guard let source = source.baseAddress else { return }
       if x.scaled == x.source && y.scaled == y.source {
         copy(source, image.width, x, y, into: first, width)
+      } else if rule != .own {
+        place(image, x, y, rule, into: first, width)
       } else {
         blend(source, image.width, x, y, antialias, into: first, width)
       }
@@ -176,6 +188,25 @@ private func copy(
       line[k * 3] = from[-k * 3]
       line[k * 3 + 1] = from[-k * 3 + 1]
       line[k * 3 + 2] = from[-k * 3 + 2]
+    }
+  }
+}
+
+/// Puts a window of an image that a library's rule scales.
+private func place(
+  _ image: Image, _ x: Axis, _ y: Axis, _ rule: ImageResizing,
+  into first: UnsafeMutablePointer<UInt8>, _ width: Int
+) {
+  let part = image.pixels(
+    at: Size(width: x.scaled, height: y.scaled), columns: x.valid, rows: y.valid, by: rule)
+  let columns = x.shown.map { x.position($0) - x.valid.lowerBound }
+  part.withUnsafeBufferPointer { part in
+    for (i, row) in y.shown.enumerated() {
+      let line = (y.position(row) - y.valid.lowerBound) * columns.count
+      let target = first + i * width * 3
+      for (k, column) in columns.enumerated() {
+        for channel in 0..<3 { target[k * 3 + channel] = part[(line + column) * 3 + channel] }
+      }
     }
   }
 }
@@ -290,6 +321,31 @@ func countClasses(_ mask: ClassMask, x: Axis, y: Axis) -> [Int] {
   return (0..<256).map { i in (0..<4).reduce(0) { $0 + Int(counts[$1 << 8 | i]) } }
 }
 
+/// The column and row of the window's pixel of a class that has `number` others before it, row by row.
+func place(of label: UInt8, number: Int, in mask: ClassMask, x: Axis, y: Axis) -> (x: Int, y: Int)?
+{
+  var left = number
+  var found: (x: Int, y: Int)?
+  let first = x.shown.lowerBound
+  gather(mask, x: x, y: y) { row, line in
+    guard found == nil else { return }
+    var count = 0
+    for k in 0..<line.count { count += line[k] == label ? 1 : 0 }
+    guard left < count else {
+      left -= count
+      return
+    }
+    for k in 0..<line.count where line[k] == label {
+      if left == 0 {
+        found = (first + k, row)
+        return
+      }
+      left -= 1
+    }
+  }
+  return found
+}
+
 /// Calls `body` with each shown row of the result and the classes in its shown columns.
 private func gather(
   _ mask: ClassMask, x: Axis, y: Axis, _ body: (Int, UnsafeBufferPointer<UInt8>) -> Void
@@ -324,8 +380,9 @@ private func gather(
 
 extension Image {
   /// The picture at another size, as the transform `resize` makes it.
-  package func resampled(to target: Size) -> Image {
+  package func resampled(to target: Size, by rule: ImageResizing = .own) -> Image {
     guard target != size else { return self }
+    guard rule == .own else { return resized(to: target, by: rule) }
     if let levels {
       return Image(
         Datasets.resampled(

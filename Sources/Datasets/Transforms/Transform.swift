@@ -53,6 +53,11 @@ public enum Transform: Sendable, Equatable {
   /// Adds noise of a standard deviation in levels of 255, drawn uniformly, with a probability.
   case gaussianNoise(ClosedRange<Double>, probability: Double = 0.5)
 
+  /// Pastes regions of rare classes of other samples; comes before all others.
+  ///
+  /// A ``Loader`` does it, which knows other samples; a pipeline alone leaves the image as it is.
+  case copyPaste(CopyPaste)
+
   /// What fills the parts of an image where there is no picture.
   public enum Fill: Sendable, Hashable {
     /// The normalisation's mean, rounded to 8 bits: nearly 0 after normalisation.
@@ -65,6 +70,8 @@ public enum Transform: Sendable, Equatable {
 }
 
 extension Transform {
+  fileprivate var isPaste: Bool { if case .copyPaste = self { true } else { false } }
+
   /// The sides in pixels that can be asked for.
   package static let sides = 1...65_535
   /// The strengths of a photometric distortion's brightness and hue.
@@ -156,6 +163,22 @@ extension Transform {
         range.lowerBound >= 0 && range.upperBound <= 255, "the range of gaussianNoise", range,
         "0 to 255")
       try check(probability: probability, "the probability of gaussianNoise")
+    case .copyPaste(let paste):
+      try check(!paste.classes.isEmpty, "the classes of copyPaste", paste.classes, "one at least")
+      try check(probability: paste.probability, "the probability of copyPaste")
+      try check(
+        CopyPaste.counts.contains(paste.regions), "the regions of copyPaste", paste.regions,
+        "1 to \(CopyPaste.counts.upperBound)")
+      try check(
+        paste.area.lowerBound >= 0 && paste.area.upperBound <= 1, "the area of copyPaste",
+        paste.area,
+        "shares of an image, 0 to 1")
+      try check(
+        paste.scale.lowerBound >= 0.1 && paste.scale.upperBound <= 10, "the scale of copyPaste",
+        paste.scale, "factors of 0.1 to 10")
+      try check(
+        (0...1).contains(paste.shift), "the shift of copyPaste", paste.shift,
+        "a share of an image's sides, 0 to 1")
     }
   }
 }
@@ -169,12 +192,24 @@ public struct Pipeline: Sendable, Equatable {
   public let transforms: [Transform]
   /// Which labels masks take where they are resized.
   public var labelRule = NearestRule.centre
+  /// Whose levels images take where they are resized.
+  public var imageRule = ImageResizing.own
+  /// Which pixels random crops show; nil for any.
+  var focus: CropFocus?
 
   /// A pipeline of these transforms.
   ///
   /// - Throws: `DatasetError.invalidSetting` for a setting that cannot be meant.
   public init(_ transforms: [Transform]) throws {
     for transform in transforms { try transform.validate() }
+    let (pastes, first) = (
+      transforms.indices.filter { transforms[$0].isPaste }, transforms.prefix { $0.isPaste }
+    )
+    if let late = pastes.first(where: { $0 >= first.count }) {
+      throw DatasetError.invalidSetting(
+        name: "copyPaste", value: "place \(late + 1)",
+        expected: "places before all other transforms, as images take regions as they are in files")
+    }
     self.transforms = transforms
   }
 
@@ -188,6 +223,26 @@ public struct Pipeline: Sendable, Equatable {
     var pipeline = self
     pipeline.labelRule = rule
     return pipeline
+  }
+
+  /// The same pipeline with another rule for images; but for ``ImageResizing/own``, what transforms say of `antialias` does not
+  /// matter.
+  public func resizingImages(by rule: ImageResizing) -> Pipeline {
+    var pipeline = self
+    pipeline.imageRule = rule
+    return pipeline
+  }
+
+  /// The same pipeline with crops that show pixels of classes that are drawn.
+  func focusingCrops(_ focus: CropFocus?) -> Pipeline {
+    var pipeline = self
+    pipeline.focus = focus
+    return pipeline
+  }
+
+  /// What is pasted, in order.
+  var pastes: [CopyPaste] {
+    transforms.compactMap { if case .copyPaste(let paste) = $0 { paste } else { nil } }
   }
 
   /// Whether any transform draws at random.
@@ -216,7 +271,8 @@ public struct Pipeline: Sendable, Equatable {
     precondition(image.channels == 3, "transforms take RGB images")
     precondition(image.size == mask.size, "image and mask differ in size")
     var pending = PendingSample(
-      image: image, mask: mask, mean: mean, meanLevels: meanLevels, rule: labelRule)
+      image: image, mask: mask, mean: mean, meanLevels: meanLevels, rule: labelRule,
+      imageRule: imageRule, focus: focus)
     for transform in transforms { pending.apply(transform, &random) }
     return pending.finished()
   }

@@ -51,8 +51,8 @@ public struct PrecisionComparison: JSONReport {
     var (same, pixels) = (0, 0)
     for index in 0..<dataset.count {
       let (sample, image) = try Evaluator.load(
-        dataset, index, imageSize: evaluator.imageSize, labelSize: evaluator.labelSize,
-        labelRule: evaluator.labelRule)
+        dataset, index, imageSize: evaluator.imageSize, imageRule: evaluator.imageRule,
+        labelSize: evaluator.labelSize, labelRule: evaluator.labelRule)
       // Neither always comes first.
       let isSwapped = index % 2 == 1
       let first = try runs[isSwapped ? 1 : 0].predict(image, sample)

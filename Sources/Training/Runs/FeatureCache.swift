@@ -2,6 +2,7 @@ import Checkpoints
 import Datasets
 import Files
 import Foundation
+import Imaging
 import Segmentation
 import Torch
 
@@ -56,6 +57,7 @@ final class FeatureCache {
       key.add(entry.tensor)
     }
     key.add("\(loader.pipeline.transforms)")
+    if loader.pipeline.imageRule != .own { key.add(loader.pipeline.imageRule.rawValue) }
     key.add("orientation \(loader.dataset.orientation)")
     if let plan = loader.dataset.bandPlan { key.add("\(plan)") }
     key.add("\(loader.encoding.mean) \(loader.encoding.deviation)")

@@ -61,9 +61,13 @@ extension Trainer {
     return cache
   }
 
-  /// The loss with class weights, counted in `dataset` where the settings say so.
-  static func loss(_ settings: TrainingSettings, _ dataset: any Dataset) throws -> Loss {
+  /// The loss with class weights, counted in the loader's labels where the settings say so.
+  static func loss(_ settings: TrainingSettings, _ loader: Loader) throws -> Loss {
     var loss = settings.loss
+    let dataset = loader.dataset
+    func histogram() throws -> ClassHistogram {
+      try loader.occurrence?.histogram ?? ClassHistogram(of: dataset)
+    }
     switch settings.classWeights {
     case .none: break
     case .given(let weights):
@@ -73,19 +77,15 @@ extension Trainer {
           expected: "\(dataset.labelMap.count), one for each class")
       }
       loss.classWeights = weights
-    case .inverseFrequency: loss.classWeights = try histogram(dataset).inverseFrequencyWeights
+    case .inverseFrequency: loss.classWeights = try histogram().inverseFrequencyWeights
     case .sqrtInverseFrequency:
-      let roots = try histogram(dataset).inverseFrequencyWeights.map { $0.squareRoot() }
+      let roots = try histogram().inverseFrequencyWeights.map { $0.squareRoot() }
       let present = roots.filter { $0 > 0 }
       let mean = present.reduce(0, +) / Double(max(present.count, 1))
       loss.classWeights = roots.map { $0 / max(mean, .leastNormalMagnitude) }
-    case .medianFrequency: loss.classWeights = try histogram(dataset).medianFrequencyWeights
+    case .medianFrequency: loss.classWeights = try histogram().medianFrequencyWeights
     }
     return loss
-  }
-
-  private static func histogram(_ dataset: some Dataset) throws -> ClassHistogram {
-    try ClassHistogram(of: dataset)
   }
 
   /// Refuses crops that the images cannot fill, and batches of images of different sizes.

@@ -77,7 +77,7 @@ extension Trainer {
       case nil: []
       }
     let images = try Loader(
-      dataset, pipeline: Pipeline(resize),
+      dataset, pipeline: Pipeline(resize).resizingImages(by: evaluator.imageRule),
       encoding: loader.encoding,
       shard: processes.shard, threads: processes.loaderThreads(settings.workers))
     model.train(false)

@@ -118,9 +118,11 @@ public final class Trainer {
     for note in Set(training.notes + (scored?.notes ?? [])).sorted() { monitor.message(note) }
     loader = try Loader(
       training,
-      pipeline: settings.augmentation.resizingLabels(by: configuration.data.labelResizing),
+      pipeline: settings.augmentation.resizingLabels(by: configuration.data.labelResizing)
+        .resizingImages(by: configuration.data.imageResizing),
       encoding: configuration.data.encoding,
-      batchSize: try processes.share(of: settings.batchSize), shuffle: true, dropLast: true,
+      batchSize: try processes.share(of: settings.batchSize), shuffle: true,
+      sampling: settings.sampling, dropLast: true,
       seed: settings.seed, shard: processes.shard,
       threads: processes.loaderThreads(settings.workers),
       cacheBytes: settings.cacheBytes)
@@ -132,11 +134,15 @@ public final class Trainer {
     let before = try checkpoint?.run()
     if checkpoint == nil, processes.isFirst {
       let survey = try LabelSurvey(
-        training, limit: settings.classWeights.areCounted ? nil : LabelSurvey.usualLimit,
+        training, limit: settings.countsLabels ? nil : LabelSurvey.usualLimit,
         cache: Inspection.cacheFile)
       for line in survey.warnings { monitor.message("warning: \(line)") }
     }
-    loss = try Self.loss(settings, training)
+    if let visits = loader.visits {
+      let times = [visits.lowerBound, visits.upperBound].map { String(format: "%.2f", $0) }
+      monitor.message("sampling: images are seen \(times[0]) to \(times[1]) times an epoch")
+    }
+    loss = try Self.loss(settings, loader)
     if processes.threads > 0 { Engine.threads = processes.threads }
     Self.prepareEngine(settings, goingOnFrom: before)
     try PrecisionCheck.run(settings.precision, on: device)
@@ -165,11 +171,13 @@ public final class Trainer {
     optimizer = settings.optimizer.optimizer(of: model)
     average = settings.movingAverage.map { [model] in MovingAverage(of: model, decay: $0) }
     scaler = settings.precision == .float16 ? GradientScaler() : nil
-    evaluator = Evaluator(
+    var evaluator = Evaluator(
       Predictor(
         model, encoding: configuration.data.encoding, device: device,
         precision: settings.precision, mode: configuration.evaluate.mode),
       imageSize: configuration.evaluate.imageSize)
+    evaluator.imageRule = configuration.data.imageResizing
+    self.evaluator = evaluator
 
     try processes.together { [folder] in
       guard processes.isFirst else { return }

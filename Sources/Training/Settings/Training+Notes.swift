@@ -69,6 +69,25 @@ extension TrainingSettings {
     "augmentation": .init(
       "What is done to every training image, in this order; nothing without the key.",
       "[{randomCrop: 512x512}, {horizontalFlip: 0.5}]"),
+    "sampling": .init(
+      "Which images are seen how often and where they are cut, for classes that are rare.",
+      "{images: balanced, crops: 0.5}", with: ["augmentation=[{randomCrop: 64x64}]"]),
+    "sampling.images": .init(
+      """
+      How often an epoch shows an image: once; in proportion to its repeat factor (LVIS, Gupta et al. 2019); or as if a class \
+      were drawn and then an image that holds it. An epoch has as many images as there are.
+      """, "balanced"),
+    "sampling.threshold": .init(
+      "The share of images, for `repeatFactor`, below which a class is rare: its images count √(threshold / share).",
+      "0.3", with: ["sampling.images=repeatFactor"]),
+    "sampling.crops": .init(
+      """
+      The probability that a `randomCrop` shows a pixel of a class that is drawn of those in the image, instead of lying \
+      anywhere.
+      """, "0.5", with: ["augmentation=[{randomCrop: 64x64}]"]),
+    "sampling.classes": .init(
+      "How a class is drawn, for `balanced` and `crops`: each alike, or by its share of the labelled pixels.",
+      "uniform", with: ["sampling.images=balanced"]),
     "evaluateEvery": .init("How often the network is scored.", "500", "5 epochs", "0"),
     "checkpointEvery": .init("How often it is saved, besides after scoring and at the end.", "500"),
     "snapshots": .init(

@@ -1,0 +1,105 @@
+import Testing
+
+@testable import Imaging
+
+/// Expected levels are those of opencv-python-headless 5.0.0 (and 4.14.0), Pillow 13.0.0 and torch 2.11.0.
+@Suite("Resizing of images by rules")
+struct ImageResizingTests {
+  private func picture(_ width: Int, _ height: Int) -> Image {
+    var pixels: [UInt8] = []
+    for y in 0..<height {
+      for x in 0..<width {
+        for c in 0..<3 { pixels.append(UInt8((x * 37 + y * 91 + c * 53 + x * y * 17) % 256)) }
+      }
+    }
+    return Image(width: width, height: height, pixels: pixels)
+  }
+
+  private func resized(_ image: Image, _ width: Int, _ height: Int, _ rule: ImageResizing)
+    -> [UInt8]
+  {
+    image.resized(to: Size(width: width, height: height), by: rule).pixels
+  }
+
+  @Test(
+    "the levels of a row, of a picture that shrinks and of one that grows",
+    arguments: [
+      (
+        ImageResizing.opencv, [25, 105, 185],
+        [46, 121, 121, 185, 209, 77, 201, 69, 115, 107, 57, 156]
+      ),
+      (.pillow, [33, 105, 177], [62, 131, 133, 172, 155, 143, 135, 93, 113, 125, 91, 144]),
+      (.torch, [25, 105, 185], [46, 121, 121, 185, 209, 77, 201, 69, 115, 107, 57, 156]),
+      (
+        .torchAntialias, [33, 105, 177], [62, 131, 134, 172, 156, 143, 135, 93, 113, 124, 91, 144]
+      ),
+    ])
+  func small(_ rule: ImageResizing, _ row: [UInt8], _ shrunk: [UInt8]) {
+    let steps = Image(
+      width: 8, height: 1, pixels: (0..<8).flatMap { [UInt8](repeating: UInt8($0 * 30), count: 3) })
+    #expect(resized(steps, 3, 1, rule) == row.flatMap { [$0, $0, $0] })
+    let red = resized(picture(7, 5), 4, 3, rule).enumerated().filter { $0.offset % 3 == 0 }
+    #expect(red.map(\.element) == shrunk)
+    let grown = resized(picture(7, 5), 9, 6, rule)
+    #expect(
+      (0..<9).map { grown[(2 * 9 + $0) * 3 + 1] } == [197, 140, 140, 166, 133, 66, 83, 133, 175])
+  }
+
+  @Test(
+    "the levels of larger pictures, summed up",
+    arguments: [
+      (ImageResizing.opencv, [30_705_273, 194_374_534, 26_783_381, 364_045_857]),
+      (.pillow, [30_813_601, 194_579_381, 26_965_795, 364_350_577]),
+      (.torch, [30_737_593, 194_574_250, 26_783_381, 364_414_310]),
+      (.torchAntialias, [30_812_672, 194_574_250, 26_772_423, 364_348_450]),
+    ])
+  func large(_ rule: ImageResizing, _ sums: [Int]) {
+    let sizes = [
+      (97, 61, 50, 33), (97, 61, 130, 80), (96, 60, 48, 30), (640, 333, 97, 200),
+    ]
+    for (size, sum) in zip(sizes, sums) {
+      let found = resized(picture(size.0, size.1), size.2, size.3, rule)
+      let own = found.enumerated().reduce(0) { $0 + Int($1.element) * ($1.offset % 97 + 1) }
+      // Single precision leaves torch's order of sums open: a level of a thousand may differ by 1.
+      let isExact = rule == .opencv || rule == .pillow
+      #expect(abs(own - sum) <= (isExact ? 0 : 49 * found.count / 1000), "\(rule) \(size)")
+    }
+  }
+
+  @Test("a window is that part of the whole", arguments: ImageResizing.allCases)
+  func windows(_ rule: ImageResizing) {
+    let image = picture(23, 17)
+    for target in [
+      Size(width: 9, height: 30), Size(width: 40, height: 5), Size(width: 23, height: 8),
+    ] {
+      let whole = image.pixels(
+        at: target, columns: 0..<target.width, rows: 0..<target.height, by: rule)
+      let part = image.pixels(at: target, columns: 3..<8, rows: 2..<4, by: rule)
+      let expected = (2..<4).flatMap {
+        whole[($0 * target.width + 3) * 3..<($0 * target.width + 8) * 3]
+      }
+      #expect(part == expected, "\(rule)")
+      #expect(image.pixels(at: target, columns: 4..<4, rows: 2..<4, by: rule).isEmpty)
+    }
+  }
+
+  @Test(
+    "the own way and the own size change nothing, and levels of more bits follow without rounding")
+  func others() {
+    let image = picture(10, 8)
+    let target = Size(width: 4, height: 4)
+    #expect(image.resized(to: target, by: .own) == image.resized(to: target))
+    for rule in ImageResizing.allCases { #expect(image.resized(to: image.size, by: rule) == image) }
+    // 0 to 7 become these of mode F in Pillow, and of OpenCV's floating point.
+    let levels = Image(
+      Levels(size: Size(width: 8, height: 1), bands: 1, values: (0..<8).map(Float.init)))
+    for (rule, expected) in [
+      (ImageResizing.pillow, [1.1053, 3.5, 5.8947]), (.torchAntialias, [1.1053, 3.5, 5.8947]),
+      (.opencv, [0.8333, 3.5, 6.1667]), (.torch, [0.8333, 3.5, 6.1667]),
+    ] {
+      let found = levels.resized(to: Size(width: 3, height: 1), by: rule).levels?.values ?? []
+      #expect(zip(found, expected).allSatisfy { abs(Double($0) - $1) < 1e-4 }, "\(rule)")
+      #expect(found.count == 3)
+    }
+  }
+}
