@@ -58,7 +58,7 @@ extension DataConfiguration {
       """, "opencv"),
     "labelResizing": .init(
       """
-      Whose rule labels are resized by, in `train.augmentation` and for `evaluate --label-size`: nearest of Pillow, OpenCV,       torch or ONNX, which take other pixels, or that in which the centre lies exactly.
+      Whose rule labels are resized by, in `train.augmentation` and for `evaluate --label-size`: nearest of Pillow, OpenCV, torch or ONNX, which take other pixels, or that in which the centre lies exactly.
       """, "torch"),
     "windows": .init(
       """
