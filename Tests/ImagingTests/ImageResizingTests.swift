@@ -2,7 +2,8 @@ import Testing
 
 @testable import Imaging
 
-/// Expected levels are those of opencv-python-headless 5.0.0 (and 4.14.0), Pillow 13.0.0 and torch 2.11.0.
+/// Expected levels are those of opencv-python-headless 5.0.0 (and 4.14.0), Pillow 12.3.0 (13.0.0 gives
+/// the same at these sizes) and torch 2.11.0.
 @Suite("Resizing of images by rules")
 struct ImageResizingTests {
   private func picture(_ width: Int, _ height: Int) -> Image {
