@@ -2,9 +2,10 @@ import Foundation
 
 /// How images take another size: a library's rule for linear interpolation, so that figures made with it can be repeated.
 ///
-/// All are called *bilinear*, count from the centres of pixels and give other levels. ``pillow`` and ``opencv`` give exactly the
-/// library's levels, found by comparing with Pillow 13.0, OpenCV 4.14 and OpenCV 5.0; torch 2.11 computes in single precision in
-/// an order that depends on the processor, so that 2 levels of 10,000, those next to a half, differ by 1 from ``torch``.
+/// All are called *bilinear*, count from the centres of pixels and give other levels. ``opencv`` gives exactly those of OpenCV 4.14
+/// and 5.0, ``pillow`` those of Pillow 12.3; Pillow 13.0 goes down before across for some shapes, where a fifth of its levels
+/// differ by 1. torch 2.11 computes in single precision in an order that depends on the processor, so that 2 levels of 10,000,
+/// those next to a half, differ by 1 from ``torch``.
 /// Levels of more than 8 bits are not rounded, whatever the rule.
 public enum ImageResizing: String, Sendable, CaseIterable {
   /// Atrous's own way, which training, scores and predictions have without a rule.
