@@ -57,7 +57,9 @@ def main():
     options = types.SimpleNamespace(atrous=given.atrous, opset="20", takes="normalized", gives="logits")
     print("| network | Atrous to exact | ONNX Runtime to exact | Atrous to ONNX Runtime |\n|---|---|---|---|")
     for text in given.networks:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = os.path.join(scratch, "network")
+            os.mkdir(folder)
             network = os.path.join(folder, "network.yaml")
             with open(network, "w") as file:
                 file.write(f"model: {{classes: 19, {text}}}\n")

@@ -39,21 +39,28 @@ def arguments():
     result.add_argument("--backbones", nargs="+", help="with --all: pairs of these backbones only")
     result.add_argument("--except", nargs="+", default=[], dest="others", metavar="BACKBONE",
                         help="with --all: not of these")
+    result.add_argument("--heads", nargs="+", help="with --all: pairs with these heads only")
+    result.add_argument("--log", help="a file of one JSON object a network, added to: what stands in it is not run again")
+    result.add_argument("--folder", help="where files are written, such as one in memory")
     result.add_argument("--dynamic", action="store_true", help="one file for all sizes, batches of two, too")
     result.add_argument("--engines", nargs="+", default=["onnxruntime", "openvino"])
-    result.add_argument("--opset", default="20")
+    result.add_argument("--opset", nargs="+", default=["20"], dest="opsets", help="versions of the operators; 20")
     result.add_argument("--takes", default="normalized")
     result.add_argument("--gives", default="logits")
     return result.parse_args()
 
 
 def catalogue(options):
-    """The pairs of the catalogue, each at its largest output stride."""
+    """The pairs of the catalogue, each at its largest output stride, those of small backbones first."""
     done = subprocess.run([options.atrous, "models", "--json"], capture_output=True, text=True, check=True)
+    models = json.loads(done.stdout)
+    parameters = {one["name"]: one["parameters"] for one in models["backbones"]}
     largest = collections.OrderedDict()
-    for pair in json.loads(done.stdout)["pairs"]:
+    for pair in sorted(models["pairs"], key=lambda pair: parameters[pair["backbone"]]):
         key = pair["backbone"], pair["head"]
         if options.backbones and key[0] not in options.backbones or key[0] in options.others:
+            continue
+        if options.heads and key[1] not in options.heads:
             continue
         largest[key] = max(pair["outputStride"], largest.get(key, 0))
     return {f"{backbone}, {head}":
@@ -110,8 +117,10 @@ def atrous(options, *arguments):
 
 def trained(options, folder, text):
     """A run of three steps on generated scenes, almost without learning."""
-    scenes, run = os.path.join(folder, "scenes"), os.path.join(folder, "run")
-    atrous(options, "scenes", scenes, "--train", "6", "--val", "1", "--size", "192x128")
+    # All networks of a run see the same scenes.
+    scenes, run = os.path.join(os.path.dirname(folder), "scenes"), os.path.join(folder, "run")
+    if not os.path.exists(scenes):
+        atrous(options, "scenes", scenes, "--train", "6", "--val", "1", "--size", "192x128")
     text = text.replace("backbone: {", "backbone: {momentum: 0.9, ")
     configuration = os.path.join(folder, "training.yaml")
     with open(configuration, "w") as file:
@@ -148,7 +157,7 @@ def compared(own, theirs, gives):
 
 def results(options, text, size):
     """For each of the programs the difference and the share of equal classes, and whether it was trained."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
         network = os.path.join(folder, "network.yaml")
         with open(network, "w") as file:
             file.write(f"model: {{classes: 19, {text}}}\n")
@@ -177,6 +186,45 @@ def results(options, text, size):
         return found, isTrained
 
 
+def logged(path):
+    """The names of the networks of a log, with the versions of their operators."""
+    if not path or not os.path.exists(path):
+        return set()
+    with open(path) as file:
+        lines = [json.loads(line) for line in file]
+    return {(line["network"], line.get("opset", "20")) for line in lines}
+
+
+def row(options, name, text, sizes):
+    """Runs a network, prints its row, adds it to the log, and says whether something is wrong with it."""
+    # A single pixel is more than a ten-thousandth of a small image.
+    pixels = min(int(width) * int(height) for width, height in (size.split("x") for size in sizes))
+    share = max(1e-4, 1.5 / pixels)
+    cells, isWrong, mark, start = [], False, "", time.time()
+    answers = {}
+    for size in ([sizes] if options.dynamic else sizes):
+        try:
+            found, isTrained = results(options, text, size)
+            mark = " *" if isTrained else mark
+        except Exception as error:  # one network's failure is a row
+            found = [str(error).strip().splitlines()[0][:150]] * len(options.engines)
+        answers["any" if options.dynamic else size] = dict(zip(options.engines, found))
+        for answer in found:
+            if isinstance(answer, str):
+                cells += [answer, ""]
+                isWrong = True
+            else:
+                cells += [f"{answer[0]:.1e}", f"{100 * answer[1]:.3f} %"]
+                isWrong |= not (answer[0] <= 1e-4 and answer[1] >= 1 - share)
+    version = f", opset {options.opset}" if len(options.opsets) > 1 else ""
+    print(f"| {name}{mark}{version} | " + " | ".join(cells) + " |", flush=True)
+    if options.log:
+        with open(options.log, "a") as file:
+            file.write(json.dumps({"network": name, "opset": options.opset, "trained": mark != "", "results": answers,
+                                   "wrong": bool(isWrong), "seconds": round(time.time() - start, 1)}) + "\n")
+    return isWrong
+
+
 def main():
     options = arguments()
     if missing:
@@ -184,34 +232,18 @@ def main():
     sizes = options.sizes or ["192x128", "161x97"] + (["130x201"] if options.dynamic else [])
     networks = catalogue(options) if options.all else DYNAMIC if options.dynamic else NETWORKS
     engines = [ENGINES[name] for name in options.engines]
-    print(f"onnx {onnx.__version__}, {', '.join(one.version() for one in engines)}, opset {options.opset}, "
+    print(f"onnx {onnx.__version__}, {', '.join(one.version() for one in engines)}, opset {' '.join(options.opsets)}, "
           f"{' '.join(sizes)}\n")
     columns = [f"{name} {size}" for size in ([""] if options.dynamic else sizes) for name in options.engines]
     print("| network | " + " | ".join(f"{name.strip()} | equal" for name in columns) + " |")
     print("|---|" + "---|" * (2 * len(columns)), flush=True)
-    failed, start = 0, time.time()
-    # A single pixel is more than a ten-thousandth of a small image.
-    pixels = min(int(width) * int(height) for width, height in (size.split("x") for size in sizes))
-    share = max(1e-4, 1.5 / pixels)
-    for name, text in networks.items():
-        if options.only.lower() not in name.lower():
-            continue
-        cells, isWrong, mark = [], False, ""
-        for size in ([sizes] if options.dynamic else sizes):
-            try:
-                found, isTrained = results(options, text, size)
-                mark = " *" if isTrained else mark
-            except Exception as error:  # one network's failure is a row
-                found = [str(error).strip().splitlines()[0][:150]] * len(engines)
-            for answer in found:
-                if isinstance(answer, str):
-                    cells += [answer, ""]
-                    isWrong = True
-                else:
-                    cells += [f"{answer[0]:.1e}", f"{100 * answer[1]:.3f} %"]
-                    isWrong |= not (answer[0] <= 1e-4 and answer[1] >= 1 - share)
-        failed += isWrong
-        print(f"| {name}{mark} | " + " | ".join(cells) + " |", flush=True)
+    with tempfile.TemporaryDirectory(dir=options.folder) as options.scratch:
+        failed, start = 0, time.time()
+        known = logged(options.log)
+        for name, text in networks.items():
+            for options.opset in options.opsets:
+                if options.only.lower() in name.lower() and (name, options.opset) not in known:
+                    failed += row(options, name, text, sizes)
     print(f"\n{failed} beyond 1e-4 or below 99.99 %, a single pixel not counted; {time.time() - start:.0f} s")
     return failed > 0
 

@@ -183,6 +183,33 @@ int64_t ca_codes_count(int build, int64_t outputs, int64_t inputs, int size) {
   return HEADER + whole + whole * area + whole * area * ((inputs + numbers - 1) / numbers);
 }
 
+/// The step of which `count` numbers, the largest of them `most`, are whole multiples up to 127; 0 if there is none.
+/// Numbers of a file of eight bits are.
+static float stepOf(const float *own, int64_t count, float most) {
+  for (int largest = 127; largest > 0; largest--) {
+    const float unit = most / static_cast<float>(largest);
+    int64_t k = 0;
+    while (k < count && __builtin_fabsf(own[k] / unit - __builtin_rintf(own[k] / unit)) < 1e-3f)
+      k++;
+    if (k == count) return unit;
+  }
+  return 0;
+}
+
+static float largestOf(const float *own, int64_t count) {
+  float most = 0;
+  for (int64_t k = 0; k < count; k++) most = std::max(most, __builtin_fabsf(own[k]));
+  return most;
+}
+
+int ca_in_codes(const float *weight, int64_t outputs, int64_t count) {
+  for (int64_t output = 0; output < outputs; output++) {
+    const float *own = weight + output * count, most = largestOf(own, count);
+    if (most > 0 && !(most <= FLT_MAX && stepOf(own, count, most) > 0)) return 0;
+  }
+  return 1;
+}
+
 int ca_pack_codes(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
                   float *packed) {
   if (!builds[build]->codes || size < 1 || size * size > CA_MOST_CODED_TAPS) return -1;
@@ -210,10 +237,14 @@ int ca_pack_codes(int build, const float *weight, int64_t outputs, int64_t input
   }
   for (int64_t output = 0; output < outputs; output++) {
     const float *own = weight + output * inputs * area;
-    float most = 0;
-    for (int64_t k = 0; k < inputs * area; k++) most = std::max(most, __builtin_fabsf(own[k]));
+    const float most = largestOf(own, inputs * area);
     // Kernels of zeros, or of what is no number, are zeros.
-    const float unit = most > 0 && most <= FLT_MAX ? most / 127 : 1;
+    float unit = 1;
+    if (most > 0 && most <= FLT_MAX) {
+      // Codes that numbers came from stay what they are.
+      unit = stepOf(own, inputs * area, most);
+      if (!(unit > 0)) unit = most / 127;
+    }
     units[output] = unit;
     const int64_t place = output / panel, lane = output % panel;
     for (int64_t tap = 0; tap < area; tap++)
@@ -479,9 +510,10 @@ int ca_depthwise_correlate(int build, const ca_depthwise *kernels, ca_type type,
 
 int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys,
                  const ca_tokens *values, int64_t images, int64_t heads, int64_t tokens,
-                 int64_t others, int64_t width, int64_t outputs, float scale, float *out,
-                 int threads) {
+                 int64_t others, int64_t width, int64_t outputs, float scale,
+                 const ca_added_scores *added, float *out, int threads) {
   try {
+    const ca_added_scores none{};
     builds[build]->attention({.queries = *queries,
                               .keys = *keys,
                               .values = *values,
@@ -492,6 +524,7 @@ int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys,
                               .width = width,
                               .outputs = outputs,
                               .scale = scale,
+                              .added = added ? *added : none,
                               .out = out,
                               .threads = atLeastOne(threads)});
     return 0;

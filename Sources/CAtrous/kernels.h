@@ -57,6 +57,7 @@ struct AttentionJob {
   const ca_tokens &queries, &keys, &values;
   int64_t images, heads, tokens, others, width, outputs;
   float scale;
+  const ca_added_scores &added;
   float *out;
   int threads;
 };

@@ -37,6 +37,15 @@ at::Tensor packCodes(const at::Tensor &weight, std::string_view instructions) {
   return packed;
 }
 
+/// Whether the weights of each output are whole multiples of a step, as those of a file of eight bits are.
+bool inCodes(const at::Tensor &weight) {
+  check(weight);
+  TORCH_CHECK(weight.dim() >= 1, "takes weights of outputs");
+  const auto plain = weight.contiguous();
+  const int64_t outputs = plain.size(0);
+  return plain.numel() == 0 || ca_in_codes(data(plain), outputs, plain.numel() / outputs) != 0;
+}
+
 /// A convolution of what `x` holds, as codes of `step` and `zero`, with what stands before and after it, written to `into` if
 /// there is one.
 at::Tensor convolution(const at::Tensor &x, double xStep, int64_t xZero, const at::Tensor &packed,
@@ -160,6 +169,7 @@ at::Tensor meanOfCodes(const at::Tensor &x, double step, int64_t zero) {
 
 TORCH_LIBRARY_FRAGMENT(atrous, library) {
   library.def("pack_codes(Tensor weight, str instructions) -> Tensor", packCodes);
+  library.def("in_codes(Tensor weight) -> bool", inCodes);
   library.def(
       "codes_convolution(Tensor x, float x_step, int x_zero, Tensor packed, int outputs, int size, "
       "int stride, int padding, int rate, float step, int zero, Tensor? scale, Tensor? shift, "

@@ -65,6 +65,8 @@ package struct Graph {
   package internal(set) var nodes: [Node] = []
   /// What the pass was given, and what it gave.
   package internal(set) var inputs: [ValueID] = [], outputs: [ValueID] = []
+  /// Values whose numbers a file rounds to codes of eight bits before anyone reads them.
+  var codes: [ValueID: Code] = [:]
   /// The values that are there before the pass.
   package internal(set) var initializers: [ValueID: Initializer] = [:]
 

@@ -119,6 +119,37 @@ struct ONNXPatternTests {
     #expect(distance(found.result, expected) < 1e-5)
   }
 
+  @Test("of shifted windows with a bias and masks are attention", arguments: [false, true])
+  func windows(hasBias: Bool) throws {
+    // Two images of three windows with two heads, of five positions.
+    var graph = TestGraph()
+    let parts = graph.add("Reshape", ["x", graph.ints([6, 2, 5, 4])])
+    let turned = graph.add("Transpose", [parts], ["perm": .ints([0, 1, 3, 2])])
+    var scores = graph.add(
+      "MatMul", [graph.add("Mul", [parts, graph.floats([0.25], [])]), turned])
+    if hasBias { scores = graph.add("Add", [scores, graph.noise([1, 2, 5, 5])]) }
+    let apart = graph.add("Reshape", [scores, graph.ints([2, 3, 2, 5, 5])])
+    let sum = graph.add("Add", [apart, graph.noise([1, 3, 1, 5, 5])])
+    let together = graph.add("Reshape", [sum, graph.ints([-1, 2, 5, 5])])
+    let output = graph.add(
+      "MatMul", [graph.add("Softmax", [together], ["axis": .int(-1)]), parts])
+    let found = try run(graph, output)
+    #expect(found.kinds == ["reshape", "scaled_dot_product_attention"])
+    // The numbers of `noise`.
+    func numbers(_ shape: [Int]) -> Tensor {
+      let values = (0..<shape.reduce(1, *)).map { index -> Float in
+        let step = (index * 7919 + 13) % 1000
+        return Float(step) / 500 - 1
+      }
+      return Tensor(values, shape)
+    }
+    let bias = hasBias ? numbers([1, 2, 5, 5]) : nil, mask = numbers([1, 3, 1, 5, 5])
+    let x = image.reshaped(6, 2, 5, 4)
+    let plain = x.matmul(x.transposed(2, 3)) * 0.25
+    let all = (bias.map { plain + $0 } ?? plain).reshaped(2, 3, 2, 5, 5) + mask
+    #expect(distance(found.result, all.reshaped(6, 2, 5, 5).softmax(3).matmul(x)) < 1e-5)
+  }
+
   @Test("of matrices with a vector are one operator")
   func linear() throws {
     var graph = TestGraph()

@@ -184,10 +184,38 @@ struct PassTests {
     #expect(
       try kinds(net, shape: [1, 5, 16]) { ($0 + net.matrix($0)).gelu() } == ["matrix addend gelu"])
     #expect(try kinds(net, shape: [1, 2, 5, 16]) { $0.attention($0, $0) } == ["attention"])
-    let mask = Tensor(filledWith: 0, [5, 5])
+    // A mask that depends on the image, and one row for all queries.
     #expect(
-      try kinds(net, shape: [1, 2, 5, 16]) { $0.attention($0, $0, mask: mask) }
+      try kinds(net, shape: [1, 2, 16, 16]) { $0.attention($0, $0, mask: $0) }
         == ["scaled_dot_product_attention"])
+    #expect(
+      try kinds(net, shape: [1, 2, 5, 16]) {
+        $0.attention($0, $0, mask: Tensor(filledWith: 0, [1, 5]))
+      } == ["scaled_dot_product_attention"])
+  }
+
+  /// What is added: nothing, to all, a bias of each head, a mask of each window, and their sum.
+  @Test("add a bias and windows' masks to the scores of attention", arguments: 0..<5)
+  func addedScores(form: Int) throws {
+    let windows = 6, heads = 3, n = 9
+    let bias = noise([1, heads, n, n])
+    // Windows of three kinds, one of which forbids every third pair.
+    let apart = Tensor((0..<n * n).map { $0 % 3 == 0 ? Float(-100) : 0 }, [1, 1, n, n])
+    let nothing = apart.zerosLike()
+    let masks = concatenate([nothing, apart, nothing, apart * 0.5, apart, nothing], along: 0)
+    let added = [nil, noise([n, n]), bias, masks, masks + bias][form]
+    func body(_ x: Tensor) -> Tensor {
+      let parts = x.reshaped(windows, n, heads, -1).transposed(1, 2).chunks(3, along: -1)
+      return parts[0].attention(parts[1], parts[2], mask: added).transposed(1, 2)
+        .flattened(from: 2)
+    }
+    let shape = [1, windows * n, heads * 3 * 8]
+    #expect(try kinds(net, shape: shape, body).contains("attention"))
+    let x = noise(shape), expected = withoutGradients { body(x) }
+    for off in [[], ["attention"]] as [Set<String>] {
+      let found = Runner(net, .init(keepsWeights: true, without: off), body)(x)
+      #expect(error(found, expected) < 1e-6)
+    }
   }
 
   @Test("stand in the documentation, in their order")

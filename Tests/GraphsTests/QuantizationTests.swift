@@ -69,6 +69,88 @@ struct QuantizationTests {
     #expect(zero.contains("its zero point is of int64, expected uint8, int8, uint16 or int16"))
   }
 
+  /// The bytes of whole numbers of eight bits as an initializer.
+  private func bytes(
+    _ graph: inout TestGraph, _ values: [Int8], _ shape: [Int64], type: Int32 = 3
+  ) -> String {
+    let name = "bytes\(graph.model.graph.initializer.count)"
+    graph.change {
+      var tensor = Onnx_TensorProto()
+      (tensor.name, tensor.dims, tensor.dataType) = (name, shape, type)
+      tensor.rawData = Data(values.map { UInt8(bitPattern: $0) })
+      $0.graph.initializer.append(tensor)
+    }
+    return name
+  }
+
+  /// An image in uint8, a convolution with a ReLU to int8, and another one; `roundsImage` says whether the image is rounded.
+  private func quantized(roundsImage: Bool = true) -> (graph: TestGraph, output: String) {
+    var graph = TestGraph()
+    func rounded(_ name: String, _ step: Float, _ zero: Int8, _ type: Int32) -> String {
+      let operands = [graph.floats([step], []), bytes(&graph, [zero], [], type: type)]
+      let whole = graph.add("QuantizeLinear", [name] + operands)
+      return graph.add("DequantizeLinear", [whole] + operands)
+    }
+    /// Weights of 16 outputs, one of which has no code beyond 40.
+    func weights(_ inputs: Int64, _ side: Int64) -> String {
+      let count = Int(inputs * side * side)
+      let codes = (0..<16 * count).map { index -> Int8 in
+        let most = index / count == 5 ? 40 : 127
+        return Int8(index * 7919 % (2 * most + 1) - most)
+      }
+      let steps = graph.floats((0..<16).map { 0.003 + Float($0) / 2000 })
+      let whole = bytes(&graph, codes, [16, inputs, side, side])
+      return graph.add("DequantizeLinear", [whole, steps], ["axis": .int(0)])
+    }
+    // 128 as a byte, in a signed one.
+    let image = roundsImage ? rounded("x", 1 / 73, -128, 2) : "x"
+    let first = graph.add(
+      "Conv", [image, weights(3, 3), graph.noise([16])], ["pads": .ints([1, 1, 1, 1])])
+    let middle = rounded(graph.add("Relu", [first]), 0.03, -128, 3)
+    let output = graph.add("Conv", [middle, weights(16, 1)])
+    return (graph, output)
+  }
+
+  @Test(
+    "multiply whole numbers where the processor does",
+    .enabled(if: InferencePrecision.int8.isSupported, "the processor lacks AVX512_VNNI"))
+  func products() throws {
+    let (graph, output) = quantized()
+    let network = try graph.network(output)
+    let image = fixedNoise([1, 3, 8, 10])
+    let runner = Runner(network, .init(keepsWeights: true)) { network($0) }
+    // In float32 after the same rounding: sums of whole numbers are exact in both.
+    let plain = Runner(network, .init(keepsWeights: true, without: ["codes"])) { network($0) }
+    let expected = plain(image)
+    #expect(error(runner(image), expected) < 1e-5)
+    #expect(error(withoutGradients { network(image) }, expected) < 1e-5)
+    #expect(
+      runner.profile(image).map(\.way) == ["3×3, int8, rounds its input", "1×1, int8"])
+    // What is not rounded is not multiplied as whole numbers.
+    let (half, end) = quantized(roundsImage: false)
+    let unrounded = try half.network(end)
+    let ways = Runner(unrounded) { unrounded($0) }.profile(image).map(\.way)
+    #expect(ways.count == 2 && !ways[0].contains("int8") && ways[1].contains("int8"))
+  }
+
+  @Test(
+    "multiply whole numbers through sums, joins and poolings, near to what the file says",
+    .enabled(if: InferencePrecision.int8.isSupported, "the processor lacks AVX512_VNNI"),
+    arguments: QuantizationTests.written)
+  func networks(_ yaml: String) throws {
+    let (file, expected, image) = try file(yaml)
+    let read = try ONNXNetwork(file.model.serializedData(), named: "test.onnx", giving: .whole)
+    try attempt {
+      inferenceMode {
+        let runner = Runner(read, .init(keepsWeights: true)) { read($0) }, found = runner(image)
+        let rounding = Runner(read, .init(keepsWeights: true, without: ["codes"])) { read($0) }
+        // Not further from the network than the file itself, but for the rounding of single numbers.
+        #expect(error(found, expected) < 1.5 * error(rounding(image), expected) + 0.01)
+        #expect(runner.profile(image).count { $0.way.contains("int8") } > 3)
+      }
+    }
+  }
+
   // MARK: Written
 
   static let written = [

@@ -50,6 +50,34 @@ struct TransformerKernelTests {
     }
   }
 
+  @Test("add to scores as in double precision", arguments: cases, Engine.kernelBuilds)
+  func addedScores(_ size: Case, _ build: String) throws {
+    let attend = Operator("attention", namespace: "atrous")
+    let table = Operator("score_table", namespace: "atrous")
+    let outputs = size.outputs ?? size.width
+    let q = noise([size.images, size.heads, size.tokens, size.width])
+    let k = noise([size.images, size.heads, size.others, size.width])
+    let v = noise([size.images, size.heads, size.others, outputs])
+    // Of each head or of all, of each image or of all; with numbers that leave nothing of a key.
+    for (images, heads) in [(1, 1), (1, size.heads), (size.images, 1), (size.images, size.heads)] {
+      var numbers = noise([images, heads, size.tokens, size.others]).floats
+      for place in numbers.indices where place % 7 == 3 {
+        numbers[place] = place % 2 == 0 ? -100 : -.infinity
+      }
+      let added = Tensor(numbers, [images, heads, size.tokens, size.others])
+      let packed = table.tensors(added)
+      try #require(packed.count == 2)
+      let expected = q.to(.float64).attention(
+        k.to(.float64), v.to(.float64), mask: added.to(.float64))
+      #expect(
+        error(attend(q, k, v, Double?.none, build, packed[0], packed[1]), expected) < 1e-5)
+    }
+    // Equal images share what is added to them.
+    let same = noise([1, 1, size.tokens, size.others]).expanded([5, 2, size.tokens, size.others])
+    let shared = table.tensors(same)
+    #expect(shared[0].size(0) == 1 && shared[1].count == 5)
+  }
+
   @Test("keep large scores apart and pass on what is no number")
   func extremes() {
     let attend = Operator("attention", namespace: "atrous")
@@ -79,6 +107,16 @@ struct TransformerKernelTests {
       (noise([2, 5, 8]), x), (noise([1, 2, 0, 8]), noise([1, 2, 0, 8])),
     ] {
       #expect(throws: TorchError.self) { try attempt { attend(x, k, v) } }
+    }
+    let tables = Operator("score_table", namespace: "atrous")
+    #expect(throws: TorchError.self) { try attempt { tables(noise([2, 5, 5])) } }
+    for added in [
+      noise([1, 2, 4, 5]), noise([1, 2, 5, 40]), noise([1, 3, 5, 5]), noise([3, 1, 5, 5]),
+    ] {
+      let table = tables.tensors(added)
+      #expect(throws: TorchError.self) {
+        try attempt { attend(x, x, x, Double?.none, "", table[0], table[1]) }
+      }
     }
     let norm = Operator("layer_norm", namespace: "atrous")
     #expect(throws: TorchError.self) {

@@ -117,9 +117,12 @@ typedef struct {
 /// How many numbers ca_pack_codes writes for a build.
 int64_t ca_codes_count(int build, int64_t outputs, int64_t inputs, int size);
 /// Packs kernels (outputs, inputs, size, size), `size` 1 to 8, as whole numbers of eight bits, each output's evenly
-/// between minus and plus its largest; as bfloat16 for "avx512_bf16". Returns 0, or -1 for a build that multiplies others.
+/// between minus and plus its largest, and whole multiples of a step as those; as bfloat16 for "avx512_bf16". Returns 0, or
+/// -1 for a build that multiplies others.
 int ca_pack_codes(int build, const float *weight, int64_t outputs, int64_t inputs, int size,
                   float *packed);
+/// Whether the `count` numbers of each output are whole multiples of a step of its own, from -127 to 127.
+int ca_in_codes(const float *weight, int64_t outputs, int64_t count);
 /// Convolves `in` to `out` with zeros around the map as far as the outputs reach. The maps may be of any type; a code is
 /// that of a map of codes, and says nothing of others.
 /// Returns 0, or -1 if memory is short or the maps do not fit the kernels.
@@ -185,13 +188,22 @@ typedef struct {
   int64_t image_stride, head_stride, token_stride;
 } ca_tokens;
 
-/// softmax(q kᵀ · scale) v for each image and head, written to (images, tokens, heads, outputs) without
-/// gaps: queries and keys have `width` features, values `outputs`. The results do not depend on the
-/// number of threads. Returns 0, or -1 if memory is short.
+/// What is added to scores: the row of a query has `token_stride` numbers, a multiple of 32 that no key
+/// lacks one of, those behind the last key -1e30; numbers are times log2(e). A row's address is the table's
+/// plus the kind of its image, its head and its query times the strides; without `kinds` all are of one.
+typedef struct {
+  const float *table;
+  int64_t kind_stride, head_stride, token_stride;
+  const int32_t *kinds;
+} ca_added_scores;
+
+/// softmax(q kᵀ · scale + added) v for each image and head, written to (images, tokens, heads, outputs)
+/// without gaps: queries and keys have `width` features, values `outputs`; a null pointer adds nothing. The
+/// results do not depend on the number of threads. Returns 0, or -1 if memory is short.
 int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys,
                  const ca_tokens *values, int64_t images, int64_t heads, int64_t tokens,
-                 int64_t others, int64_t width, int64_t outputs, float scale, float *out,
-                 int threads);
+                 int64_t others, int64_t width, int64_t outputs, float scale,
+                 const ca_added_scores *added, float *out, int threads);
 
 /// Normalizes each of `rows` rows of `width` numbers, `stride` apart, to mean 0 and variance 1, then
 /// times `weight` plus `bias`; a null pointer leaves a step out. `out` has no gaps.

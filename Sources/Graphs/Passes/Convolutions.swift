@@ -63,7 +63,7 @@ extension Pass {
     graph.rewrite { graph in
       for place in graph.places {
         guard let conv = graph[place], conv.kind == Unit.convolution, Unit.addsNothing(conv),
-          conv.input("norm.running_mean") == nil,
+          conv.input("norm.running_mean") == nil, conv.fileCode == nil,
           let (after, norm) = graph.reader(conv.outputs[0]),
           let inputs = Unit.statistics(of: norm, as: "norm", graph)
         else { continue }

@@ -24,7 +24,8 @@ package struct Pass: Sendable {
 
   /// All passes, in the order in which they are applied.
   package static let all = [
-    pack, padding, norm, sum, activation, prenorm, scale, attention, layerNorm, projection, enlarge,
+    codes, pack, padding, norm, sum, activation, prenorm, scale, attention, layerNorm, projection,
+    enlarge,
     rows, nest,
   ]
   /// The names of what the plan of a graph does beside: joins written in place, and sums written over
@@ -72,7 +73,12 @@ extension Graph {
   /// The graph after all passes but those of these names.
   package func optimized(without off: Set<String>, _ settings: Pass.Settings) -> Graph {
     var graph = functional
-    for pass in Pass.all where !off.contains(pass.name) { pass.apply(&graph, settings) }
+    var settings = settings
+    for pass in Pass.all where !off.contains(pass.name) {
+      pass.apply(&graph, settings)
+      // What multiplies whole numbers is left to those kernels by the passes after.
+      if !graph.codes.isEmpty { settings.precision = .int8 }
+    }
     return graph
   }
 

@@ -33,7 +33,7 @@ private struct Projection {
   init?(_ node: Graph.Node, _ place: Int, in graph: Rewriting) {
     guard node.kind == Unit.convolution, case let unit = graph.unit(node), unit.isPointwise,
       unit.stride == 1, !unit.followsNorm, node.input("scale") == nil, node.input("addend") == nil,
-      unit.activation.isKnownToKernels, let input = node.input("input"),
+      unit.activation.isKnownToKernels, node.fileCode == nil, let input = node.input("input"),
       let (join, cat) = graph.maker(input), cat.kind == "cat", cat.int("dim") == 1,
       graph.reader(input) != nil
     else { return nil }

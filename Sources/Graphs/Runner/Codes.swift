@@ -5,6 +5,9 @@ struct Code: Hashable {
   let step: Double
   let zero: Int
 
+  /// The code of a step and the code of zero.
+  init(step: Double, zero: Int) { (self.step, self.zero) = (step, zero) }
+
   /// The code of numbers from `low` to `high`; zero has a code of its own, so that padding and dead channels stay
   /// zero.
   init(low: Float, high: Float) {
@@ -113,6 +116,37 @@ struct CodePlan {
       }
     }
     findHalves(graph, reading, passesOn: false)
+    insertDecoding(&graph, reading)
+  }
+
+  /// Finds what of `graph` may lie in the codes that a file says, and gives readers of other numbers what they need
+  /// by new nodes.
+  ///
+  /// What cannot lie so is rounded by the convolutions that read it.
+  init(file graph: inout Graph) {
+    let reading = Reading(graph)
+    for (place, node) in graph.nodes.enumerated() where reading.multiplies(node) {
+      if let code = node.fileCode { products[place] = .codes(code) }
+    }
+    // Readers come after what they read.
+    for (place, node) in graph.nodes.enumerated() {
+      let result = node.outputs[0]
+      guard let code = graph.codes[result], !graph.outputs.contains(result) else { continue }
+      let own = node.inputs.map { self.code($0.value) }
+      let givesCodes =
+        products[place] != nil
+        || (reading.isDepthwise(node) && own[0] != nil)
+        || (node.isPoolingOfCodes && own[0] == code)
+        || (reading.isJoin(node) && own.allSatisfy { $0 == code })
+      if givesCodes { values[result] = .codes(code) }
+    }
+    for (place, node) in graph.nodes.enumerated() where products[place] != nil {
+      if node.input("scale") == nil, node.input("before.running_mean") == nil,
+        let input = node.input("input"), let code = code(input)
+      {
+        products[place] = .codes(code)
+      }
+    }
     insertDecoding(&graph, reading)
   }
 

@@ -14,6 +14,7 @@ final class Plan {
     var graph = graph
     codes =
       switch (store.precision, store.ranges) {
+      case (.float32, _) where !graph.codes.isEmpty: CodePlan(file: &graph)
       case (.int8, let ranges?): CodePlan(&graph, ranges: ranges)
       case (.bfloat16, _): CodePlan(bfloat16: &graph)
       default: CodePlan()
@@ -130,6 +131,7 @@ extension Graph.Node {
     switch kind {
     case Unit.convolution, Unit.matrix, Unit.transposed, Unit.expanded, Unit.chain:
       ["input", "addend", "scale", "inputs", "maps"].contains(name)
+    case "fused::attention": name != Pass.addedScores
     default: true
     }
   }

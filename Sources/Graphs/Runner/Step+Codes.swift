@@ -136,7 +136,10 @@ private struct CodedKernels {
     let isHalf = products == .bfloat16
     let isPlain = !unit.followsNorm && unit.node.input("scale") == nil
     // Direct products of codes are faster than those of sixteen bits elsewhere.
-    let isWide = min(unit.weight[0], unit.weight[1]) >= 256 && unit.dilation <= 4
+    // A file's own codes are multiplied as they are.
+    let isWide =
+      min(unit.weight[0], unit.weight[1]) >= 256 && unit.dilation <= 4
+      && constants.store.precision != .float32
     let isWinograd =
       unit.kernel == 3 && unit.isPacked && isPlain && (isHalf || isWide)
       && InferencePrecision.bfloat16.isSupported

@@ -56,14 +56,7 @@ extension Step {
     case Unit.transposed: transposed(constants, watch?[node.layer])
     case Unit.expanded: expandedDepthwise(unit, constants)
     case Unit.chain: chain(constants)
-    case "fused::attention":
-      Step(way: "attention by blocks") { frame, _ in
-        [
-          Operator.attention(
-            frame[node.inputs[0].value], frame[node.inputs[1].value], frame[node.inputs[2].value],
-            node.double("scale"))
-        ]
-      }
+    case "fused::attention": attention(constants)
     case "fused::layer_norm":
       Step(way: "layer norm") { frame, _ in
         [
@@ -74,6 +67,27 @@ extension Step {
       }
     case "batch_norm": batchNorm(node, constants)
     default: plain(node)
+    }
+  }
+
+  /// Attention, with what is added to its scores in the kernels' order.
+  private static func attention(_ constants: Constants) -> Step {
+    let node = constants.node, scale = node.double("scale")
+    let added = constants[Pass.addedScores].map { added in
+      constants.store.kept("scores", of: [added]) { () -> [Tensor] in
+        let missing = [Int](repeating: 1, count: max(0, 4 - added.rank))
+        return Operator.scoreTable.tensors([
+          .tensor(added.detached().reshaped(missing + added.shape))
+        ])
+      }
+    }
+    return Step(way: added == nil ? "attention by blocks" : "attention by blocks, added scores") {
+      frame, _ in
+      [
+        Operator.attention(
+          frame[node.inputs[0].value], frame[node.inputs[1].value], frame[node.inputs[2].value],
+          scale, "", added?.first, added?.last)
+      ]
     }
   }
 
@@ -194,6 +208,7 @@ extension Step {
 
 extension Operator {
   fileprivate static let attention = Operator("attention", namespace: "atrous")
+  fileprivate static let scoreTable = Operator("score_table", namespace: "atrous")
   fileprivate static let layerNorm = Operator("layer_norm", namespace: "atrous")
   fileprivate static let linear = Operator("linear", namespace: "atrous")
   fileprivate static let chain = Operator("chain", namespace: "atrous")

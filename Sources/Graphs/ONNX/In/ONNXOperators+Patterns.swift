@@ -48,9 +48,38 @@ extension ONNXOperators {
     },
     "atrous.attention": tensor { step in
       let parts = try (0..<3).map { try step.tensor($0) }
+      var mask = step.has(3) ? try step.tensor(3) : nil
+      // The windows of an image, again for each image of a batch.
+      if let own = mask, own.rank == 4, parts[0].rank == 4, own.size(0) > 1,
+        parts[0].size(0) > own.size(0), parts[0].size(0) % own.size(0) == 0
+      {
+        let times = parts[0].size(0) / own.size(0)
+        mask = own.unsqueezed(0).expanded(try step.admit([times] + own.shape))
+          .flattened(from: 0, to: 1)
+      }
       return try attention(
-        step, parts[0], parts[1], parts[2], mask: step.has(3) ? step.tensor(3) : nil,
-        scale: step.float("scale", or: 1))
+        step, parts[0], parts[1], parts[2], mask: mask, scale: step.float("scale", or: 1))
+    },
+    "atrous.windows": tensor { step in
+      let shape = step.node.ints("shape") ?? []
+      var mask = try step.x
+      if step.has(1) {
+        var bias = try step.tensor(1)
+        if bias.rank == 4, bias.size(0) > 1 {
+          guard let windows = shape.first, bias.size(0) % windows == 0 else {
+            throw ONNXRefusal("\(bias.shape) has no \(shape) windows")
+          }
+          bias = bias.reshaped([-1, windows] + bias.shape.dropFirst())
+        }
+        _ = try step.admit(step.broadcast(mask.shape, bias.shape))
+        mask = mask + bias
+      }
+      let images = mask.rank == 5 ? mask.size(0) : 1
+      let whole = [images] + shape
+      guard mask.rank <= 5, try step.broadcast(whole, mask.shape) == whole else {
+        throw ONNXRefusal("the mask of \(mask.shape) does not fit \(shape)")
+      }
+      return mask.expanded(try step.admit(whole)).flattened(from: 0, to: 1)
     },
   ]
 }

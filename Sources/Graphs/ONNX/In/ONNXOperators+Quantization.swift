@@ -1,7 +1,7 @@
 import Torch
 
 /// Numbers in fewer bits. What a file's network multiplies in whole numbers is multiplied here in float32, after
-/// the same rounding.
+/// the same rounding; the pass `codes` makes whole numbers of it.
 extension ONNXOperators {
   static let quantization: [String: Rule] = [
     "QuantizeLinear": tensor { step in

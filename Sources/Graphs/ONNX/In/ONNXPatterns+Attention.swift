@@ -6,6 +6,8 @@ extension ONNXPatterns {
       (softmax.int("axis") ?? (m.opset < 13 ? 1 : -1)) == -1 || softmax.int("axis") == 3
     else { return nil }
     var scale = 1.0, mask: String?
+    let windows = windowMask(m, scores)
+    if let windows { scores = windows.scores }
     if let sum = m.producer(scores, "Add"), sum.inputs.count == 2 {
       // The side that is a product is the scores.
       for (product, other) in [(sum.inputs[0], sum.inputs[1]), (sum.inputs[1], sum.inputs[0])]
@@ -45,6 +47,14 @@ extension ONNXPatterns {
       keys = "\(node.name)/atrous.keys"
       nodes.append(ONNXNode(name: keys, type: "atrous.turn", inputs: [k], outputs: [keys]))
     }
+    if let windows {
+      let all = "\(node.name)/atrous.mask"
+      nodes.append(
+        ONNXNode(
+          name: all, type: "atrous.windows", inputs: [windows.mask] + (mask.map { [$0] } ?? []),
+          outputs: [all], attributes: ["shape": .ints(windows.shape)]))
+      mask = all
+    }
     let inner = unscaled(m, keys)
     if let value = inner.base, inner.scale > 0 { (keys, scale) = (value, scale * inner.scale) }
     return nodes + [
@@ -53,6 +63,32 @@ extension ONNXPatterns {
         inputs: [q, keys, node.inputs[1]] + (mask.map { [$0] } ?? []), outputs: node.outputs,
         attributes: ["scale": .float(scale)])
     ]
+  }
+
+  /// Scores (images · windows, heads, n, n) to which the mask of each window is added, as for shifted windows: as
+  /// (images, windows, heads, n, n), whose lengths after the first are `shape`; nil for other figures.
+  private static func windowMask(
+    _ m: ONNXMatcher, _ scores: String
+  ) -> (scores: String, mask: String, shape: [Int])? {
+    func reshaped(_ name: String) -> (input: String, shape: [Int])? {
+      guard let node = m.producer(name, "Reshape"), node.inputs.count == 2,
+        let shape = (try? m.constant(node.inputs[1])?.array())?.ints
+      else { return nil }
+      return (node.inputs[0], shape)
+    }
+    guard let together = reshaped(scores), let sum = m.producer(together.input, "Add"),
+      sum.inputs.count == 2
+    else { return nil }
+    for (value, mask) in [(sum.inputs[0], sum.inputs[1]), (sum.inputs[1], sum.inputs[0])] {
+      guard let apart = reshaped(value), apart.shape.count == 5 else { continue }
+      let shape = Array(apart.shape.dropFirst())
+      if together.shape.count == 4, shape.allSatisfy({ $0 > 0 }),
+        Array(together.shape.dropFirst()) == Array(shape.dropFirst())
+      {
+        return (apart.input, mask, shape)
+      }
+    }
+    return nil
   }
 
   /// A value without the numbers that it is multiplied or divided by, and their product.
