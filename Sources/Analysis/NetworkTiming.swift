@@ -99,7 +99,7 @@ package struct NetworkTiming: JSONReport {
     }
     guard profile else { return }
     if let runner {
-      nodes = runner.profile(input)
+      nodes = runner.profile(input, repeats: repeats)
     } else {
       let profiler = Profiler()
       observing(profiler) { _ = model.output(input) }

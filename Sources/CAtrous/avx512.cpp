@@ -25,6 +25,7 @@ template <typename Cell> constexpr Build reduced(const char *name) {
     build.poolCodes = poolCodes;
     build.decode = decode;
     build.meanOfCodes = meanOfCodes;
+    build.scaleHalves = scaleHalves;
   }
   return build;
 }

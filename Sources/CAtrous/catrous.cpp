@@ -598,7 +598,7 @@ int ca_pool_codes(int build, const ca_map *in, const ca_map *out, int size, int 
   // Each window meets the map.
   if (!builds[build]->poolCodes || !isWindow(size, stride, padding, rate, in, out) ||
       size > CA_MOST_TAPS || padding > size / 2 || in->channels != out->channels ||
-      in->type != CA_CODES || out->type != CA_CODES)
+      (in->type != CA_CODES && in->type != CA_BFLOAT16) || out->type != in->type)
     return -1;
   const Kernels window{in->channels, in->channels, size, nullptr};
   try {
@@ -621,10 +621,11 @@ int convolveMixed(const ca_kernels *kernels, int64_t length, const ca_map *in, c
                   const ca_map *out, ca_code out_code, int stride, int padding, int rate,
                   const ca_codes_fusion *fusion, int threads) {
   const int build = buildOf(*kernels, length);
-  if (build < 0 || builds[build]->numbers < 2 || kernels->size != 3 || stride != 1 || rate < 1 ||
-      padding != rate || fusion->scale || in->channels != kernels->inputs ||
-      out->channels != kernels->outputs || out->images != in->images || out->height != in->height ||
-      out->width != in->width || !fits(*in, in_code) || !fits(*out, out_code) ||
+  if (in->channel_stride > 1 || build < 0 || builds[build]->numbers < 2 || kernels->size != 3 ||
+      stride != 1 || rate < 1 || padding != rate || fusion->scale ||
+      in->channels != kernels->inputs || out->channels != kernels->outputs ||
+      out->images != in->images || out->height != in->height || out->width != in->width ||
+      !fits(*in, in_code) || !fits(*out, out_code) ||
       (fusion->addend && !fits(*fusion->addend, fusion->addend_code)))
     return -1;
   const Kernels own = opened(*kernels);
@@ -649,6 +650,13 @@ int convolveMixed(const ca_kernels *kernels, int64_t length, const ca_map *in, c
 }
 } // namespace
 
+int ca_reads_planes(const ca_kernels *kernels, int64_t length) {
+  if (length <= HEADER) return 0;
+  PackedHeader header;
+  memcpy(&header, kernels->packed, sizeof header);
+  return header.version == PackedHeader::coded && kernels->size > 1 && kernels->inputs <= 4;
+}
+
 int ca_convolve_codes(const ca_kernels *kernels, int64_t length, const ca_map *in, ca_code in_code,
                       const ca_map *out, ca_code out_code, int stride, int padding, int rate,
                       const ca_codes_fusion *fusion, int threads) {
@@ -661,6 +669,9 @@ int ca_convolve_codes(const ca_kernels *kernels, int64_t length, const ca_map *i
   if (header.version != PackedHeader::coded || !has(header.build) || kernels->size < 1 ||
       header.inputs != kernels->inputs ||
       length != ca_codes_count(header.build, kernels->outputs, kernels->inputs, kernels->size))
+    return -1;
+  if (in->channel_stride > 1 && (!ca_reads_planes(kernels, length) || in->type != CA_FLOAT32 ||
+                                 in->pixel_stride != 1 || fusion->scale))
     return -1;
   if (!isWindow(kernels->size, stride, padding, rate, in, out) || in->channels != kernels->inputs ||
       out->channels != kernels->outputs ||
@@ -698,6 +709,7 @@ int ca_mean_of_codes(int build, const ca_map *in, ca_code code, const ca_map *ou
   if (!builds[build]->meanOfCodes || in->images != out->images || in->channels != out->channels ||
       in->height < 1 || in->width < 1 || in->height * in->width > INT32_MAX / 255)
     return -1;
+  if (in->type == CA_FLOAT32) return -1;
   const Convolving convolving;
   try {
     builds[build]->meanOfCodes({*in, *out, code, atLeastOne(threads)});
@@ -705,6 +717,16 @@ int ca_mean_of_codes(int build, const ca_map *in, ca_code code, const ca_map *ou
   } catch (...) {
     return -1;
   }
+}
+
+int ca_scale_map(int build, const ca_map *in, const float *scale, const float *shift,
+                 const ca_map *out, int threads) {
+  if (!builds[build]->scaleHalves || in->type != CA_BFLOAT16 || out->type == CA_CODES ||
+      in->images != out->images || in->height != out->height || in->width != out->width ||
+      in->channels != out->channels || !scale != !shift)
+    return -1;
+  builds[build]->scaleHalves({*in, *out, scale, shift, atLeastOne(threads)});
+  return 0;
 }
 
 double ca_products(int64_t height, int64_t width, int rate) {

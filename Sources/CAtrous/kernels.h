@@ -1,6 +1,7 @@
 // What each instruction set has its own build of.
 #pragma once
 #include "catrous.h"
+#include "catrous_halves.h"
 #include "catrous_plans.h"
 #include "catrous_training.h"
 #include "packed.h"
@@ -32,6 +33,13 @@ struct CodesJob {
 struct DecodeJob {
   const ca_map &in, &out;
   ca_code code;
+  int threads;
+};
+
+/// What ca_scale_map works on.
+struct ScaleJob {
+  const ca_map &in, &out;
+  const float *scale, *shift;
   int threads;
 };
 
@@ -132,6 +140,7 @@ struct Build {
   void (*poolCodes)(const CodesJob &);
   void (*decode)(const DecodeJob &);
   void (*meanOfCodes)(const DecodeJob &);
+  void (*scaleHalves)(const ScaleJob &);
   /// Kernels that gather around what they write, or the transpose of that; the taps' gradient.
   void (*depthwise)(const DepthwiseJob &);
   void (*depthwiseTransposed)(const DepthwiseJob &);

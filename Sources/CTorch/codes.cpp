@@ -1,5 +1,6 @@
 // Convolutions of maps of eight bits; see `ca_code` in catrous.h. Maps of codes are tensors of type uint8, whose steps and
 // zeros stand beside them; a step of 0 means numbers of type float32.
+#include "catrous_halves.h"
 #include "operators.hpp"
 
 #include <cmath>
@@ -37,6 +38,7 @@ at::Tensor packCodes(const at::Tensor &weight, std::string_view instructions) {
   return packed;
 }
 
+<<<<<<< HEAD
 /// Whether the weights of each output are whole multiples of a step, as those of a file of eight bits are.
 bool inCodes(const at::Tensor &weight) {
   check(weight);
@@ -44,6 +46,23 @@ bool inCodes(const at::Tensor &weight) {
   const auto plain = weight.contiguous();
   const int64_t outputs = plain.size(0);
   return plain.numel() == 0 || ca_in_codes(data(plain), outputs, plain.numel() / outputs) != 0;
+=======
+/// A map that is added to `sum`: one of its shape, or one pixel of each image that is added everywhere; `kept` holds its
+/// numbers.
+ca_map added(const at::Tensor &given, const at::Tensor &sum, at::Tensor &kept) {
+  checkMap(given);
+  const int64_t pixel[] = {sum.size(0), sum.size(1), 1, 1};
+  const bool isPixel = given.sizes() == at::IntArrayRef(pixel);
+  TORCH_CHECK(isPixel || given.sizes() == sum.sizes(), "adds ", given.sizes(), " to ", sum.sizes());
+  kept = isPixel ? given.contiguous() : readable(given);
+  ca_map result = map(kept);
+  if (!isPixel) return result;
+  result.height = sum.size(2);
+  result.width = sum.size(3);
+  result.image_stride = given.size(1);
+  result.row_stride = result.pixel_stride = 0;
+  return result;
+>>>>>>> f317449bf2f0537d47667eb842112152d67ae0b3
 }
 
 /// A convolution of what `x` holds, as codes of `step` and `zero`, with what stands before and after it, written to `into` if
@@ -78,9 +97,13 @@ at::Tensor convolution(const at::Tensor &x, double xStep, int64_t xZero, const a
     out = spacedMap(shape[0], shape[1], shape[2], shape[3], type);
   }
   if (out.numel() == 0) return out;
-  const auto in = readable(x);
+  const ca_kernels kernels{outputs, x.size(1), static_cast<int>(size), data(packed)};
+  // An image as it usually lies, channel after channel.
+  const bool isPlanar = !isReadable(x) && x.stride(3) == 1 && x.scalar_type() == at::kFloat &&
+                        !(scale && scale->defined()) && ca_reads_planes(&kernels, packed.numel());
+  const auto in = isPlanar ? x : readable(x);
   at::Tensor other;
-  ca_map added;
+  ca_map more;
   ca_codes_fusion fusion{numbers(scale, x.size(1), "scale"),
                          numbers(shift, x.size(1), "shift"),
                          rectifies,
@@ -90,16 +113,13 @@ at::Tensor convolution(const at::Tensor &x, double xStep, int64_t xZero, const a
                          code(addendStep, addendZero),
                          activation(name)};
   if (addend && addend->defined()) {
-    checkMap(*addend);
-    TORCH_CHECK(addend->sizes() == out.sizes(), "adds ", addend->sizes(), " to ", out.sizes());
-    other = readable(*addend);
-    added = map(other);
-    fusion.addend = &added;
+    more = added(*addend, out, other);
+    fusion.addend = &more;
   }
   auto write = map(out);
   write.data = written(out);
-  const ca_map read = map(in);
-  const ca_kernels kernels{outputs, x.size(1), static_cast<int>(size), data(packed)};
+  ca_map read = map(in);
+  if (isPlanar) read.channel_stride = x.stride(1);
   TORCH_CHECK(ca_convolve_codes(&kernels, packed.numel(), &read, code(xStep, xZero), &write,
                                 code(outStep, outZero), static_cast<int>(stride),
                                 static_cast<int>(padding), static_cast<int>(rate), &fusion,
@@ -128,10 +148,21 @@ at::Tensor decode(const at::Tensor &x, double step, int64_t zero) {
   return out;
 }
 
+/// A map like those that a function makes anew, or the memory that is given for it.
+at::Tensor made(const std::optional<at::Tensor> &into, at::IntArrayRef shape, at::ScalarType type) {
+  if (!into || !into->defined()) return spacedMap(shape[0], shape[1], shape[2], shape[3], type);
+  checkMap(*into);
+  TORCH_CHECK(into->sizes() == shape && isReadable(*into) && into->scalar_type() == type,
+              "writes maps ", shape, " of type ", type, " with adjacent channels, not ",
+              into->sizes(), " of type ", into->scalar_type());
+  return *into;
+}
+
 /// The largest of each window.
 at::Tensor poolCodes(const at::Tensor &x, int64_t size, int64_t stride, int64_t padding,
-                     int64_t rate, bool roundsUp) {
+                     int64_t rate, bool roundsUp, const std::optional<at::Tensor> &into) {
   checkMap(x);
+  TORCH_CHECK(x.scalar_type() != at::kFloat, "takes maps of type bfloat16 or uint8");
   TORCH_CHECK(size >= 1 && size <= 32 && stride >= 1 && stride <= INT_MAX && padding >= 0 &&
                   padding <= size / 2 && rate >= 1 && rate <= INT_MAX / 32,
               "has no windows of size ", size, ", stride ", stride, ", padding ", padding,
@@ -140,11 +171,13 @@ at::Tensor poolCodes(const at::Tensor &x, int64_t size, int64_t stride, int64_t 
     return (length + 2 * padding - rate * (size - 1) - 1) / stride + 1;
   };
   TORCH_CHECK(!roundsUp, "rounds sizes down");
-  auto out = spacedMap(x.size(0), x.size(1), along(x.size(2)), along(x.size(3)), at::kByte);
+  const int64_t shape[] = {x.size(0), x.size(1), along(x.size(2)), along(x.size(3))};
+  auto out = made(into, shape, x.scalar_type());
   if (out.numel() == 0) return out;
   const auto in = readable(x);
   const ca_map read = map(in);
   ca_map write = map(out);
+  write.data = written(out);
   TORCH_CHECK(ca_pool_codes(coded(), &read, &write, static_cast<int>(size),
                             static_cast<int>(stride), static_cast<int>(padding),
                             static_cast<int>(rate), at::get_num_threads()) == 0,
@@ -154,14 +187,35 @@ at::Tensor poolCodes(const at::Tensor &x, int64_t size, int64_t stride, int64_t 
 
 /// The mean of each channel, (N, C, 1, 1).
 at::Tensor meanOfCodes(const at::Tensor &x, double step, int64_t zero) {
-  TORCH_CHECK(step > 0 && x.numel() > 0, "takes codes");
   checkMap(x);
+  const bool isCoded = x.scalar_type() == at::kByte;
+  TORCH_CHECK((step > 0 || !isCoded) && x.numel() > 0 && x.scalar_type() != at::kFloat,
+              "takes codes or numbers of type bfloat16");
   auto out = at::empty({x.size(0), x.size(1), 1, 1}, x.options().dtype(at::kFloat));
   const auto in = readable(x);
   const ca_map read = map(in), write = fresh(out);
   TORCH_CHECK(ca_mean_of_codes(coded(), &read, code(step, zero), &write, at::get_num_threads()) ==
                   0,
               "has no mean");
+  return out;
+}
+
+/// A map of type bfloat16 times a number of each channel plus another, as numbers of `type`.
+at::Tensor scaledHalves(const at::Tensor &x, const std::optional<at::Tensor> &scale,
+                        const std::optional<at::Tensor> &shift, at::ScalarType type,
+                        const std::optional<at::Tensor> &into) {
+  checkMap(x);
+  TORCH_CHECK(x.scalar_type() == at::kBFloat16 && (type == at::kFloat || type == at::kBFloat16),
+              "takes maps of type bfloat16 to one of that type or float32");
+  auto out = made(into, x.sizes(), type);
+  if (out.numel() == 0) return out;
+  const auto in = readable(x);
+  const ca_map read = map(in);
+  ca_map write = map(out);
+  write.data = written(out);
+  TORCH_CHECK(ca_scale_map(coded(), &read, numbers(scale, x.size(1), "scale"),
+                           numbers(shift, x.size(1), "shift"), &write, at::get_num_threads()) == 0,
+              "takes a scale and a shift");
   return out;
 }
 
@@ -179,7 +233,10 @@ TORCH_LIBRARY_FRAGMENT(atrous, library) {
       convolution);
   library.def("decode(Tensor x, float step, int zero) -> Tensor", decode);
   library.def("pool_codes(Tensor x, int size, int stride, int padding, int rate, "
-              "bool rounds_up) -> Tensor",
+              "bool rounds_up, Tensor(a!)? into=None) -> Tensor(a!)",
               poolCodes);
+  library.def("scaled_halves(Tensor x, Tensor? scale, Tensor? shift, ScalarType type, "
+              "Tensor(a!)? into=None) -> Tensor(a!)",
+              scaledHalves);
   library.def("mean_of_codes(Tensor x, float step, int zero) -> Tensor", meanOfCodes);
 }

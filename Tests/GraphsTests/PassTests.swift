@@ -143,6 +143,29 @@ struct PassTests {
       }.contains("cat"))
   }
 
+  @Test("leave one convolution of what is joined with a pixel where maps lie in fewer bits")
+  func pooledProjections() throws {
+    let fusion = ConvNorm(40, 16, kernel: 1)
+    final class One: Layer {
+      let a: Layer
+      init(_ a: Layer) { self.a = a }
+    }
+    func body(_ x: Tensor) -> Tensor {
+      let pooled = net.narrow(x.mean([2, 3], keep: true)).resized(like: x)
+      return fusion(concatenate([x, pooled, net.conv(x)], along: 1))
+    }
+    func graph(_ settings: Pass.Settings) throws -> Graph {
+      try Graph(recording: One(fusion), input: [1, 16, 8, 8]) { body($0) }
+        .optimized(without: [], settings)
+    }
+    let whole = try #require(graph(.init(precision: .bfloat16)).nodes.last)
+    #expect(whole.kind == Unit.convolution && whole.ints("channels") == [0, 16, 24, 40])
+    #expect(try graph(.init()).nodes.last?.kind == Unit.chain)
+    // Ranges are found of what is joined.
+    let watched = try graph(.init(isWatched: true)).nodes
+    #expect(watched.last?.input("addend") == nil && watched.contains { $0.kind == "cat" })
+  }
+
   @Test("compute 1×1 convolutions before maps are enlarged")
   func enlarging() throws {
     func body(_ x: Tensor) -> Tensor { net.point(x.resized(height: 20, width: 13)) }

@@ -114,6 +114,43 @@ struct CodeTests {
     }
   }
 
+  @Test(
+    "read an image channel after channel as they read it pixel by pixel", arguments: [1, 2, 3, 4],
+    [(5, 7, 1), (33, 50, 2), (3, 3, 2)])
+  func planes(_ inputs: Int, _ form: (height: Int, width: Int, stride: Int)) {
+    let image = noise([2, inputs, form.height, form.width])
+    let weight = weights([20, inputs, 3, 3]), code = Code(step: 1.0 / 24, zero: 128)
+    for build in [InferencePrecision.wholeBuild, InferencePrecision.halfBuild]
+    where build == InferencePrecision.wholeBuild || InferencePrecision.bfloat16.isSupported {
+      let packed = pack(weight, build)
+      let results = [image, image.contiguous(.channelsLast)].map { x in
+        convolve(
+          x, 0.0, 0, packed, 20, 3, form.stride, 1, 1, code.step, code.zero, Tensor?.none,
+          Tensor?.none, false, Tensor?.none, Tensor?.none, 0.0, 0, "none", 0.0, 0, DType.float32,
+          Tensor?.none)
+      }
+      let exact = image.to(.float64).conv2d(
+        weight.to(.float64), stride: [form.stride, form.stride], padding: [1, 1])
+      #expect(error(results[0], results[1]) == 0)
+      #expect(error(results[0], exact) < 0.02)
+    }
+  }
+
+  @Test("add one pixel everywhere", arguments: [DType.float32, .bfloat16])
+  func pixel(_ type: DType) {
+    let code = Code(step: 0.25, zero: 7)
+    let x = code.codes(noise([2, 12, 9, 14]) * 10)
+    let packed = pack(weights([40, 12, 1, 1]), InferencePrecision.wholeBuild)
+    let one = (noise([2, 40, 1, 1]) * 50).to(type)
+    let results = [one, one.expanded([2, 40, 9, 14]).contiguous(.channelsLast)].map { addend in
+      convolve(
+        x, code.step, code.zero, packed, 40, 1, 1, 0, 1, code.step, code.zero, Tensor?.none,
+        Tensor?.none, false, Tensor?.none, addend, 0.0, 0, "relu", 0.0, 0, DType.float32,
+        Tensor?.none)
+    }
+    #expect(error(results[0], results[1]) == 0 && largest(results[0]) > 50)
+  }
+
   @Test("write into parts of larger maps, and leave the rest alone")
   func parts() {
     let code = Code(step: 0.5, zero: 3)
@@ -171,6 +208,29 @@ struct CodeTests {
         size, stride: stride, padding: padding, dilation: rate)
       #expect(pooled.shape == expected.shape && error(pooled, expected) == 0)
     }
+  }
+
+  @Test("of sixteen bits are pooled, averaged and scaled as well", arguments: [1, 3, 16, 63, 200])
+  func halves(_ channels: Int) {
+    let x = (noise([2, channels, 19, 10]) * 10 - 20.0).to(.bfloat16).contiguous(.channelsLast)
+    let mean = Operator("mean_of_codes", namespace: "atrous")(x, 0.0, 0)
+    #expect(mean.dtype == .float32)
+    #expect(error(mean, x.to(.float64).mean([2, 3], keep: true)) < 1e-6)
+    for (size, stride, padding, rate) in [(3, 2, 1, 1), (2, 2, 0, 1), (3, 1, 1, 2)] {
+      let pooled = Operator("pool_codes", namespace: "atrous")(
+        x, size, stride, padding, rate, false)
+      let expected = x.to(.float32).maxPool2d(
+        size, stride: stride, padding: padding, dilation: rate)
+      #expect(pooled.dtype == .bfloat16 && error(pooled, expected) == 0)
+    }
+    let scaled = Operator("scaled_halves", namespace: "atrous")
+    let (scale, shift) = (noise([channels]), noise([channels]))
+    let expected =
+      x.to(.float64) * scale.to(.float64).reshaped(1, -1, 1, 1)
+      + shift.to(.float64).reshaped(1, -1, 1, 1)
+    #expect(error(scaled(x, scale, shift, DType.float32), expected) < 1e-6)
+    #expect(error(scaled(x, scale, shift, DType.bfloat16), expected) < 4e-3)
+    #expect(error(scaled(x, Tensor?.none, Tensor?.none, DType.float32), x) == 0)
   }
 
   @Test("are refused where they do not fit")

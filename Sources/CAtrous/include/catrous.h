@@ -21,6 +21,8 @@ typedef struct {
   int64_t images, height, width, channels;
   int64_t image_stride, row_stride, pixel_stride;
   ca_type type;
+  /// The distance of a pixel's channels where they are not adjacent, which ca_reads_planes tells of.
+  int64_t channel_stride;
 } ca_map;
 
 typedef enum {
@@ -129,6 +131,10 @@ int ca_in_codes(const float *weight, int64_t outputs, int64_t count);
 int ca_convolve_codes(const ca_kernels *kernels, int64_t count, const ca_map *in, ca_code in_code,
                       const ca_map *out, ca_code out_code, int stride, int padding, int rate,
                       const ca_codes_fusion *fusion, int threads);
+
+/// Whether ca_convolve_codes reads maps of type float32 with adjacent pixels by these kernels, instead of adjacent
+/// channels, where nothing is done on the way in.
+int ca_reads_planes(const ca_kernels *kernels, int64_t count);
 
 /// The largest number of each window of a map of codes, as ca_convolve_codes takes them. Returns 0, or -1 for a build that
 /// has no codes or maps that do not fit.

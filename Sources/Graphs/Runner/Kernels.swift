@@ -38,11 +38,12 @@ struct ConvolutionKernels {
 
   /// Those of a 1×1 convolution, by itself or as one of several.
   static func pointwise(_ build: Build, _ constants: Constants) -> ConvolutionKernels {
-    constants.kept("pointwise \(build)") {
+    let channels = constants.node.ints(constants.prefix + "channels")
+    return constants.kept("pointwise \(build) \(channels)") {
       let (weight, bias) = constants.folded()
       defer { constants.release() }
       return ConvolutionKernels(
-        form: .packed(build.packed(weight)), reduced: build.name, bias: bias)
+        form: .packed(build.packed(constants.parts(weight))), reduced: build.name, bias: bias)
     }
   }
 

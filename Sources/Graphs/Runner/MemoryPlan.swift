@@ -90,6 +90,7 @@ struct MemoryPlan {
     for (index, node) in graph.nodes.enumerated() where node.kind == Unit.convolution {
       guard writesToPlace[index], places[node.outputs[0]] == nil,
         let addend = node.input("addend"), places[addend] == nil, node.input("input") != addend,
+        graph.values[addend].shape == graph.values[node.outputs[0]].shape,
         let maker = makers[addend], writesToPlace[maker],
         graph.nodes[maker].kind == Unit.convolution,
         codes.values[addend]?.dtype == codes.values[node.outputs[0]]?.dtype,

@@ -33,6 +33,15 @@ final class Plan {
     }
   }
 
+  /// Whether all that read the image read it as it usually lies, channel after channel.
+  var readsPlanes: Bool {
+    let image = graph.inputs.first ?? 0
+    return !graph.outputs.contains(image)
+      && zip(graph.nodes, steps).allSatisfy { node, step in
+        step.readsPlanes || !node.inputs.contains { $0.value == image }
+      }
+  }
+
   /// The way that was chosen for each node.
   var ways: [(node: Graph.Node, way: String)] {
     zip(graph.nodes, steps).enumerated().map { index, pair in

@@ -59,20 +59,26 @@ package final class Runner {
   /// `attempt(_:)`.
   package func callAsFunction(_ x: Tensor) -> Tensor {
     guard let plan = plan(for: x) else { return Tensor(0) }
-    return withoutGradients { plan.run([ordered(x)], seeing: seen)[0] }
+    return withoutGradients { plan.run([ordered(x, plan)], seeing: seen)[0] }
   }
 
-  /// The time of each node, in milliseconds, with the way that was chosen for it.
-  package func profile(_ x: Tensor) -> [NodeTime] {
+  /// The median time of each node, in milliseconds, with the way that was chosen for it.
+  package func profile(_ x: Tensor, repeats: Int = 1) -> [NodeTime] {
     guard let plan = plan(for: x) else { return [] }
-    var times: [Double] = []
-    var last = ContinuousClock.now
-    _ = withoutGradients {
-      plan.run([ordered(x)]) { _ in
-        let now = ContinuousClock.now
-        times.append((now - last) / .milliseconds(1))
-        last = now
+    let rounds = (0..<max(repeats, 1)).map { _ in
+      var times: [Double] = []
+      var last = ContinuousClock.now
+      _ = withoutGradients {
+        plan.run([ordered(x, plan)]) { _ in
+          let now = ContinuousClock.now
+          times.append((now - last) / .milliseconds(1))
+          last = now
+        }
       }
+      return times
+    }
+    let times = rounds[0].indices.map { node in
+      rounds.map { $0[node] }.sorted()[rounds.count / 2]
     }
     return zip(plan.ways, times).map { way, time in
       let inputs = way.node.inputs.prefix { !$0.name.contains(".") && $0.name != "weight" }
@@ -105,7 +111,9 @@ package final class Runner {
   }
 
   /// The image with its numbers in the order in which the network reads them fastest.
-  private func ordered(_ x: Tensor) -> Tensor { x.rank == 4 ? x.contiguous(.channelsLast) : x }
+  private func ordered(_ x: Tensor, _ plan: Plan) -> Tensor {
+    x.rank == 4 && !plan.readsPlanes ? x.contiguous(.channelsLast) : x
+  }
 
   /// The plan for images of the shape of `x`; nil after a failure.
   private func plan(for x: Tensor) -> Plan? {

@@ -31,7 +31,10 @@ extension Step {
       "\(kernel)×\(kernel), " + (kernels.isWinograd ? "Winograd, 16 bits" : word)
       + (isRead && before == nil && scale == nil ? "" : ", rounds its input")
     let (step, zero) = (product?.step ?? 1, product?.zero ?? 0)
-    return Step(way: way, writesToPlace: true) { frame, target in
+    let readsPlanes =
+      unit.weight[1] <= 4 && kernel > 1 && !kernels.isWinograd && before == nil && scale == nil
+      && addend != input && codes.values[input] == nil
+    return Step(way: way, writesToPlace: true, readsPlanes: readsPlanes) { frame, target in
       var affine = before
       if let scale {
         let factors = frame[scale].reshaped(-1)
@@ -92,7 +95,9 @@ extension Step {
   static func decode(_ value: Graph.ValueID, _ form: NumberForm) -> Step {
     switch form {
     case .bfloat16:
-      Step(way: "bfloat16 to float32") { frame, _ in [frame[value].to(.float32)] }
+      Step(way: "bfloat16 to float32", writesToPlace: true) { frame, target in
+        [scaled(frame[value], nil, .float32, target)]
+      }
     case .codes(let code):
       Step(way: "codes to float32") { frame, _ in
         [Operator.decode(frame[value], code.step, code.zero)]
@@ -100,13 +105,36 @@ extension Step {
     }
   }
 
-  /// The largest codes of windows.
-  static func pool(_ node: Graph.Node, _ value: Graph.ValueID) -> Step {
+  /// A normalization of a map of type bfloat16 by itself.
+  static func scaledHalves(
+    _ node: Graph.Node, _ constants: Constants, _ result: NumberForm?
+  ) -> Step? {
+    guard result == nil || result == .bfloat16, let affine = affine(node, constants) else {
+      return nil
+    }
+    let input = node.inputs[0].value
+    return Step(way: "scaled, bfloat16", writesToPlace: true) { frame, target in
+      [scaled(frame[input], affine, result?.dtype ?? .float32, target)]
+    }
+  }
+
+  /// A map of type bfloat16 times a number of each channel plus another, as numbers of another type.
+  private static func scaled(
+    _ x: Tensor, _ affine: (scale: Tensor, shift: Tensor)?, _ type: DType, _ target: Tensor?
+  ) -> Tensor {
+    let y = Operator.scaledHalves(x, affine?.scale, affine?.shift, type, target)
+    return target ?? y
+  }
+
+  /// The largest numbers of windows.
+  static func pool(_ node: Graph.Node, _ value: Graph.ValueID, _ form: NumberForm) -> Step {
     let size = node.pair("kernel_size")[0]
     let stride = node.pair("stride").first ?? size
     let (padding, rate) = (node.pair("padding")[0], node.pair("dilation")[0])
-    return Step(way: "pooling of codes") { frame, _ in
-      [Operator.poolCodes(frame[value], size, stride, padding, rate, false)]
+    let way = form == .bfloat16 ? "pooling of bfloat16" : "pooling of codes"
+    return Step(way: way, writesToPlace: true) { frame, target in
+      let y = Operator.poolCodes(frame[value], size, stride, padding, rate, false, target)
+      return [target ?? y]
     }
   }
 
@@ -115,7 +143,7 @@ extension Step {
     switch form {
     case .bfloat16:
       Step(way: "mean of bfloat16") { frame, _ in
-        [Operator.mean(frame[value], [2, 3], true, DType.float32)]
+        [Operator.meanOfCodes(frame[value], 0.0, 0)]
       }
     case .codes(let code):
       Step(way: "mean of codes") { frame, _ in
@@ -138,14 +166,20 @@ private struct CodedKernels {
     // Direct products of codes are faster than those of sixteen bits elsewhere.
     // A file's own codes are multiplied as they are.
     let isWide =
-      min(unit.weight[0], unit.weight[1]) >= 256 && unit.dilation <= 4
+      min(unit.weight[0], unit.weight[1]) >= 256
+      && unit.dilation <= (unit.weight[1] >= 1024 ? 12 : 4)
       && constants.store.precision != .float32
     let isWinograd =
       unit.kernel == 3 && unit.isPacked && isPlain && (isHalf || isWide)
       && InferencePrecision.bfloat16.isSupported
-    return constants.kept(isWinograd ? "mixed" : isHalf ? "halves" : "codes") {
-      let (weight, bias) = constants.folded()
+    let channels = unit.node.ints("channels")
+    let form =
+      (isWinograd ? "mixed" : isHalf ? "halves" : "codes")
+      + (channels.isEmpty ? "" : " \(channels)")
+    return constants.kept(form) {
+      let (all, bias) = constants.folded()
       defer { constants.release() }
+      let weight = constants.parts(all)
       let packed =
         isWinograd
         ? Operator.pack(weight, InferencePrecision.halfBuild)
@@ -157,7 +191,7 @@ private struct CodedKernels {
 }
 
 extension Operator {
-  fileprivate static let mean = Operator("mean", "dim")
+  fileprivate static let scaledHalves = Operator("scaled_halves", namespace: "atrous")
   fileprivate static let slice = Operator("slice", "Tensor")
   fileprivate static let packCodes = Operator("pack_codes", namespace: "atrous")
   fileprivate static let convolution = Operator("codes_convolution", namespace: "atrous")

@@ -28,7 +28,8 @@ extension Step {
         way: named(unit.kernel == 1 ? "1×1, packed" : "3×3, Winograd", kernels.reduced),
         writesToPlace: true,
         run: packedRun(
-          unit, kernels, packed, before, inputID, seen.map { watch in { watch.see(prepared($0)) } })
+          unit, constants, kernels, packed, before, inputID,
+          seen.map { watch in { watch.see(prepared($0)) } })
       )
     case .depthwise(let taps):
       let (kernel, stride, padding) = (unit.kernel, unit.stride, unit.padding)
@@ -81,7 +82,7 @@ extension Step {
 
   /// By the package's kernels for sizes of 1 and 3.
   private static func packedRun(
-    _ unit: Unit, _ kernels: ConvolutionKernels, _ packed: Tensor,
+    _ unit: Unit, _ constants: Constants, _ kernels: ConvolutionKernels, _ packed: Tensor,
     _ before: (scale: Tensor, shift: Tensor)?, _ input: Graph.ValueID, _ watch: ((Frame) -> Void)?
   ) -> (Frame, Tensor?) -> [Tensor] {
     let node = unit.node
@@ -90,8 +91,15 @@ extension Step {
     let rate = unit.kernel == 1 ? 1 : unit.dilation
     let activation = unit.activation
     let name = activation.isKnownToKernels ? activation.rawValue : "none"
+    let graph = constants.graph
+    let result = graph.values[node.outputs[0]].shape
+    // One pixel that is added everywhere.
+    let isPixel = addend.map { graph.values[$0].shape != result } ?? false
     return { frame, target in
       watch?(frame)
+      let more =
+        isPixel
+        ? frame[addend].map { $0.expanded(result).contiguous(.channelsLast) } : frame[addend]
       var affine = before
       if let scale {
         let factors = frame[scale].reshaped(-1)
@@ -101,13 +109,13 @@ extension Step {
       if let target {
         Operator.convolutionInto(
           frame[input], packed, outputs, kernel, stride, rate, affine?.scale, affine?.shift,
-          rectifies, kernels.bias, frame[addend], name, target)
+          rectifies, kernels.bias, more, name, target)
         return [target]
       }
       return [
         Operator.convolution(
           frame[input], packed, outputs, kernel, stride, rate, affine?.scale, affine?.shift,
-          rectifies, kernels.bias, frame[addend], name)
+          rectifies, kernels.bias, more, name)
       ]
     }
   }

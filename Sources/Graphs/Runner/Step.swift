@@ -18,6 +18,8 @@ struct Step {
   let way: String
   /// Whether it can write its result to memory that it is given.
   var writesToPlace = false
+  /// Whether it reads images whose channels lie one after another.
+  var readsPlanes = false
   /// The results; the first one may be the memory that is given for it.
   let run: (_ frame: Frame, _ target: Tensor?) -> [Tensor]
 }
@@ -40,8 +42,15 @@ extension Step {
     if let input = node.inputs.first?.value, let form = codes.values[input] {
       if node.kind == CodePlan.decoding { return decode(input, form) }
       if node.isMeanOfMap { return mean(input, form) }
+      if node.isPoolingOfCodes, codes.values[node.outputs[0]] == form {
+        return pool(node, input, form)
+      }
+      if form == .bfloat16, node.kind == "batch_norm",
+        let step = scaledHalves(node, constants, codes.values[node.outputs[0]])
+      {
+        return step
+      }
       if case .codes(let code) = form {
-        if node.isPoolingOfCodes { return pool(node, input) }
         if unit.isDepthwise, node.kind == Unit.convolution,
           let result = codes.code(node.outputs[0]),
           let step = codedDepthwise(unit, constants, code, result)
@@ -160,18 +169,25 @@ extension Step {
     }
   }
 
-  /// A normalization by itself.
-  private static func batchNorm(_ node: Graph.Node, _ constants: Constants) -> Step {
-    let plain = plain(node)
+  /// The scale and the shift of each channel of a normalization by itself.
+  static func affine(_ node: Graph.Node, _ constants: Constants) -> (scale: Tensor, shift: Tensor)?
+  {
     let mapped = Constants(
       node: node.becoming(
         node.kind,
         inputs: node.inputs.map { .init(name: "norm.\($0.name)", value: $0.value) },
         ["norm_eps": node.attributes["eps"] ?? .double(1e-5)]), graph: constants.graph,
       store: constants.store)
-    guard !node.bool("training"), constants.graph.values[node.outputs[0]].shape.count == 4,
-      let (scale, shift) = mapped.affine("norm")
-    else { return plain }
+    guard !node.bool("training"), constants.graph.values[node.outputs[0]].shape.count == 4 else {
+      return nil
+    }
+    return mapped.affine("norm")
+  }
+
+  /// A normalization by itself.
+  private static func batchNorm(_ node: Graph.Node, _ constants: Constants) -> Step {
+    let plain = plain(node)
+    guard let (scale, shift) = affine(node, constants) else { return plain }
     let input = node.inputs[0].value
     return Step(way: plain.way, writesToPlace: true) { frame, target in
       guard let target else { return plain.run(frame, nil) }
