@@ -38,7 +38,6 @@ at::Tensor packCodes(const at::Tensor &weight, std::string_view instructions) {
   return packed;
 }
 
-<<<<<<< HEAD
 /// Whether the weights of each output are whole multiples of a step, as those of a file of eight bits are.
 bool inCodes(const at::Tensor &weight) {
   check(weight);
@@ -46,7 +45,8 @@ bool inCodes(const at::Tensor &weight) {
   const auto plain = weight.contiguous();
   const int64_t outputs = plain.size(0);
   return plain.numel() == 0 || ca_in_codes(data(plain), outputs, plain.numel() / outputs) != 0;
-=======
+}
+
 /// A map that is added to `sum`: one of its shape, or one pixel of each image that is added everywhere; `kept` holds its
 /// numbers.
 ca_map added(const at::Tensor &given, const at::Tensor &sum, at::Tensor &kept) {
@@ -62,7 +62,6 @@ ca_map added(const at::Tensor &given, const at::Tensor &sum, at::Tensor &kept) {
   result.image_stride = given.size(1);
   result.row_stride = result.pixel_stride = 0;
   return result;
->>>>>>> f317449bf2f0537d47667eb842112152d67ae0b3
 }
 
 /// A convolution of what `x` holds, as codes of `step` and `zero`, with what stands before and after it, written to `into` if
