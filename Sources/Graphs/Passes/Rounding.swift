@@ -86,7 +86,9 @@ private struct RoundingSearch {
       else { return nil }
       whole = Rounding(code: found.code, results: (whole?.results ?? []) + found.results)
     }
-    guard let whole, whole.results.allSatisfy({ mayStayUnrounded($0) }) else { return nil }
+    guard let whole, whole.code.zero > 0 || isPositive(value),
+      whole.results.allSatisfy({ mayStayUnrounded($0) })
+    else { return nil }
     return whole
   }
 
@@ -99,6 +101,16 @@ private struct RoundingSearch {
     // The outputs of a transposed convolution are its weights' second dimension.
     let byOutputs = node.kind == "conv2d" ? tensor : tensor.transposed(0, 1)
     return Operator.inCodes.number(byOutputs.detached()) == 1
+  }
+
+  /// Whether a map has no negative numbers in any case: rounding that begins at zero may stand for a ReLU or ReLU6,
+  /// which files of other programs leave out then.
+  private func isPositive(_ value: Graph.ValueID) -> Bool {
+    guard let maker = graph.nodes.first(where: { $0.outputs.contains(value) }) else { return false }
+    return ["relu", "hardtanh", "sigmoid", "hardsigmoid"].contains(maker.kind)
+      && (maker.kind != "hardtanh" || maker.double("min_val") == 0)
+      || ["max_pool2d", "cat", "upsample_bilinear2d", "upsample_nearest2d", "mean"].contains(
+        maker.kind)
   }
 
   private func mayStayUnrounded(_ result: Graph.ValueID) -> Bool {
