@@ -3,7 +3,7 @@ import Foundation
 
 /// A network that comes with the package; README.md in the folder Weights has a card of each.
 public enum PackagedNetwork: String, CaseIterable, Sendable {
-  /// Eleven classes of street scenes: DeepLabV3+ on EfficientNet-Lite0, learned from CamVid.
+  /// Eleven classes of street scenes: DeepLabV3+ on EfficientNet-Lite2, learned from CamVid.
   case streets
   /// The vessels of eye backgrounds: a U-Net with a dilated bottom, learned from HRF and CHASE_DB1.
   case vessels
