@@ -106,8 +106,8 @@ public struct PredictionRun: Sendable {
       case .shortSide: "shortSide"
       case .exact, nil: "imageSize"
       }
-    return "its network sees images resized to \(session.seenSize?.text ?? "one size"); expected --probabilities-as npy, or"
-      + " --set evaluate.\(key)=null for blocks of images as they are"
+    return "its network sees images resized to \(session.seenSize?.text ?? "one size"); expected"
+      + " --probabilities-as npy, or --set evaluate.\(key)=null for blocks of images as they are"
   }
 
   /// Whether an image is segmented block by block.

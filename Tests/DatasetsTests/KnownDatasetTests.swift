@@ -133,7 +133,7 @@ struct KnownDatasetTests {
         try DataConfiguration(
           Section(yaml: "{layout: camvid, root: \(root), train: \(train)}", named: "c.yaml"))
       }
-      #expect(try data("train+val").listing("train").items.map(\.name) == ["b", "a"])
+      #expect(try data("train+val").listing("train").items.map(\.name) == ["a", "b"])
       #expect(try data("train+val").listing("val").items.map(\.name) == ["a"])
       for (wrong, expected) in [
         ("train+test", "splits with images are train, val"), ("train+", "train, val"),

@@ -71,7 +71,7 @@ struct ONNXResampling {
       for tap in Int((place - reach).rounded(.down))...Int((place + reach).rounded(.up)) {
         let weight = Self.kernel((Double(tap) - place) / stretch, cubic)
         guard weight != 0 else { continue }
-        if excludesOutside || antialias, tap < 0 || tap >= from { continue }
+        if excludesOutside, tap < 0 || tap >= from { continue }
         row[min(max(tap, 0), from - 1), default: 0] += weight
         sum += weight
       }
