@@ -125,7 +125,7 @@ let roundingOffset: Float = 0x1p23
 ///   - image: An image of 8 bits in three channels.
 ///   - x: The columns.
 ///   - y: The rows.
-///   - antialias: Whether the filter widens as the image shrinks, where `rule` is ``ImageResizing/own``.
+///   - antialias: Whether the filter widens as the image shrinks, where `rule` is `ImageResizing.own`.
 ///   - fill: What is where there is no picture.
 ///   - rule: Whose levels.
 func resampled(

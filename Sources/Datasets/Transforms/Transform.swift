@@ -225,7 +225,7 @@ public struct Pipeline: Sendable, Equatable {
     return pipeline
   }
 
-  /// The same pipeline with another rule for images; but for ``ImageResizing/own``, what transforms say of `antialias` does not
+  /// The same pipeline with another rule for images; but for `ImageResizing.own`, what transforms say of `antialias` does not
   /// matter.
   public func resizingImages(by rule: ImageResizing) -> Pipeline {
     var pipeline = self
