@@ -105,8 +105,9 @@ private struct RoundingSearch {
 
   /// Whether a map has no negative numbers.
   ///
-  /// Rounding that begins at zero may stand for a ReLU or ReLU6, which files of other programs leave out then. They do so behind products and sums; of joined, pooled and enlarged maps it is taken for
-  /// granted that a code without negative numbers was found for maps without them.
+  /// Rounding that begins at zero may stand for a ReLU or ReLU6, which files of other programs leave out then. They do
+  /// so behind products and sums; of joined, pooled and enlarged maps it is taken for granted that a code without
+  /// negative numbers was found for maps without them.
   private func isPositive(_ value: Graph.ValueID) -> Bool {
     guard let maker = graph.nodes.first(where: { $0.outputs.contains(value) }) else { return false }
     return ["relu", "hardtanh", "sigmoid", "hardsigmoid"].contains(maker.kind)
