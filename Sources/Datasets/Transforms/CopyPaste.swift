@@ -80,7 +80,7 @@ extension Sample {
 struct ClassRegions {
   /// A region's pixels and the rectangle around them.
   struct Region {
-    var area = 0
+    let area: Int
     var left: Int, right: Int, top: Int, bottom: Int
   }
 
@@ -90,35 +90,21 @@ struct ClassRegions {
   let regions: [Region]
 
   init(of label: UInt8, in mask: ClassMask) {
-    let (width, height) = (mask.width, mask.height)
-    var parts = [Int32](repeating: -1, count: mask.classes.count)
+    let components = Components(mask, of: label, diagonals: true)
     var regions: [Region] = []
-    var open: [Int] = []
-    mask.classes.withUnsafeBufferPointer { classes in
-      for start in classes.indices where classes[start] == label && parts[start] < 0 {
-        let number = Int32(regions.count)
-        var region = Region(
-          left: start % width, right: start % width, top: start / width, bottom: start / width)
-        parts[start] = number
-        open.append(start)
-        while let here = open.popLast() {
-          let (x, y) = (here % width, here / width)
-          region.area += 1
-          (region.left, region.right) = (min(region.left, x), max(region.right, x))
-          region.bottom = max(region.bottom, y)
-          for row in max(y - 1, 0)...min(y + 1, height - 1) {
-            for column in max(x - 1, 0)...min(x + 1, width - 1) {
-              let next = row * width + column
-              guard classes[next] == label, parts[next] < 0 else { continue }
-              parts[next] = number
-              open.append(next)
-            }
-          }
-        }
-        regions.append(region)
+    for (pixel, part) in components.parts.enumerated() where part >= 0 {
+      let (x, y) = (pixel % mask.width, pixel / mask.width)
+      // Regions are numbered by their first pixels, which are the uppermost.
+      if part == regions.count {
+        regions.append(
+          Region(area: components.areas[Int(part)], left: x, right: x, top: y, bottom: y))
       }
+      let number = Int(part)
+      regions[number].left = min(regions[number].left, x)
+      regions[number].right = max(regions[number].right, x)
+      regions[number].bottom = y
     }
-    (self.parts, self.regions) = (parts, regions)
+    (parts, self.regions) = (components.parts, regions)
   }
 }
 

@@ -8,6 +8,8 @@ final class Plan {
   private let memory: MemoryPlan
   private let constants: [Tensor?]
   private let codes: CodePlan
+  /// Whether all that read the image read it as it usually lies, channel after channel.
+  let readsPlanes: Bool
 
   /// The plan of `graph`, all of whose weights are packed.
   init(_ graph: Graph, _ store: KernelStore, without off: Set<String>, watch: InputWatches?) {
@@ -31,12 +33,9 @@ final class Plan {
     constants = graph.values.indices.map { value in
       read.contains(value) ? graph.initializers[value]?.tensor : nil
     }
-  }
-
-  /// Whether all that read the image read it as it usually lies, channel after channel.
-  var readsPlanes: Bool {
     let image = graph.inputs.first ?? 0
-    return !graph.outputs.contains(image)
+    readsPlanes =
+      !graph.outputs.contains(image)
       && zip(graph.nodes, steps).allSatisfy { node, step in
         step.readsPlanes || !node.inputs.contains { $0.value == image }
       }
