@@ -116,11 +116,14 @@ class Scores(nn.Module):
         return self.network(x).logits
 
 
-def segformer_b0():
+def segformer(**settings):
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
-    # The configuration's defaults are those of B0.
-    return Scores(SegformerForSemanticSegmentation(SegformerConfig(num_labels=CLASSES)))
+    return Scores(SegformerForSemanticSegmentation(SegformerConfig(num_labels=CLASSES, **settings)))
+
+
+def segformer_b2():
+    return segformer(depths=[3, 4, 6, 3], hidden_sizes=[64, 128, 320, 512], decoder_hidden_size=768)
 
 
 NETWORKS = {
@@ -128,7 +131,9 @@ NETWORKS = {
     "denseaspp-densenet121": DenseASPP,
     "deeplabv3-mobilenetv3": deeplabv3_mobilenetv3,
     "unet": UNet,
-    "segformer-b0": segformer_b0,
+    # The configuration's defaults are those of B0.
+    "segformer-b0": segformer,
+    "segformer-b2": segformer_b2,
 }
 
 

@@ -8,7 +8,9 @@ import Torch
 package struct NetworkTiming: JSONReport {
   /// The threads of an operator.
   package let threads: Int
-  /// The type in which the prepared network multiplies.
+  /// The images of a batch.
+  package let images: Int
+  /// The type in which the network multiplies: the prepared one, or that as it is where it is timed alone.
   package let precision: String
   /// The median seconds of an image, in the forms that were timed.
   package private(set) var plainSeconds: Double?, preparedSeconds: Double?
@@ -16,6 +18,8 @@ package struct NetworkTiming: JSONReport {
   package private(set) var firstSeconds: Double?
   /// The most memory that the process has held, in megabytes.
   package private(set) var peakMegabytes: Double?
+  /// Why the work for a GPU was not recorded, where that was asked for.
+  package private(set) var notRecorded: String?
   /// The root of the mean squared difference of scores, in their standard deviations.
   package private(set) var relativeError: Double?
   /// The share of positions with the same best class.
@@ -25,12 +29,26 @@ package struct NetworkTiming: JSONReport {
   /// What it costs the prepared network, by the nodes of its graph in their order.
   package private(set) var nodes: [NodeTime]?
 
+  /// What the form in which a network is timed as it is has besides.
+  package struct Plain {
+    /// The type to which convolutions and matrix products are cast; nil for none.
+    package var cast: DType?
+    /// Whether a GPU gets the work as a whole; see `RecordedFunction`.
+    package var graphs = false
+    /// Whether scores are compared with those of the CPU in float32.
+    package var againstCPU = false
+
+    /// Nothing.
+    package init() {}
+  }
+
   /// Times `model` on noise, each form `repeats` times after one that does not count.
   ///
   /// - Parameters:
   ///   - model: The network, in evaluation mode; it has given its weights back afterwards if `prepared` is
   ///     set.
-  ///   - plain: Whether it is timed as it is.
+  ///   - images: The images of a batch.
+  ///   - plain: How it is timed as it is; nil for not at all.
   ///   - prepared: Whether it is timed prepared for inference.
   ///   - precision: The type in which the prepared network multiplies.
   ///   - ranges: The ranges of what layers take, for int8; found on the noise if there are none.
@@ -39,11 +57,12 @@ package struct NetworkTiming: JSONReport {
   /// - Throws: `TorchError` if the network cannot run at this size; `UnknownPass` for what the environment's
   ///   `ATROUS_PASSES` says.
   package init(
-    _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
-    prepared: Bool, precision: InferencePrecision = .float32, ranges: InputRanges? = nil,
-    profile: Bool, opening: Double? = nil
+    _ model: SegmentationModel, height: Int, width: Int, images: Int = 1, repeats: Int,
+    plain: Plain?, prepared: Bool, precision: InferencePrecision = .float32,
+    ranges: InputRanges? = nil, profile: Bool, opening: Double? = nil
   ) throws {
     threads = Engine.threads
+    self.images = images
     self.precision = precision.rawValue
     let passesOff = try Pass.switchedOffByEnvironment()
     try attempt {
@@ -57,11 +76,11 @@ package struct NetworkTiming: JSONReport {
   }
 
   private mutating func measure(
-    _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Bool,
+    _ model: SegmentationModel, height: Int, width: Int, repeats: Int, plain: Plain?,
     prepared: Bool, precision: InferencePrecision, ranges: InputRanges?, passesOff: Set<String>,
     profile: Bool, opening: Double?
   ) {
-    let image = model.noiseImage(height: height, width: width)
+    let image = model.noiseImage(images, height: height, width: width)
     let device = model.state.first?.tensor.device ?? .cpu
     let input = image.to(device)
     var scores: [Tensor] = []
@@ -80,7 +99,20 @@ package struct NetworkTiming: JSONReport {
         } / .seconds(1)
       }.median
     }
-    if plain { plainSeconds = medianTime { model.output($0).logits } }
+    func asItIs(_ x: Tensor) -> Tensor {
+      autocast(to: plain?.cast, on: device) { model.output(x).logits }
+    }
+    if let plain {
+      if plain.graphs {
+        let recorded = RecordedFunction(on: device, asItIs)
+        // The first call of a size computes, and the second one records.
+        _ = recorded(input)
+        plainSeconds = medianTime { recorded($0) }
+        notRecorded = recorded.refusals[input.shape]
+      } else {
+        plainSeconds = medianTime(asItIs)
+      }
+    }
     var runner: Runner?
     if prepared {
       // What is measured afterwards needs no other form.
@@ -91,6 +123,12 @@ package struct NetworkTiming: JSONReport {
       firstSeconds = opening.map { $0 + first }
     }
     peakMegabytes = ProcessUsage.current.map { $0.peakKilobytes / 1e3 }
+    if plain?.againstCPU == true, scores.count == 1 {
+      scores = [scores[0].to(.cpu).to(.float32)]
+      model.move(to: .cpu)
+      scores.append(model.output(image).logits)
+      model.move(to: device)
+    }
     if scores.count == 2 {
       let error = Self.square(scores[1] - scores[0])
       let spread = Self.square(scores[0] - scores[0].mean().item)
@@ -102,7 +140,7 @@ package struct NetworkTiming: JSONReport {
       nodes = runner.profile(input, repeats: repeats)
     } else {
       let profiler = Profiler()
-      observing(profiler) { _ = model.output(input) }
+      observing(profiler) { _ = asItIs(input) }
       operators = profiler.lines
     }
   }
@@ -113,6 +151,8 @@ package struct NetworkTiming: JSONReport {
   /// The report as text.
   package var text: String {
     var lines = ["threads        \(threads)", "precision      \(precision)"]
+    if images > 1 { lines.append("images         \(images)") }
+    if let notRecorded { lines.append("not recorded   \(notRecorded)") }
     func add(_ name: String, _ value: Double?, _ format: String) {
       guard let value else { return }
       lines.append(name + String(format: format, value))
@@ -183,9 +223,9 @@ private final class Profiler: OperatorObserver {
 }
 
 extension SegmentationModel {
-  /// Noise (1, channels, height, width) with adjacent channels, as decoded images have them.
-  func noiseImage(height: Int, width: Int) -> Tensor {
-    let image = Tensor(uninitialized: [1, height, width, inputChannels]).permuted(0, 3, 1, 2)
+  /// Noise (images, channels, height, width) with adjacent channels, as decoded images have them.
+  func noiseImage(_ images: Int = 1, height: Int, width: Int) -> Tensor {
+    let image = Tensor(uninitialized: [images, height, width, inputChannels]).permuted(0, 3, 1, 2)
     image.drawNormal(deviation: 1)
     return image
   }

@@ -1,5 +1,6 @@
 import Analysis
 import ArgumentParser
+import Evaluation
 import Files
 import Imaging
 import Torch
@@ -17,7 +18,8 @@ struct BenchmarkCommand: ParsableCommand {
       held, and how far the prepared network's scores are from the other's. With --form training a \
       step of a run is timed: the scores and the loss of a batch, gradients, new weights by SGD \
       with momentum. --example compares an ONNX file's network with results that came with it, in the form of \
-      ONNX's own test data. --tune keeps what it measured below ~/.cache/atrous, where prepared networks \
+      ONNX's own test data. On a GPU the network runs as it is, --precision bfloat16 casts its products, \
+      and --against-cpu tells how far its scores are from those of the CPU. --tune keeps what it measured below ~/.cache/atrous, where prepared networks \
       find it.
       """)
 
@@ -31,7 +33,10 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(help: "What is timed: both, prepared, plain or training.")
   var form = Form.both
 
-  @Option(help: "The type of the prepared network's products: float32, bfloat16 or int8.")
+  @Option(
+    help:
+      "The type of the prepared network's products, or of those of the only form that is timed: float32, bfloat16 or int8."
+  )
   var precision = InferencePrecision.float32
 
   @Option(
@@ -40,8 +45,17 @@ struct BenchmarkCommand: ParsableCommand {
   )
   var ranges: String?
 
-  @Option(help: "The images of a training step.")
-  var batch = 2
+  @Option(
+    help: ArgumentHelp(
+      "The images that are computed together. (default: 1, of a training step 2)",
+      valueName: "images"))
+  var batch: Int?
+
+  @OptionGroup var graphs: GraphOptions
+
+  @Flag(
+    help: "Compare the scores of --form plain with those of the CPU in float32.")
+  var againstCpu = false
 
   @Option(help: "The threads of an operator; 0 for libtorch's choice.")
   var threads = 0
@@ -76,18 +90,39 @@ struct BenchmarkCommand: ParsableCommand {
     guard ranges == nil || precision == .int8 && form != .training && !tune else {
       throw ValidationError("--ranges expects --precision int8 and a form of inference.")
     }
-    guard (1...1024).contains(batch) else {
+    if let batch, !(1...1024).contains(batch) {
       throw ValidationError("--batch is \(batch), expected a number from 1 to 1024.")
+    }
+    guard batch == nil || !tune && example == nil else {
+      throw ValidationError("--batch is for a timed form, without --tune and --example.")
+    }
+    guard !againstCpu && !graphs.cudaGraphs || form == .plain || form == .both && isOnGPU,
+      !tune, example == nil
+    else {
+      let name = againstCpu ? "--against-cpu" : "--cuda-graphs"
+      throw ValidationError("\(name) expects --form plain.")
+    }
+    guard !isOnGPU || form != .prepared && !tune else {
+      throw ValidationError(
+        "\(tune ? "--tune" : "--form prepared") is for the CPU, expected --device cpu.")
     }
     guard (0...4096).contains(threads) else {
       throw ValidationError("--threads is \(threads), expected a number from 0 to 4096.")
     }
   }
 
+  /// Where networks run as they are.
+  private var isOnGPU: Bool { network.place.device != "cpu" }
+
   func run() throws {
     try reportingErrors {
       if threads > 0 { Engine.threads = threads }
-      try precision.check()
+      let form = isOnGPU && form == .both ? .plain : form
+      if form == .plain || form == .training {
+        try InferenceForm(prepares: false, precision: precision).check(on: .cpu)
+      }
+      if !isOnGPU { try precision.check() }
+      let cast: DType? = precision == .bfloat16 ? .bfloat16 : nil
       if let example {
         let report = try ONNXExample(network.network, folder: example)
         return try show(report, text: report.text, asJSON: json)
@@ -106,17 +141,21 @@ struct BenchmarkCommand: ParsableCommand {
       }
       if form == .training {
         let report = try TrainingTiming(
-          model, batch: batch, height: size.height, width: size.width,
-          repeats: repeats)
+          model, batch: batch ?? 2, height: size.height, width: size.width,
+          repeats: repeats, precision: cast)
         return try show(report, text: report.text, asJSON: json)
       }
       if let ranges, !FileSystem.exists(ranges) {
         try Calibration.write(
           model.rangesOfNoise(height: size.height, width: size.width), to: ranges)
       }
+      var plain = NetworkTiming.Plain()
+      plain.cast = form == .plain ? cast : nil
+      plain.graphs = try graphs.isUsed(on: model.state.first?.tensor.device ?? .cpu)
+      plain.againstCPU = againstCpu
       let report = try NetworkTiming(
-        model, height: size.height, width: size.width, repeats: repeats,
-        plain: form != .prepared, prepared: form != .plain, precision: precision,
+        model, height: size.height, width: size.width, images: batch ?? 1, repeats: repeats,
+        plain: form == .prepared ? nil : plain, prepared: form != .plain, precision: precision,
         ranges: try ranges.map { try Calibration.read($0, for: model) }, profile: profile,
         opening: opening)
       try show(report, text: report.text, asJSON: json)

@@ -233,6 +233,31 @@ struct PrecisionTests {
     #expect(timing.status == 0 && timing.output.contains("precision      bfloat16"), "\(timing)")
   }
 
+  @Test("benchmark compares what is timed alone with the CPU in float32, also of several images")
+  func againstCPU() throws {
+    let run = try Run.finished()
+    let arguments = ["benchmark", run.path, "--size", "48x40", "--repeats", "1", "--batch", "2"]
+    func report(_ more: String...) throws -> [String: Any] {
+      let outcome = try Command(arguments + ["--form", "plain", "--against-cpu", "--json"] + more)
+        .wait()
+      #expect(outcome.status == 0, "\(outcome)")
+      let json = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+      return try #require(json as? [String: Any])
+    }
+    let same = try report()
+    #expect(same["images"] as? Int == 2 && same["agreement"] as? Double == 1)
+    #expect(same["relativeError"] as? Double == 0)
+    if Self.isSupported {
+      let rounded = try report("--precision", "bfloat16")
+      let error = try #require(rounded["relativeError"] as? Double)
+      #expect(error > 1e-5 && error < 0.1, "\(error)")
+    }
+    try Command(arguments + ["--form", "plain", "--precision", "int8"]).wait().expectRefusal(
+      "the precision is int8, expected float32 or bfloat16")
+    let training = try Command(arguments + ["--form", "training"]).wait()
+    #expect(training.status == 0 && training.output.contains("images         2"), "\(training)")
+  }
+
   @Test(
     "a wrong command line has status 64",
     arguments: [
@@ -244,6 +269,10 @@ struct PrecisionTests {
       ["evaluate", "a", "--precision", "int8", "--calibration", "0"],
       ["evaluate", "a", "--ranges", "b"],
       ["predict", "a", "--precision", "half"], ["benchmark", "a", "--precision", "double"],
+      ["benchmark", "a", "--against-cpu"], ["benchmark", "a", "--cuda-graphs"],
+      ["benchmark", "a", "--device", "cuda", "--form", "prepared"],
+      ["benchmark", "a", "--device", "cuda", "--tune"], ["benchmark", "a", "--batch", "0"],
+      ["benchmark", "a", "--tune", "--batch", "2"],
     ])
   func commandLine(_ arguments: [String]) throws {
     let outcome = try Command(arguments).wait()

@@ -22,21 +22,24 @@ package struct TrainingTiming: JSONReport {
   /// Times steps of `model` on a batch of noise whose classes are drawn and in part ignored, `repeats`
   /// times after two that do not count: cross-entropy, and SGD with momentum.
   ///
+  /// - Parameter precision: The type to which convolutions and matrix products are cast; nil for none.
   /// - Throws: `TorchError` if the network cannot run at this size.
   package init(
-    _ model: SegmentationModel, batch: Int, height: Int, width: Int, repeats: Int
+    _ model: SegmentationModel, batch: Int, height: Int, width: Int, repeats: Int,
+    precision: DType? = nil
   ) throws {
     threads = Engine.threads
     self.batch = batch
     model.train()
     let images = Tensor(uninitialized: [batch, model.inputChannels, height, width])
     images.drawNormal()
-    let target = Self.classes(model.classes, [batch, height, width])
+    let device = model.state.first?.tensor.device ?? .cpu
+    let target = Self.classes(model.classes, [batch, height, width]).to(device)
     let optimizer = Optimizer(
       .sgd(momentum: 0.9), model, learningRate: 0.01, weightDecay: 1e-4)
     let pass = TrainingPass(
-      model: model, loss: Loss(.crossEntropy), precision: nil, device: .cpu)
-    let input = images.contiguous(.channelsLast)
+      model: model, loss: Loss(.crossEntropy), precision: precision, device: device)
+    let input = images.contiguous(.channelsLast).to(device)
     var steps: [(seconds: Double, processor: Double)] = []
     for _ in 0..<repeats + 2 {
       let before = ProcessUsage.current?.processorSeconds ?? 0
@@ -46,6 +49,7 @@ package struct TrainingTiming: JSONReport {
           let value = pass.total(input, target)
           value.backward()
           optimizer.step()
+          Engine.synchronize(device)
           return value.detached().item
         }
       }

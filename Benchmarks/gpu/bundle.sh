@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Packs what Benchmarks/gpu/run.sh needs on a machine without Swift: FOLDER/gpu.tar.gz (out/gpu-bundle), 64 MB at most.
+#
+# With LIBTORCH and ATROUS_CUDA set as docs/gpu.md says the command records CUDA graphs.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+folder=${1:-out/gpu-bundle}
+
+fail() {
+  printf 'bundle: %s\n' "$*" >&2
+  exit 1
+}
+Scripts/shipped
+shipped=.build-wheel/shipped
+rm -rf "$folder"
+mkdir -p "$folder/tree/bundle/lib" "$folder/tree/Benchmarks"
+cp "$shipped/atrous" "$folder/tree/bundle/"
+cp -R "$shipped/atrous_Weights.resources" "$folder/tree/bundle/"
+for part in gpu inference; do cp -R "Benchmarks/$part" "$folder/tree/Benchmarks/"; done
+find "$folder/tree" -name __pycache__ -prune -exec rm -rf {} +
+
+# Libraries of the system but glibc's; libtorch comes with PyTorch.
+LD_LIBRARY_PATH="${LIBTORCH:-$PWD/.libtorch}/lib" ldd "$shipped/atrous" | awk '$2 == "=>" { print $1, $3 }' |
+  while read -r library path; do
+    [[ $library =~ ^(linux-vdso|ld-linux.*|libc|libm|libdl|libpthread|librt|libresolv|libutil|libmvec)\.so ]] && continue
+    [[ $library =~ ^lib(torch|c10|gomp|cud|cublas|nccl|nv|cu) ]] && continue
+    cp -L "$path" "$folder/tree/bundle/lib/$library" || fail "$library was not found."
+  done
+tar -C "$folder/tree" -czf "$folder/gpu.tar.gz" .
+rm -rf "$folder/tree"
+bytes=$(stat -c %s "$folder/gpu.tar.gz")
+[ "$bytes" -le $((64 << 20)) ] || fail "$folder/gpu.tar.gz has $bytes bytes, expected at most 64 MB."
+echo "$folder/gpu.tar.gz: $((bytes >> 20)) MB"
