@@ -15,10 +15,16 @@ public struct Calibration: Sendable, Equatable {
   public var file: String?
   /// A photograph or a folder of them; nil for the training split.
   public var photographs: String?
+  /// How ranges follow from what is seen.
+  public var method: InputRanges.Method
 
   /// A calibration.
-  public init(images: Int = 32, file: String? = nil, photographs: String? = nil) {
+  public init(
+    images: Int = 32, file: String? = nil, photographs: String? = nil,
+    method: InputRanges.Method = .percentile
+  ) {
     (self.images, self.file, self.photographs) = (images, file, photographs)
+    self.method = method
   }
 
   /// `form` with the ranges that it needs and does not have.
@@ -34,10 +40,22 @@ public struct Calibration: Sendable, Equatable {
       return form
     }
     if let file { try FileSystem.makeOutputFolder(of: file) }
-    let ranges = try network.model.calibrated { try look(at: network, through: $0) }
+    let ranges = try ranges(of: network)
     if let file { try Self.write(ranges, to: file) }
     form.ranges = ranges
     return form
+  }
+
+  /// The ranges of what the layers of a network take of the images.
+  ///
+  /// - Throws: As ``look(at:through:_:)``.
+  func ranges(of network: TrainedNetwork) throws -> InputRanges {
+    let encoding = network.encoding
+    let ends = zip(encoding.mean, encoding.deviation).map { (-$0 / $1, (1 - $0) / $1) }
+    let low = Float(ends.map(\.0).min() ?? 0), high = Float(ends.map(\.1).max() ?? 0)
+    return try network.model.calibrated(by: method, image: min(low, high)...max(low, high)) {
+      try look(at: network, through: $0)
+    }
   }
 
   /// Runs the images through a runner of the network.

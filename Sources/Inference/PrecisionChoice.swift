@@ -64,7 +64,7 @@ extension PrecisionChoice {
     let precisions = InferencePrecision.allCases.filter(\.isSupported)
     let ranges =
       precisions.contains(.int8)
-      ? try network.model.calibrated { try calibration.look(at: network, through: $0) } : nil
+      ? try calibration.ranges(of: network) : nil
     var runs = try precisions.map { precision in
       let options = Runner.Options(
         precision: precision, ranges: precision == .int8 ? ranges : nil, keepsWeights: true,
@@ -160,6 +160,7 @@ extension PrecisionChoice {
     let configuration = try network.configuration.evaluation()
     let settings =
       "\(calibration.images) images of \(calibration.photographs ?? "the training split"), \(mode),"
+      + " \(calibration.method.rawValue),"
       + " \(configuration.imageSize.map { "\($0)" } ?? "own size"), \(Engine.threads) threads"
     let path = Plans.folder.map { "\($0)/precision-\(checksum).json" }
     if let path, let known = known(path), known.machine == Plans.machine,

@@ -95,6 +95,10 @@ struct ExportCommand: ParsableCommand {
     guard calibrated.photographs == nil || int8 else {
       throw ValidationError("--calibrate-on expects --onnx and --int8.")
     }
+    guard calibrated.method == nil || calibrated.method == .minmax else {
+      throw ValidationError(
+        "--calibration-method is '\(calibrated.method?.rawValue ?? "")', expected minmax for export.")
+    }
     guard onnx == nil else { return try validateONNX() }
     let own = [("size", size), ("takes", takes), ("gives", gives), ("example", example)]
       .first { $0.1 != nil }?.0

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Evaluation
+import Graphs
 import Imaging
 import Torch
 import Inference
@@ -88,13 +89,25 @@ struct CalibrationOptions: ParsableArguments {
       valueName: "folder"))
   var photographs: String?
 
+  @Option(
+    name: .customLong("calibration-method"),
+    help: ArgumentHelp(
+      "How a layer's range for int8 follows from its numbers: percentile, mse or minmax.",
+      discussion: """
+        percentile, the usual one, leaves out the ten-thousandth part at either end, mse takes the range whose \
+        rounding has the least squared error, minmax takes all, as export does.
+        """))
+  var method: InputRanges.Method?
+
   func validate() throws {
     guard (1...1_000_000).contains(images) else {
       throw ValidationError("--calibration is \(images), expected 1 to 1000000.")
     }
   }
 
-  var calibration: Calibration { Calibration(images: images, photographs: photographs) }
+  var calibration: Calibration {
+    Calibration(images: images, photographs: photographs, method: method ?? .percentile)
+  }
 }
 
 /// The form in which a network runs.
@@ -165,6 +178,7 @@ struct PreparationOptions: ParsableArguments {
 }
 
 extension InferencePrecision: ExpressibleByArgument {}
+extension InputRanges.Method: ExpressibleByArgument {}
 
 /// A precision, or the choice of one.
 enum PrecisionSetting: String, CaseIterable, ExpressibleByArgument {

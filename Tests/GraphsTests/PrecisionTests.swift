@@ -59,21 +59,72 @@ struct PrecisionTests {
     net.train(false)
     let first = Tensor(uninitialized: [1, 160, 20, 20])
     let second = Tensor(uninitialized: [1, 160, 20, 20])
-    first.drawUniform(0, 1)
-    second.drawUniform(-2, 3)
+    first.drawUniform(0, 0.5)
+    second.drawUniform(-1, 1.5)
     let ranges = withoutGradients {
-      Runner.calibrated(net, { net($0) }) { run in for x in [first, second] { _ = run(x) } }
+      Runner.calibrated(net, { net($0 + $0) }) { run in for x in [first, second] { _ = run(x) } }
     }
     #expect(ranges.layers.keys.sorted() == ["0.0", "1.0", "2.0", "3"])
     let range = ranges.layers["0.0"] ?? []
     #expect(range.count == 2 && abs(range[0] + 1) < 0.01 && abs(range[1] - 2) < 0.01)
     #expect(ranges.unknown(in: net).isEmpty)
+    let means = ranges.means?["0.0"] ?? []
+    #expect(means.count == 160 && means.allSatisfy { abs($0 - 0.5) < 0.3 })
+    // What reads the image takes all that images may have, seen or not.
+    let ofImages = withoutGradients {
+      Runner.calibrated(net, image: -4...1, { net($0) }) { run in
+        for x in [first, second] { _ = run(x) }
+      }
+    }
+    let whole = ofImages.layers["0.0"] ?? []
+    #expect(whole.count == 2 && whole[0] == -4 && abs(whole[1] - 1.5) < 0.01)
+    #expect(
+      InputRanges(layers: [:], means: ["0.0": [.nan], "3": [0], "x": [0]]).unknown(in: net)
+        == ["0.0", "x"])
     #expect(
       InputRanges(layers: ["0.0": [0, 1], "0.1": [0, 1], "1.0": [0, 1], "x": [0, 1]])
         .unknown(in: net) == ["0.1", "x"])
     for range: [Float] in [[0], [1, 0], [0, .nan], []] {
       #expect(InputRanges(layers: ["0.0": range]).unknown(in: net) == ["0.0"])
     }
+  }
+
+  @Test("the least squared error leaves out the ends that cost more than they are worth")
+  func squares() {
+    // For numbers spread evenly over 0 to 1 and one of 4, a range to r has the error N r² / (12 · 255²) + (4 − r)², which
+    // is least at r = 4 / (1 + N / (12 · 255²)): 3.55 for a hundred thousand.
+    var numbers = (0..<100_000).map { Float($0) / 100_000 }
+    numbers.append(4)
+    let high = LeastSquares(numbers, (0, 4)).range.high
+    #expect(abs(high - 3.55) < 0.09, "\(high)")
+    let even = LeastSquares(numbers.dropLast(), (0, 1)).range
+    #expect(even.high > 0.97 && even.low == 0)
+    // Nothing, one number, and equal ones.
+    #expect(LeastSquares([], (0, 0)).range == (0, 0))
+    #expect(LeastSquares([0, 0], (0, 0)).range == (0, 0))
+    #expect(LeastSquares([-3], (-3, 0)).range.low < -2.9)
+  }
+
+  @Test(
+    "biases give back what rounding weights takes from the means of outputs",
+    .enabled(if: InferencePrecision.int8.isSupported, "the processor lacks AVX512_VNNI"))
+  func correctedBiases() {
+    let first = ConvNorm(160, 24, kernel: 1)
+    let unit = Sequential { first }
+    unit.train(false)
+    let x = Tensor(uninitialized: [1, 160, 20, 20])
+    x.drawUniform(0.9, 1.1)
+    let (with, without) = withoutGradients {
+      let plain = Runner(unit, .init(keepsWeights: true)) { first($0) }(x)
+      func meanError(_ means: [Float]?) -> Double {
+        let ranges = InputRanges(layers: ["0.0": [0, 1.1]], means: means.map { ["0.0": $0] })
+        let options = Runner.Options(precision: .int8, ranges: ranges, keepsWeights: true)
+        let off = Runner(unit, options) { first($0) }(x) - plain
+        return off.mean([0, 2, 3]).norm().item
+      }
+      return (meanError(x.mean([0, 2, 3]).floats), meanError(nil))
+    }
+    #expect(without > 1e-4 && with < without / 3, "\(with), \(without)")
   }
 
   @Test(

@@ -12,10 +12,15 @@ extension SegmentationModel {
 extension SegmentationModel {
   /// The ranges of what layers take while `body` runs images through the runner that it is given.
   ///
-  /// An image's range leaves out the ten-thousandth part of its numbers at either end, and the ranges of
-  /// images are averaged. The weights stay.
-  package func calibrated(_ body: (Runner) throws -> Void) rethrows -> InputRanges {
-    try Runner.calibrated(self, { [self] in output($0).logits }, body)
+  /// The weights stay.
+  /// - Parameters:
+  ///   - method: How a range follows from numbers.
+  ///   - image: Between what numbers those of images may lie.
+  package func calibrated(
+    by method: InputRanges.Method = .percentile, image: ClosedRange<Float>? = nil,
+    _ body: (Runner) throws -> Void
+  ) rethrows -> InputRanges {
+    try Runner.calibrated(self, by: method, image: image, { [self] in output($0).logits }, body)
   }
 
   /// The ranges of what operators give, too; see ``ResultRanges``.

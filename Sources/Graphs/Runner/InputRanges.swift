@@ -4,9 +4,23 @@ import Torch
 public struct InputRanges: Codable, Sendable, Equatable {
   /// The least and the largest number of what a layer takes, by the layers' dotted names.
   public var layers: [String: [Float]]
+  /// The mean of each channel of what a layer takes, by the layers' dotted names, for correcting biases; nil for none.
+  public var means: [String: [Float]]?
+
+  /// How a range follows from the numbers that were seen.
+  public enum Method: String, Codable, Sendable, CaseIterable {
+    /// Of each image all but the ten-thousandth part at either end; the mean of the images' ranges.
+    case percentile
+    /// Of each image the range whose rounding has the least squared error; the mean of the images' ranges.
+    case mse
+    /// All that was seen in any image.
+    case minmax
+  }
 
   /// The ranges of some layers.
-  public init(layers: [String: [Float]]) { self.layers = layers }
+  public init(layers: [String: [Float]], means: [String: [Float]]? = nil) {
+    (self.layers, self.means) = (layers, means)
+  }
 
   /// What the range of a layer's input is called before factors for its channels are multiplied with it.
   static func unscaled(_ layer: String) -> String { layer + unscaledSuffix }
@@ -22,6 +36,9 @@ public struct InputRanges: Codable, Sendable, Equatable {
         || range.count != 2 || !range.allSatisfy(\.isFinite)
         || range[0] > range[1]
     }.keys.sorted()
+      + (means ?? [:]).filter { name, means in
+        !known.contains(name) || !means.allSatisfy(\.isFinite)
+      }.keys.sorted()
   }
 }
 

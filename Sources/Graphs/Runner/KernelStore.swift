@@ -149,6 +149,19 @@ struct Constants {
       along: 1)
   }
 
+  /// The numbers that are added to outputs, with what rounding `weight` to eight bits takes from the mean of each
+  /// output: the weights' rounding errors times the means of what they are multiplied with (Nagel et al., 2019).
+  func corrected(_ bias: Tensor?, for weight: Tensor) -> Tensor? {
+    guard node.ints(prefix + "channels").isEmpty, weight.rank == 4,
+      let means = store.ranges?.means?[node.layer], means.count == weight.size(1)
+    else { return bias }
+    // Each output's weights lie evenly between minus and plus its largest.
+    let step = weight.abs().maximum(along: [1, 2, 3], keep: true).maximum(Tensor(1e-30)) / 127
+    let lost = (weight - Operator.round(weight / step) * step).sum([2, 3])
+    let correction = (lost * Tensor(means, [1, means.count])).sum([1])
+    return (bias.map { $0 + correction } ?? correction).contiguous()
+  }
+
   /// Gives the weights back.
   func release() {
     if isReleased { (self["weight"] as? Parameter)?.release() }

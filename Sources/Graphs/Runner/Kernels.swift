@@ -42,8 +42,10 @@ struct ConvolutionKernels {
     return constants.kept("pointwise \(build) \(channels)") {
       let (weight, bias) = constants.folded()
       defer { constants.release() }
+      let isWhole = if case .whole = build { true } else { false }
       return ConvolutionKernels(
-        form: .packed(build.packed(constants.parts(weight))), reduced: build.name, bias: bias)
+        form: .packed(build.packed(constants.parts(weight))), reduced: build.name,
+        bias: isWhole ? constants.corrected(bias, for: weight) : bias)
     }
   }
 

@@ -42,9 +42,9 @@ extension Runner {
   ) rethrows -> ResultRanges {
     let runner = Runner(
       module, Options(keepsWeights: true, without: ResultRanges.withoutPasses), network)
-    let results = InputWatches(.whole)
+    let results = InputWatches(.minmax)
     runner.seen = results
-    let inputs = try runner.watched(.whole, body)
+    let inputs = try runner.watched(.minmax, body)
     return ResultRanges(results: results.ranges.layers, inputs: inputs)
   }
 }

@@ -92,19 +92,23 @@ package final class Runner {
 
   /// The ranges of what layers take while `body` runs images through this runner.
   ///
-  /// An image's range leaves out the ten-thousandth part of its numbers at either end, and the ranges of
-  /// images are averaged.
+  /// - Parameters:
+  ///   - method: How a range follows from numbers.
+  ///   - image: Between what numbers those of images may lie.
   package static func calibrated(
-    _ module: Module, _ network: @escaping (Tensor) -> Tensor, _ body: (Runner) throws -> Void
+    _ module: Module, by method: InputRanges.Method = .percentile,
+    image: ClosedRange<Float>? = nil, _ network: @escaping (Tensor) -> Tensor,
+    _ body: (Runner) throws -> Void
   ) rethrows -> InputRanges {
-    try Runner(module, Options(keepsWeights: true), network).watched(.cut, body)
+    try Runner(module, Options(keepsWeights: true), network).watched(method, image: image, body)
   }
 
   /// The ranges of what layers take while `body` runs images through this runner, which has run none before.
   func watched(
-    _ ends: InputWatches.Ends = .cut, _ body: (Runner) throws -> Void
+    _ method: InputRanges.Method = .percentile, image: ClosedRange<Float>? = nil,
+    _ body: (Runner) throws -> Void
   ) rethrows -> InputRanges {
-    let watches = InputWatches(ends)
+    let watches = InputWatches(method, image: image)
     self.watches = watches
     try body(self)
     return watches.ranges

@@ -185,7 +185,9 @@ private struct CodedKernels {
         ? Operator.pack(weight, InferencePrecision.halfBuild)
         : Operator.packCodes(
           weight, isHalf ? InferencePrecision.halfBuild : InferencePrecision.wholeBuild)
-      return CodedKernels(packed: packed, bias: bias, isWinograd: isWinograd)
+      return CodedKernels(
+        packed: packed, bias: isHalf || isWinograd ? bias : constants.corrected(bias, for: weight),
+        isWinograd: isWinograd)
     }
   }
 }

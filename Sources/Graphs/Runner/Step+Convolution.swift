@@ -20,7 +20,10 @@ extension Step {
       unscaled?.see(x)
       return frame[scale].map { $0 * x } ?? x
     }
-    let seen = unit.isWhole || unit.isDepthwise ? watch?[node.layer] : nil
+    let readsImage =
+      constants.graph.inputs.contains(inputID) && before == nil && scale == nil
+    let seen =
+      unit.isWhole || unit.isDepthwise ? watch?[node.layer, readsImage: readsImage] : nil
     let unscaled = seen == nil || scale == nil ? nil : watch?[InputRanges.unscaled(node.layer)]
     switch kernels.form {
     case .packed(let packed):
