@@ -384,6 +384,8 @@ struct ConventionFactsTests {
       ("name: efficientnet_b0, padding: tensorflow", "torchvision", "warning: torchvision's"),
       ("name: efficientnet_b0", "efficientnet-pytorch", "have padding fixed or tensorflow"),
       ("name: efficientnet_b0", "torchvision", ""), ("name: xception41", "timm", ""),
+      ("name: xception", "torchvision", "taken: with, form standard"),
+      ("name: xception, form: vainf", "torchvision", "taken: without, form vainf"),
       (
         "name: xception41, form: jfzhang95", "timm",
         "warning: timm's Xceptions have form tensorflow"

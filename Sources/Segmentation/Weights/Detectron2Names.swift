@@ -1,14 +1,15 @@
 /// The names of detectron2's DeepLab (projects/DeepLab), whose convolutions have their normalization inside.
 enum Detectron2Names {
+  /// The whole network's backbone.
+  static let backbone = resNet.after("backbone.", "backbone.")
+
   /// The backbone, whose stem is one convolution or three.
   static let resNet: [NameRule] = {
-    var rules = unit(("backbone.conv1", "backbone.bn1"), "backbone.stem.conv1")
+    var rules = unit(("conv1", "bn1"), "stem.conv1")
     for part in 0..<3 {
-      rules += unit(
-        ("backbone.stem.\(3 * part)", "backbone.stem.\(3 * part + 1)"),
-        "backbone.stem.conv\(part + 1)")
+      rules += unit(("stem.\(3 * part)", "stem.\(3 * part + 1)"), "stem.conv\(part + 1)")
     }
-    let (own, block) = ("backbone.layer#.#.", "backbone.res$1+1.$2.")
+    let (own, block) = ("layer#.#.", "res$1+1.$2.")
     for number in 1...3 {
       rules += unit((own + "conv\(number)", own + "bn\(number)"), block + "conv\(number)")
     }

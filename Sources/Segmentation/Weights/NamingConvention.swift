@@ -90,6 +90,7 @@ public struct NamingConvention: Sendable {
       .init("timm", TransformerNames.vision),
       .init("timm") { TransformerNames.swin($0, mergingIsLater: true) },
       .init("swin") { TransformerNames.swin($0, mergingIsLater: false) },
+      .init("detectron2", Detectron2Names.resNet),
       .efficientNetPyTorch,
     ] + HuggingFaceNames.ofParts
 

@@ -18,7 +18,7 @@ enum RepositoryNames {
         NamingConvention(
           "bubbliiiing", backbone(model, xception: XceptionNames.bubbliiiing) + bubbliiiing),
         NamingConvention("paddleseg", PaddleSegNames.resNet + PaddleSegNames.deepLabV3Plus),
-        NamingConvention("detectron2", Detectron2Names.resNet + Detectron2Names.deepLabV3Plus),
+        NamingConvention("detectron2", Detectron2Names.backbone + Detectron2Names.deepLabV3Plus),
       ]
     case is DeepLabV3:
       let head: [NameRule] = .table(["classifier.*": "classifier.classifier.*"])
@@ -27,7 +27,7 @@ enum RepositoryNames {
         NamingConvention(
           "tramac", tramacResNet + tramacDeepLabV3, unused: ["pretrained.fc.*"]),
         NamingConvention("paddleseg", PaddleSegNames.resNet + PaddleSegNames.deepLabV3),
-        NamingConvention("detectron2", Detectron2Names.resNet + Detectron2Names.deepLabV3),
+        NamingConvention("detectron2", Detectron2Names.backbone + Detectron2Names.deepLabV3),
         NamingConvention("tensorflow-lite", TensorFlowLiteNames.deepLabV3),
       ]
     case is DeepLabV2:
