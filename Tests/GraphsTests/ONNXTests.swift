@@ -17,7 +17,10 @@ struct ONNXTests {
     let entry = try #require(Catalogue.backbones[name])
     // What the largest networks have more of their kind is but weights.
     let isLarge =
-      ["152", "101", "201", "161", "_b", "_l", "_h", "large", "b3", "b4", "b5", "d_105", "gf", "600mf"]
+      [
+        "152", "101", "201", "161", "_b", "_l", "_h", "large", "b3", "b4", "b5", "d_105", "gf",
+        "600mf",
+      ]
       .contains(where: name.contains)
     let stride = try #require(entry.outputStrides.max())
     let backbone = try Initialization.skipped {

@@ -450,6 +450,21 @@ struct ConventionFactsTests {
     }
   }
 
+  @Test(
+    "is said of RegNets of segmentation_models.pytorch's, whose own encoders dilate a stage's first block at once",
+    arguments: [("", true), (", contractDilation: false", false)])
+  func regNets(_ more: String, _ warns: Bool) throws {
+    let model = try model(
+      "{alignCorners: true, backbone: {name: regnet_x_200mf, outputStride: 16\(more)}, head: {name: deeplabv3, channels: 4}}"
+    )
+    let plan = WeightImport(try file(model, "smp"), for: model)
+    #expect(
+      plan.convention == "smp" && plan.names.contains { $0.theirs == "encoder.stem.conv.weight" })
+    let notes = plan.geometryNotes(for: model)
+    #expect(
+      notes.contains { $0.hasSuffix("expected contractDilation: false") } == warns, "\(notes)")
+  }
+
   @Test("has a pair of networks for everything that a convention's are known by")
   func complete() throws {
     var tested: [String: Set<String>] = [:]

@@ -2,7 +2,9 @@ import Torch
 
 /// A dilated residual network of kind D (Yu et al., 2017, §4): the last two stages of a residual network keep
 /// the resolution by dilation, and two convolutions of falling dilation after them take away the grid that
-/// dilation leaves. Neither a pooling nor a stride comes before the residual blocks but the one in `layer2`.
+/// dilation leaves.
+///
+/// Neither a pooling nor a stride comes before the residual blocks but the one in `layer2`.
 ///
 /// Names are those of the authors' code (fyu/drn), `layer0` to `layer8`.
 public final class DRN: Layer, Backbone {
