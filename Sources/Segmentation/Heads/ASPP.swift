@@ -222,7 +222,10 @@ extension ASPP.Configuration {
     poolsImage = try section.bool("imagePooling", default: poolsImage)
     poolsFirst = try section.bool("poolFirst", default: poolsFirst)
     normalizesPool = try section.bool("poolNorm", default: normalizesPool)
-    poolWindow = try section.optionalInts("poolWindow", count: 2, in: 1...65_535) ?? poolWindow
+    poolWindow = try section.optionalInts("poolWindow", in: 1...65_535) ?? poolWindow
+    if let window = poolWindow, window.count != 2 {
+      throw section.invalid("poolWindow", "\(window)", expected: "a height and a width")
+    }
     isSeparable = try section.bool("separable", default: isSeparable)
     between = try section.choice("between", default: between)
     projection = try section.smallKernel("projection", default: projection)
