@@ -140,6 +140,10 @@ def networks():
         yield f"SMP Unet, {encoder}", "smp", *smp("Unet", encoder)
     for encoder in ("efficientnet-b0", "efficientnet-b4", "tu-xception65"):
         yield f"SMP DeepLabV3Plus, {encoder}", "smp", *smp("DeepLabV3Plus", encoder)
+    for encoder in ("xception", "tu-regnety_002", "tu-regnetx_004_tv"):
+        yield f"SMP Unet, {encoder}", "smp", *smp("Unet", encoder)
+    for encoder in ("tu-regnetx_002", "tu-regnety_008"):
+        yield f"SMP DeepLabV3Plus, {encoder}", "smp", *smp("DeepLabV3Plus", encoder)
     yield "SMP DeepLabV3, efficientnet-b1", "smp", *smp("DeepLabV3", "efficientnet-b1")
     yield "SMP FPN, vgg13_bn", "smp", *smp("FPN", "vgg13_bn")
     aspp = {"type": "ASPPHead", "in_channels": 2048, "in_index": 3, "channels": 128, "dilations": (1, 12, 24, 36)}
@@ -168,9 +172,10 @@ def networks():
         {"type": "UPerHead", "in_channels": [96, 192, 384, 768], "in_index": [0, 1, 2, 3], "channels": 128,
          "pool_scales": (1, 2, 3, 6)}, {"in_channels": 384, "in_index": 2})
     for name in ("resnet50", "resnet34", "resnet50d", "xception41", "xception65", "xception71", "efficientnet_b0",
-                 "efficientnet_b3", "tf_efficientnet_b1", "convnext_tiny"):
+                 "efficientnet_b3", "tf_efficientnet_b1", "convnext_tiny", "regnetx_002", "regnety_008",
+                 "regnety_008_tv"):
         yield f"timm {name}", "timm", *timm(name)
-    for name in ("resnet50", "xception65", "efficientnet_b0", "tf_efficientnet_b0"):
+    for name in ("resnet50", "xception65", "efficientnet_b0", "tf_efficientnet_b0", "regnety_002"):
         yield f"timm {name}, stride 8", "timm", *timm(name, output_stride=8)
     yield "SMP Unet of one class", "smp", *smp("Unet", "resnet18", classes=1)
 
@@ -311,6 +316,12 @@ def backbone(options, torch, name, network, build, image):
     os.makedirs(folder, exist_ok=True)
     own = re.sub(r"^timm (tf_)?|, stride 8$", "", name)
     keys = [f"name: {own.removesuffix('d')}"]
+    regnet = re.fullmatch(r"regnet([xy])_0(\d)(\d)(_tv)?", own)
+    if regnet:
+        kind, whole, tenth, rounds = regnet.groups()
+        size = f"{tenth}00mf" if whole == "0" else f"{whole}_{tenth}gf"
+        keys = [f"name: regnet_{kind}_{size}", "stemMap: true",
+                f"rounding: {'torchvision' if rounds else 'nearest'}"]
     if "resnet50d" in name:
         keys.append("deepStem: true, averageShortcuts: true")
     if "resnet" in name:

@@ -111,6 +111,7 @@ package struct ReferenceModel {
     "bubbliiiing": repository("bubbliiiing"),
     "tramac": repository("tramac"),
     "csail": repository("csail"),
+    "detectron2": repository("detectron2"),
   ]
 }
 

@@ -1,3 +1,4 @@
+import Configuration
 import Segmentation
 import Testing
 import Torch
@@ -74,6 +75,21 @@ struct ReceptiveFieldTests {
     #expect(hitRows.min().map { $0...(hitRows.max() ?? 0) } == expected(row))
     #expect(hitColumns.min().map { $0...(hitColumns.max() ?? 0) } == expected(column))
     #expect(expected(row).lowerBound > 0)
+  }
+
+  @Test(
+    "windows of dilated residual networks are what their kernels and strides add up to",
+    // Of D-54: 7, and 2 for each 3×3 times stride and dilation: 2 + 2, 4 + 2 · 8, 8 + 3 · 16, 6 · 32, 3 · 64, 32, 16.
+    arguments: [("drn_d_22", 527), ("drn_d_38", 991), ("drn_d_54", 519)])
+  func dilatedResidualNetworks(_ name: String, _ size: Int) throws {
+    let model = try shapesOnly {
+      try ModelBuilder.build(
+        Section(
+          yaml: "{backbone: {name: \(name)}, head: {name: linear}, classes: 2}", named: "test"))
+    }
+    let report = try shapesOnly { try ReceptiveFieldReport(model, height: 64, width: 64) }
+    let rows = try #require(report.layers.last?.rows)
+    #expect(rows.size == Double(size) && rows.jump == 8)
   }
 
   @Test("a pooled branch sees all")

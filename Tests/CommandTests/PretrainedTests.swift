@@ -169,6 +169,12 @@ struct PretrainedTests {
         "numbers"
       ),
       (#""_model_class": "Linknet", "encoder_name": "tu-xception41""#, "numbers"),
+      (#""_model_class": "Linknet", "encoder_name": "xception""#, "numbers"),
+      (#""_model_class": "Linknet", "encoder_name": "tu-regnetx_004_tv""#, "numbers"),
+      (
+        #""_model_class": "PSPNet", "encoder_name": "tu-regnety_004", "encoder_depth": 3"#,
+        "numbers"
+      ),
     ])
   func smpShapes(_ arguments: String, _ assumed: String) throws {
     let folder = try TemporaryFolder()

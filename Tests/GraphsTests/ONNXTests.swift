@@ -16,7 +16,11 @@ struct ONNXTests {
   func catalogue(name: String) throws {
     let entry = try #require(Catalogue.backbones[name])
     // What the largest networks have more of their kind is but weights.
-    let isLarge = ["152", "101", "201", "161", "_b", "_l", "_h", "large", "b3", "b4", "b5"]
+    let isLarge =
+      [
+        "152", "101", "201", "161", "_b", "_l", "_h", "large", "b3", "b4", "b5", "d_105", "gf",
+        "600mf",
+      ]
       .contains(where: name.contains)
     let stride = try #require(entry.outputStrides.max())
     let backbone = try Initialization.skipped {

@@ -97,6 +97,15 @@ struct NameList: Sendable, CustomTestStringConvertible {
       "jfzhang95-deeplab_xception", is: "jfzhang95",
       "{backbone: {name: xception65, form: jfzhang95}, head: \(plus()), classes: 21}"),
     .init(
+      "jfzhang95-deeplab_drn", is: "jfzhang95",
+      "{backbone: {name: drn_d_54}, head: \(plus()), classes: 21}"),
+    .init(
+      "vainf-deeplabv3plus_xception", is: "vainf",
+      """
+      {backbone: {name: xception, form: vainf, outputStride: 16},
+       head: \(plus(", convolutions: 1, lowFirst: true")), classes: 21}
+      """),
+    .init(
       "bubbliiiing-deeplabv3plus_xception", is: "bubbliiiing",
       "{backbone: {name: xception65, form: bubbliiiing}, head: \(plus()), classes: 21}"),
     .init(

@@ -30,7 +30,7 @@ struct OddSizeTests {
   }
 
   @Test(
-    "holds with torchvision, MMSegmentation, milesial's U-Net and others' DeepLab and PSPNet",
+    "holds with torchvision, timm, MMSegmentation, milesial's U-Net and others' DeepLab and PSPNet",
     arguments: files.filter { !TorchvisionNetwork.all.map(file).contains($0) })
   func agrees(_ name: String) throws {
     let result = try Parity.check(Self.folder.appending(path: "\(name).json").path)
@@ -40,8 +40,8 @@ struct OddSizeTests {
   @Test("has files of all")
   func complete() {
     for (family, count) in [
-      ("torchvision", 15), ("mmseg", 19), ("milesial", 2), ("jfzhang95", 1), ("bubbliiiing", 1),
-      ("csail", 1),
+      ("torchvision", 16), ("mmseg", 19), ("milesial", 2), ("jfzhang95", 2), ("bubbliiiing", 1),
+      ("csail", 1), ("vainf", 2), ("detectron2", 1), ("timm", 3),
     ] {
       #expect(Self.files.count { $0.hasPrefix(family) } == count, "\(family)")
     }

@@ -27,8 +27,9 @@ struct BackboneTests {
   @Test(
     "keep their names and shapes whatever the output stride, so that weights load",
     // The stride of a vision transformer without a number is the side of its patches.
-    arguments: Catalogue.backbones.filter { $0.key != "vit" && $0.value.outputStrides.contains(8) }
-      .keys.sorted())
+    arguments: Catalogue.backbones.filter {
+      $0.key != "vit" && Set([8, 32]).isSubset(of: $0.value.outputStrides)
+    }.keys.sorted())
   func names(_ name: String) throws {
     let extra = name == "densenet" ? ", blocks: [2, 2]" : ""
     let states = try [8, 32].map { stride in
@@ -71,6 +72,7 @@ struct BackboneTests {
       ("densenet169", 2, 256, 8), ("resnet34", 3, 256, 16), ("convnext_small", 2, 192, 8),
       ("mobilenet_v2", 4, 96, 16), ("mobilenet_v3_large", 3, 40, 8),
       ("efficientnet_lite1", 3, 40, 8), ("efficientnet_b2", 4, 120, 16), ("vgg16_bn", 2, 256, 4),
+      ("regnet_x_400mf", 3, 160, 16),
     ])
   func cut(_ name: String, _ count: Int, _ channels: Int, _ stride: Int) throws {
     try shapesOnly {
@@ -158,6 +160,27 @@ struct BackboneTests {
         // The means of an odd row's end count what is there.
         #expect(network(Tensor(uninitialized: [1, 3, 97, 131])).shape == [1, 2048, 4, 5])
         #expect(network.state.contains { $0.name == "layer2.0.downsample.1.weight" })
+      }
+    }
+  }
+
+  @Test("of DRN dilate two stages and then less, to 1")
+  func drn() throws {
+    try shapesOnly {
+      for name in ["drn_d_22", "drn_d_54"] {
+        let network = try backbone("{name: \(name)}")
+        var rates: [String: Set<Int>] = [:]
+        for case let (path, convolution as Conv2d) in network.modules where convolution.kernel == 3
+        {
+          rates[String(path.prefix(6)), default: []].insert(convolution.dilation)
+        }
+        #expect(
+          rates == [
+            "layer1": [1], "layer2": [1], "layer3": [1], "layer4": [1], "layer5": [2],
+            "layer6": [4], "layer7": [2], "layer8": [1],
+          ])
+        #expect(
+          network.channels == (name == "drn_d_22" ? [64, 128, 256, 512] : [256, 512, 1024, 512]))
       }
     }
   }

@@ -22,10 +22,64 @@ struct CountTests {
       ("efficientnet_b3", 12_233_232), ("efficientnet_b4", 19_341_616),
       ("efficientnet_b5", 30_389_784), ("efficientnet_b6", 43_040_704),
       ("efficientnet_b7", 66_347_960), ("xception41", 26_969_560), ("xception65", 39_916_312),
-      ("xception71", 42_338_736),
+      ("xception71", 42_338_736), ("xception", 22_855_952),
+      ("regnet_x_400mf", 5_495_976),
+      ("regnet_x_800mf", 7_259_656),
+      ("regnet_x_1_6gf", 9_190_136),
+      ("regnet_x_3_2gf", 15_296_552),
+      ("regnet_x_8gf", 39_572_648),
+      ("regnet_x_16gf", 54_278_536),
+      ("regnet_x_32gf", 107_811_560),
+      ("regnet_y_400mf", 4_344_144),
+      ("regnet_y_800mf", 6_432_512),
+      ("regnet_y_1_6gf", 11_202_430),
+      ("regnet_y_3_2gf", 19_436_338),
+      ("regnet_y_8gf", 39_381_472),
+      ("regnet_y_16gf", 83_590_140),
+      ("regnet_y_32gf", 145_046_770),
     ])
   func classifiers(_ name: String, _ count: Int) {
     shapesOnly { #expect(ImageClassifier.named(name)?.parameterCount == count) }
+  }
+
+  @Test(
+    "of RegNets with rounded widths are timm's, but for the classifier",
+    arguments: [
+      ("regnet_x_200mf", "regnetx_002", 2_684_792), ("regnet_x_400mf", "regnetx_004", 5_157_512),
+      ("regnet_x_600mf", "regnetx_006", 6_196_040), ("regnet_x_4gf", "regnetx_040", 22_118_248),
+      ("regnet_x_6_4gf", "regnetx_064", 26_209_256), ("regnet_x_12gf", "regnetx_120", 46_106_056),
+      ("regnet_y_200mf", "regnety_002", 3_162_996), ("regnet_y_600mf", "regnety_006", 6_055_160),
+      ("regnet_y_800mf", "regnety_008", 6_263_168), ("regnet_y_1_6gf", "regnety_016", 11_202_430),
+      ("regnet_y_4gf", "regnety_040", 20_646_656), ("regnet_y_6_4gf", "regnety_064", 30_583_252),
+      ("regnet_y_8gf", "regnety_080", 39_180_068), ("regnet_y_12gf", "regnety_120", 51_822_544),
+    ])
+  func regNets(_ name: String, _ timm: String, _ count: Int) throws {
+    #expect(RegNet.Configuration.timmNames[timm]?.name == name)
+    try shapesOnly {
+      let network = try backbone("{name: \(name), rounding: nearest}")
+      #expect(network.parameterCount + 1000 * (network.width + 1) == count)
+    }
+  }
+
+  @Test("of RegNets as torchvision rounds widths have names of their own in timm where they differ")
+  func regNetNames() {
+    let names = RegNet.Configuration.timmNames
+    #expect(
+      names.keys.filter { $0.hasSuffix("_tv") }.sorted()
+        == ["regnetx_004_tv", "regnety_008_tv", "regnety_080_tv"])
+    #expect(names.count == 27)
+  }
+
+  @Test(
+    "of DRNs are those of the authors' README in millions, with their classifiers",
+    arguments: [
+      ("drn_d_22", 16.4), ("drn_d_38", 26.5), ("drn_d_54", 35.8), ("drn_d_105", 54.8),
+    ])
+  func drns(_ name: String, _ millions: Double) throws {
+    try shapesOnly {
+      let count = try backbone("{name: \(name)}").parameterCount + 1000 * 513
+      #expect(abs(Double(count) / 1e6 - millions) < 0.05)
+    }
   }
 
   @Test(

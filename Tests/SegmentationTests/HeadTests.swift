@@ -120,6 +120,33 @@ struct HeadTests {
     }
   }
 
+  @Test(
+    "take means of windows that lie in the map, and of all of it where that is smaller",
+    arguments: [[2, 3], [9, 3], [9, 9]])
+  func poolWindow(_ window: [Int]) throws {
+    let pooling = ImagePooling(1, 1, window: window, isNormalized: false)
+    pooling.conv.weight.fill(1)
+    pooling.conv.bias?.fill(0)
+    // 2 rows of 4: 0 1 2 3 and 4 5 6 7.
+    let x = Tensor((0..<8).map(Float.init), [1, 1, 2, 4])
+    let y = pooling(x)
+    #expect(y.shape == x.shape)
+    let means = window == [9, 9] ? [3.5, 3.5] : [3, 4] as [Float]
+    #expect(y.floats.first == means.first && y.floats.last == means.last)
+    #expect(pooling.state.map(\.name) == ["1.weight", "1.bias"])
+  }
+
+  @Test("refuse a window that is no height and width")
+  func windowRefusal() {
+    let error = #expect(throws: ConfigurationError.self) {
+      try shapesOnly {
+        _ = try model(
+          "{backbone: {name: resnet18}, head: {name: deeplabv3, poolWindow: [3]}, classes: 2}")
+      }
+    }
+    #expect(error?.description.contains("[3], expected a height and a width") == true)
+  }
+
   @Test("of EfficientNet-Lite have the names of its PyTorch port")
   func efficientNetLite() throws {
     let pairs = [

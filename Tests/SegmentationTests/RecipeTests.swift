@@ -50,6 +50,49 @@ struct RecipeTests {
     }
   }
 
+  @Test(
+    "name detectron2's parts, with a normalization inside of each convolution but the pooled one")
+  func detectron2() throws {
+    try shapesOnly {
+      let text = """
+        {backbone: {name: resnet50, width: 4}, head: {name: deeplabv3, refine: false, channels: 4,
+         poolNorm: false}, classes: 3}
+        """
+      let model = try model(text)
+      let convention = try #require(
+        NamingConvention.conventions(of: model).first { $0.name == "detectron2" })
+      let names = convention.names(of: model)
+      #expect(names.count == model.state.count)
+      for (ours, theirs) in [
+        ("backbone.conv1.weight", "backbone.stem.conv1.weight"),
+        ("backbone.bn1.bias", "backbone.stem.conv1.norm.bias"),
+        ("backbone.layer1.0.downsample.1.running_var", "backbone.res2.0.shortcut.norm.running_var"),
+        ("backbone.layer4.2.conv3.weight", "backbone.res5.2.conv3.weight"),
+        ("classifier.0.convs.0.0.weight", "sem_seg_head.aspp.convs.0.weight"),
+        ("classifier.0.convs.2.1.weight", "sem_seg_head.aspp.convs.2.norm.weight"),
+        ("classifier.0.convs.4.1.bias", "sem_seg_head.aspp.convs.4.1.bias"),
+        ("classifier.0.project.1.bias", "sem_seg_head.aspp.project.norm.bias"),
+        ("classifier.4.weight", "sem_seg_head.predictor.weight"),
+      ] {
+        #expect(names[ours] == theirs)
+      }
+    }
+  }
+
+  @Test("put the levels of PaddleSeg's pyramid, which come last first, into our order")
+  func paddleSegPyramid() throws {
+    let model = try model(
+      "{backbone: {name: resnet18, width: 2}, head: {name: pspnet, channels: 1, poolChannels: 1}, classes: 2}"
+    )
+    let convention = try #require(
+      NamingConvention.conventions(of: model).first { $0.name == "paddleseg" })
+    let recipe = try #require(convention.recipes(of: model)["classifier.bottleneck.0.weight"])
+    // Sixteen features, then the levels of 6, 3, 2 and 1 regions.
+    let theirs = Tensor((0..<20).map(Float.init), [1, 20, 1, 1])
+    let made = try recipe.value { _ in theirs }
+    #expect(made.floats == (0..<16).map(Float.init) + [19, 18, 17, 16])
+  }
+
   @Test("fold a bias into the mean that a normalization takes away, without a way back")
   func difference() throws {
     let recipe = WeightRecipe.difference(.tensor("mean"), .tensor("bias"))

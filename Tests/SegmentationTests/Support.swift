@@ -37,6 +37,7 @@ func noise(_ shape: [Int]) -> Tensor {
 let smallBackbones = [
   "densenet, blocks: [2, 2, 2, 2], growth: 8, stem: 16", "resnet18, deepStem: true",
   "mobilenet_v3_small", "mobilenet_v2", "efficientnet_lite0", "convnext_tiny, cut: 3",
+  "regnet_y_200mf",
 ]
 
 /// Every head by a configuration for small tests.

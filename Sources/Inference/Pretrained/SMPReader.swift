@@ -135,6 +135,21 @@ struct SMPNetwork {
     case "mobilenet_v2" where !isTimm:
       backbone = [("name", "mobilenet_v2"), ("outputStride", .number(Double(stride)))]
       if stride < 32 { backbone.append(("contractDilation", false)) }
+    case "xception" where !isTimm && depth == 5:
+      guard stride == 32 else { throw unknown("another encoder, as this one cannot be dilated") }
+      backbone = [("name", "xception"), ("form", "smp"), ("stemMap", true)]
+      normalization = "{mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5]}"
+    case let name where Self.regNet(name, isTimm: isTimm) != nil:
+      guard let (own, rounding) = Self.regNet(name, isTimm: isTimm) else { break }
+      backbone = [("name", .string(own)), ("outputStride", .number(Double(reached)))]
+      if RegNet.Configuration.named[own]?.rounding != rounding {
+        backbone.append(("rounding", .string(rounding.rawValue)))
+      }
+      backbone.append(("stemMap", true))
+      if stride < 32 {
+        told.append(
+          "dilation: the first block of a dilated stage keeps the rate before, as timm's do")
+      }
     case let name where Self.efficient.contains(name) && !isTimm && depth == 5:
       backbone = [
         ("name", .string(name.replacing("-", with: "_"))),
@@ -175,7 +190,10 @@ struct SMPNetwork {
     default:
       throw unknown(Self.known)
     }
-    if isTimm, Self.residual.contains(architecture), depth < 5 {
+    if depth < 5,
+      isTimm && Self.residual.contains(architecture)
+        || Self.regNet(architecture, isTimm: isTimm) != nil
+    {
       // timm leaves out what no map comes from.
       backbone.append(("cut", .number(Double(max(1, depth - 1)))))
       maps = max(2, depth)
@@ -194,6 +212,15 @@ struct SMPNetwork {
     "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
     "resnext101_32x4d", "resnext101_32x8d",
   ]
+  /// The RegNet of timm's that an encoder is, which before version 0.5 had names of its own.
+  private static func regNet(
+    _ name: String, isTimm: Bool
+  ) -> (name: String, rounding: RegNet.Rounding)? {
+    if isTimm { return RegNet.Configuration.timmNames[name] }
+    guard name.hasPrefix("timm-") else { return nil }
+    return RegNet.Configuration.timmNames[String(name.dropFirst("timm-".count))]
+  }
+
   private static let xceptions: Set<String> = ["xception41", "xception65", "xception71"]
   private static let efficient = Set((0...7).map { "efficientnet-b\($0)" })
 
@@ -208,10 +235,10 @@ struct SMPNetwork {
   ]
   private static var known: String {
     (residual.sorted() + dense.sorted() + [
-      "efficientnet-b0 to efficientnet-b7", "mit_b0 to mit_b5", "mobilenet_v2",
+      "efficientnet-b0 to efficientnet-b7", "mit_b0 to mit_b5", "mobilenet_v2", "xception",
     ] + VGG.named.keys.sorted()).joined(
       separator: ", ")
-      + ", or tu- and a ResNet, EfficientNet or Xception of timm's"
+      + ", or tu- and a ResNet, RegNet, EfficientNet or Xception of timm's"
   }
 
   /// Reads what concerns every class, and says what is not as usual.

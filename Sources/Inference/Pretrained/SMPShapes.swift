@@ -94,8 +94,9 @@ enum SMPShapes {
     }
     let firsts = [
       "conv1", "_conv_stem", "features.0", "features.0.0", "features.conv0", "patch_embed1.proj",
+      "stem.conv",
     ]
-    let firstsOfTimm = ["conv1", "conv1.0", "conv_stem", "stem_0.conv"]
+    let firstsOfTimm = ["conv1", "conv1.0", "conv_stem", "stem_0.conv", "stem.conv"]
     guard let classes = outputs("segmentation_head.0.weight"),
       let inputs = firsts.lazy.compactMap({ shapes["encoder.\($0).weight"] }).first
         ?? firstsOfTimm.lazy.compactMap({ shapes["encoder.model.\($0).weight"] }).first,
@@ -179,6 +180,11 @@ enum SMPShapes {
     let known: [String]
     if has("layer1.0.conv1.weight") {
       known = ResNet.Configuration.named.keys.sorted() + (isTimm ? ["test_resnet"] : [])
+    } else if has("s1.b1.conv1.conv.weight") {
+      let names = RegNet.Configuration.timmNames.keys.sorted()
+      return names.map { (isTimm ? "tu-" : "timm-") + $0 }
+    } else if has("block1.rep.0.conv1.weight") {
+      known = ["xception"]
     } else if has("stem_0.conv.weight") {
       known = Xception.Configuration.named.keys.sorted()
     } else if has("conv_stem.weight") {

@@ -204,7 +204,9 @@ private struct Arguments {
       default: return "tu-\(name)"
       }
     }
+    if name == "xception" { return name }
     if name.hasPrefix("xception") { return "tu-\(name)" }
+    if let regNet = try TimmWriter.regNet(name, backbone) { return "tu-\(regNet)" }
     let keepsRate = try backbone.bool("contractDilation", default: true)
     let isDilated = try backbone.int("outputStride", default: 32) < 32
     return name.hasPrefix("res") && isDilated && keepsRate ? "tu-\(name)" : name

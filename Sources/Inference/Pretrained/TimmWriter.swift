@@ -57,7 +57,7 @@ enum TimmWriter {
         name + (averages ? "d" : "c"),
         "name: \(name), stemMap: true, deepStem: true, averageShortcuts: \(averages)"
       )
-    case let name where name.hasPrefix("xception"): return (name, "name: \(name)")
+    case let name where Xception.Configuration.named[name] != nil: return (name, "name: \(name)")
     case let name where name.hasPrefix("efficientnet_b"):
       let isTensorFlow = try section.string("padding", default: "symmetric") == "tensorflow"
       return (
@@ -67,11 +67,23 @@ enum TimmWriter {
       )
     case let name where name.hasPrefix("convnext_"):
       return (name, "name: \(name)")
+    case let name where RegNet.Configuration.named[name] != nil:
+      guard let timm = try regNet(name, section) else { throw failure("no such RegNet") }
+      let rounding = timm.hasSuffix("_tv") ? "torchvision" : "nearest"
+      return (timm, "name: \(name), rounding: \(rounding), stemMap: true")
     default:
       throw failure(
-        "expected a ResNet, ResNeXt, Xception, EfficientNet or ConvNeXt as the backbone, not"
+        "expected a ResNet, ResNeXt, RegNet, Xception, EfficientNet or ConvNeXt as the backbone, not"
           + " \(name)")
     }
+  }
+
+  /// timm's name of a RegNet; nil for other backbones.
+  static func regNet(_ name: String, _ section: Section) throws -> String? {
+    guard let configuration = RegNet.Configuration.named[name] else { return nil }
+    let rounding = try section.choice("rounding", default: configuration.rounding)
+    let names = RegNet.Configuration.timmNames.filter { $0.value.name == name }
+    return names.first { $0.value.rounding == rounding }?.key ?? names.keys.first
   }
 
   /// Refuses a backbone that computes something else than `twin`, which timm's network is here: with the same

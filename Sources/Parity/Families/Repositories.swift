@@ -73,6 +73,29 @@ private let repositories = [
   head: {name: deeplabv3plus, rate: 6, channels: 256, poolFirst: false, projection: 1,
          separable: false, separableDecoder: false}
   """,
+  "vainf/deeplabv3plus_xception": """
+  backbone: {name: xception, form: vainf, outputStride: 16}
+  head: {name: deeplabv3plus, rate: 6, channels: 256, poolFirst: false, projection: 1,
+         separable: false, separableDecoder: false, convolutions: 1, lowFirst: true}
+  """,
+  "vainf/deeplabv3plus_xception_os8": """
+  backbone: {name: xception, form: vainf, outputStride: 8}
+  head: {name: deeplabv3plus, rate: 12, channels: 256, poolFirst: false, projection: 1,
+         separable: false, separableDecoder: false, convolutions: 1, lowFirst: true}
+  """,
+  "detectron2/deeplabv3plus_resnet50": """
+  backbone: {name: resnet50, outputStride: 16, deepStem: true, stemChannels: 128,
+             contractDilation: false, multiGrid: [1, 2, 4]}
+  head: {name: deeplabv3plus, rate: 6, channels: 256, poolFirst: false, projection: 1,
+         separable: false, separableDecoder: false, lowFirst: true, poolNorm: false,
+         poolWindow: [4, 5]}
+  """,
+  "jfzhang95/deeplab_drn": """
+  alignCorners: true
+  backbone: {name: drn_d_54}
+  head: {name: deeplabv3plus, rate: 12, channels: 256, poolFirst: false, projection: 1,
+         separable: false, separableDecoder: false}
+  """,
   "jfzhang95/deeplab_xception": """
   alignCorners: true
   backbone: {name: xception65, form: jfzhang95, outputStride: 16}

@@ -9,7 +9,7 @@ import Torch
 func timm(_ name: String, _ file: ParityFile) throws -> ReferenceModel? {
   let own = String(name.prefix { $0 != "." })
   let classes = file.json["outputs"]?["logits"]?["shape"]?.ints?.last ?? 1000
-  guard let classifier = ImageClassifier.named(own, classes: classes) else { return nil }
+  guard let (classifier, yaml) = timmClassifier(own, classes) else { return nil }
   let known = NamingConvention.conventions(ofPart: classifier).filter { $0.name == "timm" }
   let fitting = known.max { a, b in
     let counts = [a, b].map { convention in
@@ -26,7 +26,7 @@ func timm(_ name: String, _ file: ParityFile) throws -> ReferenceModel? {
   }
   let dilated = try strides.map { stride in
     try ModelBuilder.backbone(
-      Section(yaml: "{name: \(own), outputStride: \(stride)}", named: file.path))
+      Section(yaml: "{\(yaml), outputStride: \(stride)}", named: file.path))
   }
   var reference = ReferenceModel(classifier)
   reference.recipes = convention.recipes(of: classifier)
@@ -44,4 +44,28 @@ func timm(_ name: String, _ file: ParityFile) throws -> ReferenceModel? {
   }
   reference.stages = { classifier.features.features($0) }
   return reference
+}
+
+/// timm's classifier, and the section that describes its backbone; nil for names that are not known.
+private func timmClassifier(_ name: String, _ classes: Int) -> (ImageClassifier, yaml: String)? {
+  if name == "legacy_xception" {
+    var configuration = PooledXception.Configuration()
+    configuration.padsStem = false
+    let features = PooledXception(configuration)
+    return (
+      FlatClassifier(features, Linear(features.width, classes)),
+      "name: xception, stemPadding: false"
+    )
+  }
+  if let (own, rounding) = RegNet.Configuration.timmNames[name],
+    var configuration = RegNet.Configuration.named[own]
+  {
+    configuration.rounding = rounding
+    let features = RegNet(configuration)
+    return (
+      FlatClassifier(features, Linear(features.width, classes)),
+      "name: \(own), rounding: \(rounding.rawValue)"
+    )
+  }
+  return ImageClassifier.named(name, classes: classes).map { ($0, "name: \(name)") }
 }

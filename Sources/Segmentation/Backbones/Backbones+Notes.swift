@@ -179,6 +179,21 @@ extension ModelBuilder {
       """, "jfzhang95"),
     "Xception/eps": .init(
       "What normalizations add to the variance; 1e-3, or 1e-5 in the repositories' forms.", "1e-3"),
+    "first Xception/form": .init(
+      """
+      Whose form it has where names are the same: with a normalization and a ReLU at the end, without the ReLU \
+      (`smp`), or VainF's, without either, whose last map dilation makes smaller.
+      """, "vainf"),
+    "first Xception/stemPadding": .init(
+      "Whether the first two convolutions have zeros around their maps; not in the form `vainf`.",
+      "false"),
+    "RegNet/contractDilation": .init(
+      "Whether the first block of a dilated stage keeps the dilation before, as in timm.", "false"),
+    "rounding": .init(
+      """
+      How widths become multiples of the groups': to the nearest, as timm has them, or as torchvision, which makes \
+      `regnet_x_400mf`, `regnet_y_800mf` and `regnet_y_8gf` wider.
+      """, "nearest"),
     "patchBias": .init("Whether the patches' matrix has a bias.", "false"),
   ])
 
@@ -190,14 +205,26 @@ extension ModelBuilder {
     Every layer sees all before it (Huang et al., 2017); `densenet` has the sizes that you \
     give.
     """,
+    "DRN":
+      """
+    Residual networks without pooling, dilated from the start, and convolutions that take away the grid that \
+    dilation leaves (Yu et al., 2017).
+    """,
     "EfficientNet":
       """
     Inverted residuals with squeeze and excitation, wider and deeper by one rule (Tan and Le, 2019).
     """,
     "EfficientNet-Lite": "EfficientNets without squeeze and excitation, for small devices.",
+    "first Xception":
+      "Separable convolutions around shortcuts, with poolings for strides (Chollet, 2017).",
     "mix transformer": "SegFormer's transformer of four stages (Xie et al., 2021).",
     "MobileNetV2": "Inverted residuals (Sandler et al., 2018).",
     "MobileNetV3": "Inverted residuals found by a search (Howard et al., 2019).",
+    "RegNet":
+      """
+    Residual blocks of grouped convolutions, whose widths follow a line; in kind Y with squeeze and \
+    excitation (Radosavovic et al., 2020).
+    """,
     "ResNet": "Residual networks (He et al., 2016), wider ones and those of grouped convolutions.",
     "Swin": "A transformer of shifted windows (Liu et al., 2021).",
     "U-Net": "An encoder and a decoder at the image's full resolution (Ronneberger et al., 2015).",

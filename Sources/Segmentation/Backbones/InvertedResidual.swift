@@ -101,10 +101,10 @@ final class SqueezeExcitation: Layer {
   private let activation: Activation, gate: Activation
 
   /// Squeezes to a quarter of the channels, with MobileNetV3's activations; or to so many with
-  /// EfficientNet's.
-  init(_ channels: Int, squeezed given: Int? = nil) {
+  /// EfficientNet's, or with another `activation` in the place of its first.
+  init(_ channels: Int, squeezed given: Int? = nil, _ own: Activation = .silu) {
     let squeezed = given ?? roundedToEight(Double(channels / 4))
-    (activation, gate) = given == nil ? (.relu, .hardsigmoid) : (.silu, .sigmoid)
+    (activation, gate) = given == nil ? (.relu, .hardsigmoid) : (own, .sigmoid)
     fc1 = Conv2d(channels, squeezed)
     fc2 = Conv2d(squeezed, channels)
   }

@@ -19,13 +19,21 @@ public class ImageClassifier: Layer {
     classifier(activation(features(x)).globalAvgPool2d().flattened(from: 1))
   }
 
-  /// The classifier that torchvision calls `name`, an EfficientNet, an EfficientNet-Lite or an Xception; nil for other names.
+  /// The classifier that torchvision calls `name`, a RegNet, an EfficientNet, an EfficientNet-Lite or an Xception; nil for other names.
   public static func named(_ name: String, classes: Int = 1000) -> ImageClassifier? {
     if let configuration = DenseNet.Configuration.named[name] {
       return denseNet(DenseNet(configuration), classes)
     }
     if let configuration = ResNet.Configuration.named[name] {
       return ResNetClassifier(configuration, classes: classes)
+    }
+    if let configuration = RegNet.Configuration.named[name] {
+      let features = RegNet(configuration)
+      return FlatClassifier(features, Linear(features.width, classes))
+    }
+    if name == "xception" {
+      let features = PooledXception()
+      return FlatClassifier(features, Linear(features.width, classes))
     }
     if let configuration = VisionTransformer.Configuration.named[name] {
       return ViTClassifier(configuration, classes: classes)
@@ -88,6 +96,13 @@ public class ImageClassifier: Layer {
         Dropout(dropout)
         Linear(features.width, classes)
       })
+  }
+}
+
+/// A classifier whose network's own names stand beside `fc`.
+public final class FlatClassifier: ImageClassifier {
+  public override var children: [(name: String, module: Module)] {
+    [("", features), ("fc", classifier)]
   }
 }
 

@@ -18,6 +18,11 @@ public final class ASPP: Layer {
     public var poolsImage = true
     /// Whether that branch is the first rather than the last.
     public var poolsFirst = false
+    /// Whether that branch has a normalization; its convolution has a bias where it has none.
+    public var normalizesPool = true
+    /// The height and width of the window that it sees the mean of, in positions of the map: the whole map if
+    /// nil or larger.
+    public var poolWindow: [Int]?
     /// Whether atrous convolutions are depthwise separable (Chen et al., 2018).
     public var isSeparable = false
     /// What stands between a depthwise convolution and the 1×1 after it.
@@ -57,7 +62,8 @@ public final class ASPP: Layer {
   let convs: [Layer]
   let project: ConvNorm
   private let dropout: Dropout
-  private let configuration: Configuration
+  /// What the pyramid was made from.
+  let configuration: Configuration
 
   /// A pyramid over `input` channels.
   public init(_ input: Int, _ configuration: Configuration = .init()) {
@@ -70,7 +76,13 @@ public final class ASPP: Layer {
         : ConvNorm(
           input, channels, kernel: rate == 1 ? configuration.unitKernel : 3, dilation: rate)
     }
-    let pooling = configuration.poolsImage ? [ImagePooling(input, channels)] : []
+    let pooling =
+      configuration.poolsImage
+      ? [
+        ImagePooling(
+          input, channels, window: configuration.poolWindow,
+          isNormalized: configuration.normalizesPool)
+      ] : []
     convs = configuration.poolsFirst ? pooling + branches : branches + pooling
     project = ConvNorm(convs.count * channels, channels, kernel: configuration.projection)
     dropout = Dropout(configuration.dropout)
@@ -107,7 +119,8 @@ public final class ASPP: Layer {
       }
     }
     if configuration.poolsImage {
-      words.insert("pooled", at: configuration.poolsFirst ? 0 : words.count)
+      let window = configuration.poolWindow.map { " over \($0[0])×\($0[1])" } ?? ""
+      words.insert("pooled" + window, at: configuration.poolsFirst ? 0 : words.count)
     }
     return words.joined(separator: ", ") + (rates.contains(1) ? "" : " (no 1×1 branch)")
   }
@@ -139,22 +152,32 @@ public enum SeparableForm: String, Sendable, CaseIterable {
   }
 }
 
-/// The mean over the whole map through a 1×1 convolution, spread over the map again (Liu et al., 2015).
+/// The mean over the whole map, or over windows of it one position apart, through a 1×1 convolution, spread over
+/// the map again (Liu et al., 2015).
 ///
 /// With a batch of one image its normalization has nothing to take statistics of and uses the running
 /// ones (see `BatchNorm2d`).
 final class ImagePooling: Layer {
-  let conv: Conv2d, norm: BatchNorm2d
+  let conv: Conv2d, norm: BatchNorm2d?
+  private let window: [Int]?
 
   override var keys: [String: String] { ["conv": "1", "norm": "2"] }
 
-  init(_ input: Int, _ output: Int) {
-    conv = Conv2d(input, output, bias: false)
-    norm = BatchNorm2d(output)
+  init(_ input: Int, _ output: Int, window: [Int]? = nil, isNormalized: Bool = true) {
+    conv = Conv2d(input, output, bias: !isNormalized)
+    norm = isNormalized ? BatchNorm2d(output) : nil
+    self.window = window
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    conv(x.globalAvgPool2d(), norm, .relu).resized(like: x)
+    conv(mean(x), norm, .relu).resized(like: x)
+  }
+
+  private func mean(_ x: Tensor) -> Tensor {
+    guard let window, window[0] < x.height || window[1] < x.width else {
+      return x.globalAvgPool2d()
+    }
+    return x.meanPool2d(height: min(window[0], x.height), width: min(window[1], x.width))
   }
 }
 
@@ -198,6 +221,11 @@ extension ASPP.Configuration {
     unitKernel = try section.smallKernel("unitKernel", default: unitKernel)
     poolsImage = try section.bool("imagePooling", default: poolsImage)
     poolsFirst = try section.bool("poolFirst", default: poolsFirst)
+    normalizesPool = try section.bool("poolNorm", default: normalizesPool)
+    poolWindow = try section.optionalInts("poolWindow", in: 1...65_535) ?? poolWindow
+    if let window = poolWindow, window.count != 2 {
+      throw section.invalid("poolWindow", "\(window)", expected: "a height and a width")
+    }
     isSeparable = try section.bool("separable", default: isSeparable)
     between = try section.choice("between", default: between)
     projection = try section.smallKernel("projection", default: projection)

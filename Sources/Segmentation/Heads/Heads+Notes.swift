@@ -48,6 +48,13 @@ extension ModelBuilder {
     "unitKernel": .init("The kernel of a branch of rate 1: 1 or 3.", "1"),
     "imagePooling": .init("Whether a branch sees the mean of the whole map.", "false"),
     "poolFirst": .init("Whether that branch is the first rather than the last.", "true"),
+    "poolNorm": .init(
+      "Whether that branch has a normalization; without it, as in detectron2, a bias.", "false"),
+    "poolWindow": .init(
+      """
+      The height and width of the windows that it sees the mean of, in positions of the map, where that is not \
+      the whole map: detectron2's have a sixteenth of the training crop's.
+      """, "[32, 64]"),
     "pspnet/poolFirst": .init(
       "Whether the means stand before the map that they are joined with.", "true"),
     "separable": .init("Whether atrous convolutions are depthwise separable.", "true"),

@@ -6,7 +6,11 @@ import Torch
 public final class PyramidPooling: Layer {
   let scales: [Int]
   let convs: [Layer]
-  private let alignCorners: Bool, poolsFirst: Bool
+  /// The channels of each level.
+  let levelChannels: Int
+  /// Whether the levels stand before the features.
+  let poolsFirst: Bool
+  private let alignCorners: Bool
 
   /// The channels of the result.
   public let outputs: Int
@@ -28,6 +32,7 @@ public final class PyramidPooling: Layer {
     self.scales = scales
     self.alignCorners = alignCorners
     self.poolsFirst = poolsFirst
+    levelChannels = channels
     convs = scales.map { scale in
       scale > 1 || normalizesMean
         ? ConvNorm(input, channels, kernel: 1)

@@ -18,7 +18,7 @@ struct ConventionFacts {
       for name in conventions { expected[name, default: []].append(fact) }
     }
     expect(Self.corners(true), "jfzhang95", "bubbliiiing", "tramac", "hszhao")
-    expect(Self.corners(false), "vainf", "kazuto1011", "nvidia", "csail")
+    expect(Self.corners(false), "vainf", "kazuto1011", "nvidia", "csail", "detectron2")
     if model.backbone is VisionTransformer {
       expect(Self.corners(true), "huggingface")
     } else {
@@ -34,18 +34,25 @@ struct ConventionFacts {
           Self.multiGrid(configuration.multiGrid),
         ]
         expect(Self.firstBlock(keeps: true), "vainf", "tramac", "csail")
-        expect(Self.firstBlock(keeps: false), "jfzhang95", "kazuto1011", "hszhao", "paddleseg")
-        expect(Self.multiGrid([1, 2, 4]), "jfzhang95")
+        expect(
+          Self.firstBlock(keeps: false), "jfzhang95", "kazuto1011", "hszhao", "paddleseg",
+          "detectron2")
+        expect(Self.multiGrid([1, 2, 4]), "jfzhang95", "detectron2")
         expect(Self.multiGrid(nil), "vainf", "tramac", "kazuto1011", "hszhao", "csail")
+        // Its published configurations'.
+        expect(Self.multiGrid(model.classifier is PSPNet ? nil : [1, 2, 4]), "paddleseg")
       }
       own += [
-        Self.stride(configuration.stridesFirst), Self.pooling(configuration.poolsCeil),
+        Self.blockStride(configuration.stridesFirst), Self.pooling(configuration.poolsCeil),
       ]
-      expect(Self.stride(true), "kazuto1011")
+      expect(Self.blockStride(true), "kazuto1011")
       expect(Self.pooling(true), "kazuto1011")
-      let others = ["vainf", "jfzhang95", "tramac", "hszhao", "paddleseg", "csail"]
+      let others = ["vainf", "jfzhang95", "tramac", "hszhao", "paddleseg", "csail", "detectron2"]
       for name in others {
-        expect(Self.stride(false), name)
+        // Those of detectron2's networks with a stem of one convolution stride in either.
+        if name != "detectron2" || configuration.hasDeepStem {
+          expect(Self.blockStride(false), name)
+        }
         expect(Self.pooling(false), name)
       }
     case let backbone as MobileNetV2:
@@ -68,6 +75,9 @@ struct ConventionFacts {
         expect(("form of Xception", name), name)
         expect(("eps", "\(1e-5)"), name)
       }
+    case let backbone as PooledXception:
+      own.append(Self.stemZeros(backbone.configuration.padsStem))
+      expect(Self.stemZeros(false), "vainf")
     case let backbone as EfficientNet:
       own.append(("padding", backbone.configuration.padding.rawValue))
     case let backbone as MixTransformer:
@@ -82,11 +92,54 @@ struct ConventionFacts {
       expect(("merging", "channels"), "mmsegmentation")
     default: break
     }
+    let stride = model.headStride
+    own.append(Self.outputStride(stride))
+    for (names, strides) in [
+      (["vainf", "jfzhang95", "bubbliiiing", "paddleseg", "detectron2"], [16, 8]),
+      (["tramac", "kazuto1011", "hszhao", "csail"], [8]),
+    ] where !(model.backbone is MixTransformer) {
+      let usual = strides.map(String.init).joined(separator: " or ")
+      let fact = strides.contains(stride) ? Self.outputStride(stride) : (Self.stride, usual)
+      for name in names { expect(fact, name) }
+    }
     if let head = model.classifier as? DeepLabV3Plus {
       own.append(Self.joined(lowFirst: head.lowFirst))
-      expect(Self.joined(lowFirst: true), "vainf")
+      expect(Self.joined(lowFirst: true), "vainf", "detectron2")
       expect(
-        Self.joined(lowFirst: false), "jfzhang95", "bubbliiiing", "paddleseg", "mmsegmentation")
+        Self.joined(lowFirst: false), "jfzhang95", "bubbliiiing", "paddleseg", "mmsegmentation",
+        "smp")
+      if head.aspp.configuration.isSeparable, head.aspp.configuration.between != .nothing {
+        own.append(Self.between(head.aspp.configuration.between))
+        expect(Self.between(.norm), "paddleseg")
+        expect(Self.between(.relu), "mmsegmentation", "detectron2")
+      }
+    }
+    if let head = model.classifier as? DeepLabV2 {
+      own.append(Self.rates(head.rates, of: "head"))
+      expect(Self.rates([6, 12, 18, 24], of: "head"), "kazuto1011")
+    }
+    if let head = model.classifier as? PSPNet {
+      own.append(Self.joined(poolsFirst: head.pspModules.poolsFirst))
+      expect(Self.joined(poolsFirst: true), "smp")
+      expect(Self.joined(poolsFirst: false), "hszhao", "csail", "paddleseg", "mmsegmentation")
+    }
+    if let pyramid = (model.classifier as? DeepLabV3Plus)?.aspp
+      ?? (model.classifier as? DeepLabV3)?.aspp
+    {
+      let configuration = pyramid.configuration
+      let rated = ["vainf", "jfzhang95", "bubbliiiing", "paddleseg", "detectron2"]
+      if configuration.rates.count == 4, [8, 16].contains(stride) {
+        own.append(Self.rates(configuration.rates))
+        let usual = Self.rates(ASPP.Configuration.rates(baseRate: 6, outputStride: stride))
+        for name in rated + (stride == 8 ? ["tramac"] : []) { expect(usual, name) }
+      }
+      if configuration.poolsImage {
+        own.append(Self.pooled(configuration.poolWindow != nil))
+        expect(Self.pooled(true), "detectron2")
+        for name in rated.dropLast() + ["tramac", "mmsegmentation", "smp"] {
+          expect(Self.pooled(false), name)
+        }
+      }
     }
     self.own = own
     self.expected = expected
@@ -129,6 +182,13 @@ struct ConventionFacts {
         "warning: \(convention)'s EfficientNets have padding"
           + " \(theirs.map(\.rawValue).joined(separator: " or ")); \(taken)"
       ]
+    case let backbone as PooledXception where convention == "torchvision":
+      let form = backbone.configuration.form.rawValue
+      let zeros = backbone.configuration.padsStem ? "with" : "without"
+      return [
+        "names are those of timm's legacy_xception, without zeros around the first two maps, and of"
+          + " segmentation_models.pytorch's xception, with them, alike; taken: \(zeros), form \(form)"
+      ]
     case let backbone as Xception where convention == "timm":
       let form = backbone.configuration.form
       return form == .tensorflow
@@ -147,12 +207,39 @@ struct ConventionFacts {
     ("multi-grid", rates.map { $0.map(String.init).joined(separator: ", ") } ?? "none")
   }
 
-  private static func stride(_ isFirst: Bool) -> Fact {
+  private static func blockStride(_ isFirst: Bool) -> Fact {
     ("stride of a block", isFirst ? "in the first 1×1" : "in the 3×3")
   }
 
   private static func pooling(_ isCeil: Bool) -> Fact {
     ("stem's pooling", isCeil ? "rounds sizes up" : "rounds sizes down")
+  }
+
+  private static func stemZeros(_ has: Bool) -> Fact {
+    ("zeros around the first two maps", has ? "yes" : "no")
+  }
+
+  private static let stride = "output stride"
+
+  private static func outputStride(_ stride: Int) -> Fact { (Self.stride, "\(stride)") }
+
+  private static func between(_ form: SeparableForm) -> Fact {
+    (
+      "between depthwise and 1×1 convolutions",
+      form == .relu ? "a normalization and a ReLU" : "a normalization"
+    )
+  }
+
+  private static func joined(poolsFirst: Bool) -> Fact {
+    ("joined maps of the pyramid", poolsFirst ? "the pooled ones first" : "the features first")
+  }
+
+  private static func rates(_ rates: [Int], of part: String = "pyramid") -> Fact {
+    ("rates of the \(part)", rates.map(String.init).joined(separator: ", "))
+  }
+
+  private static func pooled(_ isWindow: Bool) -> Fact {
+    ("pooled branch sees", isWindow ? "a window of the training crop's size" : "the whole map")
   }
 
   private static func joined(lowFirst: Bool) -> Fact {

@@ -86,9 +86,11 @@ public struct NamingConvention: Sendable {
       .init("timm") { "features_" + $0 },
       .init("timm", XceptionNames.timm(isFlat: false)),
       .init("timm", XceptionNames.timm(isFlat: true)),
+      .init("timm", RegNetNames.timm),
       .init("timm", TransformerNames.vision),
       .init("timm") { TransformerNames.swin($0, mergingIsLater: true) },
       .init("swin") { TransformerNames.swin($0, mergingIsLater: false) },
+      .init("detectron2", Detectron2Names.resNet),
       .efficientNetPyTorch,
     ] + HuggingFaceNames.ofParts
 
@@ -107,6 +109,7 @@ public struct NamingConvention: Sendable {
     case is MobileNetwork: .init("timm", state: InvertedResidualNames.timm)
     case is ConvNeXt: .init("timm", state: ConvNeXtNames.timm)
     case is Xception: .init("timm", XceptionNames.timm(isFlat: false))
+    case is RegNet: .init("timm", RegNetNames.timm)
     case is Swin: .init("timm") { TransformerNames.swin($0, mergingIsLater: true) }
     case is VisionTransformer: .init("timm", TransformerNames.vision)
     default: nil

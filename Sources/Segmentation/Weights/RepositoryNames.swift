@@ -18,6 +18,7 @@ enum RepositoryNames {
         NamingConvention(
           "bubbliiiing", backbone(model, xception: XceptionNames.bubbliiiing) + bubbliiiing),
         NamingConvention("paddleseg", PaddleSegNames.resNet + PaddleSegNames.deepLabV3Plus),
+        NamingConvention("detectron2", Detectron2Names.backbone + Detectron2Names.deepLabV3Plus),
       ]
     case is DeepLabV3:
       let head: [NameRule] = .table(["classifier.*": "classifier.classifier.*"])
@@ -26,6 +27,7 @@ enum RepositoryNames {
         NamingConvention(
           "tramac", tramacResNet + tramacDeepLabV3, unused: ["pretrained.fc.*"]),
         NamingConvention("paddleseg", PaddleSegNames.resNet + PaddleSegNames.deepLabV3),
+        NamingConvention("detectron2", Detectron2Names.backbone + Detectron2Names.deepLabV3),
         NamingConvention("tensorflow-lite", TensorFlowLiteNames.deepLabV3),
       ]
     case is DeepLabV2:
@@ -36,10 +38,10 @@ enum RepositoryNames {
           "tramac", tramacDenseASPP(head.configuration.dilations),
           unused: ["pretrained.classifier.*"])
       ]
-    case is PSPNet:
+    case let head as PSPNet:
       return [
         NamingConvention("hszhao", hszhao), NamingConvention("csail", csail),
-        NamingConvention("paddleseg", PaddleSegNames.resNet + PaddleSegNames.pspNet),
+        NamingConvention("paddleseg", PaddleSegNames.resNet + PaddleSegNames.pspNet(head)),
       ]
     case is SegFormer:
       return [
@@ -259,15 +261,24 @@ enum PaddleSegNames {
   static let deepLabV3: [NameRule] =
     pyramid("classifier.0") + [NameRule("classifier.4.*", "head.cls.*")]
 
-  static let pspNet: [NameRule] = {
+  /// PSPNet's, where the levels of the pyramid are joined to the features with the last first.
+  static func pspNet(_ own: PSPNet) -> [NameRule] {
     let head = "head.psp_module."
+    let levels = own.pspModules.convs.count
+    let joined = WeightRecipe.tensor(head + "conv_bn_relu2._conv.weight")
     var rules = unit("classifier.psp_modules.convs.#", head + "stages.$1.1")
+    rules.append(
+      NameRule(
+        "classifier.bottleneck.0.weight",
+        .inputs(
+          joined, sizes: [0] + Array(repeating: own.pspModules.levelChannels, count: levels),
+          order: [0] + (1...max(1, levels)).reversed())))
     rules += unit("classifier.bottleneck", head + "conv_bn_relu2")
     rules.append(NameRule("classifier.classifier.*", "head.conv.*"))
     rules += unit("aux_classifier", "head.auxlayer.conv_bn_relu")
     rules.append(NameRule("aux_classifier.4.*", "head.auxlayer.conv.*"))
     return rules
-  }()
+  }
 
   /// The pyramid, whose pooled branch alone has no bias.
   private static func pyramid(_ own: String) -> [NameRule] {

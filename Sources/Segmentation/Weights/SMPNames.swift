@@ -110,6 +110,9 @@ enum SMPNames {
       switch backbone {
       case let network as ResNet: network.stem == nil ? "encoder.\(name)" : nil
       case is DenseNet, is MobileNetV2, is VGG: "encoder.features.\(name)"
+      case is PooledXception: "encoder.\(name)"
+      // As before version 0.5, which took timm's encoders over.
+      case is RegNet: RegNetNames.timm.recipe(name)?.plainName.map { "encoder.\($0)" }
       default: nil
       }
     }

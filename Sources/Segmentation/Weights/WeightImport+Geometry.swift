@@ -34,6 +34,11 @@ extension WeightImport {
         "the names are those of \(([convention] + rivals).joined(separator: " and of "));"
           + " \(convention) was taken as the first")
     }
+    if convention == "detectron2" {
+      lines.append(
+        "not in the file: the order of colours; DeepLab's own files take RGB, detectron2's configurations BGR"
+          + " unless they say otherwise; for that data.bands: [3, 2, 1]")
+    }
     let facts = ConventionFacts(model)
     let differences = facts.differences(from: convention)
     if differences.isEmpty {
@@ -65,16 +70,29 @@ extension WeightImport {
         "warning: \(theirs); the configuration has it otherwise, and the answers will be others: expected \(key)"
       )
     }
-    if let network = model.backbone as? ResNet,
-      network.strides.count > Set(network.strides).count
-    {
-      let taken = network.contractsDilation ? "keeps the rate before" : "has the new rate at once"
+    let contracts =
+      (model.backbone as? ResNet)?.contractsDilation
+      ?? (model.backbone as? RegNet)?.configuration.contractsDilation
+    if let contracts, model.backbone.strides.count > Set(model.backbone.strides).count {
+      let taken = contracts ? "keeps the rate before" : "has the new rate at once"
       lines.append("taken: the first block of a dilated stage \(taken)")
-      if network.contractsDilation != isTimm {
+      if contracts != isTimm {
         warn(
           "in \(whose) the first block of a dilated stage"
             + (isTimm ? " keeps the rate before" : " has the new rate at once"),
-          "contractDilation: \(isTimm)" + (isTimm ? "" : ", dilateBoth: true"))
+          "contractDilation: \(isTimm)"
+            + (isTimm || !(model.backbone is ResNet) ? "" : ", dilateBoth: true"))
+      }
+    }
+    if let network = model.backbone as? PooledXception {
+      let (form, pads) = (network.configuration.form, network.configuration.padsStem)
+      lines.append(
+        "taken: form \(form.rawValue), the first two maps \(pads ? "with" : "without") zeros around them"
+      )
+      if form != .smp || !pads {
+        warn(
+          "its Xception does not rectify the last map and has zeros around all",
+          "form: smp, stemPadding: true")
       }
     }
     if let network = model.backbone as? EfficientNet {

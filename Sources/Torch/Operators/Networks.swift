@@ -133,6 +133,11 @@ extension Tensor {
     return Operator.avgPool(self, [kernel, kernel], [stride, stride], [padding, padding], ceil)
   }
 
+  /// The mean of each window of so many rows and columns, one position apart and all inside of the map.
+  public final func meanPool2d(height: Int, width: Int) -> Tensor {
+    Operator.avgPool(self, [height, width], [1, 1], [0, 0], false)
+  }
+
   /// The means of `height` × `width` windows that cover the image.
   public final func adaptiveAvgPool2d(height: Int, width: Int) -> Tensor {
     Operator.adaptiveAvgPool(self, [height, width])

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the reference outputs beside this file: what torchvision, MMSegmentation and milesial's U-Net give
+"""Writes the reference outputs beside this file: what torchvision, timm, MMSegmentation and milesial's U-Net give
 for images whose sides are no multiples of a stride.
 
 Weights and images follow from their names by the rule of `Sources/Parity/Rule.swift`, so that a file holds
-a few numbers only. Made with torch 2.11.0, torchvision 0.26.0, mmsegmentation 1.2.2 and mmcv-lite 2.1.0;
+a few numbers only. Made with torch 2.11.0, torchvision 0.26.0, timm 1.0.31, mmsegmentation 1.2.2 and mmcv-lite 2.1.0;
 milesial's U-Net is no package, and its layers are restated below.
 
-    pip install torch==2.11.0 torchvision==0.26.0 numpy
+    pip install torch==2.11.0 torchvision==0.26.0 timm==1.0.31 numpy
     pip install --no-deps mmsegmentation==1.2.2 mmcv-lite==2.1.0 mmengine==0.10.7 addict yapf termcolor \
         ftfy prettytable wcwidth rich platformdirs
     python make.py [NAME…]
@@ -98,6 +98,21 @@ def torchvision_classifier(name, height, width):
     import torchvision
     model = fill(getattr(torchvision.models, name)(weights=None))
     return {}, {"out": model(image(height, width))}
+
+
+def timm_classifier(name, height, width):
+    """The classifier, and the last map of the same network at each output stride that it has."""
+    import timm
+    outputs = {}
+    for stride in (32,) if name == "legacy_xception" else (32, 16, 8):
+        options = {} if stride == 32 else {"output_stride": stride}
+        model = fill(timm.create_model(name, pretrained=False, **options))
+        map = model.forward_features(image(height, width))
+        outputs["features" if stride == 32 else f"features_stride{stride}"] = map
+        if stride == 32:
+            outputs["logits"] = model.forward_head(map)
+            state = {key: list(value.shape) for key, value in model.state_dict().items()}
+    return {"state": state}, outputs
 
 
 def block(input, output, middle=None):
@@ -311,6 +326,9 @@ FILES = (
     + [("torchvision", "deeplabv3_resnet50", LARGE[0], torchvision_network)]
     + [("torchvision", name, size, torchvision_classifier) for name in [
         "densenet121", "convnext_tiny", "swin_t", "mobilenet_v2"] for size in SIZES]
+    + [("torchvision", "regnet_y_400mf", size, torchvision_classifier) for size in SIZES]
+    + [("timm", name, size, timm_classifier) for name in [
+        "regnetx_002", "regnety_004", "legacy_xception"] for size in SIZES]
     + [("milesial", name, size, milesial_network) for name in ["unet", "unet-bilinear"]
        for size in SIZES]
     + [("mmseg", name, size, mmsegmentation_network) for name in MMSEG for size in SIZES]
