@@ -119,7 +119,10 @@ struct OpenAPI {
     let part = object(["x": whole, "y": whole, "width": whole, "height": whole])
     let levels = object(["width": whole, "height": whole, "data": base64])
     let star = object(
-      ["rates": list(whole), "stride": whole, "length": whole, "points": list(list(whole))],
+      [
+        "rates": list(whole), "stride": whole, "length": whole, "pitch": list(number),
+        "points": list(list(whole)),
+      ],
       optional: ["length"])
     var document: Fields = [
       "openapi": "3.1.0",
@@ -149,7 +152,8 @@ struct OpenAPI {
             [
               "model": text, "x": whole, "y": whole, "width": whole, "height": whole,
               "class": text, "reading": text, "halfWithin": whole, "ninetyWithin": whole,
-              "extentWidth": whole, "extentHeight": whole, "part": part, "star": star,
+              "extentWidth": whole, "extentHeight": whole, "part": part,
+              "seen": object(["width": whole, "height": whole]), "star": star,
               "field": levels,
             ], optional: ["class", "star"])),
         "/v1/similarity": operation(
