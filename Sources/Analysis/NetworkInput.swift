@@ -229,9 +229,10 @@ public struct ImageSource {
   /// - Throws: What reading it throws.
   public func input(_ index: Int, size: Size) throws -> Tensor { try make(index, size) }
 
-  /// The image at a place as a person sees it; nil for noise. It has exactly `size`, but for a single photograph that
-  /// is resized for the network, of which it is the part that is seen, as it is.
+  /// The image at a place as a person sees it; nil for noise.
   ///
+  /// It has exactly `size`, but for a single photograph that is resized for the network, of which it is the part that
+  /// is seen, as it is.
   /// - Throws: What reading it throws.
   public func picture(_ index: Int, size: Size) throws -> Image? { try show(index, size) }
 

@@ -45,7 +45,12 @@ struct OpenAPI {
       "y": Self.parameter("The pixel's row.", ["type": "integer", "minimum": 0]),
       "class": Self.parameter(
         "A class by its name or number.",
-        ["type": "string", "enum": Array(Set(classes.flatMap(\.self))).sorted()]),
+        [
+          "anyOf": [
+            ["type": "string", "enum": Array(Set(classes.flatMap(\.self))).sorted()] as Fields,
+            ["type": "integer", "minimum": 0, "maximum": (classes.map(\.count).max() ?? 1) - 1],
+          ]
+        ]),
       "layer": Self.parameter(
         "'features', or the beginning of a layer's name in the state dictionary.",
         ["type": "string", "default": "features"]),
