@@ -143,7 +143,9 @@ public struct PredictionRun: Sendable {
     if let reason {
       throw UnsupportedPrediction(
         file: file, what: reason,
-        reason: "it is larger than the memory budget, so that it is segmented block by block")
+        reason:
+          "it needs more than the memory budget at once, so that it is segmented block by block; expected"
+          + " a larger --memory-budget, or --tiles")
     }
     return true
   }

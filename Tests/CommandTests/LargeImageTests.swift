@@ -260,6 +260,27 @@ struct LargeImageTests {
     }
   }
 
+  @Test("what the network has no memory for at once goes block by block, unless that cannot be")
+  func memory() throws {
+    let folder = try TemporaryFolder()
+    let image = "\(folder.path)/map.tif"
+    try write(image, Size(width: 1200, height: 1000))
+    func predict(_ more: String...) throws -> Command.Outcome {
+      try Command(
+        [
+          "predict", image, "--set", "evaluate.shortSide=null", "--memory-budget", "150M",
+          "--output", folder.path,
+        ] + more
+      ).wait()
+    }
+    let blocks = try predict("--confidence", "--probabilities-as", "npy")
+    #expect(blocks.status == 0, "\(blocks)")
+    let length: Int = 128 + 2 * 11 * 1200 * 1000
+    let array = bytes("\(folder.path)/map_probabilities.npy")
+    #expect(array?.count == length)
+    try predict("--flip").expectRefusal("map.tif", "--flip", "block by block", "--tiles")
+  }
+
   @Test("impossible blocks are refused", arguments: [["--block", "10"], ["--overlap", "0.9"]])
   func refused(option: [String]) throws {
     let outcome = try Command(["predict", "network", "image.tif"] + option).wait()
