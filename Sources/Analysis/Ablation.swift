@@ -135,12 +135,15 @@ public struct Ablation: JSONReport {
   /// - Parameters:
   ///   - predictor: The network.
   ///   - dataset: The images and their labels.
+  ///   - imageSize: The size to which images are resized for the network; nil for their own.
+  ///   - imageRule: Whose levels they take then.
   ///   - singly: Whether levels of a cascade are removed one at a time, too.
   ///   - pictures: For how many of the first images pictures are kept.
   ///   - progress: Is told how many steps of how many are done.
   /// - Throws: ``AblationError``, what reading an image throws, and `PredictionError`.
   public init(
-    _ predictor: Predictor, on dataset: any Dataset, singly: Bool = false, pictures: Int = 2,
+    _ predictor: Predictor, on dataset: any Dataset, imageSize: SeenSize? = nil,
+    imageRule: ImageResizing = .own, singly: Bool = false, pictures: Int = 2,
     progress: (_ step: Int, _ steps: Int) -> Void = { _, _ in }
   ) throws {
     let plan = try AblationPlan(predictor.model, singly: singly)
@@ -149,10 +152,12 @@ public struct Ablation: JSONReport {
     labelMap = dataset.labelMap
     classes = labelMap.classes.map(\.name)
     isCascade = plan.isCascade
+    var evaluator = Evaluator(predictor, imageSize: imageSize)
+    evaluator.imageRule = imageRule
     try plan.run { number, removed in
       var sizes = SizeScores(classes: labelMap.count)
       let caption = removed.isEmpty ? "whole" : "- " + removed.joined(separator: ", ")
-      let result = try Evaluator(predictor).evaluate(dataset) { sample, prediction, done in
+      let result = try evaluator.evaluate(dataset) { sample, prediction, done in
         sizes.add(truth: sample.mask, prediction: prediction)
         if done <= pictures { keep(sample, prediction, done, caption) }
       }

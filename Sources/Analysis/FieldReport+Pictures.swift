@@ -13,6 +13,12 @@ extension FieldReport {
     return "pixel \(photographX),\(photographY) of the photograph (\(x),\(y) of its cut)"
   }
 
+  /// The size at which the network sees what is shown, where that is another.
+  private var seen: String {
+    guard let seenWidth, let seenHeight else { return "" }
+    return ", seen at \(seenWidth)×\(seenHeight),"
+  }
+
   /// What to read from the field, in a sentence or two.
   public var reading: String {
     let kind = label.map { " for '\($0)'" } ?? ""
@@ -22,7 +28,7 @@ extension FieldReport {
       + " axis), half of it within \(halfWithin) pixels"
     guard let featureStar, let expectedLength else { return text + "." }
     let rates = featureStar.rates.map(String.init).joined(separator: ", ")
-    text += "; the star of rates \(rates) at stride \(stride) spans \(expectedLength)"
+    text += "; the star of rates \(rates) at stride \(stride)\(seen) spans \(expectedLength)"
     let side = min(width, height)
     if expectedLength > side {
       text += ", more than the \(side) of the image, so that its outer taps lie beside the image"
@@ -41,7 +47,9 @@ extension FieldReport {
   public var text: String {
     let from = x == nil ? "the middle" : subject
     var lines = [
-      "images           \(source), \(width)x\(height), output stride \(stride)",
+      "images           \(source), \(width)x\(height)"
+        + (seenWidth.flatMap { width in seenHeight.map { ", seen at \(width)x\($0)" } } ?? "")
+        + ", output stride \(stride)",
       "scores           of \(label.map { "'\($0)'" } ?? "all classes") at \(subject)",
       "extent           half of the field lies within \(halfWithin) pixels of \(from),"
         + " nine tenths within \(ninetyWithin)",
@@ -119,8 +127,12 @@ extension FieldReport {
   /// The pixels at which the kernels' taps are expected, those inside of the image.
   var expectedPoints: [(x: Double, y: Double)] {
     guard let x, let y, let featureStar else { return [] }
-    return featureStar.offsets.map { (Double(x + $0.x * stride), Double(y + $0.y * stride)) }
-      .filter { (0..<Double(width)).contains($0.0) && (0..<Double(height)).contains($0.1) }
+    return featureStar.offsets.map {
+      (
+        Double(x) + Double($0.x * stride) * pitch.x, Double(y) + Double($0.y * stride) * pitch.y
+      )
+    }
+    .filter { (0..<Double(width)).contains($0.0) && (0..<Double(height)).contains($0.1) }
   }
 
   /// The picture with its legend.

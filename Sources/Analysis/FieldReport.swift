@@ -5,8 +5,11 @@ import Torch
 
 /// The effective receptive field of a network over some images, with all that is measured in it.
 public struct FieldReport: JSONReport {
-  /// The size of the images, and how many there were.
+  /// The size of the images, and how many there were: of a single photograph that is resized for the network the size of
+  /// the part that is seen, in the photograph's own pixels, which all that is measured counts.
   public let width, height, images: Int
+  /// The size at which the network saw it, where that is another.
+  public let seenWidth, seenHeight: Int?
   /// What the images were.
   public let source: String
   /// The sum of the field.
@@ -14,7 +17,7 @@ public struct FieldReport: JSONReport {
   /// The output stride of the features that the head sees.
   public let stride: Int
   /// The least rate of the head's atrous kernels, and the length that follows for the pattern from
-  /// their outermost taps: 6 r s for a pyramid, 4 r s for two convolutions.
+  /// their outermost taps: 6 r s for a pyramid, 4 r s for two convolutions, in pixels of ``width``.
   public let rate: Int?, expectedLength: Int?
   /// The star that was measured in the field, if the target was its middle.
   public let arms: StarArms?
@@ -39,9 +42,13 @@ public struct FieldReport: JSONReport {
   public let values: [Float]
   /// The first of the images, where they are photographs.
   let photograph: Image?
+  /// The pixels that one of the network's input is as wide and as high as: others than 1 where a photograph is resized
+  /// for it.
+  package let pitch: (x: Double, y: Double)
 
   private enum CodingKeys: String, CodingKey {
-    case width, height, images, source, sum, stride, rate, expectedLength, arms, square, featureStar
+    case width, height, images, seenWidth, seenHeight, source, sum, stride, rate, expectedLength,
+      arms, square, featureStar
     case gaussian, halfWithin, ninetyWithin, x, y, photographX, photographY, label, extentWidth,
       extentHeight
   }
@@ -73,15 +80,19 @@ public struct FieldReport: JSONReport {
       try attempt { field.add(image) { model($0) } }
       progress(index + 1, source.count)
     }
-    values = field.values
-    (width, height, images) = (size.width, size.height, field.images)
+    let cut = try source.seenCut(size)
+    let shown = cut?.part.size ?? size
+    values = cut?.mapped(field.values) ?? field.values
+    pitch = cut?.pitch ?? (1, 1)
+    (width, height, images) = (shown.width, shown.height, field.images)
+    (seenWidth, seenHeight) = shown == size ? (nil, nil) : (size.width, size.height)
     self.source = source.name
     photograph = source.count > 0 ? try source.picture(0, size: size) : nil
     self.label = label.map { names.indices.contains($0) ? names[$0] : "class \($0)" }
     let place: (x: Int, y: Int)? =
       switch target {
-      case .center: (size.width / 2, size.height / 2)
-      case .position(let row, let column): (column, row)
+      case .center: (width / 2, height / 2)
+      case .position(let row, let column): Self.place(cut, row, column, pixel, shown)
       case .mean: nil
       }
     (x, y) = (place?.x, place?.y)
@@ -93,11 +104,12 @@ public struct FieldReport: JSONReport {
     let atrous = model.modules.lazy.compactMap { $0.module as? any AtrousModule }
       .first { $0.atrousWidth > 0 }
     rate = atrous?.atrousRates.min()
-    let expected = atrous.map { $0.atrousWidth * stride }
+    let scale = (pitch.x + pitch.y) / 2
+    let expected = atrous.map { Int((Double($0.atrousWidth * stride) * scale).rounded()) }
     expectedLength = expected
     // Small patterns end before a quarter of the image.
     let start = expected.flatMap {
-      3 * $0 / 8 < min(size.width, size.height) / 4 ? 3 * $0 / 8 : nil
+      3 * $0 / 8 < min(shown.width, shown.height) / 4 ? 3 * $0 / 8 : nil
     }
     arms =
       target == .center ? StarArms(values, height: height, width: width, start: start) : nil
@@ -107,6 +119,18 @@ public struct FieldReport: JSONReport {
     (halfWithin, ninetyWithin) = Self.reach(
       values, height, width, row: y ?? height / 2, column: x ?? width / 2)
     (extentWidth, extentHeight) = Self.extent(values, height, width)
+  }
+
+  /// A row and a column of the network's input as a pixel of what is shown.
+  private static func place(
+    _ cut: SeenCut?, _ row: Int, _ column: Int, _ pixel: (x: Int, y: Int)?, _ shown: Size
+  ) -> (x: Int, y: Int) {
+    guard let cut else { return (column, row) }
+    if let pixel { return (pixel.x - cut.part.x, pixel.y - cut.part.y) }
+    return (
+      min(Int((Double(column) + 0.5) * cut.pitch.x), shown.width - 1),
+      min(Int((Double(row) + 0.5) * cut.pitch.y), shown.height - 1)
+    )
   }
 
   /// The width of a plateau around the core, centre to centre: the means of the field over rings of

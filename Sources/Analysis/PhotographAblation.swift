@@ -46,13 +46,15 @@ public struct PhotographAblation: JSONReport {
   ///   - predictor: The network.
   ///   - photograph: The photograph, RGB.
   ///   - file: What it is called.
+  ///   - seen: How it is resized for the network.
   ///   - truth: The classes of its pixels, of the photograph's size, if they are known.
   ///   - labelMap: The classes of the network.
   ///   - singly: Whether levels of a cascade are removed one at a time, too.
   ///   - progress: Is told how many steps of how many are done.
   /// - Throws: ``AblationError``, `PredictionError`.
   public init(
-    _ predictor: Predictor, _ photograph: Image, named file: String, truth: ClassMask? = nil,
+    _ predictor: Predictor, _ photograph: Image, named file: String, seen: SeenScale = .none,
+    truth: ClassMask? = nil,
     labelMap: LabelMap, singly: Bool = false,
     progress: (_ step: Int, _ steps: Int) -> Void = { _, _ in }
   ) throws {
@@ -61,8 +63,9 @@ public struct PhotographAblation: JSONReport {
     (width, height) = (photograph.width, photograph.height)
     classes = labelMap.classes.map(\.name)
     (self.labelMap, self.photograph, self.truth) = (labelMap, photograph, truth)
+    let shown = seen(photograph)
     try plan.run { number, removed in
-      let mask = try predictor.classes(of: photograph, file: file)
+      let mask = try predictor.classes(of: shown, size: photograph.size, file: file)
       masks.append(mask)
       steps.append(step(removed, mask))
       progress(number + 1, plan.steps.count)

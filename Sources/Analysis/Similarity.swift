@@ -37,7 +37,7 @@ public enum SimilarityError: Error, CustomStringConvertible {
 public struct Similarity: JSONReport {
   /// The image, the layer, and what its features are compared with.
   public let image: String, layer: String, reference: String
-  /// The size of the photograph and of the map of features.
+  /// The size of the photograph, which the network may see resized, and of the map of features.
   public let width, height, mapWidth, mapHeight: Int
   /// The channels of the features.
   public let channels: Int
@@ -60,6 +60,7 @@ public struct Similarity: JSONReport {
   ///   - model: The network.
   ///   - photograph: The image, RGB or with the bands that the network sees.
   ///   - file: What it is called.
+  ///   - seen: How it is resized for the network.
   ///   - encoding: How its levels become numbers.
   ///   - reference: The features that all others are compared with.
   ///   - layer: The layer: the beginning of a name in the state dictionary, or `features` for what the
@@ -70,7 +71,7 @@ public struct Similarity: JSONReport {
   /// - Throws: ``SimilarityError``, ``LayerError``, `TorchError`.
   public init(
     _ model: SegmentationModel, _ photograph: Image, named file: String,
-    encoding: InputEncoding, reference: SimilarityReference,
+    seen: SeenScale = .none, encoding: InputEncoding, reference: SimilarityReference,
     layer: String = "features", truth: ClassMask? = nil, names: [String] = [],
     device: Device = .cpu
   ) throws {
@@ -80,7 +81,8 @@ public struct Similarity: JSONReport {
     {
       throw SimilarityError.outside(x: x, y: y, size: size)
     }
-    let (map, logits) = try model.tapped(layer, .input(photograph.rgb.raster, encoding).to(device))
+    let (map, logits) = try model.tapped(
+      layer, .input(seen(photograph.rgb).raster, encoding).to(device))
     let found: (cosines: Tensor, fine: Tensor, mask: Tensor?)? = try attempt {
       withoutGradients {
         let features = map.to(.cpu).to(.float32).contiguous()

@@ -52,7 +52,7 @@ package enum AtomicFile {
   }
 
   /// Makes a folder's names safe; not every file system lets a folder be synchronised.
-  static func synchronize(_ folder: String) {
+  package static func synchronize(_ folder: String) {
     let folder = FileSystem.open(folder.isEmpty ? "." : folder, O_RDONLY)
     if folder >= 0 {
       fsync(folder)

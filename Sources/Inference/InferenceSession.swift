@@ -123,9 +123,9 @@ public final class InferenceSession: Sendable {
   /// The memory that an image may take, in bytes.
   public let memoryBudget: Int
   /// The size to which images are resized for the network; nil for their own.
-  public let seenSize: SeenSize?
-  /// Whose levels images take at that size.
-  let imageResizing: ImageResizing
+  public var seenSize: SeenSize? { seen.size }
+  /// How images are resized for the network.
+  let seen: SeenScale
   /// What its predictions follow from besides the image, in words that differ for different ones.
   let subject: String
   /// The network's file.
@@ -167,7 +167,7 @@ public final class InferenceSession: Sendable {
       network.configuration.yaml, "\(options.form)", "\(options.tolerance ?? -1)",
       "\(options.tiles)",
     ].joined(separator: "\n")
-    (seenSize, imageResizing) = (try network.configuration.seenSize(), network.imageResizing)
+    seen = network.seen
     predictor = try network.predictor(options)
     mode = predictor.mode
     // From here on what an image would need is only read, by any thread.
@@ -198,7 +198,20 @@ public final class InferenceSession: Sendable {
   ///
   /// - Throws: `PredictionError.tooLarge`.
   public func admit(_ size: Size, file: String) throws {
-    try predictor.check(seenSize?.size(for: size) ?? size, file: file)
+    let shown = seen.size(of: size)
+    do {
+      try predictor.check(shown, file: file)
+    } catch PredictionError.tooLarge(_, _, let need, let budget) where shown != size {
+      throw PredictionError.seenTooLarge(
+        file: file, size: size, seen: shown, need: need, budget: budget)
+    }
+  }
+
+  /// Refuses an input of the network by its size, which is not resized any more.
+  ///
+  /// - Throws: `PredictionError.tooLarge`.
+  package func admitInput(_ size: Size, file: String) throws {
+    try predictor.check(size, file: file)
   }
 
   /// The image in a file, refused by its header if the network would need more memory for it than there
@@ -232,9 +245,7 @@ public final class InferenceSession: Sendable {
   public func predict(_ image: Image, file: String = "image", wanted: Wanted = []) throws
     -> Prediction
   {
-    // Without a rule as Pillow does, which programs whose networks have a size use.
-    let seen =
-      seenSize.map { image.resized(to: $0.size(for: image.size), by: imageResizing) } ?? image
+    let seen = seen(image)
     let found = try queue.sync {
       try predictor.predict(seen, size: image.size, file: file, wanted: wanted)
     }

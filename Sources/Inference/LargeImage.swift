@@ -16,10 +16,10 @@ public struct LargeImage {
     public var step: Int?
     /// The share of a block's side over which neighbours are blended; half of it is seen beyond that.
     public var overlap = 0.125
-    /// Whether the probability of each class is written, too.
-    public var writesProbabilities = false
-    /// Whether the probability of each pixel's class is written, too.
-    public var writesConfidence = false
+    /// How the probability of each class is written; nil for not.
+    public var probabilities: PredictionFiles.ProbabilityForm?
+    /// The bits of the probability of each pixel's class; nil for not written.
+    public var confidence: PredictionFiles.ConfidenceDepth?
     /// Whether it is written and drawn how unsure the network is at each pixel.
     public var writesUncertainty = false
     /// Whether a run that was stopped goes on.
@@ -31,8 +31,17 @@ public struct LargeImage {
     /// What is computed beside the classes.
     var wanted: BlendedPrediction.Wanted {
       var wanted: BlendedPrediction.Wanted = []
-      if writesProbabilities { wanted.insert(.shares) }
-      if writesConfidence { wanted.insert(.confidence) }
+      switch probabilities {
+      case .tiff: wanted.insert(.shares)
+      case .npy: wanted.insert(.halves)
+      case .tiff16, .png: wanted.insert(.words)
+      case nil: break
+      }
+      switch confidence {
+      case .eight: wanted.insert(.confidence)
+      case .sixteen: wanted.insert(.fineConfidence)
+      case nil: break
+      }
       if writesUncertainty { wanted.insert(.uncertainty) }
       return wanted
     }
@@ -86,13 +95,12 @@ public struct LargeImage {
       path, page: session.bandPlan?.page ?? 1, budget: session.memoryBudget,
       orientation: isPlaced ? .stored : session.orientation, cacheBytes: session.memoryBudget / 4)
     let size = file.size
-    tiling = try session.exclusively {
-      try $0.tiling(of: size, step: options.step, overlap: options.overlap, file: path)
-    }
     // A row of blocks is held whole.
-    let bytes =
-      2 * (1 + (options.writesProbabilities ? session.labelMap.count : 0))
-      + (options.writesConfidence ? 2 : 0) + (options.writesUncertainty ? 2 : 0)
+    let bytes = options.wanted.bytes(classes: session.labelMap.count)
+    tiling = try session.exclusively {
+      try $0.tiling(
+        of: size, step: options.step, overlap: options.overlap, pixelBytes: bytes, file: path)
+    }
     let row = size.width.multipliedReportingOverflow(by: (tiling.step + tiling.overlap) * bytes)
     guard !row.overflow, row.partialValue <= session.memoryBudget else {
       throw PredictionError.tooLarge(
@@ -109,7 +117,8 @@ public struct LargeImage {
   }
 
   /// Predicts the image and writes `STEM_labels.tif`, `STEM_overlay.png` and, if asked for,
-  /// `STEM_probabilities.tif`, `STEM_confidence.tif`, and `STEM_uncertainty.tif` with a picture of it.
+  /// `STEM_probabilities.tif` or `.npy` or `STEM_probability_K-CLASS.png` of each class, `STEM_confidence.tif`, and
+  /// `STEM_uncertainty.tif` with a picture of it.
   ///
   /// - Parameters:
   ///   - stem: What the files' names begin with.
@@ -180,6 +189,11 @@ extension LargeImage {
   private final class Results {
     private let labels: TiledResult
     private let probabilities, confidence, uncertainty: TiledResult?
+    private let array: NumPyPlanes?
+    private let pictures: PNGPlanes?
+    private let picturePaths: [String]
+    /// What confidence is in steps of.
+    private let steps: Int
     /// For each row of blocks the pixels of each class, the sums of their confidences, and the reduced picture with
     /// its classes and how unsure the network is there.
     private let rows: TileSpool
@@ -194,20 +208,37 @@ extension LargeImage {
       let subject = [
         file.path, FileSystem.stamp(file.path), "\(tiling)", session.subject,
       ].joined(separator: "\n")
-      func shares(_ name: String, bands: Int, _ isWanted: Bool) throws -> TiledResult? {
-        guard isWanted else { return nil }
+      func shares(_ name: String, bands: Int = 1, bits: Int?) throws -> TiledResult? {
+        guard let bits else { return nil }
         return try TiledResult(
-          "\(stem)_\(name).tif", size: file.size, content: .shares(bands: bands),
+          "\(stem)_\(name).tif", size: file.size, content: .shares(bands: bands, bits: bits),
           place: file.place, subject: subject, isResumed: options.resumes)
       }
       labels = try TiledResult(
         "\(stem)_labels.tif", size: file.size,
         content: .labels(palette: session.labelMap.palette, missing: LabelMap.ignored),
         place: file.place, subject: subject, isResumed: options.resumes)
+      let form = options.probabilities
       probabilities = try shares(
-        "probabilities", bands: session.labelMap.count, options.writesProbabilities)
-      confidence = try shares("confidence", bands: 1, options.writesConfidence)
-      uncertainty = try shares("uncertainty", bands: 1, options.writesUncertainty)
+        "probabilities", bands: session.labelMap.count,
+        bits: form == .tiff ? 8 : form == .tiff16 ? 16 : nil)
+      confidence = try shares("confidence", bits: options.confidence?.rawValue)
+      uncertainty = try shares("uncertainty", bits: options.writesUncertainty ? 8 : nil)
+      steps = options.confidence == .sixteen ? 65_535 : 255
+      array =
+        form != .npy
+        ? nil
+        : try NumPyPlanes(
+          "\(stem)_probabilities.npy", planes: session.labelMap.count, size: file.size,
+          subject: subject, isResumed: options.resumes)
+      picturePaths =
+        form != .png ? [] : PredictionFiles.classPictures(stem, session.labelMap)
+      pictures =
+        form != .png
+        ? nil
+        : try PNGPlanes(
+          picturePaths, part: "\(stem)_probabilities.png.part", size: file.size, subject: subject,
+          isResumed: options.resumes)
       // What a block of it holds depends on what is asked for.
       rows = try TileSpool(
         "\(stem)_overlay.part", subject: "\(subject)\n\(options.wanted.rawValue)",
@@ -225,11 +256,16 @@ extension LargeImage {
       func tiles(_ rows: Int) -> Int {
         rows == 0 ? 0 : (blocks[rows - 1].upperBound + TiledResult.side - 1) / TiledResult.side
       }
-      let finished = others.map(\.finishedRows).reduce(labels.finishedRows, min)
+      let finished =
+        (others.map(\.finishedRows)
+        + [array?.finishedRows, pictures?.finishedRows].compactMap { $0 })
+        .reduce(labels.finishedRows, min)
       var done = min(rows.count, blocks.count)
       while done > 0, tiles(done) > finished { done -= 1 }
       try labels.keep(rows: tiles(done))
       for other in others { try other.keep(rows: tiles(done)) }
+      try array?.keep(rows: tiles(done))
+      try pictures?.keep(rows: tiles(done))
       try rows.keep(done)
       return done
     }
@@ -245,9 +281,19 @@ extension LargeImage {
       if let probabilities, let shares = band.shares {
         try append(shares, shares.count / max(1, band.classes.count), to: probabilities)
       }
-      if let confidence, let values = band.confidence { try append(values, 1, to: confidence) }
+      if let planes = band.planes { try appendPlanes(planes, rows: band.rows.count) }
+      if let confidence, let values = band.confidence {
+        if steps == 255 {
+          try append(values.map { UInt8(truncatingIfNeeded: $0) }, 1, to: confidence)
+        } else {
+          let tile = TiledResult.side * size.width
+          for start in stride(from: 0, to: values.count, by: tile) {
+            try confidence.append(Array(values[start..<min(start + tile, values.count)]))
+          }
+        }
+      }
       if let uncertainty, let values = band.uncertainty { try append(values, 1, to: uncertainty) }
-      // The pixels of each class, and the sums of their confidences in steps of 255.
+      // The pixels of each class, and the sums of their confidences in steps.
       var numbers = [Int](repeating: 0, count: 512)
       band.classes.withUnsafeBufferPointer { for value in $0 { numbers[Int(value)] += 1 } }
       if let values = band.confidence {
@@ -257,6 +303,23 @@ extension LargeImage {
         (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
       }
       try rows.append(bytes + shown.bytes(band.classes, band.uncertainty))
+    }
+
+    /// Appends probabilities of 16 bits, (classes, rows, width), to the file that there is for them.
+    private func appendPlanes(_ planes: [UInt16], rows: Int) throws {
+      let pixels = rows * size.width
+      let classes = planes.count / max(1, pixels)
+      for first in stride(from: 0, to: rows, by: TiledResult.side) {
+        let count = min(TiledResult.side, rows - first)
+        func plane(_ index: Int) -> ArraySlice<UInt16> {
+          let start = index * pixels + first * size.width
+          return planes[start..<start + count * size.width]
+        }
+        try array?.append(rows: count, plane)
+        try pictures?.append(rows: count, plane)
+        guard let probabilities else { continue }
+        try probabilities.append(PredictionFiles.interleaved((0..<classes).map(plane)))
+      }
     }
 
     func finish(_ map: LabelMap, opacity: Double) throws -> (
@@ -287,7 +350,10 @@ extension LargeImage {
           classes: classes, palette: map.palette, opacity: opacity, clear: map.background)
       try labels.finish()
       for other in others { try other.finish() }
+      try array?.finish()
+      try pictures?.finish()
       var written = [labels.path, "\(stem)_overlay.png"] + others.map(\.path)
+      written += [array?.path].compactMap { $0 } + picturePaths
       if uncertainty != nil {
         written.append(
           try PredictionFiles.heatMap(
@@ -302,7 +368,8 @@ extension LargeImage {
       rows.remove()
       return (
         shares, Array(counts.prefix(map.count)),
-        confidence.map { _ in numbers[256..<256 + map.count].map { Double($0) / 255 } }, written
+        confidence.map { _ in numbers[256..<256 + map.count].map { Double($0) / Double(steps) } },
+        written
       )
     }
   }

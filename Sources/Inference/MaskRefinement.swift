@@ -1,6 +1,7 @@
 import Configuration
 import Datasets
 import Evaluation
+import Foundation
 
 /// What is done with the classes that a network found before they are written and counted, in this order: the
 /// threshold of two classes, small regions, classes that are not asked for.
@@ -49,7 +50,10 @@ public struct MaskRefinement: Sendable, Equatable {
           expected: "some of \(all.joined(separator: ", "))")
       }
       return try names.map { name in
-        guard let index = all.firstIndex(of: name) else {
+        // As commands that take one class read it.
+        let own = name.trimmingCharacters(in: .whitespaces)
+        let near = all.indices.filter { all[$0].lowercased() == own.lowercased() }
+        guard let index = all.firstIndex(of: own) ?? (near.count == 1 ? near[0] : nil) else {
           let near = ConfigurationError.nearest(name, all).map { "; did you mean \($0)?" } ?? ""
           throw ScoringError.setting(
             name: "a class", value: "'\(name)'",

@@ -17,8 +17,10 @@ public struct PredictionFiles: Sendable {
 
   /// A form of files with the probability of each class.
   public enum ProbabilityForm: String, Sendable, CaseIterable {
-    /// A GeoTIFF of 8 bits with a band for each class, 255 for 1, which is written block by block.
+    /// A GeoTIFF of 8 bits with a band for each class, 255 for 1.
     case tiff
+    /// The same of 16 bits, 65535 for 1.
+    case tiff16
     /// An array of NumPy, float16, (classes, H, W).
     case npy
     /// A grey PNG of 16 bits for each class, 65535 for 1.
@@ -58,7 +60,7 @@ public struct PredictionFiles: Sendable {
     var wanted: InferenceSession.Wanted = []
     if confidence != nil { wanted.insert(.confidence) }
     if uncertainty { wanted.formUnion([.probabilities, .disagreement]) }
-    if probabilities == .npy || probabilities == .png { wanted.insert(.probabilities) }
+    if probabilities != nil { wanted.insert(.probabilities) }
     return wanted
   }
 
@@ -138,14 +140,8 @@ public struct PredictionFiles: Sendable {
     var written: [String] = []
     if let confidence, let values = prediction.confidence {
       if let place {
-        guard confidence == .eight else {
-          throw UnsupportedPrediction(
-            file: stem.fileName, what: "confidence of 16 bits",
-            reason: "its image has a place on earth, and GeoTIFFs of shares have 8 bits")
-        }
         let path = "\(stem)_confidence.tif"
-        try write(
-          Self.bytes(values), image.size, .shares(bands: 1), to: path, place)
+        try write([values[...]], image.size, bits: confidence.rawValue, to: path, place)
         written.append(path)
       } else {
         let path = "\(stem)_confidence.png"
@@ -165,13 +161,17 @@ public struct PredictionFiles: Sendable {
       try found.writeNumPy(to: path)
       written.append(path)
     case .png:
-      for (index, label) in map.classes.enumerated() {
-        let path = "\(stem)_probability_\(index)-\(label.name.asFileName).png"
-        let plane = found.values[index * found.pixels..<(index + 1) * found.pixels]
-        try Image.writeGray(Self.words(plane), image.size, to: path)
+      for (index, path) in Self.classPictures(stem, map).enumerated() {
+        try Image.writeGray(Self.words(found.plane(index)), image.size, to: path)
         written.append(path)
       }
-    case .tiff, nil: break
+    case .tiff, .tiff16:
+      let path = "\(stem)_probabilities.tif"
+      try write(
+        (0..<found.classes).map(found.plane), image.size, bits: probabilities == .tiff ? 8 : 16,
+        to: path, place)
+      written.append(path)
+    case nil: break
     }
     if uncertainty {
       let most = logf(Float(max(2, found.classes)))
@@ -190,13 +190,31 @@ public struct PredictionFiles: Sendable {
   }
 
   /// Probabilities in steps of 255.
-  private static func bytes(_ values: [Float]) -> [UInt8] {
+  private static func bytes(_ values: some Collection<Float>) -> [UInt8] {
     values.map { UInt8(min(max($0, 0), 1) * 255 + 0.5) }
   }
 
   /// Probabilities in steps of 65,535.
   private static func words(_ values: some Collection<Float>) -> [UInt16] {
     values.map { UInt16(min(max($0, 0), 1) * 65_535 + 0.5) }
+  }
+
+  /// The pictures with the probability of each class.
+  static func classPictures(_ stem: String, _ map: LabelMap) -> [String] {
+    map.classes.enumerated().map { "\(stem)_probability_\($0)-\($1.name.asFileName).png" }
+  }
+
+  /// Samples of planes of one size, pixel by pixel.
+  static func interleaved<Sample: FixedWidthInteger>(
+    _ planes: [some Collection<Sample>]
+  ) -> [Sample] {
+    let pixels = planes.first?.count ?? 0
+    return [Sample](unsafeUninitializedCapacity: pixels * planes.count) { out, count in
+      for (band, plane) in planes.enumerated() {
+        for (i, value) in plane.enumerated() { out[i * planes.count + band] = value }
+      }
+      count = pixels * planes.count
+    }
   }
 
   /// Draws numbers from 0 to 1 over a photograph.
@@ -218,6 +236,29 @@ public struct PredictionFiles: Sendable {
     try write(
       mask.classes, mask.size, .labels(palette: map.palette, missing: LabelMap.ignored), to: path,
       place)
+  }
+
+  /// Writes planes of probabilities, (H, W) each, as the bands of a GeoTIFF of 8 or 16 bits.
+  private func write(
+    _ planes: [ArraySlice<Float>], _ size: Size, bits: Int, to path: String, _ place: GeoReference?
+  ) throws {
+    let result = try TiledResult(
+      path, size: size, content: .shares(bands: planes.count, bits: bits), place: place,
+      subject: "", isResumed: false)
+    for first in stride(from: 0, to: size.height, by: TiledResult.side) {
+      let rows = first..<min(first + TiledResult.side, size.height)
+      let parts = planes.map { plane in
+        plane[
+          plane.startIndex + rows.lowerBound * size.width..<plane.startIndex + rows.upperBound
+            * size.width]
+      }
+      if bits == 8 {
+        try result.append(Self.interleaved(parts.map(Self.bytes)))
+      } else {
+        try result.append(Self.interleaved(parts.map(Self.words)))
+      }
+    }
+    try result.finish()
   }
 
   /// Writes bytes as a GeoTIFF.
@@ -249,24 +290,21 @@ public struct UnsupportedPrediction: Error, Sendable, Equatable, CustomStringCon
 }
 
 extension ClassProbabilities {
+  /// The probabilities of a class, (H, W).
+  fileprivate func plane(_ index: Int) -> ArraySlice<Float> {
+    values[index * pixels..<(index + 1) * pixels]
+  }
+
   /// Writes an array of NumPy, float16, (classes, H, W), a class at a time.
   ///
-  /// https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
   /// - Throws: `WriteError`.
   package func writeNumPy(to path: String) throws {
-    var header =
-      "{'descr': '<f2', 'fortran_order': False, 'shape': (\(classes), \(size.height), \(size.width)), }"
-    // Data begins at a multiple of 64 bytes.
-    header += String(repeating: " ", count: 63 - (10 + header.utf8.count) % 64) + "\n"
     try AtomicFile.write(path) { file in
-      try file.append([0x93] + Array("NUMPY".utf8) + [1, 0])
-      try file.append([UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8)])
-      try file.append(Array(header.utf8))
+      try file.append(NumPyPlanes.header(planes: classes, size))
       var bytes = [UInt8](repeating: 0, count: 2 * pixels)
       for index in 0..<classes {
-        let plane = Array(values[index * pixels..<(index + 1) * pixels])
         try attempt {
-          let half = Tensor(plane, [pixels]).to(.float16)
+          let half = Tensor(Array(plane(index)), [pixels]).to(.float16)
           bytes.withUnsafeMutableBytes { half.read(into: $0) }
         }
         try file.append(bytes)

@@ -74,8 +74,8 @@ public struct PredictionRun: Sendable {
   {
     (self.ensemble, self.files) = (ensemble, files)
     var options = options
-    options.large.writesProbabilities = files.probabilities == .tiff
-    options.large.writesConfidence = files.confidence != nil
+    options.large.probabilities = files.probabilities
+    options.large.confidence = files.confidence
     options.large.writesUncertainty = files.uncertainty
     options.large.resumes = options.resumes
     if options.shard != nil, files.polygons?.hasFileForAll == true {
@@ -94,8 +94,6 @@ public struct PredictionRun: Sendable {
     if options.refinement.threshold != nil { return "--threshold" }
     if options.refinement.classes != nil { return "--classes" }
     if options.refinement.minimumArea > 1, files.polygons == nil { return "--minimum-area" }
-    if files.confidence == .sixteen { return "--confidence-bits 16" }
-    if files.probabilities == .npy || files.probabilities == .png { return "--probabilities-as" }
     return nil
   }
 
@@ -107,43 +105,47 @@ public struct PredictionRun: Sendable {
       case .exact, nil: "imageSize"
       }
     return "its network sees images resized to \(session.seenSize?.text ?? "one size"); expected"
-      + " --probabilities-as npy, or --set evaluate.\(key)=null for blocks of images as they are"
+      + " no --block, or --set evaluate.\(key)=null for blocks of images as they are"
   }
 
   /// Whether an image is segmented block by block.
   ///
-  /// One is that has a place on earth, does not fit into memory, or for which that is asked. Networks that see
-  /// images resized see them whole, and an image that has a place but fits is seen whole where something is asked
-  /// for that blocks do not give.
+  /// One is that has a place on earth, does not fit into memory with what is asked for, or for which that is asked.
+  /// Networks that see images resized see them whole, and an image that has a place but fits is seen whole where
+  /// something is asked for that blocks do not give.
   /// - Throws: `ImageError`; ``UnsupportedPrediction`` for an image that cannot be seen whole as it is asked for.
   private func isLarge(_ file: String) throws -> Bool {
-    let blocks = options.large.step != nil || options.large.writesProbabilities
     let reason = wholeOnly
-    if session.seenSize != nil || (blocks && reason != nil) {
-      guard !blocks else {
-        throw UnsupportedPrediction(
-          file: file, what: options.large.step != nil ? "--block" : "probabilities as a TIFF",
-          reason: reason.map { "block by block there are no \($0)" } ?? seenSizeReason)
-      }
-      return false
+    if options.large.step != nil, reason != nil || session.seenSize != nil {
+      throw UnsupportedPrediction(
+        file: file, what: "--block",
+        reason: reason.map { "block by block there are no \($0)" } ?? seenSizeReason)
     }
-    if blocks { return true }
-    // How sure the network is of an image that fits is seen in its full size, and in 16 bits.
-    let isWhole = reason != nil || files.confidence != nil || files.uncertainty
+    if session.seenSize != nil { return false }
+    if options.large.step != nil || (reason == nil && files.probabilities == .tiff) { return true }
+    // How sure the network is of an image that fits is seen in its full size.
+    let isWhole = reason != nil || wanted != []
     if !isWhole, try GeoReference.of(file, page: page) != nil { return true }
     guard RasterFile.isReadByWindows(file) else { return false }
     let raster = try RasterFile(file, page: page)
     guard session.bandPlan != nil || raster.isPicture else { return false }
     let pixels = raster.size.width.multipliedReportingOverflow(by: raster.size.height)
-    let bytes = pixels.partialValue.multipliedReportingOverflow(
-      by: 8 * (session.bandPlan?.bands.count ?? 3))
-    guard pixels.overflow || bytes.overflow || bytes.partialValue > session.memoryBudget else {
-      return false
-    }
+    // Of probabilities the predictor holds a half of the budget at most.
+    let each =
+      8 * (session.bandPlan?.bands.count ?? 3)
+      + (wanted.contains(.probabilities) ? 8 * session.labelMap.count : 0)
+    let bytes = pixels.partialValue.multipliedReportingOverflow(by: each)
+    // may fail: what the network cannot hold at once is seen in blocks.
+    let fits =
+      !pixels.overflow && !bytes.overflow && bytes.partialValue <= session.memoryBudget
+      && (try? session.admit(raster.size, file: file)) != nil
+    guard !fits else { return false }
     if let reason {
       throw UnsupportedPrediction(
         file: file, what: reason,
-        reason: "it is larger than the memory budget, so that it is segmented block by block")
+        reason:
+          "it needs more than the memory budget at once, so that it is segmented block by block; expected"
+          + " a larger --memory-budget, or --tiles")
     }
     return true
   }

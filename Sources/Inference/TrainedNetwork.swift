@@ -24,6 +24,8 @@ public struct TrainedNetwork {
   public let orientation: ImageOrientation
   /// Whose levels images take where they are resized for it.
   public let imageResizing: ImageResizing
+  /// How photographs are resized for it.
+  public let seen: SeenScale
   /// Which bands of images it sees; nil for pictures in red, green and blue.
   public let bandPlan: BandPlan?
   /// The type that convolutions were computed in while training; nil for float32.
@@ -172,6 +174,8 @@ public struct TrainedNetwork {
     orientation = try configuration.orientation()
     bandPlan = try configuration.bandPlan()
     imageResizing = try configuration.imageResizing()
+    seen = SeenScale(
+      try configuration.seenSize(), rule: imageResizing, isTrained: configuration.trains)
     precision = try configuration.precision()
     let orientation = orientation
     labels = labelMap.map {

@@ -44,6 +44,10 @@ public struct VideoRun: Sendable {
     public var seconds = 0.0, network = 0.0
     /// Whether the run was stopped.
     public var isStopped = false
+    /// What ffmpeg said of a video that is cut off or damaged; nil where it said nothing.
+    public var complaint: String?
+    /// Whether ffmpeg failed after the frames that were written.
+    public var isCut = false
     /// How often classes change where the image does not, as written.
     public var flicker = Flicker()
     /// The same of the network's own classes, where probabilities were smoothed.
@@ -109,14 +113,23 @@ public struct VideoRun: Sendable {
       )
     }
     if let folder = options.labels { try FileSystem.makeOutputFolder(folder) }
+    // The file would be gone.
+    if let own = FileSystem.status(file), let other = FileSystem.status(output),
+      own.st_ino == other.st_ino, own.st_dev == other.st_dev
+    {
+      throw VideoError(file: output, reason: "is the video itself, expected another name")
+    }
     let reader = try VideoReader(file)
     let (map, palette) = (ensemble.first.labelMap, palette)
     var writer: VideoWriter?
-    let report = try process(
+    var report = try process(
       next: { try reader.next() }, stop: { reader.stop() }, count: reader.count ?? 0, name: file,
       shouldStop: shouldStop, progress: progress
     ) { frame, mask, index in
-      let to = try writer ?? VideoWriter(output, frame.image.size, start: frame.time, sound: file)
+      let to =
+        try writer
+        ?? VideoWriter(
+          output, frame.image.size, start: frame.time, rate: reader.rate, sound: file)
       writer = to
       try to.append(
         VideoFrame(
@@ -133,6 +146,10 @@ public struct VideoRun: Sendable {
       throw VideoError(file: file, reason: "has no frame that can be decoded, expected some")
     }
     try writer.finish()
+    if !report.isStopped {
+      report.complaint = reader.failure ?? reader.complaint
+      report.isCut = reader.failure != nil
+    }
     return report
   }
 

@@ -13,6 +13,8 @@ public final class ServedNetwork: Sendable {
   public let name: String
   /// What predicts.
   let session: InferenceSession
+  /// How it sees images.
+  var seen: SeenScale { trained.seen }
   /// Whether it has a backbone and a head, which ``Similarity`` needs.
   let hasParts: Bool
   /// The network with its gradients, which only the network's thread uses.

@@ -71,15 +71,16 @@ struct AblateCommand: ParsableCommand {
       if let photograph {
         let image = try source.image(photograph, orientation: .applied)
         let report = try PhotographAblation(
-          predictor, image, named: photograph,
+          predictor, image, named: photograph, seen: source.seen,
           truth: truth.map { try source.mask($0, for: image, photograph) },
           labelMap: source.labelMap ?? LabelMap(named: "\(source.model.classes)"),
           singly: singly, progress: monitor.evaluating)
         try finish(report, text: report.text, write: report.write, monitor)
       } else {
         let report = try Ablation(
-          predictor, on: source.dataset(split, limit: limit), singly: singly,
-          pictures: pictures ?? 2, progress: monitor.evaluating)
+          predictor, on: source.dataset(split, limit: limit),
+          imageSize: source.configuration.evaluation().imageSize, imageRule: source.imageResizing,
+          singly: singly, pictures: pictures ?? 2, progress: monitor.evaluating)
         try finish(report, text: report.text, write: report.write, monitor)
       }
     }

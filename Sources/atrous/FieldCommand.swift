@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import Datasets
+import Evaluation
 import Files
 import Imaging
 import Inference
@@ -16,8 +17,9 @@ struct FieldCommand: ParsableCommand {
     discussion: """
       Adds up what is positive of the gradient of one pixel's scores (Kim et al., 2023, equation 1), one \
       image at a time, and draws it over the first. Images are those given, those of the \
-      configuration's data, or noise; each is cut in the middle to --size, and enlarged first if it is \
-      too small. A single photograph is cut around --at, which is one of its pixels. erf-profile.png is \
+      configuration's data, or noise; each is resized as the network sees it, cut in the middle to --size, and \
+      enlarged first if it is too small. A single photograph is cut around --at, which is one of its pixels, and \
+      the field is drawn over it in its own pixels. erf-profile.png is \
       written where the middle is looked from, without --at.
       """)
 
@@ -35,7 +37,9 @@ struct FieldCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "The size of the network's input: a side such as 769, or WIDTHxHEIGHT.",
-      discussion: "By default that of a single photograph up to 1024 pixels a side, else 769."))
+      discussion:
+        "By default that of a single photograph, as the network sees it, up to 1024 pixels a side, else 769."
+    ))
   var size: String?
 
   @Option(
@@ -76,17 +80,20 @@ struct FieldCommand: ParsableCommand {
       let source = try network.load()
       let photograph = try images.flatMap { path in
         let files = try imageFiles(path, note: note)
-        return files.count == 1 ? try ImageInfo(contentsOf: files[0]).size : nil
+        return files.count == 1
+          ? try ImageInfo(contentsOf: files[0], orientation: source.orientation).size : nil
       }
       if images != nil { try source.checkDescribed() }
-      let size = try source.model.fixedSize(area) ?? inputSize(photograph)
+      let size =
+        try source.model.fixedSize(area) ?? inputSize(photograph.map(source.seen.size(of:)))
       let bounds = photograph ?? size
       if let at, at.x >= bounds.width || at.y >= bounds.height {
         throw SimilarityError.outside(x: at.x, y: at.y, size: bounds, isCut: photograph == nil)
       }
       let pixel = photograph == nil ? nil : at.map { (x: $0.x, y: $0.y) }
       let place: (x: Int, y: Int)? =
-        pixel.map { PictureCut(bounds, to: size, around: $0).target } ?? at.map { ($0.x, $0.y) }
+        pixel.map { SeenCut(bounds, source.seen, to: size, around: $0).target }
+        ?? at.map { ($0.x, $0.y) }
       let target: FieldTarget =
         mean ? .mean : place.map { .position(row: $0.y, column: $0.x) } ?? .center
       let monitor = ConsoleMonitor()
@@ -114,15 +121,16 @@ struct FieldCommand: ParsableCommand {
     let device = try network.place.prepared()
     if let images {
       return ImageSource(
-        Array(try imageFiles(images).prefix(count)), around: pixel, plan: source.bandPlan,
-        encoding: source.encoding, device: device)
+        Array(try imageFiles(images).prefix(count)), around: pixel, seen: source.seen,
+        plan: source.bandPlan, orientation: source.orientation, encoding: source.encoding,
+        device: device)
     }
     guard !noise, source.configuration.trains else {
       Engine.seed(network.seed)
       return ImageSource(noise: count, channels: source.model.inputChannels, device: device)
     }
     return ImageSource(
-      try source.dataset(limit: count),
+      try source.dataset(limit: count), seen: source.seen,
       encoding: source.encoding, device: device)
   }
 }

@@ -137,6 +137,7 @@ struct PredictCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if let folder = parts.summarize { return try parts.join(folder) }
+      try refuseImages()
       let networks = try session()
       for line in networks.sessions.flatMap(\.notes) { note(line) }
       if paths.count == 1, let terms = packaged.chosen.terms { note(terms) }
@@ -179,6 +180,15 @@ struct PredictCommand: ParsableCommand {
     }
   }
 
+  /// Refuses images in a network's place, as a shell makes them of photos/*.jpg.
+  private func refuseImages() throws {
+    for network in paths.dropLast() where !FileSystem.isFolder(network) {
+      // may fail: what is no image may be a network
+      guard let info = try? ImageInfo(contentsOf: network) else { continue }
+      throw ImageAsNetwork(file: network, format: "\(info.format.rawValue)")
+    }
+  }
+
   /// The networks that are asked for.
   private func session() throws -> Ensemble {
     var options = InferenceSession.Options()
@@ -209,6 +219,14 @@ struct PredictCommand: ParsableCommand {
       files.polygons = PolygonFiles(polygons, in: output, map, options: writing)
     }
     return files
+  }
+}
+
+/// An image where a network was expected.
+struct ImageAsNetwork: Error, CustomStringConvertible {
+  let file: String, format: String
+  var description: String {
+    "\(file): is a \(format) image, expected networks before one image or a folder, which stands for all images in it"
   }
 }
 

@@ -18,12 +18,12 @@ struct SurenessOptions: ParsableArguments {
   @Flag(
     help: ArgumentHelp(
       "Write the probability of each class as NAME_probabilities.tif, 255 for 1, too.",
-      discussion: "Images are segmented block by block for that."))
+      discussion: "Images that a network sees as they are go block by block for that."))
   var probabilities = false
 
   @Option(
     help: ArgumentHelp(
-      "Write them as tiff, npy (NAME_probabilities.npy, float16, classes × height × width) or png (of 16 bits, one for each class).",
+      "Write them as tiff, tiff16 (65535 for 1), npy (NAME_probabilities.npy, float16, classes × height × width) or png (of 16 bits, one for each class).",
       valueName: "form"))
   var probabilitiesAs: PredictionFiles.ProbabilityForm?
 

@@ -99,12 +99,17 @@ struct RatesCommand: ParsableCommand {
     let files = Array(try imageFiles(path, note: note).prefix(count))
     let source = try TrainedNetwork(network, overrides: settings.overrides)
     let trained = try TrainingConfiguration.trainedSize(network, overrides: settings.overrides)
-    let size = try crop ?? trained ?? ImageInfo(contentsOf: files[0]).size
+    let size =
+      try crop ?? trained
+      ?? source.seen.size(
+        of: ImageInfo(contentsOf: files[0], orientation: source.orientation).size)
     let monitor = ConsoleMonitor()
     defer { monitor.finish() }
     return try RateSpectrum(
       source.model, named: network,
-      ImageSource(files, plan: source.bandPlan, encoding: source.encoding), width: size.width,
+      ImageSource(
+        files, seen: source.seen, plan: source.bandPlan, orientation: source.orientation,
+        encoding: source.encoding), width: size.width,
       height: size.height, rates: rate, progress: monitor.evaluating)
   }
 

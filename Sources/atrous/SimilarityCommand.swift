@@ -60,7 +60,7 @@ struct SimilarityCommand: ParsableCommand {
       let photograph = try source.image(image)
       let mask = try truth.map { try source.mask($0, for: photograph, image) }
       let report = try Similarity(
-        source.model, photograph, named: image, encoding: source.encoding,
+        source.model, photograph, named: image, seen: source.seen, encoding: source.encoding,
         reference: reference, layer: layer, truth: mask, names: source.classNames,
         device: network.place.prepared())
       if let output { try report.heatMap.image().write(to: output, isOutput: true) }

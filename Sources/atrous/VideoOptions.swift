@@ -109,10 +109,15 @@ struct VideoOptions: ParsableArguments {
       let output = output(path, folder)
       report = try run.run(path, to: output, shouldStop: stops, progress: progress)
       monitor.finish()
+      if let complaint = report.complaint {
+        let text = "\(path): was not decoded as a whole: \(complaint)"
+        if report.isCut { complain(text) } else { warn(text) }
+      }
       print(report.text)
       print("written to \(output.shown)")
       if let frameLabels { print("labels in \(frameLabels.shown)") }
     }
+    if report.isCut { throw ExitCode(1) }
     if report.isStopped, let signal = Interruption.signalNumber { throw ExitCode(128 + signal) }
   }
 }

@@ -269,6 +269,65 @@ struct FieldTests {
     #expect(bare.reading.hasPrefix("On average a pixel looks at"))
   }
 
+  @Test("what a network sees of a photograph lies where it lay, and numbers are dealt out by area")
+  func seenCuts() {
+    let photograph = Size(width: 480, height: 360)
+    let scale = SeenScale(.shortSide(540))
+    let whole = SeenCut(photograph, scale, to: Size(width: 720, height: 540), around: (100, 359))
+    #expect(whole.part == PixelWindow(photograph))
+    #expect(whole.target == (150, 538) && whole.pitch == (480.0 / 720, 360.0 / 540))
+    // Three pixels of the input are as wide as two of the photograph.
+    var values = [Float](repeating: 0, count: 720 * 540)
+    (values[0], values[1], values[720 * 4 + 3]) = (9, 6, 4)
+    let mapped = whole.mapped(values)
+    #expect(mapped.count == 480 * 360)
+    for (x, y, value) in [(0, 0, 12), (1, 0, 3), (2, 2, 2), (2, 3, 2), (3, 2, 0)]
+      as [(Int, Int, Float)]
+    { #expect(abs(mapped[480 * y + x] - value) < 1e-5, "\(x), \(y): \(mapped[480 * y + x])") }
+    #expect(abs(mapped.reduce(0, +) - 19) < 1e-4)
+    // A cut of a photograph that is made smaller.
+    let large = Size(width: 2000, height: 1080)
+    let cut = SeenCut(large, scale, to: Size(width: 257, height: 257), around: (1000, 600))
+    #expect(cut.target == (128, 128))
+    #expect(cut.part == PixelWindow(x: 744, y: 344, size: Size(width: 514, height: 514)))
+    let even = cut.mapped([Float](repeating: 1, count: 257 * 257))
+    #expect(even.allSatisfy { abs($0 - 0.25) < 1e-5 })
+  }
+
+  @Test(
+    "the field of a photograph that is resized for the network is of what it sees, in the photograph's pixels"
+  )
+  func seen() throws {
+    let photograph = noisePicture(width: 48, height: 32)
+    let model = try tinyModel(tinyPyramid)
+    let scale = SeenScale(.shortSide(64))
+    func report(_ source: ImageSource, _ x: Int, _ y: Int, pixel: (x: Int, y: Int)?) throws
+      -> FieldReport
+    {
+      Engine.seed(2)
+      return try FieldReport(
+        model, source, size: Size(width: 96, height: 64), target: .position(row: y, column: x),
+        pixel: pixel)
+    }
+    let own = try report(
+      ImageSource(photograph, named: "noise", around: (20, 8), seen: scale, encoding: .imageNet),
+      40, 16, pixel: (20, 8))
+    let enlarged = try report(
+      ImageSource(scale(photograph), named: "noise", encoding: .imageNet), 40, 16, pixel: nil)
+    #expect((own.width, own.height, own.x, own.y) == (48, 32, 20, 8))
+    #expect((own.seenWidth, own.seenHeight, own.photographX) == (96, 64, nil))
+    let cut = SeenCut(photograph.size, scale, to: Size(width: 96, height: 64), around: (20, 8))
+    #expect(own.values == cut.mapped(enlarged.values))
+    #expect(abs(own.sum / enlarged.sum - 1) < 1e-5 && own.sum > 0)
+    // Rates 2 and 4 at stride 8, at twice the size.
+    #expect((own.stride, own.expectedLength, enlarged.expectedLength) == (8, 32, 64))
+    let points = Set(own.heatMap.points.map { [$0.x, $0.y] })
+    #expect(points.contains([28, 16]) && points.contains([4, 24]) && points.count == 14)
+    #expect(own.heatMap.photograph == photograph)
+    #expect(own.text.contains("48x32, seen at 96x64") && own.reading.contains("seen at 96×64"))
+    #expect(abs(own.extentWidth - enlarged.extentWidth / 2) <= 1)
+  }
+
   @Test("images are cut in the middle, and enlarged only if they are too small")
   func middle() {
     let image = noisePicture(width: 30, height: 20)

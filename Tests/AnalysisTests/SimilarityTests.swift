@@ -1,4 +1,5 @@
 import Datasets
+import Evaluation
 import Foundation
 import Imaging
 import Segmentation
@@ -27,6 +28,22 @@ struct SimilarityTests {
     #expect(found.cosines.allSatisfy { abs($0) <= 1.0001 })
     #expect(Set(found.cosines).count > 1)
     #expect(found.heatMap.marks.first?.x == 20)
+  }
+
+  @Test(
+    "a photograph that is resized for the network is compared as it is seen, and drawn as it is")
+  func seen() throws {
+    let scale = SeenScale(.shortSide(64))
+    func found(_ picture: Image, _ x: Int, _ y: Int, _ seen: SeenScale) throws -> Similarity {
+      try Similarity(
+        tinyModel(tinyCascade), picture, named: "noise", seen: seen, encoding: .imageNet,
+        reference: .pixel(x: x, y: y))
+    }
+    let own = try found(picture, 20, 17, scale)
+    let enlarged = try found(scale(picture), 40, 34, .none)
+    #expect((own.mapWidth, own.mapHeight) == (12, 8) && own.cosines == enlarged.cosines)
+    #expect((own.width, own.height) == (48, 32))
+    #expect(own.heatMap.width == 48 && own.heatMap.marks.first?.x == 20)
   }
 
   @Test("a class's own positions are more alike than the others")

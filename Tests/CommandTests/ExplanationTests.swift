@@ -1,3 +1,4 @@
+import Evaluation
 import Foundation
 import Imaging
 import TestSupport
@@ -64,6 +65,47 @@ struct ExplanationTests {
       .expectRefusal("\(path)/none.jpg: is not there; expected an image or a folder of images")
     try Command(["erf", config, "--noise", "--size", "64x48", "--class", "sky"]).wait()
       .expectRefusal("'class' is 'sky'", "ground, thing")
+  }
+
+  @Test("photographs are explained at the size at which the network sees them, in their own pixels")
+  func seen() throws {
+    let config = try pyramid()
+    let image = "\(path)/images/0.png"
+    let set = ["--set", "evaluate.shortSide=80"]
+    let field = try object(
+      Command(["erf", config, "--images", image, "--at", "20,9", "--json"] + set).wait())
+    #expect(field["width"] as? Int == 48 && field["height"] as? Int == 40)
+    #expect(field["seenWidth"] as? Int == 96 && field["seenHeight"] as? Int == 80)
+    #expect(field["x"] as? Int == 20 && field["y"] as? Int == 9)
+    // 64 at the photographs' own size.
+    #expect(field["expectedLength"] as? Int == 32)
+    let alike = try object(
+      Command(["similarity", config, image, "--at", "20,9", "--json"] + set).wait())
+    #expect(alike["width"] as? Int == 48 && alike["mapWidth"] as? Int == 12)
+    let spectrum = try object(
+      Command(["rates", config, "--spectrum", image, "--size", "96x80", "--json"] + set).wait())
+    let enlarged = "\(path)/enlarged.png"
+    try SeenScale(.shortSide(80))(Image(contentsOf: image)).write(to: enlarged)
+    let same = try object(
+      Command(["rates", config, "--spectrum", enlarged, "--size", "96x80", "--json"]).wait())
+    #expect(
+      (spectrum["stages"] as? [[String: Any]])?.first?["above"] as? [Double]
+        == (same["stages"] as? [[String: Any]])?.first?["above"] as? [Double])
+    // What ablate finds with all parts is what predict finds, and what it scores what evaluate scores.
+    let run = try Run.finished()
+    let labels = try Command(["predict", run.path, image, "--output", path] + set).wait()
+    #expect(labels.status == 0, "\(labels)")
+    let ablated = try object(
+      Command(
+        ["ablate", run.path, image, "--truth", "\(path)/0_labels.png", "--json"] + set
+      ).wait())
+    let steps = try #require(ablated["steps"] as? [[String: Any]])
+    #expect(steps.first?["pixelAccuracy"] as? Double == 1)
+    let scored = try object(Command(["evaluate", run.path, "--json"] + set).wait())
+    let scores = try object(Command(["ablate", run.path, "--json"] + set).wait())
+    let whole = try #require((scores["steps"] as? [[String: Any]])?.first?["meanIoU"] as? Double)
+    let evaluated = (scored["scores"] as? [String: Any])?["meanIoU"] as? Double
+    #expect(abs(whole - (evaluated ?? 0)) < 1e-9, "\(whole)")
   }
 
   @Test("a head without parts is told by its name, and swapped arguments are")

@@ -167,10 +167,118 @@ struct LargeImageTests {
     for name in names {
       #expect(bytes("\(killed)/\(name)") == bytes("\(output)/\(name)"), "\(name)")
     }
-    try Command.run(
-      "predict", run.path, "\(images)/map.tif", "--output", output, "--block", "256",
-      "--confidence-bits", "16"
-    ).expectRefusal("map.tif", "--confidence-bits 16", "block by block")
+  }
+
+  @Test(
+    "probabilities of 16 bits come block by block and are gone on with, and of one block are those of the whole image",
+    arguments: ["npy", "tiff16", "png"])
+  func fine(form: String) throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    func predict(_ image: String, _ output: String, _ more: [String] = []) throws -> Command {
+      try Command(
+        ["predict", run.path, image, "--output", output, "--probabilities-as", form]
+          + ["--confidence-bits", "16"] + more)
+    }
+    func files(_ name: String) -> [String] {
+      switch form {
+      case "npy": ["\(name)_probabilities.npy"]
+      case "png": ["\(name)_probability_0-ground.png", "\(name)_probability_1-thing.png"]
+      default: ["\(name)_probabilities.tif"]
+      }
+    }
+    // Of one block.
+    let small = "\(folder.path)/small.tif"
+    try write(small, Size(width: 200, height: 150))
+    let (whole, one) = ("\(folder.path)/small", "\(folder.path)/one")
+    for (output, more) in [(whole, []), (one, ["--block", "256"])] {
+      let outcome = try predict(small, output, more).wait()
+      #expect(outcome.status == 0, "\(outcome)")
+    }
+    for name in files("small") + ["small_confidence.tif"] {
+      guard form == "png", name.hasSuffix("png") else {
+        #expect(bytes("\(one)/\(name)") == bytes("\(whole)/\(name)"), "\(name)")
+        continue
+      }
+      // Written row by row the file is another, of the same pixels.
+      let (own, expected) = (
+        try LabelImage(contentsOf: "\(one)/\(name)"),
+        try LabelImage(contentsOf: "\(whole)/\(name)")
+      )
+      #expect(own == expected && Set(own.values).count > 300)
+      #expect(OutputMark.isOn("\(one)/\(name)"))
+    }
+    #expect(try RasterFile("\(one)/small_confidence.tif").kind == .uint16)
+
+    // Of many, killed on the way.
+    let image = "\(folder.path)/map.tif"
+    try write(image, Size(width: 700, height: 1100))
+    let (all, killed) = ("\(folder.path)/all", "\(folder.path)/killed")
+    let blocks = ["--block", "256", "--overlap", "0.25"]
+    let outcome = try predict(image, all, blocks).wait()
+    #expect(outcome.status == 0 && outcome.output.contains("% sure"), "\(outcome)")
+    let names = (files("map") + ["map_confidence.tif", "map_labels.tif", "map_overlay.png"])
+      .sorted()
+    #expect(try FileManager.default.contentsOfDirectory(atPath: all).sorted() == names)
+    let part = "\(killed)/map_confidence.tif.part"
+    var seen = 0
+    for more in [[], ["--resume"]] {
+      let command = try predict(image, killed, blocks + more)
+      while command.isRunning, (bytes(part)?.count ?? 0) <= seen { usleep(500) }
+      command.send(SIGKILL)
+      _ = command.wait()
+      seen = bytes(part)?.count ?? seen
+    }
+    #expect(try predict(image, killed, blocks + ["--resume"]).wait().status == 0)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: killed).sorted() == names)
+    for name in names { #expect(bytes("\(killed)/\(name)") == bytes("\(all)/\(name)"), "\(name)") }
+  }
+
+  @Test("probabilities of the whole image are a GeoTIFF, too, of several networks or mirror images")
+  func wholeProbabilities() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let image = "\(folder.path)/map.tif"
+    try write(image, Size(width: 300, height: 280))
+    for (form, kind, most) in [("tiff", RasterFile.Kind.uint8, 255), ("tiff16", .uint16, 65_535)] {
+      let outcome = try Command.run(
+        "predict", run.path, image, "--output", folder.path, "--flip", "--probabilities-as", form)
+      #expect(outcome.status == 0, "\(outcome)")
+      let file = try RasterFile("\(folder.path)/map_probabilities.tif")
+      #expect(file.kind == kind && file.bands == 2)
+      #expect(file.place?.transform == [300_000, 5, 0, 4_000_000, 0, -5])
+      let samples: [Int] =
+        switch try file.read(PixelWindow(file.size)).samples {
+        case .uint8(let values): values.map { Int($0) }
+        case .uint16(let values): values.map { Int($0) }
+        case .float: []
+        }
+      #expect(samples.count == 2 * 300 * 280)
+      #expect(
+        stride(from: 0, to: samples.count, by: 2)
+          .allSatisfy { abs(samples[$0] + samples[$0 + 1] - most) <= 1 })
+    }
+  }
+
+  @Test("what the network has no memory for at once goes block by block, unless that cannot be")
+  func memory() throws {
+    let folder = try TemporaryFolder()
+    let image = "\(folder.path)/map.tif"
+    try write(image, Size(width: 1200, height: 1000))
+    func predict(_ more: String...) throws -> Command.Outcome {
+      try Command(
+        [
+          "predict", image, "--set", "evaluate.shortSide=null", "--memory-budget", "150M",
+          "--output", folder.path,
+        ] + more
+      ).wait()
+    }
+    let blocks = try predict("--confidence", "--probabilities-as", "npy")
+    #expect(blocks.status == 0, "\(blocks)")
+    let length: Int = 128 + 2 * 11 * 1200 * 1000
+    let array = bytes("\(folder.path)/map_probabilities.npy")
+    #expect(array?.count == length)
+    try predict("--flip").expectRefusal("map.tif", "--flip", "block by block", "--tiles")
   }
 
   @Test("impossible blocks are refused", arguments: [["--block", "10"], ["--overlap", "0.9"]])

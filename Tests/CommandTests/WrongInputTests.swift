@@ -40,6 +40,30 @@ struct WrongInputTests {
 
   // MARK: The command line
 
+  @Test(
+    "predict tells images in a network's place, folders that it does not look into, and classes by any case"
+  )
+  func stumbles() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let images = "\(run.folder)/images"
+    let glob = try Command.run("predict", "\(images)/0.png", "\(images)/1.png")
+    glob.expectRefusal("0.png: is a PNG image, expected networks before one image or a folder")
+    try Command.run("predict", run.path, run.folder, "--output", folder.path)
+      .expectRefusal("found no files to use", "such as images, are not looked into")
+    let cased = try Command.run(
+      "predict", run.path, "\(images)/0.png", "--classes", "THING, Ground", "--output", folder.path)
+    #expect(cased.status == 0, "\(cased)")
+    try Command.run("predict", run.path, "\(images)/0.png", "--classes", "thin")
+      .expectRefusal("'thin'", "did you mean thing?")
+    // Long beside its height, so that the network would see it far larger.
+    let thin = "\(folder.path)/thin.png"
+    try Image(width: 3000, height: 2, pixels: [UInt8](repeating: 9, count: 18_000)).write(to: thin)
+    try Command.run(
+      "predict", run.path, thin, "--set", "evaluate.shortSide=2000", "--output", folder.path
+    ).expectRefusal("thin.png: 3000×2 pixels, which the network sees at 3000000×2000")
+  }
+
   @Test("what is told names what to write, or what is there")
   func told() throws {
     let run = try Run.finished()

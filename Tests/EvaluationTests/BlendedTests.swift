@@ -40,9 +40,10 @@ struct BlendedTests {
 
   private func run(
     _ predictor: Predictor, _ image: Image, _ tiling: Tiling, from first: Int = 0,
-    missing: [Bool]? = nil, wanted: BlendedPrediction.Wanted = []
+    missing: [Bool]? = nil, wanted: BlendedPrediction.Wanted = [], numbers: Int? = nil
   ) throws -> [BlendedPrediction.Band] {
     let blended = BlendedPrediction(predictor, image.size, tiling, wanted: wanted)
+    if let numbers { blended.mostNumbers = numbers }
     return try (max(0, first - 1)..<blended.count).compactMap { row in
       let band = try blended.band(
         row, isKept: row >= first,
@@ -127,7 +128,7 @@ struct BlendedTests {
     let confidence = try bands.flatMap { try #require($0.confidence) }
     let uncertainty = try bands.flatMap { try #require($0.uncertainty) }
     let whole = try #require(predictor.predict(image, wanted: .probabilities).probabilities)
-    func differences(_ steps: [UInt8], _ expected: [Float]) -> [Float] {
+    func differences(_ steps: [some BinaryInteger], _ expected: [Float]) -> [Float] {
       steps.indices.filter { !missing[$0] }.map { abs(Float(steps[$0]) / 255 - expected[$0]) }
     }
     // Blocks see an image's surroundings only so far.
@@ -141,6 +142,81 @@ struct BlendedTests {
     #expect(
       missing.indices.allSatisfy { !missing[$0] || confidence[$0] == 0 && uncertainty[$0] == 0 })
     #expect(bands.allSatisfy { $0.shares == nil })
+  }
+
+  /// The numbers of a plane over all rows of blocks.
+  private func plane(_ index: Int, _ bands: [BlendedPrediction.Band]) throws -> [UInt16] {
+    try bands.flatMap { band in
+      let planes = try #require(band.planes)
+      let pixels = band.classes.count
+      return planes[index * pixels..<(index + 1) * pixels]
+    }
+  }
+
+  @Test("probabilities and confidence of 16 bits are those of the whole image, also softened")
+  func fine() throws {
+    let (predictor, image) = (predictor(), image(250, 180))
+    for temperature in [nil, Temperature([1.7]), Temperature([0.6, 1.3, 2.1])] {
+      predictor.temperature = temperature
+      let tiling = Tiling(step: 256, overlap: 0.25, alignment: predictor.stride)
+      let whole = try predictor.predict(image, wanted: [.confidence, .probabilities])
+      let expected = try #require(whole.probabilities)
+      func words(_ values: some Collection<Float>) -> [UInt16] {
+        values.map { UInt16($0 * 65_535 + 0.5) }
+      }
+      // Of one block they are the same, however few rows are held in single precision.
+      for numbers in [nil, 1] {
+        let halves = try run(predictor, image, tiling, wanted: .halves, numbers: numbers)
+        let steps = try run(
+          predictor, image, tiling, wanted: [.words, .fineConfidence], numbers: numbers)
+        for k in 0..<3 {
+          let own = expected.values[k * expected.pixels..<(k + 1) * expected.pixels]
+          #expect(try plane(k, halves) == own.map { Float16($0).bitPattern })
+          #expect(try plane(k, steps) == words(own))
+        }
+        #expect(steps[0].confidence == words(try #require(whole.confidence)))
+        #expect(steps[0].classes == whole.mask.classes && halves[0].classes == whole.mask.classes)
+      }
+    }
+  }
+
+  @Test("16 bits of many blocks agree with those of 8, and are nothing where nothing was measured")
+  func fineBlocks() throws {
+    let (predictor, image) = (predictor(), image(520, 300))
+    predictor.temperature = Temperature([0.6, 1.3, 2.1])
+    let missing = (0..<520 * 300).map { $0 % 520 < 40 && $0 / 520 < 30 }
+    let tiling = Tiling(step: 256, overlap: 0.125, alignment: predictor.stride)
+    func found(_ wanted: BlendedPrediction.Wanted) throws -> [BlendedPrediction.Band] {
+      try run(predictor, image, tiling, missing: missing, wanted: wanted, numbers: 1)
+    }
+    let (coarse, fine) = (try found([.shares, .confidence]), try found([.words, .fineConfidence]))
+    let whole = try #require(predictor.predict(image, wanted: .probabilities).probabilities)
+    for (a, b) in zip(coarse, fine) {
+      let (shares, planes) = (try #require(a.shares), try #require(b.planes))
+      #expect(a.classes == b.classes)
+      let pixels = a.classes.count
+      var (most, far) = (Float(0), 0)
+      for i in 0..<pixels {
+        for k in 0..<3 {
+          let own = Float(planes[k * pixels + i]) / 65_535
+          most = max(most, abs(own - Float(shares[3 * i + k]) / 255))
+          let at = b.rows.lowerBound * 520 + i
+          if !missing[at], abs(own - whole.values[k * whole.pixels + at]) > 0.02 { far += 1 }
+        }
+      }
+      #expect(most <= 0.5 / 255 + 1e-4)
+      // Blocks see an image's surroundings only so far.
+      #expect(far <= 3 * pixels / 100)
+      for (i, (a, b)) in zip(try #require(a.confidence), try #require(b.confidence)).enumerated() {
+        guard abs(Float(a) / 255 - Float(b) / 65_535) <= 0.5 / 255 + 1e-4 else {
+          Issue.record("pixel \(i): \(a), \(b)")
+          break
+        }
+      }
+    }
+    let first = try plane(0, fine)
+    let sums = try plane(1, fine).enumerated().map { Int(first[$0]) + Int($1) }
+    #expect(missing.indices.allSatisfy { !missing[$0] || sums[$0] == 0 })
   }
 
   @Test("what was not measured is ignored, and windows without anything are not computed")

@@ -132,6 +132,48 @@ struct TiledResultTests {
     }
   }
 
+  @Test("shares of 16 bits are read, and copies of them are means")
+  func wide() throws {
+    let folder = try TemporaryFolder()
+    let (path, size) = ("\(folder.path)/a.tif", Size(width: 301, height: 270))
+    func value(_ x: Int, _ y: Int, _ band: Int) -> UInt16 {
+      UInt16(truncatingIfNeeded: 20_000 * band + 97 * x + 31 * y)
+    }
+    let result = try TiledResult(
+      path, size: size, content: .shares(bands: 2, bits: 16), place: nil, subject: "",
+      isResumed: false)
+    for rows in [0..<256, 256..<270] {
+      try result.append(
+        rows.flatMap { y in (0..<301).flatMap { x in [value(x, y, 0), value(x, y, 1)] } })
+    }
+    try result.finish()
+    let file = try RasterFile(path)
+    #expect(file.kind == .uint16 && file.bands == 2 && file.size == size)
+    guard
+      case .uint16(let samples) = try file.read(PixelWindow(size)).samples,
+      case .uint16(let copy) = try RasterFile(path, page: 2).read(
+        PixelWindow(Size(width: 151, height: 135))
+      ).samples
+    else {
+      Issue.record("no samples of 16 bits")
+      return
+    }
+    for y in 0..<270 {
+      for x in 0..<301 where samples[2 * (y * 301 + x) + 1] != value(x, y, 1) {
+        Issue.record("\(x), \(y)")
+        return
+      }
+    }
+    // Of the last column there is no right one.
+    for (x, y) in [(0, 0), (3, 7), (150, 134)] {
+      let columns = [2 * x, min(2 * x + 1, 300)]
+      let sum = columns.reduce(0) {
+        $0 + Int(value($1, 2 * y, 0)) + Int(value($1, 2 * y + 1, 0))
+      }
+      #expect(Int(copy[2 * (y * 151 + x)]) == (sum + 2) / 4)
+    }
+  }
+
   @Test("a result that was stopped anywhere ends with the same bytes")
   func resumed() throws {
     let folder = try TemporaryFolder()

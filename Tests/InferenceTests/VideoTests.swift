@@ -105,6 +105,41 @@ struct VideoTests {
     #expect(try frames(output).count == 3)
   }
 
+  @Test(
+    "one frame is a video, too; one that is cut off is told; a video does not take its own place")
+  func few() throws {
+    let folder = try TemporaryFolder()
+    let (clip, one) = ("\(folder.path)/clip.mkv", "\(folder.path)/one.mp4")
+    try self.clip(clip)
+    _ = try FFmpeg.output("ffmpeg", ["-v", "error", "-i", clip, "-frames:v", "1", one])
+    let run = try VideoRun(Ensemble(InferenceSession(PackagedNetwork.streets.file())))
+    for name in ["a.mp4", "a.mkv", "a.webm"] {
+      let output = "\(folder.path)/\(name)"
+      let report = try run.run(one, to: output)
+      #expect(report.frames == 1 && report.complaint == nil)
+      #expect(try frames(output).count == 1, "\(name)")
+    }
+    let error = #expect(throws: VideoError.self) {
+      try run.run(one, to: "\(folder.path)/./one.mp4")
+    }
+    #expect("\(try #require(error))".contains("is the video itself"))
+    #expect(try frames(one).count == 1)
+    // Every picture stands for itself, so that half of the file holds about half of them.
+    let (long, cut) = ("\(folder.path)/long.mkv", "\(folder.path)/cut.mkv")
+    _ = try FFmpeg.output(
+      "ffmpeg",
+      [
+        "-v", "error", "-f", "lavfi", "-i", "testsrc=size=96x64:rate=10:duration=0.8", "-g", "1",
+        long,
+      ])
+    let bytes = try #require(FileSystem.contents(long))
+    try AtomicFile.write(cut, bytes.prefix(bytes.count / 2))
+    let report = try run.run(cut, to: "\(folder.path)/out.mp4")
+    #expect((1..<8).contains(report.frames))
+    #expect(report.complaint != nil, "\(report)")
+    #expect(try frames("\(folder.path)/out.mp4").count == report.frames)
+  }
+
   @Test("what is no video, or cannot be encoded, leaves the old file and says why")
   func refusals() throws {
     let folder = try TemporaryFolder()

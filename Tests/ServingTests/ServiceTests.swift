@@ -1,3 +1,4 @@
+import Analysis
 import Datasets
 import Evaluation
 import Foundation
@@ -90,6 +91,12 @@ struct ServiceTests {
     #expect(array.body.count == 128 + 2 * 11 * columns * rows)
     let first = array.body[128..<130].withUnsafeBytes { $0.loadUnaligned(as: Float16.self) }
     #expect(first == Float16(probabilities?[2, 2][0] ?? -1))
+    // Also of what is hardly possible: numbers of type float16 below 6.1e-5 have fewer digits.
+    let fine = try ask(port, "POST", "/v1/predict?format=probabilities", png).body.dropFirst(128)
+    let small = probabilities?.values.filter { $0 > 1e-6 && $0 < 6e-5 } ?? []
+    let numbers = fine.withUnsafeBytes { Array($0.bindMemory(to: UInt16.self)) }
+    #expect(!small.isEmpty && numbers == probabilities?.values.map(\.halfBits))
+    #expect(numbers.count { (1..<0x400).contains($0) } >= small.count)
     let sure = try ask(port, "POST", "/v1/predict?include=confidence,probabilities&step=64", png)
     let levels = sure.json["probabilities"] as? [String: Any] ?? [:]
     let bytes = Data(base64Encoded: levels["data"] as? String ?? "") ?? Data()
@@ -106,25 +113,46 @@ struct ServiceTests {
 
   @Test("explains a pixel by its field and by features")
   func explainsAPixel() throws {
-    let port = try shared.get().port
+    let (_, network, port) = try shared.get()
     let png = try picture().png()
     let field = try ask(port, "POST", "/v1/explain?x=20&y=30&class=Road", png)
     #expect(field.status == 200, "\(field.json)")
     let star = field.json["star"] as? [String: Any] ?? [:]
     let points = star["points"] as? [[Int]] ?? []
     #expect(points.contains([20, 30]))
+    // The network sees photographs with a shorter side of 540, so that 16 pixels there are 1.42 here.
     let stride = star["stride"] as? Int ?? 0, rates = star["rates"] as? [Int] ?? []
-    #expect(points.contains([20 + (rates.max() ?? 0) * stride, 30]))
+    let pitch = star["pitch"] as? [Double] ?? []
+    #expect(pitch == [Double(stride) * 64 / 720, Double(stride) * 48 / 540])
+    let reach = Int((Double(rates.max() ?? 0) * (pitch.first ?? 0)).rounded())
+    #expect(reach > 5 && points.contains([20 + reach, 30]))
+    let seen = field.json["seen"] as? [String: Int]
+    #expect(seen == ["width": 720, "height": 540])
     let levels = field.json["field"] as? [String: Any] ?? [:]
     let data = Data(base64Encoded: levels["data"] as? String ?? "") ?? Data()
     #expect(data.count == 64 * 48 && data.max() == 255)
+    // The same by the network itself.
+    let size = Size(width: 720, height: 540)
+    let expected = try network.analyzing { trained in
+      let cut = SeenCut(Size(width: 64, height: 48), trained.seen, to: size, around: (20, 30))
+      let report = try FieldReport(
+        trained.model,
+        ImageSource(
+          try trained.seen(picture()), named: "image", encoding: trained.encoding), size: size,
+        target: .position(row: cut.target.y, column: cut.target.x),
+        label: trained.classIndex("road"))
+      return cut.mapped(report.values)
+    }
+    let array32 = try ask(port, "POST", "/v1/explain?x=20&y=30&class=road&format=field", png).body
+    let values = array32.dropFirst(128).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+    #expect(values == expected)
     #expect((field.json["class"] as? String)?.lowercased() == "road")
 
     let similar = try ask(port, "POST", "/v1/similarity?x=20&y=30", png)
     let width = similar.json["mapWidth"] as? Int ?? 0
     let height = similar.json["mapHeight"] as? Int ?? 0
     let cosines = similar.json["cosines"] as? [Int] ?? []
-    #expect(cosines.count == width * height && width > 1)
+    #expect(cosines.count == width * height && width >= 720 / 16)
     #expect(cosines[30 * height / 48 * width + 20 * width / 64] == 1000)
     let array = try ask(
       port, "POST", "/v1/similarity?x=20&y=30", png, headers: ["Accept: application/x-npy"])
@@ -171,6 +199,8 @@ struct ServiceTests {
     try expect(422, "POST", "/v1/predict", Array(png.prefix(200)))
     try expect(413, "POST", "/v1/predict", header(width: 100_000, height: 100_000))
     try expect(422, "POST", "/v1/predict", header(width: 0, height: 10))
+    // Few pixels, but many as the network sees them.
+    try expect(413, "POST", "/v1/predict", header(width: 200_000, height: 2))
     try expect(422, "POST", "/v1/explain?x=64&y=0", png)
     try expect(400, "POST", "/v1/explain?x=-1&y=0", png)
     try expect(400, "POST", "/v1/explain", png)

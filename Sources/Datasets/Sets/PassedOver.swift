@@ -111,8 +111,12 @@ package func imageFiles(
   let outputs = Set(passedOver.outputs)
   let files = read.filter { !outputs.contains($0) }
   guard !files.isEmpty else {
+    // Whoever has images by days or by cameras would look for them in vain.
+    let below = names.first { FileSystem.isFolder("\(path)/\($0)") }
     throw DatasetError.emptyFolder(
-      path: path, expected: "images (\(extensions.joined(separator: ", ")))")
+      path: path,
+      expected: "images (\(extensions.joined(separator: ", ")))"
+        + (below.map { "; folders in it, such as \($0.shownInLine), are not looked into" } ?? ""))
   }
   return files.map { "\(path)/\($0)" }
 }

@@ -23,8 +23,10 @@ package final class BlendedPrediction {
     package let classes: [UInt8]
     /// The probabilities in shares of 255, (rows, width, classes), where they are asked for.
     package let shares: [UInt8]?
-    /// The probability of each pixel's class in steps of 255, (rows, width), where it is asked for.
-    package let confidence: [UInt8]?
+    /// The probabilities as float16's bits or in steps of 65,535, (classes, rows, width), where they are asked for.
+    package let planes: [UInt16]?
+    /// The probability of each pixel's class in steps of 255 or 65,535, (rows, width), where it is asked for.
+    package let confidence: [UInt16]?
     /// The entropy of each pixel's probabilities over the logarithm of the number of classes, in steps of 255,
     /// (rows, width), where it is asked for.
     package let uncertainty: [UInt8]?
@@ -36,16 +38,36 @@ package final class BlendedPrediction {
     package init(rawValue: Int) { self.rawValue = rawValue }
     /// ``Band/shares``.
     package static let shares = Wanted(rawValue: 1)
-    /// ``Band/confidence``.
+    /// ``Band/confidence`` in steps of 255.
     package static let confidence = Wanted(rawValue: 2)
     /// ``Band/uncertainty``.
     package static let uncertainty = Wanted(rawValue: 4)
+    /// ``Band/planes`` as the bits of numbers of type float16.
+    package static let halves = Wanted(rawValue: 8)
+    /// ``Band/planes`` in steps of 65,535.
+    package static let words = Wanted(rawValue: 16)
+    /// ``Band/confidence`` in steps of 65,535.
+    package static let fineConfidence = Wanted(rawValue: 32)
+
+    /// Whether probabilities of 16 bits are asked for.
+    var hasPlanes: Bool { !isDisjoint(with: [.halves, .words]) }
+    /// Whether each pixel's confidence is asked for.
+    var hasConfidence: Bool { !isDisjoint(with: [.confidence, .fineConfidence]) }
+
+    /// The bytes that a pixel of a row of blocks takes until they are written, among `classes`.
+    package func bytes(classes: Int) -> Int {
+      // Classes and shares are held twice while they are packed.
+      2 * (1 + (contains(.shares) ? classes : 0)) + (hasConfidence ? 4 : 0)
+        + (contains(.uncertainty) ? 2 : 0) + (hasPlanes ? 2 * classes : 0)
+    }
   }
 
   /// A row of blocks that is being filled.
   private struct Canvas {
-    var classes: [UInt8]
-    var shares, confidence, uncertainty: [UInt8]
+    var classes, shares, uncertainty: [UInt8]
+    var confidence, planes: [UInt16]
+    /// The pixels of the row of blocks, by which planes are apart.
+    let pixels: Int
   }
 
   private let predictor: Predictor
@@ -53,6 +75,8 @@ package final class BlendedPrediction {
   private let tiling: Tiling
   private let rows: [Range<Int>], columns: [Range<Int>]
   private let wanted: Wanted
+  /// The most probabilities in single precision that are held at once, but for sixteen rows of a block.
+  var mostNumbers = 1 << 23
   /// What each window of the row above says of its overlap; nil where nothing was measured.
   private var above: [Piece?]
 
@@ -99,13 +123,13 @@ package final class BlendedPrediction {
     let span = rows[row]
     let pixels = isKept ? span.count * size.width : 0
     let bands = wanted.contains(.shares) ? predictor.model.classes : 0
-    func zeros(_ kind: Wanted) -> [UInt8] {
-      [UInt8](repeating: 0, count: wanted.contains(kind) ? pixels : 0)
-    }
+    let planes = wanted.hasPlanes ? predictor.model.classes : 0
     var canvas = Canvas(
       classes: [UInt8](repeating: LabelMap.ignored, count: pixels),
-      shares: [UInt8](repeating: 0, count: pixels * bands), confidence: zeros(.confidence),
-      uncertainty: zeros(.uncertainty))
+      shares: [UInt8](repeating: 0, count: pixels * bands),
+      uncertainty: [UInt8](repeating: 0, count: wanted.contains(.uncertainty) ? pixels : 0),
+      confidence: [UInt16](repeating: 0, count: wanted.hasConfidence ? pixels : 0),
+      planes: [UInt16](repeating: 0, count: pixels * planes), pixels: pixels)
     var left: Piece?
     var aboveLeft: Piece?
     for column in columns.indices {
@@ -128,7 +152,8 @@ package final class BlendedPrediction {
     }
     return Band(
       rows: span, classes: canvas.classes, shares: wanted.contains(.shares) ? canvas.shares : nil,
-      confidence: wanted.contains(.confidence) ? canvas.confidence : nil,
+      planes: wanted.hasPlanes ? canvas.planes : nil,
+      confidence: wanted.hasConfidence ? canvas.confidence : nil,
       uncertainty: wanted.contains(.uncertainty) ? canvas.uncertainty : nil)
   }
 
@@ -228,35 +253,64 @@ package final class BlendedPrediction {
   // MARK: Writing
 
   private func write(_ part: Part, _ span: Range<Int>, _ canvas: inout Canvas, _ bands: Int) {
+    guard wanted.hasPlanes else { return writeStrip(part, span, &canvas, bands) }
+    // Probabilities come in single precision, of which only some rows are held.
+    let rows = max(16, mostNumbers / max(1, part.columns.count * predictor.model.classes))
+    for first in Swift.stride(from: 0, to: part.rows.count, by: rows) {
+      let strip = first..<min(first + rows, part.rows.count)
+      writeStrip(
+        Part(
+          rows: part.rows.lowerBound + strip.lowerBound..<part.rows.lowerBound + strip.upperBound,
+          columns: part.columns, scores: part.scores.map { $0.cut(rows: strip) }),
+        span, &canvas, bands)
+    }
+  }
+
+  private func writeStrip(
+    _ part: Part, _ span: Range<Int>, _ canvas: inout Canvas, _ bands: Int
+  ) {
     let (width, height) = (part.columns.count, part.rows.count)
+    var asked: Predictor.Wanted = []
+    if wanted.hasConfidence { asked.insert(.confidence) }
+    if wanted.hasPlanes { asked.insert(.probabilities) }
     let sureness =
-      wanted.isDisjoint(with: [.confidence, .uncertainty])
+      asked.isEmpty && !wanted.contains(.uncertainty)
       ? nil
       : PixelSureness(
-        wanted: wanted.contains(.confidence) ? .confidence : [],
-        temperature: predictor.temperature, wantsEntropy: wanted.contains(.uncertainty))
+        wanted: asked, temperature: predictor.temperature,
+        wantsEntropy: wanted.contains(.uncertainty))
     let found = ScoreFusion.classes(
       part.scores, width: width, height: height,
       averaging: part.scores.count > 1 ? .probabilities : nil, sureness: sureness)
     // Nothing, where an operator failed, which `attempt` reports.
     guard found.count == width * height else { return }
-    func copy(_ from: [UInt8], _ to: inout [UInt8], _ bands: Int) {
+    func copy<Sample>(
+      _ from: [Sample], _ to: inout [Sample], _ bands: Int = 1, plane: Int = 0
+    ) {
       for y in 0..<height {
         let start =
-          ((part.rows.lowerBound - span.lowerBound + y) * size.width
-            + part.columns.lowerBound) * bands
-        to.replaceSubrange(
-          start..<start + width * bands, with: from[y * width * bands..<(y + 1) * width * bands])
+          plane * canvas.pixels
+          + ((part.rows.lowerBound - span.lowerBound + y) * size.width + part.columns.lowerBound)
+          * bands
+        let own = (plane * height + y) * width * bands
+        to.replaceSubrange(start..<start + width * bands, with: from[own..<own + width * bands])
       }
     }
-    copy(found, &canvas.classes, 1)
+    copy(found, &canvas.classes)
     if let sureness {
-      if wanted.contains(.confidence) {
-        copy(sureness.confidence.map(Self.step), &canvas.confidence, 1)
+      if wanted.hasConfidence {
+        let steps: Float = wanted.contains(.fineConfidence) ? 65_535 : 255
+        copy(sureness.confidence.map { UInt16(Self.step($0, steps)) }, &canvas.confidence)
       }
       if wanted.contains(.uncertainty) {
         let most = logf(Float(max(2, predictor.model.classes)))
-        copy(sureness.entropy.map { Self.step($0 / most) }, &canvas.uncertainty, 1)
+        copy(sureness.entropy.map { UInt8(Self.step($0 / most, 255)) }, &canvas.uncertainty)
+      }
+      if wanted.hasPlanes, sureness.probabilities.count % max(1, found.count) == 0 {
+        let words = samples(sureness.probabilities)
+        for plane in 0..<words.count / max(1, found.count) {
+          copy(words, &canvas.planes, plane: plane)
+        }
       }
     }
     guard bands > 0 else { return }
@@ -265,8 +319,17 @@ package final class BlendedPrediction {
     if own.count == width * height * bands { copy(own, &canvas.shares, bands) }
   }
 
-  /// A number from 0 to 1 in steps of 255.
-  private static func step(_ value: Float) -> UInt8 { UInt8(min(max(value, 0), 1) * 255 + 0.5) }
+  /// Probabilities as numbers of 16 bits.
+  private func samples(_ values: [Float]) -> [UInt16] {
+    wanted.contains(.halves)
+      ? values.map(\.halfBits) : values.map { UInt16(Self.step($0, 65_535)) }
+  }
+
+  /// A number from 0 to 1 in so many steps.
+  @inline(__always)
+  private static func step(_ value: Float, _ steps: Float) -> Float {
+    min(max(value, 0), 1) * steps + 0.5
+  }
 
   /// Ignores the pixels of a block where nothing was measured.
   private func clear(
@@ -279,6 +342,9 @@ package final class BlendedPrediction {
         let at = (y - rows.lowerBound) * size.width + x
         canvas.classes[at] = LabelMap.ignored
         for band in at * bands..<(at + 1) * bands { canvas.shares[band] = 0 }
+        for plane in Swift.stride(from: at, to: canvas.planes.count, by: canvas.pixels) {
+          canvas.planes[plane] = 0
+        }
         if !canvas.confidence.isEmpty { canvas.confidence[at] = 0 }
         if !canvas.uncertainty.isEmpty { canvas.uncertainty[at] = 0 }
       }
@@ -301,15 +367,22 @@ extension Predictor {
   /// The tiling of an image: of one block where that fits into half of the memory budget, or of blocks of
   /// `step` pixels a side, or the most that fit.
   ///
+  /// - Parameter pixelBytes: What a pixel of a row of blocks takes until the row is written; blocks are so small that
+  ///   a row takes no more than the other half, unless they are of a given step.
   /// - Throws: ``PredictionError/tooLarge(file:size:need:budget:)`` where not even the smallest blocks fit.
   package func tiling(
-    of size: Size, step: Int? = nil, overlap: Double = 0.125, file: String
+    of size: Size, step: Int? = nil, overlap: Double = 0.125, pixelBytes: Int = 0, file: String
   ) throws -> Tiling {
     let unit = TiledResult.side
-    func fits(_ tiling: Tiling) -> Bool {
+    func networkFits(_ tiling: Tiling) -> Bool {
       let side = Size(
         width: min(tiling.side, size.width), height: min(tiling.side, size.height))
       return memoryNeed(side) <= memoryBudget / 2
+    }
+    func fits(_ tiling: Tiling) -> Bool {
+      let row = size.width.multipliedReportingOverflow(
+        by: min(tiling.step + tiling.overlap, size.height) * pixelBytes)
+      return !row.overflow && row.partialValue <= memoryBudget / 2 && networkFits(tiling)
     }
     func tiling(_ step: Int) -> Tiling { Tiling(step: step, overlap: overlap, alignment: stride) }
     if let step { return tiling((max(step, 1) + unit - 1) / unit * unit) }
@@ -318,9 +391,10 @@ extension Predictor {
     for step in Swift.stride(from: 8 * unit, through: unit, by: -unit) where fits(tiling(step)) {
       return tiling(step)
     }
+    // Where it is the row that does not fit, the one who holds it says so.
+    if networkFits(tiling(unit)) { return tiling(unit) }
     throw PredictionError.tooLarge(
       file: file, size: Size(width: unit, height: unit),
-      need: memoryNeed(Size(width: unit, height: unit)),
-      budget: memoryBudget / 2)
+      need: memoryNeed(Size(width: unit, height: unit)), budget: memoryBudget / 2)
   }
 }

@@ -11,6 +11,8 @@ import Torch
 public enum PredictionError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The image would need more memory than it may have.
   case tooLarge(file: String, size: Size, need: Int, budget: Int)
+  /// An image of `size` would need more memory than it may have as the network sees it.
+  case seenTooLarge(file: String, size: Size, seen: Size, need: Int, budget: Int)
   /// The image has another number of bands than the network.
   case otherBands(file: String, bands: Int, expected: Int)
 
@@ -21,6 +23,11 @@ public enum PredictionError: Error, Sendable, Equatable, CustomStringConvertible
       "\(file): \(size.width)×\(size.height) pixels would need about \(gigabytes(need)) of memory,"
         + " the budget is \(gigabytes(budget)); expected a smaller image, a larger memory budget"
         + " or prediction in tiles"
+    case .seenTooLarge(let file, let size, let seen, let need, let budget):
+      "\(file): \(size.width)×\(size.height) pixels, which the network sees at \(seen.width)×\(seen.height),"
+        + " would need about \(gigabytes(need)) of memory, the budget is \(gigabytes(budget)); expected"
+        + " an image of another shape, a larger memory budget, prediction in tiles or another"
+        + " evaluate.shortSide"
     case .otherBands(let file, let bands, let expected):
       "\(file): has \(bands) \(bands == 1 ? "band" : "bands"), expected \(expected)"
         + (expected == 3 ? " (red, green, blue)" : ", those that the network was trained with")

@@ -88,6 +88,20 @@ struct GridAxis: Sendable {
     return axis
   }
 
+  /// Some of the positions.
+  func cut(_ positions: Range<Int>) -> GridAxis {
+    let covered = positions.clamped(to: start..<end)
+    let own = covered.lowerBound - start..<covered.upperBound - start
+    return GridAxis(
+      start: covered.lowerBound - positions.lowerBound, lower: Array(lower[own]),
+      upper: Array(upper[own]), fraction: Array(fraction[own]), weight: Array(weight[own]))
+  }
+
+  private init(start: Int, lower: [Int], upper: [Int], fraction: [Float], weight: [Float]) {
+    (self.start, self.lower, self.upper) = (start, lower, upper)
+    (self.fraction, self.weight) = (fraction, weight)
+  }
+
   /// Makes the weights of the windows along an axis add up to one at every position.
   static func normalize(_ axes: inout [GridAxis], _ target: Int) {
     var sums = [Float](repeating: 0, count: target)
@@ -129,6 +143,17 @@ struct PlacedScores: Sendable {
     classes = own.size(1)
     groups = (classes + 7) / 8
     width = own.width
+  }
+
+  /// The same of some rows of the result.
+  func cut(rows positions: Range<Int>) -> PlacedScores {
+    PlacedScores(self, rows: rows.cut(positions))
+  }
+
+  private init(_ other: PlacedScores, rows: GridAxis) {
+    (scores, strides, width) = (other.scores, other.strides, other.width)
+    (classes, groups, columns) = (other.classes, other.groups, other.columns)
+    self.rows = rows
   }
 
   /// Whether there is nothing to look up.

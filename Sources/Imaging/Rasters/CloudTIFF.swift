@@ -89,7 +89,8 @@ struct CloudTIFF {
     let bands = content.bands
     var entries: [Entry] = [
       .longs(254, [level == 0 ? 0 : 1]), .longs(256, [size.width]), .longs(257, [size.height]),
-      .shorts(258, [Int](repeating: 8, count: bands)), .shorts(259, [8]), .shorts(277, [bands]),
+      .shorts(258, [Int](repeating: content.bits, count: bands)), .shorts(259, [8]),
+      .shorts(277, [bands]),
       .shorts(284, [1]), .text(305, "Atrous"), .longs(322, [TiledResult.side]),
       .longs(323, [TiledResult.side]),
       isBig ? .places(324, places) : .longs(324, places), .longs(325, spool.lengths),

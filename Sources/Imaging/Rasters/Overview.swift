@@ -11,7 +11,8 @@ extension TiledResult {
     /// The result at half the size, rounded up: of four labels the one that most have, of equal ones the
     /// first in reading order; of shares the mean.
     func halved(_ path: String, _ content: Content) throws -> Overview {
-      let (side, bands) = (TiledResult.side, content.bands)
+      // What follows is of bytes, of which samples of 16 bits have two.
+      let (side, bands) = (TiledResult.side, content.bytes)
       let half = Size(width: (size.width + 1) / 2, height: (size.height + 1) / 2)
       let spool = try TileSpool(path, subject: "overview", isResumed: false)
       let columns = (size.width + side - 1) / side
@@ -37,7 +38,8 @@ extension TiledResult {
             }
           }
           let small = Self.halved(
-            whole, Size(width: width, height: rows), bands, isLabels: isLabels)
+            whole, Size(width: width, height: rows), content.bands, content.bits,
+            isLabels: isLabels)
           let tile = TiledResult.tile(
             small, Size(width: (width + 1) / 2, height: (rows + 1) / 2), at: 0, bands)
           try spool.append(TiledResult.packed(tile))
@@ -47,16 +49,28 @@ extension TiledResult {
     }
 
     private static func halved(
-      _ pixels: [UInt8], _ size: Size, _ bands: Int, isLabels: Bool
+      _ pixels: [UInt8], _ size: Size, _ bands: Int, _ bits: Int, isLabels: Bool
     ) -> [UInt8] {
       let (width, height) = ((size.width + 1) / 2, (size.height + 1) / 2)
-      var out = [UInt8](repeating: 0, count: width * height * bands)
+      var out = [UInt8](repeating: 0, count: width * height * bands * bits / 8)
       pixels.withUnsafeBufferPointer { pixels in
         for y in 0..<height {
           let (above, below) = (2 * y, min(2 * y + 1, size.height - 1))
           for x in 0..<width {
             let (left, right) = (2 * x, min(2 * x + 1, size.width - 1))
             for band in 0..<bands {
+              guard bits == 8 else {
+                func at(_ x: Int, _ y: Int) -> Int {
+                  let byte = 2 * ((y * size.width + x) * bands + band)
+                  return Int(pixels[byte]) | Int(pixels[byte + 1]) << 8
+                }
+                let mean =
+                  (at(left, above) + at(right, above) + at(left, below) + at(right, below) + 2) / 4
+                let byte = 2 * ((y * width + x) * bands + band)
+                out[byte] = UInt8(truncatingIfNeeded: mean)
+                out[byte + 1] = UInt8(mean >> 8)
+                continue
+              }
               func at(_ x: Int, _ y: Int) -> UInt8 { pixels[(y * size.width + x) * bands + band] }
               let (a, b, c, d) = (
                 at(left, above), at(right, above), at(left, below), at(right, below)

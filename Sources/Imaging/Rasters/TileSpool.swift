@@ -96,33 +96,12 @@ package final class TileSpool {
   }
 
   private func write(_ bytes: [UInt8], at offset: Int) throws {
-    var done = 0
-    while done < bytes.count {
-      let written = bytes.withUnsafeBytes {
-        pwrite(
-          descriptor, $0.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
-      }
-      if written < 0 && errno == EINTR { continue }
-      guard written > 0 else { throw WriteError(path, written == 0 ? ENOSPC : errno) }
-      done += written
-    }
+    try FilePlaces.write(bytes, to: descriptor, at: offset, path)
   }
 
   /// Bytes from a place on; fewer where the file ends.
   private func read(_ offset: Int, _ count: Int) throws -> [UInt8] {
-    var failure: Int32 = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, length in
-      length = 0
-      while length < count, let base = buffer.baseAddress {
-        let got = pread(descriptor, base + length, count - length, off_t(offset + length))
-        if got < 0 && errno == EINTR { continue }
-        if got < 0 { failure = errno }
-        guard got > 0 else { break }
-        length += got
-      }
-    }
-    guard failure == 0 else { throw WriteError(path, failure) }
-    return bytes
+    try FilePlaces.read(descriptor, offset, count, path)
   }
 
   private static func sum(_ bytes: [UInt8]) -> UInt32 {

@@ -11,10 +11,14 @@ package final class TiledResult {
   package enum Content: Sendable, Equatable {
     /// A class of 8 bits, with colours and the value of pixels that were not measured.
     case labels(palette: [Color], missing: UInt8)
-    /// Shares of 255 for each of so many classes; 0 in all of them where nothing was measured.
-    case shares(bands: Int)
+    /// Shares of 255, or of 65,535 in 16 bits, for each of so many classes; 0 in all of them where nothing was
+    /// measured.
+    case shares(bands: Int, bits: Int = 8)
 
-    var bands: Int { if case .shares(let bands) = self { bands } else { 1 } }
+    var bands: Int { if case .shares(let bands, _) = self { bands } else { 1 } }
+    var bits: Int { if case .shares(_, let bits) = self { bits } else { 8 } }
+    /// The bytes of a pixel.
+    var bytes: Int { bands * bits / 8 }
   }
 
   /// The side of tiles.
@@ -47,7 +51,9 @@ package final class TiledResult {
     columns = (size.width + Self.side - 1) / Self.side
     rows = (size.height + Self.side - 1) / Self.side
     spool = try TileSpool(
-      "\(path).part", subject: "\(size.width)x\(size.height) \(content.bands) \(subject)",
+      "\(path).part",
+      subject:
+        "\(size.width)x\(size.height) \(content.bands)\(content.bits > 8 ? "x16" : "") \(subject)",
       isResumed: isResumed)
     try spool.keep(min(spool.count / columns, rows) * columns)
   }
@@ -60,10 +66,10 @@ package final class TiledResult {
   /// Appends the next row of tiles.
   ///
   /// - Parameter pixels: The rows of the image, (rows, width, bands): as many as a tile has, or those that
-  ///   are left at the image's end.
+  ///   are left at the image's end; samples of 16 bits with the smaller byte first.
   /// - Throws: ``WriteError``.
   package func append(_ pixels: [UInt8]) throws {
-    let bands = content.bands
+    let bands = content.bytes
     let height = min(Self.side, size.height - finishedRows * Self.side)
     precondition(pixels.count == size.width * height * bands, "pixels do not fill a row of tiles")
     let row = Size(width: size.width, height: height)
@@ -75,6 +81,20 @@ package final class TiledResult {
       }
     }
     for block in packed { try spool.append(block) }
+  }
+
+  /// The same of samples of 16 bits.
+  ///
+  /// - Throws: ``WriteError``.
+  package func append(_ pixels: [UInt16]) throws {
+    try append(
+      [UInt8](unsafeUninitializedCapacity: 2 * pixels.count) { out, count in
+        for (i, value) in pixels.enumerated() {
+          out[2 * i] = UInt8(truncatingIfNeeded: value)
+          out[2 * i + 1] = UInt8(value >> 8)
+        }
+        count = 2 * pixels.count
+      })
   }
 
   /// Writes the file and removes what waited for it.

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Synchronization
 
 /// The system's ffmpeg, which decodes and encodes videos as a process of its own.
 public enum FFmpeg {
@@ -83,7 +84,11 @@ package final class VideoReader: Sendable {
   package let file: String
   /// About how many frames there are; nil where the file does not tell.
   package let count: Int?
+  /// About how many frames a second there are; nil where the file does not tell.
+  package let rate: Double?
   private let process: ChildProcess
+  /// The frames so far, and why there are no more of them.
+  private let state = Mutex((frames: 0, failure: String?.none))
 
   /// Begins to decode a file.
   ///
@@ -106,7 +111,8 @@ package final class VideoReader: Sendable {
       guard let stream = facts?["streams"]?.list?.first else {
         throw VideoError(file: file, reason: "holds no video, expected one")
       }
-      count = Self.count(stream, duration: facts?["format"]?["duration"]?.string)
+      rate = Self.rate(stream)
+      count = Self.count(stream, rate, duration: facts?["format"]?["duration"]?.string)
       process = try ChildProcess(
         "ffmpeg",
         [
@@ -120,24 +126,27 @@ package final class VideoReader: Sendable {
     }
   }
 
-  private static func count(_ stream: JSON, duration: String?) -> Int? {
-    if let count = stream["nb_frames"]?.string.flatMap({ Int($0) }), count > 0 { return count }
-    let rate = (stream["avg_frame_rate"]?.string ?? "").split(separator: "/").compactMap {
+  private static func rate(_ stream: JSON) -> Double? {
+    let parts = (stream["avg_frame_rate"]?.string ?? "").split(separator: "/").compactMap {
       Double($0)
     }
-    guard rate.count == 2, rate[1] > 0, let seconds = duration.flatMap({ Double($0) }) else {
-      return nil
-    }
-    let count = (seconds * rate[0] / rate[1]).rounded()
+    guard parts.count == 2, parts[0] > 0, parts[1] > 0 else { return nil }
+    return parts[0] / parts[1]
+  }
+
+  private static func count(_ stream: JSON, _ rate: Double?, duration: String?) -> Int? {
+    if let count = stream["nb_frames"]?.string.flatMap({ Int($0) }), count > 0 { return count }
+    guard let rate, let seconds = duration.flatMap({ Double($0) }) else { return nil }
+    let count = (seconds * rate).rounded()
     return count.isFinite && count >= 1 && count < 1e12 ? Int(count) : nil
   }
 
-  /// The next frame; nil after the last.
+  /// The next frame; nil after the last that can be decoded, see ``failure``.
   ///
-  /// - Throws: ``VideoError`` for a video that ffmpeg cannot decode.
+  /// - Throws: ``VideoError`` for a video of which ffmpeg cannot decode a frame.
   package func next() throws -> VideoFrame? {
     guard let magic = process.line(.output) else {
-      do { try process.wait() } catch { throw FFmpeg.explained(error, file) }
+      try end()
       return nil
     }
     let numbers = (process.line(.output) ?? "").split(separator: " ").compactMap { Int($0) }
@@ -153,9 +162,10 @@ package final class VideoReader: Sendable {
       count = length
     }
     guard got == length else {
-      do { try process.wait() } catch { throw FFmpeg.explained(error, file) }
+      try end()
       throw VideoError(file: file, reason: "ffmpeg gave \(got) of a frame's \(length) bytes")
     }
+    state.withLock { $0.frames += 1 }
     var time: Int?
     while time == nil, let line = process.line(.extra) {
       guard line.hasPrefix("frame:"), let at = line.firstRange(of: "pts:") else { continue }
@@ -164,6 +174,22 @@ package final class VideoReader: Sendable {
     return VideoFrame(
       image: Image(width: numbers[0], height: numbers[1], pixels: pixels), time: time ?? 0)
   }
+
+  /// Waits for ffmpeg's end: what came before it failed is a video all the same.
+  private func end() throws {
+    do {
+      try process.wait()
+    } catch {
+      guard state.withLock({ $0.frames > 0 }) else { throw FFmpeg.explained(error, file) }
+      state.withLock { $0.failure = "\(error)" }
+    }
+  }
+
+  /// Why the frames ended before the video, of which some were decoded; nil where they did not.
+  package var failure: String? { state.withLock { $0.failure } }
+
+  /// What ffmpeg said last of a video that it decoded, such as that it is cut off; nil where it said nothing.
+  package var complaint: String? { process.lastLine }
 
   /// Ends the decoding.
   package func stop() { process.send(SIGTERM) }
@@ -190,9 +216,12 @@ package final class VideoWriter {
   /// - Parameters:
   ///   - size: The frames' size; an odd side gets a row or column of black, as most players want even ones.
   ///   - start: The first frame's time.
+  ///   - rate: About how many frames a second there are, by which the last frame is shown; others by their times.
   ///   - sound: A file whose sound is copied; nil for none.
   /// - Throws: ``VideoError``.
-  package init(_ path: String, _ size: Size, start: Int, sound: String?) throws {
+  package init(
+    _ path: String, _ size: Size, start: Int, rate: Double? = nil, sound: String?
+  ) throws {
     (self.path, self.size, self.start) = (path, size, start)
     let number = UInt32.random(in: 0 ... .max)
     part = "\(path).\(String(number, radix: 36))\(AtomicFile.suffix)"
@@ -232,7 +261,7 @@ package final class VideoWriter {
     } catch {
       throw FFmpeg.explained(error, path)
     }
-    try send(Matroska.header(size))
+    try send(Matroska.header(size, rate: rate ?? 25))
   }
 
   deinit { if !isPlaced { FileSystem.remove(part) } }
@@ -293,7 +322,10 @@ private enum Matroska {
   }
 
   /// What goes ahead of frames.
-  static func header(_ size: Size) -> [UInt8] {
+  ///
+  /// - Parameter rate: The frames a second, without which a single frame would last no time and not be shown.
+  static func header(_ size: Size, rate: Double) -> [UInt8] {
+    let nanoseconds = Int((1e9 / min(max(rate, 0.01), 1000)).rounded())
     let kind =
       element([0x42, 0x86], number(1)) + element([0x42, 0xF7], number(1))
       + element([0x42, 0xF2], number(4)) + element([0x42, 0xF3], number(8))
@@ -308,7 +340,8 @@ private enum Matroska {
       + element([0x2E, 0xB5, 0x24], Array("RGB".utf8) + [24])
     let track =
       element([0xD7], number(1)) + element([0x73, 0xC5], number(1)) + element([0x83], number(1))
-      + element([0x9C], number(0)) + element([0x86], Array("V_UNCOMPRESSED".utf8))
+      + element([0x9C], number(0)) + element([0x23, 0xE3, 0x83], number(nanoseconds))
+      + element([0x86], Array("V_UNCOMPRESSED".utf8))
       + element([0xE0], video)
     // The segment's length is not known.
     return element([0x1A, 0x45, 0xDF, 0xA3], kind) + [0x18, 0x53, 0x80, 0x67, 1]

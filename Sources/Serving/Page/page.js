@@ -317,9 +317,9 @@ function drawStar(marks, { at, star }, scale) {
   const group = svg(marks, "g", { fill: "none", stroke: "#5eead4", "stroke-width": 1.2 * scale });
   const [cx, cy] = [at.x + 0.5, at.y + 0.5];
   for (const rate of new Set(star.rates)) {
-    const reach = rate * star.stride;
+    const [across, down] = star.pitch.map((pitch) => rate * pitch);
     svg(group, "rect", {
-      x: cx - reach, y: cy - reach, width: 2 * reach, height: 2 * reach, "stroke-opacity": 0.35,
+      x: cx - across, y: cy - down, width: 2 * across, height: 2 * down, "stroke-opacity": 0.35,
       "stroke-dasharray": `${4 * scale} ${4 * scale}`,
     });
   }
@@ -328,7 +328,9 @@ function drawStar(marks, { at, star }, scale) {
   const ends = new Map();
   for (const [x, y] of points) {
     const [dx, dy] = [x - at.x, y - at.y];
-    if (dx && dy && Math.abs(dx) !== Math.abs(dy)) continue;
+    // On a diagonal, but for the rounding to pixels.
+    const [columns, rows] = [Math.abs(dx) / star.pitch[0], Math.abs(dy) / star.pitch[1]];
+    if (dx && dy && Math.abs(columns - rows) > 1 / Math.min(...star.pitch)) continue;
     const key = `${Math.sign(dx)},${Math.sign(dy)}`;
     if (Math.abs(dx) + Math.abs(dy) > (ends.get(key)?.[2] ?? 0)) {
       ends.set(key, [x, y, Math.abs(dx) + Math.abs(dy)]);
@@ -508,6 +510,8 @@ function fieldOf(answer, at) {
       ["Half of the effect within", `${answer.halfWithin} px`],
       ["Nine tenths within", `${answer.ninetyWithin} px`],
       ...(star ? [["Atrous rates", star.rates.join(", ")], ["At output stride", star.stride]] : []),
+      ...(answer.seen.width === answer.part.width && answer.seen.height === answer.part.height
+        ? [] : [["Seen at", `${answer.seen.width} × ${answer.seen.height}`]]),
     ],
   };
 }

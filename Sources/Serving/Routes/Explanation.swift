@@ -34,7 +34,7 @@ enum ExplanationRoute {
       guard let pixel else {
         throw Problem(.badRequest, "x and y are missing, expected a pixel of the image")
       }
-      try checkMemory(seenSize(image.size), network)
+      try checkMemory(inputSize(network.seen.size(of: image.size)), network)
       return {
         nonisolated(unsafe) let field = try network.analyzing {
           try Field($0, image, pixel, label)
@@ -55,8 +55,8 @@ enum ExplanationRoute {
     }
   }
 
-  /// The size of what is looked at of an image.
-  private static func seenSize(_ size: Size) -> Size {
+  /// The size of what is looked at of an image, as the network sees it.
+  private static func inputSize(_ size: Size) -> Size {
     max(size.width, size.height) <= mostSide
       ? size : Size(width: min(partSide, size.width), height: min(partSide, size.height))
   }
@@ -65,7 +65,7 @@ enum ExplanationRoute {
   /// sixteen times the memory of a prediction.
   private static func checkMemory(_ size: Size, _ network: ServedNetwork) throws {
     do {
-      try network.session.admit(
+      try network.session.admitInput(
         Size(width: 4 * size.width, height: 4 * size.height), file: Upload.field)
     } catch is PredictionError {
       throw Problem(
@@ -80,24 +80,28 @@ enum ExplanationRoute {
     let report: FieldReport
     /// The part's first column and row.
     let x: Int, y: Int
+    /// The size at which the network sees the part.
+    let seen: Size
 
     init(
       _ network: TrainedNetwork, _ image: Image, _ pixel: (x: Int, y: Int), _ label: Int?
     ) throws {
-      let size = try network.model.fixedSize(nil) ?? seenSize(image.size)
-      guard size.width <= image.width, size.height <= image.height else {
+      let whole = network.seen.size(of: image.size)
+      let size = try network.model.fixedSize(nil) ?? inputSize(whole)
+      guard size.width <= whole.width, size.height <= whole.height else {
         throw Problem(
           .unprocessableEntity,
           "the network takes \(size.width)×\(size.height) pixels only, expected an image that is no"
             + " smaller")
       }
-      let cut = PictureCut(image.size, to: size, around: pixel)
-      (x, y) = (cut.x, cut.y)
+      let cut = SeenCut(image.size, network.seen, to: size, around: pixel)
+      (x, y) = (cut.part.x, cut.part.y)
+      seen = size
       report = try FieldReport(
         network.model,
         ImageSource(
-          image, named: Upload.field, around: pixel, encoding: network.encoding,
-          device: network.device),
+          image, named: Upload.field, around: pixel, seen: network.seen,
+          encoding: network.encoding, device: network.device),
         size: size, target: .position(row: cut.target.y, column: cut.target.x), pixel: pixel,
         label: label, names: network.classNames)
     }
@@ -107,9 +111,13 @@ enum ExplanationRoute {
   private struct Explanation: Encodable {
     /// A part of the image.
     struct Part: Encodable { let x: Int, y: Int, width: Int, height: Int }
+    /// The size at which the network sees the part.
+    struct Seen: Encodable { let width: Int, height: Int }
     /// The kernels of the head.
     struct Star: Encodable {
       let rates: [Int], stride: Int, length: Int?
+      /// The image's pixels between two features, across and down.
+      let pitch: [Double]
       /// The pixels that the kernels' taps fall on, [x, y].
       let points: [[Int]]
     }
@@ -119,11 +127,11 @@ enum ExplanationRoute {
     let model: String, x: Int, y: Int, width: Int, height: Int, label: String?
     let reading: String
     let halfWithin: Int, ninetyWithin: Int, extentWidth: Int, extentHeight: Int
-    let part: Part, star: Star?, field: Levels
+    let part: Part, seen: Seen, star: Star?, field: Levels
 
     private enum CodingKeys: String, CodingKey {
       case model, x, y, width, height, reading, halfWithin, ninetyWithin, extentWidth
-      case extentHeight, part, star, field
+      case extentHeight, part, seen, star, field
       case label = "class"
     }
 
@@ -135,11 +143,19 @@ enum ExplanationRoute {
       (halfWithin, ninetyWithin) = (report.halfWithin, report.ninetyWithin)
       (extentWidth, extentHeight) = (report.extentWidth, report.extentHeight)
       part = Part(x: found.x, y: found.y, width: report.width, height: report.height)
+      seen = Seen(width: found.seen.width, height: found.seen.height)
       star = report.featureStar.map { star in
-        Star(
+        let pitch = (
+          x: Double(report.stride) * report.pitch.x, y: Double(report.stride) * report.pitch.y
+        )
+        return Star(
           rates: star.rates, stride: report.stride, length: report.expectedLength,
+          pitch: [pitch.x, pitch.y],
           points: star.offsets.map {
-            [pixel.x + $0.x * report.stride, pixel.y + $0.y * report.stride]
+            [
+              pixel.x + Int((Double($0.x) * pitch.x).rounded()),
+              pixel.y + Int((Double($0.y) * pitch.y).rounded()),
+            ]
           })
       }
       field = Levels(width: report.width, height: report.height, data: Data(report.levels))

@@ -45,7 +45,12 @@ struct OpenAPI {
       "y": Self.parameter("The pixel's row.", ["type": "integer", "minimum": 0]),
       "class": Self.parameter(
         "A class by its name or number.",
-        ["type": "string", "enum": Array(Set(classes.flatMap(\.self))).sorted()]),
+        [
+          "anyOf": [
+            ["type": "string", "enum": Array(Set(classes.flatMap(\.self))).sorted()] as Fields,
+            ["type": "integer", "minimum": 0, "maximum": (classes.map(\.count).max() ?? 1) - 1],
+          ]
+        ]),
       "layer": Self.parameter(
         "'features', or the beginning of a layer's name in the state dictionary.",
         ["type": "string", "default": "features"]),
@@ -119,7 +124,10 @@ struct OpenAPI {
     let part = object(["x": whole, "y": whole, "width": whole, "height": whole])
     let levels = object(["width": whole, "height": whole, "data": base64])
     let star = object(
-      ["rates": list(whole), "stride": whole, "length": whole, "points": list(list(whole))],
+      [
+        "rates": list(whole), "stride": whole, "length": whole, "pitch": list(number),
+        "points": list(list(whole)),
+      ],
       optional: ["length"])
     var document: Fields = [
       "openapi": "3.1.0",
@@ -149,7 +157,8 @@ struct OpenAPI {
             [
               "model": text, "x": whole, "y": whole, "width": whole, "height": whole,
               "class": text, "reading": text, "halfWithin": whole, "ninetyWithin": whole,
-              "extentWidth": whole, "extentHeight": whole, "part": part, "star": star,
+              "extentWidth": whole, "extentHeight": whole, "part": part,
+              "seen": object(["width": whole, "height": whole]), "star": star,
               "field": levels,
             ], optional: ["class", "star"])),
         "/v1/similarity": operation(

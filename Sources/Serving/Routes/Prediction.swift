@@ -92,7 +92,7 @@ enum PredictionRoute {
         classes: zip(map.classes, map.palette).map { ($0.name, $1) })
       return Answer(text: text, type: wish.form.type)
     case "probabilities":
-      let samples = prediction.probabilities.map { $0.samples(every: wish.step) { Float16($0) } }
+      let samples = prediction.probabilities.map { $0.samples(every: wish.step) { $0.halfBits } }
       guard let samples else { throw Problem(.internalServerError, "there are no probabilities") }
       return Answer(
         NumPyArray.bytes(

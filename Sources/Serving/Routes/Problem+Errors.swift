@@ -19,10 +19,9 @@ extension Problem {
         }
       self.init(status, error.description)
     case let error as PredictionError:
-      if case .tooLarge = error {
-        self.init(.payloadTooLarge, error.description)
-      } else {
-        self.init(.unprocessableEntity, error.description)
+      switch error {
+      case .tooLarge, .seenTooLarge: self.init(.payloadTooLarge, error.description)
+      case .otherBands: self.init(.unprocessableEntity, error.description)
       }
     case SimilarityError.absent(let label):
       self.init(.unprocessableEntity, "no position of the image has the class '\(label)'")

@@ -41,8 +41,8 @@ enum SimilarityRoute {
       return {
         nonisolated(unsafe) let found = try network.analyzing {
           try Similarity(
-            $0.model, image, named: Upload.field, encoding: $0.encoding, reference: reference,
-            layer: layer, names: $0.classNames, device: $0.device)
+            $0.model, image, named: Upload.field, seen: $0.seen, encoding: $0.encoding,
+            reference: reference, layer: layer, names: $0.classNames, device: $0.device)
         }
         return {
           switch form.name {
