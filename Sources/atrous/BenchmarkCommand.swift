@@ -96,11 +96,11 @@ struct BenchmarkCommand: ParsableCommand {
     guard batch == nil || !tune && example == nil else {
       throw ValidationError("--batch is for a timed form, without --tune and --example.")
     }
-    guard !againstCpu && !graphs.cudaGraphs || form == .plain || form == .both && isOnGPU,
-      !tune, example == nil
-    else {
-      let name = againstCpu ? "--against-cpu" : "--cuda-graphs"
-      throw ValidationError("\(name) expects --form plain.")
+    if againstCpu || graphs.cudaGraphs {
+      guard form == .plain || form == .both && isOnGPU, !tune, example == nil else {
+        let name = againstCpu ? "--against-cpu" : "--cuda-graphs"
+        throw ValidationError("\(name) expects --form plain.")
+      }
     }
     guard !isOnGPU || form != .prepared && !tune else {
       throw ValidationError(
