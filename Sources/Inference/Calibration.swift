@@ -21,7 +21,7 @@ public struct Calibration: Sendable, Equatable {
   /// A calibration.
   public init(
     images: Int = 32, file: String? = nil, photographs: String? = nil,
-    method: InputRanges.Method = .percentile
+    method: InputRanges.Method = .minmax
   ) {
     (self.images, self.file, self.photographs) = (images, file, photographs)
     self.method = method

@@ -94,8 +94,8 @@ struct CalibrationOptions: ParsableArguments {
     help: ArgumentHelp(
       "How a layer's range for int8 follows from its numbers: percentile, mse or minmax.",
       discussion: """
-        percentile, the usual one, leaves out the ten-thousandth part at either end, mse takes the range whose \
-        rounding has the least squared error, minmax takes all, as export does.
+        minmax, the usual one, takes all, percentile leaves out the ten-thousandth part at either end, mse takes \
+        the range whose rounding has the least squared error.
         """))
   var method: InputRanges.Method?
 
@@ -106,7 +106,7 @@ struct CalibrationOptions: ParsableArguments {
   }
 
   var calibration: Calibration {
-    Calibration(images: images, photographs: photographs, method: method ?? .percentile)
+    Calibration(images: images, photographs: photographs, method: method ?? .minmax)
   }
 }
 
