@@ -97,7 +97,8 @@ struct ExportCommand: ParsableCommand {
     }
     guard calibrated.method == nil || calibrated.method == .minmax else {
       throw ValidationError(
-        "--calibration-method is '\(calibrated.method?.rawValue ?? "")', expected minmax for export.")
+        "--calibration-method is '\(calibrated.method?.rawValue ?? "")', expected minmax for export."
+      )
     }
     guard onnx == nil else { return try validateONNX() }
     let own = [("size", size), ("takes", takes), ("gives", gives), ("example", example)]
