@@ -13,8 +13,11 @@ public struct SeenScale: Sendable {
 
   /// Photographs of a size, resized by a rule.
   ///
-  /// - Parameter isTrained: Whether ``ImageResizing/own`` is the way of training and scores; otherwise it is Pillow's,
-  ///   which programs have whose networks see one size.
+  /// - Parameters:
+  ///   - size: The size; nil for their own.
+  ///   - rule: Whose levels they take.
+  ///   - isTrained: Whether the rule `own` is the way of training and scores; otherwise it is Pillow's, which programs
+  ///     have whose networks see one size.
   public init(_ size: SeenSize?, rule: ImageResizing = .own, isTrained: Bool = true) {
     (self.size, self.rule, self.isTrained) = (size, rule, isTrained)
   }
