@@ -16,7 +16,7 @@ rm -rf "$folder"
 mkdir -p "$folder/tree/bundle/lib" "$folder/tree/Benchmarks"
 cp "$shipped/atrous" "$folder/tree/bundle/"
 cp -R "$shipped/atrous_Weights.resources" "$folder/tree/bundle/"
-for part in gpu inference; do cp -R "Benchmarks/$part" "$folder/tree/Benchmarks/"; done
+for part in gpu inference peers.py; do cp -R "Benchmarks/$part" "$folder/tree/Benchmarks/"; done
 find "$folder/tree" -name __pycache__ -prune -exec rm -rf {} +
 
 # Libraries of the system but glibc's; libtorch comes with PyTorch.

@@ -20,6 +20,9 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, ".."))
+from peers import reason  # noqa: E402
+
 FIVE = ["deeplabv3-resnet50", "denseaspp-densenet121", "deeplabv3-mobilenetv3", "unet", "segformer-b0"]
 THREE = ["deeplabv3-resnet50", "denseaspp-densenet121", "segformer-b2"]
 PARTS = ["exact", "resume", "inference", "training"]
@@ -117,17 +120,18 @@ class Run:
         except OSError as error:
             return None, str(error)
         if done.returncode:
-            words = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-            return None, (words or [f"ended with {done.returncode}"])[-1]
+            return None, reason(done.stderr, done.returncode)
         output = done.stdout.strip()
         try:
             return [json.loads(output)], None
         except ValueError:
             return [json.loads(line) for line in output.splitlines() if line.startswith("{")], None
 
-    def benchmark(self, network, *more):
-        return self.json_lines([self.options.atrous, "benchmark", network_file(network), "--device",
-                                self.options.device, "--json", *more])
+
+def benchmark(options, network, form, size, repeats, precision, *more):
+    """The command that times a network of ours."""
+    return [options.atrous, "benchmark", network_file(network), "--device", options.device, "--json", "--form", form,
+            "--size", size, "--repeats", str(repeats), "--precision", precision, *more]
 
 
 def machine(options):
@@ -149,8 +153,8 @@ def exact(run):
     for network in FIVE:
         for precision, limit in LIMITS.items():
             tf32 = ["--no-tf32"] if run.options.device != "cpu" else []
-            found, why = run.benchmark(network, "--form", "plain", "--against-cpu", "--repeats", "1", "--size",
-                                       run.options.exact_size, "--precision", precision, *tf32)
+            found, why = run.json_lines(benchmark(
+                run.options, network, "plain", run.options.exact_size, 1, precision, "--against-cpu", *tf32))
             entry = {"network": network, "precision": precision}
             if why:
                 entry["failed"] = why
@@ -184,7 +188,7 @@ def labels(run):
         done = subprocess.run([options.atrous, "predict", photographs, "--output", folder, "--device", device,
                                "--precision", precision], capture_output=True, text=True)
         if done.returncode:
-            return {"failed": done.stderr.strip().splitlines()[-1]}
+            return {"failed": reason(done.stderr, done.returncode)}
         files = sorted(os.path.join(place, name) for place, _, names in os.walk(folder) for name in names
                        if name.endswith("_labels.png"))
         found.append([numpy.asarray(Image.open(name)) for name in files])
@@ -242,9 +246,9 @@ train:
                 done = subprocess.run([*command, "--resume"], capture_output=True, text=True, timeout=max(5, run.left))
             except subprocess.TimeoutExpired:
                 return run.keep("resume", {"failed": "going on took more time than was left"})
-            status, words = done.returncode, [*done.stdout.splitlines(), *done.stderr.splitlines()]
+            status, words = done.returncode, [done.stdout, done.stderr]
         if status:
-            return run.keep("resume", {"failed": (words or [f"ended with {status}"])[-1]})
+            return run.keep("resume", {"failed": reason("\n".join(words), status)})
         found = losses(folder)
         ends[name] = found.get(steps)
         if name == "stopped":
@@ -278,16 +282,14 @@ def peer(options, way, network, batches):
 
 def inference(run):
     options = run.options
-    common = ["--precision", "bfloat16", "--size", options.size, "--repeats", str(options.repeats), "--json",
-              "--form", "plain", "--device", options.device]
-    if options.device != "cpu":
-        common.append("--cudnn-benchmark")
+    tuned = ["--cudnn-benchmark"] if options.device != "cpu" else []
     ways = {"atrous": []} | ({"atrous, CUDA graphs": ["--cuda-graphs"]} if options.device != "cpu" else {})
     for network in options.networks:
         for way, more in ways.items():
             for batch in options.batches.split(","):
-                timed(run, "inference", network, way, [options.atrous, "benchmark", network_file(network), *common,
-                                                       "--batch", batch, *more])
+                timed(run, "inference", network, way, benchmark(
+                    options, network, "plain", options.size, options.repeats, "bfloat16", "--batch", batch, *tuned,
+                    *more))
         for way in ("eager", "compile") if options.device != "cpu" else ("eager",):
             timed(run, "inference", network, way, peer(options, way, network, options.batches))
 
@@ -297,9 +299,7 @@ def training(run):
     batch = str(options.training_batch)
     for network in options.networks:
         timed(run, "training", network, "atrous",
-              [options.atrous, "benchmark", network_file(network), "--form", "training", "--precision", "bfloat16",
-               "--size", options.size, "--batch", batch, "--repeats", str(options.repeats), "--json", "--device",
-               options.device])
+              benchmark(options, network, "training", options.size, options.repeats, "bfloat16", "--batch", batch))
         timed(run, "training", network, "eager", peer(options, "training", network, batch))
 
 
