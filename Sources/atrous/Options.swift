@@ -106,7 +106,9 @@ struct CalibrationOptions: ParsableArguments {
   }
 
   var calibration: Calibration {
-    Calibration(images: images, photographs: photographs, method: method ?? .minmax)
+    var calibration = Calibration(images: images, photographs: photographs)
+    if let method { calibration.method = method }
+    return calibration
   }
 }
 

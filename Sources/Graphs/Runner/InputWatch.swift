@@ -7,7 +7,7 @@ final class InputWatches {
   /// Between what numbers those of an image may lie.
   private let image: ClosedRange<Float>?
 
-  init(_ method: InputRanges.Method = .percentile, image: ClosedRange<Float>? = nil) {
+  init(_ method: InputRanges.Method, image: ClosedRange<Float>? = nil) {
     (self.method, self.image) = (method, image)
   }
 

@@ -105,7 +105,7 @@ package final class Runner {
 
   /// The ranges of what layers take while `body` runs images through this runner, which has run none before.
   func watched(
-    _ method: InputRanges.Method = .percentile, image: ClosedRange<Float>? = nil,
+    _ method: InputRanges.Method, image: ClosedRange<Float>? = nil,
     _ body: (Runner) throws -> Void
   ) rethrows -> InputRanges {
     let watches = InputWatches(method, image: image)
