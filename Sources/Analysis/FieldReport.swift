@@ -25,7 +25,7 @@ public struct FieldReport: JSONReport {
   public let square: Int?
   /// The positions at feature level.
   public let featureStar: FeatureStar?
-  /// A Gaussian fitted to the field.
+  /// A Gaussian fitted to the field; nil where none was found or none was asked for.
   public let gaussian: GaussianFit?
   /// The Chebyshev distances from the pixel that is looked from, the middle if the mean of all scores was
   /// the target, within which half and nine tenths of the field lie.
@@ -64,15 +64,19 @@ public struct FieldReport: JSONReport {
   ///   - pixel: The target as a pixel of the photograph that the input is cut from, if a person gave it so.
   ///   - label: The place of the class whose score counts; all do if nil.
   ///   - names: The names of the classes.
+  ///   - fits: Whether a Gaussian is fitted, which takes as long as the gradients of a small network.
   ///   - progress: Is told how many images are done.
   /// - Throws: What reading an image throws, and `TorchError` for what the network cannot take.
   public init(
     _ model: SegmentationModel, _ source: ImageSource, size: Size, target: FieldTarget = .center,
-    pixel: (x: Int, y: Int)? = nil, label: Int? = nil, names: [String] = [],
+    pixel: (x: Int, y: Int)? = nil, label: Int? = nil, names: [String] = [], fits: Bool = true,
     progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
   ) throws {
     model.train(false)
     for (_, parameter) in model.parameters { parameter.requiresGrad = false }
+    // The maps of a whole network are many times what a prediction takes.
+    model.recomputeActivations()
+    defer { model.recomputeActivations(false) }
     var field = EffectiveReceptiveField(
       height: size.height, width: size.width, target: target, label: label)
     for index in 0..<source.count {
@@ -115,7 +119,7 @@ public struct FieldReport: JSONReport {
       target == .center ? StarArms(values, height: height, width: width, start: start) : nil
     square = target == .center ? Self.square(values, height, width) : nil
     featureStar = try atrous.map { module in try attempt { FeatureStar(module) } }
-    gaussian = GaussianFit(values, height: height, width: width)
+    gaussian = fits ? GaussianFit(values, height: height, width: width) : nil
     (halfWithin, ninetyWithin) = Self.reach(
       values, height, width, row: y ?? height / 2, column: x ?? width / 2)
     (extentWidth, extentHeight) = Self.extent(values, height, width)

@@ -26,6 +26,41 @@ struct RecomputationTests {
     }
   }
 
+  @Test("explanations keep inputs only, too: a layer runs again for gradients, and once without")
+  func evaluation() throws {
+    let counted = CountedLayer()
+    counted.train(false)
+    counted.recomputeActivations()
+    let x = noise([1, 3, 4, 4])
+    x.requiresGrad = true
+    counted(x).sum().backward()
+    #expect(counted.runs == 2)
+    #expect(try #require(x.gradient).floats == withoutGradients { (x * 2).floats })
+    withoutGradients { _ = counted(x) }
+    #expect(counted.runs == 3)
+  }
+
+  @Test("the input's gradients in evaluation are the same")
+  func sameInputGradients() throws {
+    for yaml in recomputedNetworks {
+      let network = try model("{\(yaml), classes: 3}")
+      network.train(false)
+      let image = noise([1, 3, 64, 64])
+      let gradients = try [false, true].map { recomputes in
+        network.recomputeActivations(recomputes)
+        let x = image.cloned()
+        x.requiresGrad = true
+        network(x).pow(2).mean().backward()
+        return try #require(x.gradient).floats
+      }
+      let size = gradients[0].map(\.magnitude).max() ?? 0
+      #expect(size > 0, "\(yaml)")
+      for (a, b) in zip(gradients[0], gradients[1]) {
+        #expect(abs(a - b) <= 1e-5 * size, "\(yaml)")
+      }
+    }
+  }
+
   @Test("a failure in the part that runs again is an error, not a crash")
   func failure() throws {
     let weight = Parameter(1, [4, 4])
@@ -78,6 +113,15 @@ private let recomputedNetworks = [
   dropRate: 0.3}, head: {name: linear}
   """,
 ]
+
+/// Squares, and counts how often.
+private final class CountedLayer: Layer, RecomputableLayer {
+  var runs = 0
+  override func forward(_ x: Tensor) -> Tensor {
+    runs += 1
+    return x.pow(2)
+  }
+}
 
 /// The loss, every gradient and every buffer after one training step's forward and backward.
 private func trainingStep(

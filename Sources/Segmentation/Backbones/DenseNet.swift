@@ -157,7 +157,7 @@ final class DenseBlock: Layer {
   }
 
   override func forward(_ x: Tensor) -> Tensor {
-    guard isTraining, layers.first?.recomputes == true else {
+    guard layers.first?.recomputes == true else {
       if let y = cascade?.trained(x) { return y }
       return layers.reduce(x) { concatenate([$0, $1($0)]) }
     }

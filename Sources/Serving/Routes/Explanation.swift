@@ -103,7 +103,7 @@ enum ExplanationRoute {
           image, named: Upload.field, around: pixel, seen: network.seen,
           encoding: network.encoding, device: network.device),
         size: size, target: .position(row: cut.target.y, column: cut.target.x), pixel: pixel,
-        label: label, names: network.classNames)
+        label: label, names: network.classNames, fits: false)
     }
   }
 

@@ -60,7 +60,7 @@ public enum Recomputation {
 public protocol RecomputableLayer: Layer {}
 
 extension Module {
-  /// Has every ``RecomputableLayer`` inside keep its input only while training, or everything again.
+  /// Has every ``RecomputableLayer`` inside keep its input only for gradients, or everything again.
   public final func recomputeActivations(_ on: Bool = true) {
     for case let layer as any RecomputableLayer in modules.map(\.module) { layer.recomputes = on }
   }

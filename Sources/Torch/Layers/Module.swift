@@ -202,7 +202,7 @@ extension String {
 
 /// A module that maps one tensor to another.
 open class Layer: Module {
-  /// Whether training keeps the layer's input only and runs it again for gradients.
+  /// Whether the layer's input only is kept for gradients, and the layer run again for them.
   public internal(set) final var recomputes = false
 
   /// What the layer makes of `x`.
@@ -210,6 +210,6 @@ open class Layer: Module {
 
   /// What the layer makes of `x`.
   public final func callAsFunction(_ x: Tensor) -> Tensor {
-    recomputes && isTraining ? Recomputation.run([x]) { [self] in forward($0[0]) } : forward(x)
+    recomputes ? Recomputation.run([x]) { [self] in forward($0[0]) } : forward(x)
   }
 }
