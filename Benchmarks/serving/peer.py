@@ -32,12 +32,15 @@ def serve(model, threads):
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     colors = json.loads(session.get_modelmeta().custom_metadata_map.get("colors", "[]"))
     palette = [level for color in colors for level in color]
+    height, width = session.get_inputs()[0].shape[1:3]
     app = FastAPI()
 
     def segmented(body):
-        pixels = numpy.asarray(Image.open(io.BytesIO(body)).convert("RGB"))[None]
-        labels = session.run(None, {"image": pixels})[0][0].astype(numpy.uint8)
-        picture = Image.fromarray(labels, "P")
+        photograph = Image.open(io.BytesIO(body)).convert("RGB")
+        # As the network was trained to see it; labels come back at the photograph's size.
+        seen = photograph.resize((width, height), Image.Resampling.BILINEAR)
+        labels = session.run(None, {"image": numpy.asarray(seen)[None]})[0][0].astype(numpy.uint8)
+        picture = Image.fromarray(labels, "P").resize(photograph.size, Image.Resampling.NEAREST)
         picture.putpalette(palette or list(range(256)) * 3)
         file = io.BytesIO()
         picture.save(file, "PNG")

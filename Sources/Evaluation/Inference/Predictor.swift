@@ -308,9 +308,10 @@ public final class Predictor {
   }
 
   func evaluating<R>(_ body: () throws -> R) rethrows -> R {
-    let wasTraining = model.isTraining
+    // Going through all modules takes as long as a tenth of a small image.
+    guard model.isTraining else { return try inferenceMode(body) }
     model.train(false)
-    defer { model.train(wasTraining) }
+    defer { model.train() }
     return try inferenceMode(body)
   }
 

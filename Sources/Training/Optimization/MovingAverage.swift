@@ -6,13 +6,15 @@ public final class MovingAverage {
   public let decay: Double
   /// The averaged parameters and buffers by name.
   public let state: [(name: String, tensor: Tensor)]
-  private let model: Module
+  /// The network's own tensors in the same order: to look for them at each step would take milliseconds.
+  private let own: [Tensor]
 
   /// An average that starts at the present weights of `model`.
   public init(of model: Module, decay: Double) {
-    self.model = model
     self.decay = decay
-    state = withoutGradients { model.state.map { ($0.name, $0.tensor.detached().cloned()) } }
+    let found = model.state
+    own = found.map(\.tensor)
+    state = withoutGradients { found.map { ($0.name, $0.tensor.detached().cloned()) } }
   }
 
   /// Takes in the weights that `step`, counted from 0, has left.
@@ -23,11 +25,11 @@ public final class MovingAverage {
   public func update(after step: Int) {
     let decay = decay < 1 ? min(decay, Double(1 + step) / Double(10 + step)) : 1
     withoutGradients {
-      for (average, current) in zip(state, model.state) {
+      for (average, current) in zip(state, own) {
         if average.tensor.dtype.isFloatingPoint {
-          average.tensor.multiply(by: decay).add(current.tensor, scale: 1 - decay)
+          average.tensor.multiply(by: decay).add(current, scale: 1 - decay)
         } else {
-          average.tensor.assign(current.tensor)
+          average.tensor.assign(current)
         }
       }
     }
@@ -35,9 +37,9 @@ public final class MovingAverage {
 
   /// Runs `body` with the averaged weights in the network, and puts its own back.
   public func inPlace<R>(_ body: () throws -> R) rethrows -> R {
-    let own = withoutGradients { model.state.map { $0.tensor.detached().cloned() } }
-    for (entry, average) in zip(model.state, state) { entry.tensor.assign(average.tensor) }
-    defer { for (entry, tensor) in zip(model.state, own) { entry.tensor.assign(tensor) } }
+    let kept = withoutGradients { own.map { $0.detached().cloned() } }
+    for (tensor, average) in zip(own, state) { tensor.assign(average.tensor) }
+    defer { for (tensor, before) in zip(own, kept) { tensor.assign(before) } }
     return try body()
   }
 }
