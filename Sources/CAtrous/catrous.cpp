@@ -546,6 +546,24 @@ void ca_layer_norm(int build, const float *in, int64_t rows, int64_t width, int6
                             .threads = atLeastOne(threads)});
 }
 
+int ca_resize(int build, const ca_map *in, const ca_map *out, int aligns, double down,
+              double across, int threads) {
+  if (in->images != out->images || in->channels != out->channels || in->type != out->type ||
+      in->height < 1 || in->width < 1)
+    return -1;
+  try {
+    builds[build]->resize({.in = *in,
+                           .out = *out,
+                           .aligns = aligns != 0,
+                           .down = down,
+                           .across = across,
+                           .threads = atLeastOne(threads)});
+    return 0;
+  } catch (...) {
+    return -1;
+  }
+}
+
 int ca_chain(const ca_stage *stages, int number, const ca_map *in, int inputs, const ca_map *out,
              const ca_map *added, int maps, int place, int aligns, int threads) {
   if (number < 1 || place < 0 || place >= number ||

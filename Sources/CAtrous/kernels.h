@@ -111,6 +111,14 @@ struct PackJob {
   int threads;
 };
 
+/// What ca_resize works on.
+struct ResizeJob {
+  const ca_map &in, &out;
+  bool aligns;
+  double down, across;
+  int threads;
+};
+
 /// What ca_chain works on.
 struct ChainJob {
   const Stage *stages;
@@ -147,6 +155,7 @@ struct Build {
   void (*depthwiseTaps)(const DepthwiseJob &);
   void (*attention)(const AttentionJob &);
   void (*layerNorm)(const NormJob &);
+  void (*resize)(const ResizeJob &);
   void (*chain)(const ChainJob &);
   /// Batch normalization in training, as in catrous_training.h.
   void (*statistics)(const BatchNormJob &);

@@ -127,6 +127,44 @@ struct PrecisionTests {
     #expect(without > 1e-4 && with < without / 3, "\(with), \(without)")
   }
 
+  @Test("maps that are enlarged for a join of convolutions stay in few bits")
+  func enlarged() {
+    let coarse = ConvNorm(3, 64, kernel: 1), fine = ConvNorm(3, 32, kernel: 1)
+    let joined = Sequential {
+      ConvNorm(96, 64)
+      Conv2d(64, 5)
+    }
+    let net = Sequential {
+      coarse
+      fine
+      joined
+    }
+    net.train(false)
+    let body = { (x: Tensor) -> Tensor in
+      joined(
+        concatenate([
+          fine(x), coarse(x.avgPool2d(4, stride: 4)).resized(height: x.height, width: x.width),
+        ]))
+    }
+    let x = noise([1, 3, 24, 40])
+    let ranges = withoutGradients {
+      Runner.calibrated(net, { body($0) }) { run in _ = run(x) }
+    }
+    for (precision, way, bound) in [
+      (InferencePrecision.float32, "by rows, to its place in a join", 1e-5),
+      (.bfloat16, "by rows of bfloat16, to its place in a join", 2e-2),
+      (.int8, "by rows of codes, to its place in a join", 0.1),
+    ] where precision == .float32 || precision.isSupported {
+      let options = Runner.Options(
+        precision: precision, ranges: precision == .int8 ? ranges : nil, keepsWeights: true)
+      withoutGradients {
+        let runner = Runner(net, options, body)
+        #expect(GraphsTests.error(runner(x), body(x)) < bound)
+        #expect(runner.profile(x).contains { $0.way == way }, "\(runner.profile(x).map(\.way))")
+      }
+    }
+  }
+
   @Test(
     "takes whole numbers where there is a range",
     .enabled(if: InferencePrecision.int8.isSupported, "the processor lacks AVX512_VNNI"))

@@ -216,6 +216,13 @@ int ca_attention(int build, const ca_tokens *queries, const ca_tokens *keys,
 void ca_layer_norm(int build, const float *in, int64_t rows, int64_t width, int64_t stride,
                    float eps, const float *weight, const float *bias, float *out, int threads);
 
+/// Resizes `in` to `out`, both of one type, bilinearly by the rule of libtorch's `upsample_bilinear2d`: with `aligns` so
+/// that the corners' centres stay where they are, otherwise so that the corners do. `down` and `across` are what height and
+/// width were multiplied by; 0 stands for the ratio of the sizes. Codes must mean the same in both maps.
+/// Returns 0, or -1 if memory is short or the maps do not fit.
+int ca_resize(int build, const ca_map *in, const ca_map *out, int aligns, double down,
+              double across, int threads);
+
 /// A 1×1 convolution as one of several: its kernels as ca_pack wrote them, the length of that, and what
 /// follows.
 typedef struct {

@@ -79,7 +79,7 @@ struct CodePlan {
     for node in graph.nodes where !reading.isDepthwise(node) {
       if reading.isJoin(node) {
         for input in node.inputs { groups.unite(input.value, node.outputs[0]) }
-      } else if node.isPoolingOfCodes {
+      } else if reading.keepsCode(node) {
         groups.unite(node.inputs[0].value, node.outputs[0])
       } else if !reading.multiplies(node) {
         isFixed.formUnion(node.outputs)
@@ -136,7 +136,7 @@ struct CodePlan {
       let givesCodes =
         products[place] != nil
         || (reading.isDepthwise(node) && own[0] != nil)
-        || (node.isPoolingOfCodes && own[0] == code)
+        || (reading.keepsCode(node) && own[0] == code)
         || (reading.isJoin(node) && own.allSatisfy { $0 == code })
       if givesCodes { values[result] = .codes(code) }
     }
@@ -174,7 +174,7 @@ struct CodePlan {
   /// channel pass on.
   private mutating func findHalves(_ graph: Graph, _ reading: Reading, passesOn: Bool) {
     func passes(_ node: Graph.Node) -> Bool {
-      node.isPoolingOfCodes || reading.isScaling(node)
+      reading.keepsCode(node) || reading.isScaling(node)
         || passesOn && (node.kind == "max_pool2d" || reading.isDepthwise(node))
     }
     var halves: Set<Graph.ValueID> = []
@@ -223,7 +223,8 @@ struct CodePlan {
       let readsCodes =
         products[place] != nil || (reading.isMean(node) && values[node.inputs[0].value] != nil)
         || (reading.isScaling(node) && values[node.inputs[0].value] == .bfloat16)
-        || ((node.isPoolingOfCodes || reading.isDepthwise(node)) && values[node.outputs[0]] != nil)
+        || ((reading.keepsCode(node) || reading.isDepthwise(node))
+          && values[node.outputs[0]] != nil)
       let form = reading.isJoin(node) ? values[node.outputs[0]] : nil
       if !readsCodes {
         for index in node.inputs.indices {
@@ -256,8 +257,31 @@ struct CodePlan {
 private struct Reading {
   let graph: Graph
   private let pooled: Set<Graph.ValueID>
+  private let readers: [Graph.ValueID: [Graph.Node]]
 
-  init(_ graph: Graph) { (self.graph, pooled) = (graph, graph.pooledValues) }
+  init(_ graph: Graph) {
+    (self.graph, pooled) = (graph, graph.pooledValues)
+    var readers: [Graph.ValueID: [Graph.Node]] = [:]
+    for node in graph.nodes {
+      for input in node.inputs { readers[input.value, default: []].append(node) }
+    }
+    self.readers = readers
+  }
+
+  /// Whether a node gives numbers that lie as those that it takes: the largest of windows, and what is between neighbours
+  /// where nobody reads it but convolutions, perhaps joined.
+  func keepsCode(_ node: Graph.Node) -> Bool {
+    if node.isPoolingOfCodes { return true }
+    guard node.isResizing, graph.values[node.outputs[0]].shape.count == 4 else { return false }
+    func isMultiplied(_ value: Graph.ValueID) -> Bool {
+      let all = readers[value] ?? []
+      return !all.isEmpty && !graph.outputs.contains(value)
+        && all.allSatisfy {
+          multiplies($0) || isDepthwise($0) || (isJoin($0) && isMultiplied($0.outputs[0]))
+        }
+    }
+    return isMultiplied(node.outputs[0])
+  }
 
   /// Whether a node is a convolution that the kernels for codes can compute.
   func multiplies(_ node: Graph.Node) -> Bool {
@@ -303,6 +327,8 @@ extension Graph.Node {
       && ["kernel_size", "stride", "padding", "dilation"].allSatisfy { Set(pair($0)).count <= 1 }
       && pair("kernel_size")[0] <= 32
   }
+  /// Whether the node resizes a map bilinearly.
+  var isResizing: Bool { kind == "upsample_bilinear2d" }
   /// Whether the node gives the mean of each channel of a map, which stays one of a pixel.
   var isMeanOfMap: Bool {
     switch kind {

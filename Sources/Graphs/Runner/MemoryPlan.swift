@@ -81,7 +81,7 @@ struct MemoryPlan {
       reader < graph.nodes.count
         && (reader == join || isJoin(graph.nodes[reader])
           || graph.nodes[reader].kind.hasPrefix("fused::")
-          || graph.nodes[reader].kind == "batch_norm")
+          || ["batch_norm", "upsample_bilinear2d"].contains(graph.nodes[reader].kind))
     }
   }
 

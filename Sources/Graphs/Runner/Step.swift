@@ -45,6 +45,9 @@ extension Step {
       if node.isPoolingOfCodes, codes.values[node.outputs[0]] == form {
         return pool(node, input, form)
       }
+      if node.isResizing, codes.values[node.outputs[0]] == form {
+        return resize(node, graph.values[node.outputs[0]], in: form)
+      }
       if form == .bfloat16, node.kind == "batch_norm",
         let step = scaledHalves(node, constants, codes.values[node.outputs[0]])
       {
@@ -75,6 +78,7 @@ extension Step {
         ]
       }
     case "batch_norm": batchNorm(node, constants)
+    case "upsample_bilinear2d": resize(node, graph.values[node.outputs[0]])
     default: plain(node)
     }
   }
@@ -197,6 +201,29 @@ extension Step {
     }
   }
 
+  /// Bilinear resizing of a map whose numbers are of type float32, or all of one other form.
+  static func resize(_ node: Graph.Node, _ result: Graph.Value, in form: NumberForm? = nil) -> Step
+  {
+    let plain = plain(node), input = node.inputs[0].value
+    guard result.shape.count == 4, result.shape[0] * result.shape[1] > 0,
+      form != nil || result.dtype == .float32
+    else { return plain }
+    let (height, width) = (result.shape[2], result.shape[3])
+    let corners = node.bool("align_corners")
+    let (down, across) = (node.double("scales_h"), node.double("scales_w"))
+    let way =
+      form == nil ? "by rows" : form == .bfloat16 ? "by rows of bfloat16" : "by rows of codes"
+    return Step(way: way, writesToPlace: true) { frame, target in
+      let x = frame[input]
+      // Where channels lie one after another libtorch's threads share them.
+      if form == nil, target == nil, x.strides.count == 4, x.strides[1] != 1 {
+        return plain.run(frame, nil)
+      }
+      let y = Operator.resize(x, height, width, corners, down, across, target)
+      return [target ?? y]
+    }
+  }
+
   /// An operator as it was called.
   static func plain(_ node: Graph.Node) -> Step {
     guard let (operation, count) = node.call else {
@@ -231,4 +258,5 @@ extension Operator {
   fileprivate static let enlarge = Operator("enlarge", namespace: "atrous")
   fileprivate static let expandedDepthwise = Operator("expanded_depthwise", namespace: "atrous")
   fileprivate static let scaled = Operator("addcmul", "out")
+  fileprivate static let resize = Operator("resize", namespace: "atrous")
 }
