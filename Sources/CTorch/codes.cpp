@@ -47,6 +47,12 @@ bool inCodes(const at::Tensor &weight) {
   return plain.numel() == 0 || ca_in_codes(data(plain), outputs, plain.numel() / outputs) != 0;
 }
 
+/// How many products one output of a 3×3 convolution takes for each pair of channels, by combinations of taps.
+double products(int64_t height, int64_t width, int64_t rate) {
+  TORCH_CHECK(height > 0 && width > 0 && rate > 0 && rate < 1 << 20, "takes lengths and a rate");
+  return ca_products(height, width, static_cast<int>(rate));
+}
+
 /// A map that is added to `sum`: one of its shape, or one pixel of each image that is added everywhere; `kept` holds its
 /// numbers.
 ca_map added(const at::Tensor &given, const at::Tensor &sum, at::Tensor &kept) {
@@ -223,6 +229,7 @@ at::Tensor scaledHalves(const at::Tensor &x, const std::optional<at::Tensor> &sc
 TORCH_LIBRARY_FRAGMENT(atrous, library) {
   library.def("pack_codes(Tensor weight, str instructions) -> Tensor", packCodes);
   library.def("in_codes(Tensor weight) -> bool", inCodes);
+  library.def("products(int height, int width, int rate) -> float", products);
   library.def(
       "codes_convolution(Tensor x, float x_step, int x_zero, Tensor packed, int outputs, int size, "
       "int stride, int padding, int rate, float step, int zero, Tensor? scale, Tensor? shift, "

@@ -127,6 +127,32 @@ struct PrecisionTests {
     #expect(without > 1e-4 && with < without / 3, "\(with), \(without)")
   }
 
+  @Test(
+    "of bfloat16 goes by the map's size, whatever sizes came before",
+    .enabled(if: InferencePrecision.bfloat16.isSupported, "the processor lacks AVX512_BF16"))
+  func largeRates() {
+    let net = Sequential {
+      ConvNorm(3, 160, kernel: 1)
+      ConvNorm(160, 64, dilation: 24)
+      Conv2d(64, 5)
+    }
+    net.train(false)
+    let (small, large) = (noise([1, 3, 32, 40]), noise([1, 3, 80, 84]))
+    func runner() -> Runner {
+      Runner(net, .init(precision: .bfloat16, keepsWeights: true)) { net($0) }
+    }
+    withoutGradients {
+      let (first, second) = (runner(), runner())
+      let before = (first(small).floats, first(large).floats)
+      let other = second(large).floats
+      #expect(second(small).floats == before.0 && other == before.1)
+      #expect(GraphsTests.error(first(small), net(small)) < 2e-2)
+      #expect(GraphsTests.error(first(large), net(large)) < 2e-2)
+      #expect(first.profile(small)[1].way.hasPrefix("3×3, bfloat16"))
+      #expect(first.profile(large)[1].way.hasPrefix("3×3, Winograd"))
+    }
+  }
+
   @Test("maps that are enlarged for a join of convolutions stay in few bits")
   func enlarged() {
     let coarse = ConvNorm(3, 64, kernel: 1), fine = ConvNorm(3, 32, kernel: 1)

@@ -159,6 +159,11 @@ private struct CodedKernels {
   let bias: Tensor?
   /// Whether products are of combinations of taps, in sixteen bits.
   let isWinograd: Bool
+  /// The same kernels for direct products, where those are faster for some sizes of maps.
+  var direct: Tensor?
+
+  /// Rates from which on maps may be so small that direct products are faster.
+  private static let largeRate = 24
 
   static func of(_ unit: Unit, _ constants: Constants, _ products: ProductForm) -> CodedKernels {
     let isHalf = products == .bfloat16
@@ -176,7 +181,7 @@ private struct CodedKernels {
     let form =
       (isWinograd ? "mixed" : isHalf ? "halves" : "codes")
       + (channels.isEmpty ? "" : " \(channels)")
-    return constants.kept(form) {
+    let kept = constants.kept(form) {
       let (all, bias) = constants.folded()
       defer { constants.release() }
       let weight = constants.parts(all)
@@ -185,10 +190,29 @@ private struct CodedKernels {
         ? Operator.pack(weight, InferencePrecision.halfBuild)
         : Operator.packCodes(
           weight, isHalf ? InferencePrecision.halfBuild : InferencePrecision.wholeBuild)
+      // Both, whatever the first size is: what an image gives must not depend on the images before it.
+      let direct =
+        isWinograd && isHalf && unit.dilation >= largeRate
+        ? Operator.packCodes(weight, InferencePrecision.halfBuild) : nil
       return CodedKernels(
         packed: packed, bias: isHalf || isWinograd ? bias : constants.corrected(bias, for: weight),
-        isWinograd: isWinograd)
+        isWinograd: isWinograd, direct: direct)
     }
+    guard let direct = kept.direct, let input = unit.node.input("input"),
+      isDirect(unit, constants.graph.values[input].shape)
+    else { return kept }
+    return CodedKernels(packed: direct, bias: kept.bias, isWinograd: false)
+  }
+
+  /// Whether direct products are faster than combinations of taps for a map: its sub-images have less than three rows or
+  /// columns, and so many taps fall into the padding that what remains is less than the products of combinations with the
+  /// work around them, which is that of some 400 products for each input of a pixel (measured on Zen 5).
+  private static func isDirect(_ unit: Unit, _ map: [Int]) -> Bool {
+    let (height, width, rate) = (map[2], map[3], unit.dilation)
+    guard min(height, width) > 0, min(height, width) < 3 * rate else { return false }
+    func met(_ length: Int) -> Double { 1 + 2 * Double(max(0, length - rate)) / Double(length) }
+    let combined = Operator.products.number(height, width, rate)
+    return (met(height) * met(width) - combined) * Double(unit.outputs) < 400
   }
 }
 
@@ -196,6 +220,7 @@ extension Operator {
   fileprivate static let scaledHalves = Operator("scaled_halves", namespace: "atrous")
   fileprivate static let slice = Operator("slice", "Tensor")
   fileprivate static let packCodes = Operator("pack_codes", namespace: "atrous")
+  fileprivate static let products = Operator("products", namespace: "atrous")
   fileprivate static let convolution = Operator("codes_convolution", namespace: "atrous")
   fileprivate static let codedDepthwise = Operator("codes_depthwise", namespace: "atrous")
   fileprivate static let decode = Operator("decode", namespace: "atrous")
