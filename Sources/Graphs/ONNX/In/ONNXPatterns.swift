@@ -8,7 +8,8 @@ enum ONNXPatterns {
 
   /// The patterns in the order in which they are tried.
   static let all: [Pattern] = [
-    dilationPattern, geluPattern, siluPattern, hardSwishPattern, layerNormPattern, attentionPattern,
+    quantizedPattern, dilationPattern, geluPattern, siluPattern, hardSwishPattern, layerNormPattern,
+    attentionPattern,
     linearPattern,
   ]
 

@@ -163,7 +163,8 @@ struct ONNXReader {
         if case .dimValue(let length)? = dimension.value, length > 0 { return Int(length) }
         return nil
       } : nil
-    return ONNXProgram.Port(name: value.name, dtype: DType(onnx: type.elemType), shape: shape)
+    let dtype = DType(onnx: type.elemType)?.widened
+    return ONNXProgram.Port(name: value.name, dtype: dtype, shape: shape)
   }
 
   private mutating func read(
@@ -198,4 +199,8 @@ extension DType {
     }
     self = type
   }
+
+  /// The type that numbers are computed in: those of 16 bits in float32, which is as near to the network that
+  /// was trained as the file, or nearer, and has kernels on every processor.
+  var widened: DType { self == .float16 || self == .bfloat16 ? .float32 : self }
 }
