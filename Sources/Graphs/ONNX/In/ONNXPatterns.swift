@@ -59,11 +59,19 @@ struct ONNXMatcher {
   private(set) var program: ONNXProgram
   let opset: Int
   private let producers: [String: Int]
+  /// The places of the nodes that take a name.
+  private let takers: [String: [Int]]
 
   init(_ program: ONNXProgram, opset: Int) {
     (self.program, self.opset) = (program, opset)
     producers = program.producers
+    takers = program.nodes.enumerated().reduce(into: [:]) { all, node in
+      for name in Set(node.element.inputs) { all[name, default: []].append(node.offset) }
+    }
   }
+
+  /// The nodes that take a value.
+  func takers(_ name: String) -> [ONNXNode] { (takers[name] ?? []).map { program.nodes[$0] } }
 
   /// The node that gives a name, of one of these types.
   func producer(_ name: String, _ types: String...) -> ONNXNode? {
