@@ -194,6 +194,12 @@ struct ONNXWholeNumberTests {
     #expect(
       distance(try graph.network(product).run(image), image.matmul(image.transposed(2, 3)) * 0.25)
         < 1e-6)
+    let weights = graph.add("Softmax", [product], ["axis": .int(-1)])
+    let values = graph.add("MatMul", [weights, "x"])
+    let attended = try graph.network(values)
+    #expect(try kinds(attended, [1, 3, 8, 10]).contains("scaled_dot_product_attention"))
+    let expected = (image.matmul(image.transposed(2, 3)) * 0.25).softmax(3).matmul(image)
+    #expect(distance(try attended.run(image), expected) < 1e-5)
     let quick = graph.add("com.microsoft.QuickGelu", ["x"])
     #expect(distance(try graph.network(quick).run(image), image * (image * 1.702).sigmoid()) < 1e-6)
     let biased = graph.add(

@@ -10,6 +10,32 @@ extension ONNXPatterns {
     return form.nodes(node, output)
   }
 
+  /// ONNX Runtime's product with exchanged dimensions and a factor as several nodes, so that attention is found.
+  static func fusedPattern(_ m: inout ONNXMatcher, _ node: ONNXNode) -> [ONNXNode]? {
+    guard node.type == "com.microsoft.FusedMatMul", node.inputs.count == 2,
+      let output = node.outputs.first, (node.int("transBatchA") ?? 0) == 0,
+      (node.int("transBatchB") ?? 0) == 0
+    else { return nil }
+    var nodes: [ONNXNode] = []
+    func add(_ type: String, _ inputs: [String], _ output: String) {
+      nodes.append(ONNXNode(name: node.name, type: type, inputs: inputs, outputs: [output]))
+    }
+    var inputs = node.inputs
+    for (index, flag) in ["transA", "transB"].enumerated() where node.int(flag) == 1 {
+      let turned = "\(output)/atrous.turned\(index)"
+      add("atrous.turn", [inputs[index]], turned)
+      inputs[index] = turned
+    }
+    guard let factor = node.float("alpha"), factor != 1 else {
+      add("MatMul", inputs, output)
+      return nodes
+    }
+    let product = "\(output)/atrous.product"
+    add("MatMul", inputs, product)
+    add("Mul", [product, m.constant(factor, named: "\(output)/atrous.factor")], output)
+    return nodes
+  }
+
   /// The operators that patterns alone know.
   static var expanded: Set<String> { Set(QuantizedForm.all.keys) }
 }

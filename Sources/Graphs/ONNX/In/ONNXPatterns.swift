@@ -8,7 +8,8 @@ enum ONNXPatterns {
 
   /// The patterns in the order in which they are tried.
   static let all: [Pattern] = [
-    quantizedPattern, dilationPattern, geluPattern, siluPattern, hardSwishPattern, layerNormPattern,
+    quantizedPattern, fusedPattern, dilationPattern, geluPattern, siluPattern, hardSwishPattern,
+    layerNormPattern,
     attentionPattern,
     linearPattern,
   ]
@@ -105,6 +106,12 @@ struct ONNXMatcher {
   func factors(_ name: String, depth: Int = 2) -> [String] {
     guard depth > 0, let node = producer(name, "Mul"), node.inputs.count == 2 else { return [name] }
     return node.inputs.flatMap { factors($0, depth: depth - 1) }
+  }
+
+  /// A number as a constant of the program.
+  mutating func constant(_ number: Double, named name: String) -> String {
+    program.constants[name] = ONNXConstant(name, ONNXArray([], [number], .float32))
+    return name
   }
 
   /// The matrix with its dimensions in the other order, as a constant.
