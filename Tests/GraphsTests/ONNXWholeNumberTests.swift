@@ -3,8 +3,9 @@ import Graphs
 import Testing
 import Torch
 
-/// Operators of whole numbers, as ONNX Runtime's quantization writes them, and those that its optimization does. Expected
-/// numbers are those of the examples in ONNX's own documentation where it is said.
+/// Operators of whole numbers, as ONNX Runtime's quantization writes them, and those that its optimization does.
+///
+/// Expected numbers are those of the examples in ONNX's own documentation where it is said.
 @Suite("Operators of ONNX Runtime's files")
 struct ONNXWholeNumberTests {
   private let image = fixedNoise([1, 3, 8, 10])
