@@ -193,6 +193,8 @@ let package = Package(
       name: "InferenceTests",
       dependencies: [
         "Inference", "Evaluation", "Datasets", "Imaging", "Files", "Weights", "TestSupport",
+        "Graphs",
+        "Segmentation", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .testTarget(
       name: "TensorBoardTests",

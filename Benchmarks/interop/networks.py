@@ -42,6 +42,12 @@ NETWORKS = {
     "DeepLabV3+, EfficientNet-B0, stride 8": "backbone: {name: efficientnet_b0, outputStride: 8}, head: {name: deeplabv3plus}",
     "U-Net decoder, EfficientNet-B1 (SMP)": "backbone: {name: efficientnet_b1, padding: fixed, eps: 1e-3, lastConvolution: false, stemMap: true}, head: {name: unet}",
     "U-Net decoder, VGG-16": "backbone: {name: vgg16_bn}, head: {name: unet, center: true}",
+    "FCN, DRN-D-22": "backbone: {name: drn_d_22}, head: {name: fcn}",
+    "DeepLabV3+, Xception": "backbone: {name: xception, outputStride: 16}, head: {name: deeplabv3plus}",
+    "DeepLabV3, RegNetX-200MF": "backbone: {name: regnet_x_200mf, outputStride: 16}, head: {name: deeplabv3}",
+    "FPN, RegNetY-200MF": "backbone: {name: regnet_y_200mf}, head: {name: fpn}",
+    "DeepLabV3+, ResNet-50 (detectron2)": "backbone: {name: resnet50, outputStride: 16, deepStem: true, stemChannels: 128, multiGrid: [1, 2, 4], contractDilation: false}, head: {name: deeplabv3plus, poolNorm: false, poolWindow: [2, 4], lowFirst: true}",
+    "DeepLabV3, ResNet-50 (detectron2)": "backbone: {name: resnet50, outputStride: 16, deepStem: true, stemChannels: 128, multiGrid: [1, 2, 4], contractDilation: false}, head: {name: deeplabv3, poolNorm: false, poolWindow: [2, 4], refine: false}",
     "DPT, ViT": "backbone: {name: vit, outputStride: 16, depth: 4, width: 192, heads: 3}, head: {name: dpt}",
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes networks of other toolkits as ONNX files and compares what Atrous and ONNX Runtime make of them.
 
-Networks of torchvision, segmentation_models.pytorch and Hugging Face with drawn weights, by both of torch's
+Networks of torchvision, segmentation_models.pytorch, Hugging Face and MMSegmentation with drawn weights, by both of torch's
 exporters, for fixed and for free sizes. `atrous benchmark FILE --example FOLDER` runs each on an image of noise.
 Prints a table as Markdown: the largest difference in multiples of the scores' deviation, and the share of pixels
 with the same class. Needs torch, onnx, onnxscript and onnxruntime; networks whose toolkit is missing are left out.
@@ -15,7 +15,9 @@ import subprocess
 import sys
 import warnings
 
-FAMILIES = ("torchvision", "smp", "huggingface")
+import weights
+
+FAMILIES = ("torchvision", "smp", "huggingface", "mmsegmentation")
 
 
 def arguments():
@@ -85,6 +87,10 @@ def networks():
             is_hybrid=False, use_auxiliary_head=False, **common))), (128, 128)
     yield "HF DeepLabV3+, MobileNetV2", "huggingface", huggingface(
         lambda t: t.MobileNetV2ForSemanticSegmentation(t.MobileNetV2Config(**common))), usual
+    for name, family, build, _ in weights.networks():
+        if family == "mmsegmentation":
+            isGridded = any(word in name for word in ("PSPNet", "UPerNet"))
+            yield name, family, build, gridded if isGridded else usual
 
 
 def plain(torch, network):
@@ -95,6 +101,8 @@ def plain(torch, network):
             self.network = network
 
         def forward(self, image):
+            if hasattr(self.network, "encode_decode"):
+                return self.network.encode_decode(image, [{"img_shape": tuple(image.shape[2:])}])
             result = self.network(image)
             if torch.is_tensor(result):
                 return result

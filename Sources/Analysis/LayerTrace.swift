@@ -175,7 +175,11 @@ public final class LayerTrace: OperatorObserver {
         field.seesAll = true
       }
     }
-    if case .everything = reach { field.seesAll = true }
+    switch reach {
+    case .everything: field.seesAll = true
+    case .product where known.count > 1: field.seesAll = true
+    default: break
+    }
     return field
   }
 }

@@ -7,8 +7,8 @@ import Torch
 struct ONNXImageForm {
   /// The size that it takes; nil for any.
   let size: Size?
-  /// What sides have to be multiples of.
-  let multiple: Int
+  /// What sides have to be multiples of, and the least side, one of those, that the network takes.
+  let multiple: Int, least: Int
   /// The pixels between the cells of its scores.
   let stride: Int
   /// The classes; a network that gives one score has two, the background and what is scored.
@@ -76,6 +76,7 @@ struct ONNXImageForm {
         max(2, scores.classes), scores.areBandsLast, scores.classes == 1
       )
       (stride, multiple) = (max(1, (size.height + scores.height - 1) / scores.height), 1)
+      least = 1
       return
     }
     var first: (any Error)?, found: (multiple: Int, stride: Int, Scores)?
@@ -90,9 +91,17 @@ struct ONNXImageForm {
           result, sides.0, sides.1, preferringBandsLast: takesBandsLast, file: network.file)
         let stride = max(1, (sides.0 + scores.height - 1) / scores.height)
         let isWhole = { (side: Int, cells: Int) in cells == (side + stride - 1) / stride }
-        if isWhole(sides.0, scores.height), isWhole(sides.1, scores.width) {
-          found = (multiple, stride, scores)
+        guard isWhole(sides.0, scores.height), isWhole(sides.1, scores.width) else { continue }
+        // Where a rest is cut off a short side, its cells may also be those of a larger stride; of a long one they are not.
+        let long = 2048 / multiple * multiple
+        if stride > 1, let shape = try? run(long, sides.1),
+          let own = try? Self.sides(
+            shape, long, sides.1, preferringBandsLast: takesBandsLast, file: network.file),
+          !isWhole(long, own.height)
+        {
+          continue
         }
+        found = (multiple, stride, scores)
       } catch {
         if first == nil { first = error }
       }
@@ -102,9 +111,29 @@ struct ONNXImageForm {
         ?? unsupported("scores of another size than the image's", "one score for some pixels each")
     }
     (multiple, stride) = (found.multiple, found.stride)
+    least = Self.least(found.multiple) { side in
+      let result = try run(side, side)
+      _ = try Self.sides(
+        result, side, side, preferringBandsLast: takesBandsLast, file: network.file)
+    }
     (classes, givesBandsLast, isSingle) = (
       max(2, found.2.classes), found.2.areBandsLast, found.2.classes == 1
     )
+  }
+
+  /// The least multiple of a number that `run` takes as an image's side: windows and poolings on small maps may need
+  /// more than the number itself.
+  private static func least(_ multiple: Int, _ run: (Int) throws -> Void) -> Int {
+    func isTaken(_ count: Int) -> Bool { (try? run(count * multiple)) != nil }
+    // Twice as large until it is taken; images of about 130 pixels are.
+    var high = 1
+    while high * multiple < 256, !isTaken(high) { high *= 2 }
+    var low = high / 2
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if isTaken(middle) { high = middle } else { low = middle }
+    }
+    return high * multiple
   }
 
   private typealias Scores = (classes: Int, height: Int, width: Int, areBandsLast: Bool)

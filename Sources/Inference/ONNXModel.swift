@@ -58,14 +58,15 @@ final class ONNXBackbone: Layer, Backbone {
     strides = [form.stride]
     sideMultiple = form.size == nil ? form.multiple : 1
     // Memory is measured on images of twice this side, which are to be about as large as a fixed one.
-    minimumSide = form.size.map { max(1, min($0.width, $0.height) / 2) } ?? form.multiple
+    minimumSide = form.size.map { max(1, min($0.width, $0.height) / 2) } ?? form.least
     oddSides =
       form.size.map {
         "seen by windows of \($0.width)×\($0.height), which have a quarter in common at least;"
           + " smaller sides extended by zeros at right and bottom"
       }
-      ?? (form.multiple > 1
-        ? "extended to multiples of \(form.multiple) by zeros at right and bottom" : nil)
+      ?? (form.least > 1
+        ? "extended to \(form.least > form.multiple ? "\(form.least) and " : "")multiples of \(form.multiple) by zeros at"
+          + " right and bottom" : nil)
   }
 
   func features(_ x: Tensor) -> [Tensor] { [x] }

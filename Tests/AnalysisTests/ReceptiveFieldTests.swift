@@ -99,6 +99,22 @@ struct ReceptiveFieldTests {
     #expect(layers.contains { $0.name == "classifier.0.convs.2.0" && !$0.seesAll })
   }
 
+  @Test(
+    "products of two maps see all, those of a map and weights their position",
+    arguments: [("danet", "classifier.channel.out_conv.0"), ("encnet", "classifier.classifier")])
+  func products(_ head: String, _ name: String) throws {
+    let model = try shapesOnly {
+      try ModelBuilder.build(
+        Section(
+          yaml: "{backbone: {name: resnet18, outputStride: 8}, head: {name: \(head)}, classes: 2}",
+          named: "test"))
+    }
+    let layers = try shapesOnly { try ReceptiveFieldReport(model, height: 64, width: 64).layers }
+    let after = try #require(layers.first { $0.name == name })
+    #expect(after.seesAll)
+    #expect(layers.contains { $0.name.hasPrefix("backbone.") && !$0.seesAll })
+  }
+
   @Test("the report ends with what a pixel depends on")
   func reading() throws {
     let all = try ReceptiveFieldReport(tinyModel(tinyPyramid), height: 64, width: 96)

@@ -220,4 +220,42 @@ struct ONNXReadingTests {
       }
     }
   }
+
+  @Test(
+    "refuse empty values whose other lengths have no product, and lists that are longer than maps are"
+  )
+  func empty() throws {
+    for shape in [[0, 1 << 40, 1 << 40], [1 << 40, 1 << 40, 0]] as [[Int64]] {
+      for type in ["Flatten", "Transpose", "Size"] {
+        var graph = TestGraph()
+        let numbers = graph.ints([], shape)
+        let whole = graph.add("ReduceSum", [graph.add(type, [numbers])], ["keepdims": .int(0)])
+        let sum = graph.add("Add", ["x", graph.add("Cast", [whole], ["to": .int(1)])])
+        let error = #expect(throws: ONNXError.self) { try graph.network(sum) }
+        #expect("\(try #require(error))".contains("has the shape"), "\(type) \(shape)")
+      }
+    }
+    // Numbers of no length, as often as a list could not hold.
+    var graph = TestGraph()
+    let tiled = graph.add("Tile", [graph.ints([], [0]), graph.ints([1 << 31])])
+    let size = graph.add("Cast", [graph.add("Size", [tiled])], ["to": .int(1)])
+    let output = graph.add("Add", ["x", size])
+    let image = fixedNoise([1, 3, 8, 10])
+    #expect(distance(try graph.network(output).run(image), image) == 0)
+    for long in [
+      graph.add("Tile", [graph.ints([1]), graph.ints([1 << 29])]),
+      graph.add(
+        "Pad",
+        [
+          graph.add("Slice", ["x", graph.ints([0]), graph.ints([1]), graph.ints([3])]),
+          graph.ints([0, 0, 0, 0, 0, 0, 0, 1 << 24]),
+        ], ["mode": .string("edge")]),
+      graph.add("Resize", ["x", "", "", graph.ints([1, 3, 1, 1 << 24])]),
+    ] {
+      let sum = graph.add(
+        "Add", ["x", graph.add("Cast", [graph.add("Size", [long])], ["to": .int(1)])])
+      let error = #expect(throws: ONNXError.self) { try graph.network(sum).run(image) }
+      #expect("\(try #require(error))".contains("would be worked out"), "\(long)")
+    }
+  }
 }

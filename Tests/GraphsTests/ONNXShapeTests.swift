@@ -61,6 +61,8 @@ struct ONNXShapeTests {
       }
     ) { $1 }
     all.merge(others) { $1 }
+    all.merge(ofWholeNumbers) { $1 }
+    all.merge(fused) { $1 }
     return all
   }()
 
@@ -273,6 +275,124 @@ struct ONNXShapeTests {
       }
     ],
     "If": [],
+  ]
+
+  /// A value in eight bits with its scale and zero, as operators of whole numbers take it.
+  private static func coded(_ graph: inout TestGraph, _ value: String) -> [String] {
+    let operands = [graph.floats([0.02], []), graph.bytes([100], [])]
+    return [graph.add("QuantizeLinear", [value] + operands)] + operands
+  }
+
+  /// A node of whole numbers that takes `x` alone.
+  private static func ofCodes(
+    _ type: String, _ attributes: [String: TestGraph.Value] = [:]
+  ) -> Example {
+    { graph, x in
+      let x = coded(&graph, x)
+      return graph.add(type, x + [graph.floats([0.01], []), graph.bytes([50], [])], attributes)
+    }
+  }
+
+  /// A node of whole numbers that takes `x` and another value, or that value's codes.
+  private static func ofTwo(
+    _ type: String, _ other: [Int64], _ attributes: [String: TestGraph.Value] = [:]
+  ) -> Example {
+    { graph, x in
+      let x = coded(&graph, x), other = coded(&graph, graph.noise(other))
+      return graph.add(
+        type, x + other + [graph.floats([0.05], []), graph.bytes([120], [])], attributes)
+    }
+  }
+
+  private static let ofWholeNumbers: [String: [Example]] = [
+    "QLinearConv": [ofTwo("QLinearConv", [4, 3, 3, 3], ["pads": .ints([0, 1, 2, 1])])],
+    "QLinearMatMul": [ofTwo("QLinearMatMul", [10, 4])],
+    "com.microsoft.QLinearAdd": [ofTwo("com.microsoft.QLinearAdd", [3, 1, 10])],
+    "com.microsoft.QLinearMul": [ofTwo("com.microsoft.QLinearMul", [3, 1, 10])],
+    "com.microsoft.QLinearSigmoid": [ofCodes("com.microsoft.QLinearSigmoid")],
+    "com.microsoft.QLinearLeakyRelu": [
+      ofCodes("com.microsoft.QLinearLeakyRelu", ["alpha": .float(0.2)])
+    ],
+    "com.microsoft.QLinearSoftmax": [
+      ofCodes("com.microsoft.QLinearSoftmax", ["axis": .int(1), "opset": .int(13)])
+    ],
+    "com.microsoft.QLinearAveragePool": [
+      ofCodes("com.microsoft.QLinearAveragePool", ["kernel_shape": .ints([2, 2])])
+    ],
+    "com.microsoft.QLinearGlobalAveragePool": [ofCodes("com.microsoft.QLinearGlobalAveragePool")],
+    "com.microsoft.QLinearConcat": [
+      { graph, x in
+        let result = [graph.floats([0.03], []), graph.bytes([90], [])]
+        let parts = coded(&graph, x) + coded(&graph, graph.noise([1, 2, 8, 10]))
+        return graph.add("com.microsoft.QLinearConcat", result + parts, ["axis": .int(1)])
+      }
+    ],
+    "com.microsoft.QGemm": [
+      { graph, x in
+        let rows = coded(&graph, graph.add("Reshape", [x, graph.ints([-1, 10])]))
+        let matrix = coded(&graph, graph.noise([4, 10]))
+        let bias = graph.add("Cast", [graph.floats([100, -50, 0, 7])], ["to": .int(6)])
+        return graph.add("com.microsoft.QGemm", rows + matrix + [bias], ["transB": .int(1)])
+      }
+    ],
+    "com.microsoft.QuantizeLinear": [
+      { graph, x in graph.add("com.microsoft.QuantizeLinear", [x, graph.floats([0.5], [])]) }
+    ],
+    "com.microsoft.DequantizeLinear": [
+      { graph, x in graph.add("com.microsoft.DequantizeLinear", coded(&graph, x)) }
+    ],
+    "DynamicQuantizeLinear": [
+      { graph, x in graph.node("DynamicQuantizeLinear", [x], results: 3)[0] }
+    ],
+    "ConvInteger": [
+      { graph, x in
+        let x = coded(&graph, x), kernels = coded(&graph, graph.noise([4, 3, 3, 3]))
+        return graph.add("ConvInteger", [x[0], kernels[0], x[2], kernels[2]])
+      }
+    ],
+    "MatMulInteger": [
+      { graph, x in
+        let x = coded(&graph, x), matrix = coded(&graph, graph.noise([10, 4]))
+        return graph.add("MatMulInteger", [x[0], matrix[0], x[2], matrix[2]])
+      }
+    ],
+  ]
+
+  private static let fused: [String: [Example]] = [
+    "com.microsoft.FusedConv": [
+      { graph, x in
+        graph.add(
+          "com.microsoft.FusedConv", [x, graph.noise([3, 3, 3, 3]), graph.noise([3]), x],
+          ["pads": .ints([1, 1, 1, 1]), "activation": .string("Relu")])
+      }
+    ],
+    "com.microsoft.FusedGemm": [
+      { graph, x in
+        let rows = graph.add("Reshape", [x, graph.ints([-1, 10])])
+        return graph.add(
+          "com.microsoft.FusedGemm", [rows, graph.noise([10, 4]), graph.noise([4])],
+          ["activation": .string("LeakyRelu"), "activation_alpha": .float(0.1)])
+      }
+    ],
+    "com.microsoft.FusedMatMul": [
+      { graph, x in
+        graph.add(
+          "com.microsoft.FusedMatMul", [x, x], ["transB": .int(1), "alpha": .float(0.5)])
+      }
+    ],
+    "com.microsoft.BiasGelu": [
+      { graph, x in graph.add("com.microsoft.BiasGelu", [x, graph.noise([10])]) }
+    ],
+    "com.microsoft.FastGelu": [plain([:], "com.microsoft.FastGelu")],
+    "com.microsoft.QuickGelu": [plain(["alpha": .float(1)], "com.microsoft.QuickGelu")],
+    "com.microsoft.SkipLayerNormalization": [
+      { graph, x in
+        let rows = graph.add("Reshape", [x, graph.ints([1, -1, 10])])
+        return graph.node(
+          "com.microsoft.SkipLayerNormalization",
+          [rows, rows, graph.noise([10]), graph.noise([10])])[0]
+      }
+    ],
   ]
 
   private static func resizing(_ mode: String, _ rule: String) -> Example {

@@ -51,6 +51,11 @@ struct TestGraph {
     add(nil, shape ?? [Int64(values.count)], 7, values.withUnsafeBytes { Data($0) })
   }
 
+  /// Adds whole numbers of eight bits as an initializer, of the standard's type 2 (uint8) or 3 (int8).
+  mutating func bytes(_ values: [UInt8], _ shape: [Int64]? = nil, type: Int32 = 2) -> String {
+    add(nil, shape ?? [Int64(values.count)], type, Data(values))
+  }
+
   private mutating func add(_ name: String?, _ shape: [Int64], _ type: Int32, _ data: Data)
     -> String
   {
@@ -67,6 +72,7 @@ struct TestGraph {
     case int(Int64)
     case ints([Int64])
     case float(Float)
+    case floats([Float])
     case string(String)
   }
 
@@ -90,6 +96,7 @@ struct TestGraph {
       case .int(let value): (attribute.i, attribute.type) = (value, .int)
       case .ints(let list): (attribute.ints, attribute.type) = (list, .ints)
       case .float(let value): (attribute.f, attribute.type) = (value, .float)
+      case .floats(let list): (attribute.floats, attribute.type) = (list, .floats)
       case .string(let text): (attribute.s, attribute.type) = (Data(text.utf8), .string)
       }
       return attribute

@@ -105,14 +105,15 @@ struct ONNXValue {
   var description: String { "\(dtype) \(shape)" }
 }
 
-/// The number of elements of a shape; nil if it has a negative length or does not fit.
+/// The number of elements of a shape; nil if it has a negative length, or if the product of its lengths above 0, in
+/// whatever order, does not fit.
 func elementCount(_ shape: [Int]) -> Int? {
-  var count = 1
+  var product = 1
   for length in shape {
     guard length >= 0 else { return nil }
-    let (product, overflow) = count.multipliedReportingOverflow(by: length)
+    let (next, overflow) = product.multipliedReportingOverflow(by: max(1, length))
     if overflow { return nil }
-    count = product
+    product = next
   }
-  return count
+  return shape.contains(0) ? 0 : product
 }

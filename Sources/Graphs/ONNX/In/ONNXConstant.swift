@@ -18,7 +18,8 @@ struct ONNXConstant {
 
   var name: String
   var shape: [Int]
-  var dtype: DType
+  /// The type of the numbers as the network has them, and as they lie: see ``DType/widened``.
+  let dtype: DType, stored: DType
   var place: Place
   /// Whether the two dimensions of a matrix are to change places where it becomes a tensor.
   var isTransposed = false
@@ -29,10 +30,13 @@ struct ONNXConstant {
   /// A constant of known numbers.
   init(_ name: String, _ array: ONNXArray) {
     (self.name, shape, dtype, place) = (name, array.shape, array.dtype, .array(array))
+    stored = dtype
   }
 
-  init(_ name: String, _ shape: [Int], _ dtype: DType, _ place: Place) {
-    (self.name, self.shape, self.dtype, self.place) = (name, shape, dtype, place)
+  /// A constant whose elements lie somewhere as `stored`.
+  init(_ name: String, _ shape: [Int], _ stored: DType, _ place: Place) {
+    (self.name, self.shape, self.stored, self.place) = (name, shape, stored, place)
+    dtype = stored.widened
   }
 
   /// The most elements whose numbers are looked at while a network is read.
@@ -53,7 +57,7 @@ struct ONNXConstant {
       }
     }
     let values: [Double] =
-      switch dtype {
+      switch stored {
       case .float32: list(Float.self) { Double($0) }
       case .float64: list(Double.self) { $0 }
       case .int64: list(Int64.self) { Double($0) }
@@ -83,8 +87,8 @@ struct ONNXConstant {
       case .array(let array): return array.tensor
       case .bytes(let data): return constant.tensor(of: data)
       case .file(let path, let offset):
-        let tensor = Tensor(uninitialized: constant.shape, constant.dtype)
-        let size = constant.count * constant.dtype.byteCount
+        let tensor = Tensor(uninitialized: constant.shape, constant.stored)
+        let size = constant.count * constant.stored.byteCount
         guard !tensor.isWithoutMemory, size > 0 else { return tensor }
         guard let memory = tensor.withMemory({ $0 }) else {
           throw ONNXError.unreadable(
@@ -96,7 +100,9 @@ struct ONNXConstant {
       }
     }
     try withExtendedLifetime(tensors) { try Read.all(reads) }
-    return zip(constants, tensors).map { $0.turned($1) }
+    return zip(constants, tensors).map { constant, tensor in
+      constant.turned(tensor.dtype == constant.dtype ? tensor : tensor.to(constant.dtype))
+    }
   }
 
   private func turned(_ tensor: Tensor) -> Tensor {
@@ -104,8 +110,8 @@ struct ONNXConstant {
   }
 
   private func tensor(of data: Data) -> Tensor {
-    if dtype == .bool { return Tensor(data.map { $0 != 0 }, shape) }
-    return data.withUnsafeBytes { Tensor(bytes: $0, shape, dtype) }
+    if stored == .bool { return Tensor(data.map { $0 != 0 }, shape) }
+    return data.withUnsafeBytes { Tensor(bytes: $0, shape, stored) }
   }
 
   private func bytes() throws -> Data {
@@ -113,7 +119,7 @@ struct ONNXConstant {
     case .bytes(let data): return data
     case .array: return Data()
     case .file(let path, let offset):
-      var data = Data(count: count * dtype.byteCount)
+      var data = Data(count: count * stored.byteCount)
       try data.withUnsafeMutableBytes {
         try Read(path: path, offset: offset, buffer: $0).run()
       }

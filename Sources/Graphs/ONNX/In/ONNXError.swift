@@ -24,7 +24,7 @@ package enum ONNXError: Error, Sendable, Equatable, CustomStringConvertible {
       "\(file): has \(found), expected \(expected)"
     case .unknownOperator(let file, let node, let inputs):
       "\(file): the operator \(node) of \(inputs) is not supported, expected one of "
-        + ONNXOperators.names.joined(separator: ", ")
+        + ONNXOperators.names.joined(separator: ", ") + Self.advice(node)
     case .node(let file, let node, let inputs, let reason):
       "\(file): the operator \(node) of \(inputs): \(reason)"
     case .input(let file, let found, let expected):
@@ -32,6 +32,13 @@ package enum ONNXError: Error, Sendable, Equatable, CustomStringConvertible {
     case .missing(let file, let what, let expected):
       "\(file): does not say \(what), expected \(expected)"
     }
+  }
+
+  /// What to do about an operator that ONNX Runtime wrote for one kind of processor.
+  private static func advice(_ node: String) -> String {
+    node.hasPrefix("com.microsoft.")
+      ? "; it was written when ONNX Runtime optimized the file, expected the file from before, or one of its level"
+        + " \"basic\"" : ""
   }
 }
 

@@ -90,7 +90,8 @@ package final class ONNXNetwork: Layer {
   // MARK: Checks
 
   private static func check(_ program: ONNXProgram, _ file: String) throws {
-    for node in program.nodes where node.type != "If" && ONNXOperators.all[node.type] == nil {
+    let known = ONNXPatterns.expanded.union(ONNXOperators.all.keys).union(["If"])
+    for node in program.nodes where !known.contains(node.type) {
       throw ONNXError.unknownOperator(
         file: file, node: node.title, inputs: node.inputs.map { "'\($0)'" }.joined(separator: ", "))
     }

@@ -12,10 +12,7 @@ extension ONNXOperators {
     "Relu": one { $0.relu() }, "Sigmoid": one { $0.sigmoid() }, "Tanh": one { $0.tanh() },
     "HardSwish": one { $0.hardswish() },
     "HardSigmoid": tensor { step in
-      let (alpha, beta) = (step.float("alpha", or: 0.2), step.float("beta", or: 0.5))
-      // A sixth in single precision, as files have it.
-      if Swift.abs(alpha - 1 / 6) < 1e-6, beta == 0.5 { return try step.x.hardsigmoid() }
-      return (try step.x * alpha + beta).clamped(0, 1)
+      hardSigmoid(try step.x, step.float("alpha", or: 0.2), step.float("beta", or: 0.5))
     },
     "Softplus": one { Operator.softplus($0) },
     "Softsign": one { $0 / ($0.abs() + 1) },
@@ -48,7 +45,12 @@ extension ONNXOperators {
     "LogSoftmax": tensor { try softmax($0) { $0.logSoftmax($1) } },
   ]
 
-  private static func leaky(_ x: Tensor, _ slope: Double) -> Tensor {
+  static func hardSigmoid(_ x: Tensor, _ alpha: Double, _ beta: Double) -> Tensor {
+    // A sixth in single precision, as files have it.
+    abs(alpha - 1 / 6) < 1e-6 && beta == 0.5 ? x.hardsigmoid() : (x * alpha + beta).clamped(0, 1)
+  }
+
+  static func leaky(_ x: Tensor, _ slope: Double) -> Tensor {
     let above = x.relu()
     return above + (x - above) * slope
   }

@@ -143,6 +143,7 @@ extension ONNXOperators {
     for axis in 0..<rank where before[axis] != 0 || after[axis] != 0 {
       let length = shape[axis]
       guard length > 0 else { throw ONNXRefusal("there is nothing to pad with") }
+      try step.admitNumbers([sides[axis]])
       let places = try (-before[axis]..<length + after[axis]).map { place in
         try source(of: place, length, mode)
       }

@@ -112,13 +112,14 @@ extension ONNXOperators {
       guard let dtype = DType(onnx: Int32(code)) else {
         throw ONNXRefusal("it casts to type \(code), which is not supported")
       }
-      return [try cast(step.value(0), dtype)]
+      return [try cast(step.value(0), dtype.widened)]
     },
     "CastLike": { [try cast($0.value(0), $0.value(1).dtype)] },
   ]
 
   /// A value in another type.
   static func cast(_ value: ONNXValue, _ dtype: DType) throws -> ONNXValue {
+    guard value.dtype != dtype else { return value }
     guard let array = value.array else { return ONNXValue(value.tensor.to(dtype)) }
     return ONNXValue(
       ONNXArray(array.shape, array.values.map { ONNXArray.rounded($0, dtype) }, dtype))

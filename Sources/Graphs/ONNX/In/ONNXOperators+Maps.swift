@@ -14,7 +14,9 @@ extension ONNXOperators {
     "ConvTranspose": tensor(transposedConvolution),
     "MaxPool": { step in
       try expectResults(step, 1)
-      return [ONNXValue(try pooled(step) { try maxPool(step, $0, $1, ceil: $2) })]
+      return [
+        ONNXValue(try pooled(step, takesCodes: true) { try maxPool(step, $0, $1, ceil: $2) })
+      ]
     },
     "AveragePool": tensor { step in
       try pooled(step) { try averagePool(step, $0, $1, ceil: $2) }
@@ -177,12 +179,14 @@ extension ONNXOperators {
 
   /// A pooling of maps with two sides, to which those with one are taken.
   private static func pooled(
-    _ step: ONNXStep, _ body: (Tensor, ONNXWindow, Bool) throws -> Tensor
+    _ step: ONNXStep, takesCodes: Bool = false, _ body: (Tensor, ONNXWindow, Bool) throws -> Tensor
   ) throws -> Tensor {
     let x = try step.x
     _ = try step.rank(x, in: 4...4)
-    guard x.dtype.isFloatingPoint, let kernel = step.node.ints("kernel_shape") else {
-      throw ONNXRefusal("expected floating-point numbers and a kernel_shape")
+    // Codes of 8 bits are numbers meanwhile.
+    let isCode = takesCodes && (x.dtype == .uint8 || x.dtype == .int8)
+    guard isCode || x.dtype.isFloatingPoint, let kernel = step.node.ints("kernel_shape") else {
+      throw ONNXRefusal("its input is of \(x.dtype), or it has no kernel_shape")
     }
     let map = Array(x.shape[2...])
     let window = try ONNXWindow(step, kernel: kernel, map: map)
@@ -192,7 +196,7 @@ extension ONNXOperators {
     guard let count = elementCount(result + kernel), count <= step.limits.operations else {
       throw ONNXRefusal("its result of \(result) takes too many steps")
     }
-    return try body(x, window, ceil)
+    return isCode ? try body(x.to(.float32), window, ceil).to(x.dtype) : try body(x, window, ceil)
   }
 
   /// Whether libtorch takes the window's padding: as much on both sides, half a kernel at most.

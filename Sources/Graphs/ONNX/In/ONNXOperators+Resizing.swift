@@ -67,6 +67,7 @@ extension ONNXOperators {
         guard to >= 1, to <= Double(ONNXStep.longest) else {
           throw ONNXRefusal("dimension \(axis) of \(x.shape) would have \(to) elements")
         }
+        try step.admitNumbers([Int(to)])
         var how = ONNXResampling(from: from, to: Int(to), scale: scale, mode: transform)
         if transform == "tf_crop_and_resize" {
           guard roi.count == 2 * axes.count else { throw ONNXRefusal("its regions are \(roi)") }

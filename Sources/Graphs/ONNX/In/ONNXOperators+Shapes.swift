@@ -84,8 +84,10 @@ extension ONNXOperators {
       guard let repeats = try step.list(1, "its repeats"), repeats.count == value.shape.count,
         repeats.allSatisfy({ (0...ONNXStep.longest).contains($0) })
       else { throw ONNXRefusal("its repeats do not fit \(value.shape)") }
-      try step.admit(zip(value.shape, repeats).map { $0.multipliedClamped($1) })
+      let shape = try step.admit(zip(value.shape, repeats).map { $0.multipliedClamped($1) })
       if let array = value.array {
+        try step.admitNumbers(shape)
+        guard !shape.contains(0) else { return [ONNXValue(ONNXArray(shape, [], array.dtype))] }
         var result = array
         for (axis, count) in repeats.enumerated() {
           result = try joined([ONNXArray](repeating: result, count: count), axis, step.limits)

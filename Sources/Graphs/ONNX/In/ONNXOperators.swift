@@ -8,12 +8,13 @@ enum ONNXOperators {
   static let all: [String: Rule] = [
     elementwise, comparisons, activations, maps, resizing, normalizations, products, reductions,
     shapes, cutting,
-    indexing, quantization, patterns,
+    indexing, quantization, fused, patterns,
   ].reduce(into: [:]) { $0.merge($1) { _, last in last } }
 
   /// The names of ONNX's operators that are supported, in order.
   static let names: [String] =
-    (all.keys.filter { !$0.hasPrefix("atrous.") } + ["Constant", "If"]).sorted()
+    (all.keys.filter { !$0.hasPrefix("atrous.") } + ONNXPatterns.expanded + ["Constant", "If"])
+    .sorted()
 
   /// A rule of one input and one result that are tensors.
   static func one(_ body: @escaping @Sendable (Tensor) -> Tensor) -> Rule {

@@ -40,7 +40,7 @@ private struct DilatedConvolution {
     }
     // A cut after it belongs to the figure, and is found with its own node.
     if node.type == "Reshape",
-      m.program.nodes.contains(where: { $0.type == "Slice" && $0.inputs.first == output })
+      m.takers(output).contains(where: { $0.type == "Slice" && $0.inputs.first == output })
     {
       return nil
     }

@@ -38,9 +38,7 @@ extension ONNXPatterns {
 
   /// Whether a constant is added to a value, so that the figure ends there.
   private static func isBiased(_ m: ONNXMatcher, _ name: String) -> Bool {
-    m.program.nodes.contains {
-      $0.type == "Add" && $0.inputs.contains(name) && parted(m, $0) != nil
-    }
+    m.takers(name).contains { $0.type == "Add" && parted(m, $0) != nil }
   }
 
   /// The x, dimension and ε of `(x − mean(x)) / √(mean((x − mean(x))²) + ε)`.

@@ -8,7 +8,9 @@ enum ONNXPatterns {
 
   /// The patterns in the order in which they are tried.
   static let all: [Pattern] = [
-    dilationPattern, geluPattern, siluPattern, hardSwishPattern, layerNormPattern, attentionPattern,
+    quantizedPattern, fusedPattern, dilationPattern, geluPattern, siluPattern, hardSwishPattern,
+    layerNormPattern,
+    attentionPattern,
     linearPattern,
   ]
 
@@ -58,11 +60,19 @@ struct ONNXMatcher {
   private(set) var program: ONNXProgram
   let opset: Int
   private let producers: [String: Int]
+  /// The places of the nodes that take a name.
+  private let takers: [String: [Int]]
 
   init(_ program: ONNXProgram, opset: Int) {
     (self.program, self.opset) = (program, opset)
     producers = program.producers
+    takers = program.nodes.enumerated().reduce(into: [:]) { all, node in
+      for name in Set(node.element.inputs) { all[name, default: []].append(node.offset) }
+    }
   }
+
+  /// The nodes that take a value.
+  func takers(_ name: String) -> [ONNXNode] { (takers[name] ?? []).map { program.nodes[$0] } }
 
   /// The node that gives a name, of one of these types.
   func producer(_ name: String, _ types: String...) -> ONNXNode? {
@@ -96,6 +106,12 @@ struct ONNXMatcher {
   func factors(_ name: String, depth: Int = 2) -> [String] {
     guard depth > 0, let node = producer(name, "Mul"), node.inputs.count == 2 else { return [name] }
     return node.inputs.flatMap { factors($0, depth: depth - 1) }
+  }
+
+  /// A number as a constant of the program.
+  mutating func constant(_ number: Double, named name: String) -> String {
+    program.constants[name] = ONNXConstant(name, ONNXArray([], [number], .float32))
+    return name
   }
 
   /// The matrix with its dimensions in the other order, as a constant.

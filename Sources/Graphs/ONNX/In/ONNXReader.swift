@@ -14,6 +14,8 @@ struct ONNXReader {
   private(set) var metadata: [String: String] = [:]
   private(set) var program = ONNXProgram()
   private var nodes = 0
+  /// The names that the graph that is read has given so far, after those of the graphs around it.
+  private var scopes: [Set<String>] = []
   /// The sizes of files with elements, by path.
   var sizes: [String: Int] = [:]
 
@@ -50,7 +52,7 @@ struct ONNXReader {
     guard model.hasGraph else { throw damaged("there is no graph in it") }
     try checkOperators(model)
     for property in model.metadataProps { metadata[property.key] = property.value }
-    program = try read(model.graph, outer: [], depth: 0)
+    program = try read(model.graph)
     guard !program.outputs.isEmpty else { throw damaged("its graph gives nothing") }
   }
 
@@ -96,21 +98,23 @@ struct ONNXReader {
 
   // MARK: Graphs
 
-  /// A graph whose nodes may take the names `outer`, too.
-  private mutating func read(
-    _ graph: Onnx_GraphProto, outer: Set<String>, depth: Int
-  ) throws -> ONNXProgram {
-    guard depth <= limits.depth else {
+  /// A graph whose nodes may take the names of the graphs around it, too.
+  private mutating func read(_ graph: Onnx_GraphProto) throws -> ONNXProgram {
+    guard scopes.count <= limits.depth else {
       throw damaged("more than \(limits.depth) graphs lie in one another")
     }
+    let depth = scopes.count
+    scopes.append([])
+    defer { scopes.removeLast() }
     guard graph.sparseInitializer.isEmpty else {
       throw ONNXError.unsupported(file: file, found: "sparse tensors", expected: "dense ones")
     }
-    var program = ONNXProgram(), own = Set<String>()
+    var program = ONNXProgram()
     func add(_ name: String, _ what: String) throws {
       guard !name.isEmpty else { throw damaged("\(what) has no name") }
-      guard own.insert(name).inserted else { throw damaged("'\(name)' is given twice") }
+      guard scopes[depth].insert(name).inserted else { throw damaged("'\(name)' is given twice") }
     }
+    func isGiven(_ name: String) -> Bool { scopes.contains { $0.contains(name) } }
     for tensor in graph.initializer {
       try add(tensor.name, "an initializer")
       program.constants[tensor.name] = try constant(tensor, tensor.name)
@@ -128,8 +132,7 @@ struct ONNXReader {
         message.name.isEmpty ? message.output.first { !$0.isEmpty } ?? type : message.name
       var node = ONNXNode(
         name: name, type: type, inputs: message.input, outputs: message.output)
-      for name in message.input where !name.isEmpty && !own.contains(name) && !outer.contains(name)
-      {
+      for name in message.input where !name.isEmpty && !isGiven(name) {
         throw damaged("the node \(node.title) takes '\(name)', which nothing before it gives")
       }
       if type == "Constant", let result = message.output.first {
@@ -140,13 +143,13 @@ struct ONNXReader {
       for attribute in message.attribute {
         node.attributes[attribute.name] =
           attribute.type == .graph
-          ? .graph(try read(attribute.g, outer: outer.union(own), depth: depth + 1))
+          ? .graph(try read(attribute.g))
           : try read(attribute, of: node)
       }
       for name in message.output where !name.isEmpty { try add(name, "a result") }
       program.nodes.append(node)
     }
-    for output in program.outputs where !own.contains(output.name) && !outer.contains(output.name) {
+    for output in program.outputs where !isGiven(output.name) {
       throw damaged("nothing gives its output '\(output.name)'")
     }
     return program
@@ -163,7 +166,8 @@ struct ONNXReader {
         if case .dimValue(let length)? = dimension.value, length > 0 { return Int(length) }
         return nil
       } : nil
-    return ONNXProgram.Port(name: value.name, dtype: DType(onnx: type.elemType), shape: shape)
+    let dtype = DType(onnx: type.elemType)?.widened
+    return ONNXProgram.Port(name: value.name, dtype: dtype, shape: shape)
   }
 
   private mutating func read(
@@ -198,4 +202,8 @@ extension DType {
     }
     self = type
   }
+
+  /// The type that numbers are computed in: those of 16 bits in float32, which is as near to the network that
+  /// was trained as the file, or nearer, and has kernels on every processor.
+  var widened: DType { self == .float16 || self == .bfloat16 ? .float32 : self }
 }

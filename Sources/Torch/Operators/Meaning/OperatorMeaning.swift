@@ -23,6 +23,8 @@ package struct OperatorMeaning: Sendable {
     case resized
     /// All of them.
     case everything
+    /// The same position, and all of them where two tensors depend on the image.
+    case product
   }
 
   /// The shape of the result; nil where libtorch's own rule serves.

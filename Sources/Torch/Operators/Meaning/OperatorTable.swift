@@ -76,7 +76,9 @@ extension OperatorMeaning {
   /// Matrix products and attention, and changes of type, which the door leaves out where there is none.
   private static let products: [String: OperatorMeaning] = [
     "to": OperatorMeaning(copies: true),
-    "matmul": OperatorMeaning(operations: { 2 * $0.outputCount * $0.size("self", -1) }),
+    "matmul": OperatorMeaning(
+      operations: { 2 * $0.outputCount * $0.size("self", -1) }, reach: { _ in .product }),
+    "einsum": OperatorMeaning(reach: { _ in .product }),
     "linear": OperatorMeaning(
       operations: { 2 * $0.count("input") * $0.size("weight", 0) },
       shape: { $0.leading("input") + [$0.size("weight", 0)] }),

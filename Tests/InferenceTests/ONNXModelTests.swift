@@ -1,0 +1,58 @@
+import Foundation
+import Graphs
+import Inference
+import Segmentation
+import SwiftProtobuf
+import Testing
+
+@Suite("How ONNX files take images")
+struct ONNXModelTests {
+  /// A network for images of any size: a pooling over 8×8 positions without a margin, what it takes from the sides put
+  /// back, then poolings to `1 / stride` of the map.
+  private func network(stride: Int64) throws -> ONNXNetwork {
+    var model = Onnx_ModelProto()
+    var operators = Onnx_OperatorSetIdProto()
+    operators.version = 17
+    model.opsetImport = [operators]
+    func port(_ name: String) -> Onnx_ValueInfoProto {
+      var port = Onnx_ValueInfoProto()
+      port.name = name
+      port.type.tensorType.elemType = 1
+      port.type.tensorType.shape.dim = (0..<4).map { axis in
+        var dimension = Onnx_TensorShapeProto.Dimension()
+        if axis < 2 { dimension.dimValue = axis == 0 ? 1 : 3 } else { dimension.dimParam = "n" }
+        return dimension
+      }
+      return port
+    }
+    func node(_ type: String, _ inputs: [String], _ output: String, _ lists: [String: [Int64]]) {
+      var node = Onnx_NodeProto()
+      (node.opType, node.name, node.input, node.output) = (type, output, inputs, [output])
+      node.attribute = lists.map { name, list in
+        var attribute = Onnx_AttributeProto()
+        (attribute.name, attribute.ints, attribute.type) = (name, list, .ints)
+        return attribute
+      }
+      model.graph.node.append(node)
+    }
+    var margins = Onnx_TensorProto()
+    (margins.name, margins.dims, margins.dataType) = ("margins", [8], 7)
+    margins.int64Data = [0, 0, 0, 0, 0, 0, 7, 7]
+    model.graph.initializer = [margins]
+    node("MaxPool", ["image"], "pooled", ["kernel_shape": [8, 8]])
+    node("Pad", ["pooled", "margins"], "whole", [:])
+    node(
+      "MaxPool", ["whole"], "scores",
+      ["kernel_shape": [stride, stride], "strides": [stride, stride]])
+    (model.graph.input, model.graph.output) = ([port("image")], [port("scores")])
+    return try ONNXNetwork(model.serializedData(), named: "test.onnx")
+  }
+
+  @Test(
+    "images are made as large as the network's windows need, and no larger",
+    arguments: [(1, 8, 1), (2, 8, 2), (16, 16, 16)])
+  func least(stride: Int64, least: Int, multiple: Int) throws {
+    let backbone = try ONNXModel(network(stride: stride)).backbone
+    #expect(backbone.minimumSide == least && backbone.sideMultiple == multiple)
+  }
+}
