@@ -160,6 +160,9 @@ let package = Package(
     .executableTarget(
       name: "annotations-benchmark", dependencies: ["Annotations", "Imaging"],
       path: "Benchmarks/annotations", exclude: ["README.md", "run.py"]),
+    .executableTarget(
+      name: "module-benchmark", dependencies: ["Inference", "Imaging", "Weights"],
+      path: "Benchmarks/module", exclude: ["README.md", "run.py"]),
     // What fuzz.py feeds with files.
     .executableTarget(
       name: "image-digest", dependencies: ["Imaging", "CDeflate"], path: "Benchmarks/fuzz",
