@@ -161,7 +161,7 @@ let package = Package(
       name: "annotations-benchmark", dependencies: ["Annotations", "Imaging"],
       path: "Benchmarks/annotations", exclude: ["README.md", "run.py"]),
     .executableTarget(
-      name: "module-benchmark", dependencies: ["Inference", "Imaging", "Weights"],
+      name: "module-benchmark", dependencies: ["Inference", "Evaluation", "Imaging", "Weights"],
       path: "Benchmarks/module", exclude: ["README.md", "run.py"]),
     // What fuzz.py feeds with files.
     .executableTarget(

@@ -1,5 +1,6 @@
 // Times the Swift call that the Python module's `predict` ends in, for run.py.
 
+import Evaluation
 import Foundation
 import Imaging
 import Inference
