@@ -242,3 +242,10 @@ where ![.system].contains(target.type) && !["CTorch", "CAtrous", "CJPEG"].contai
     .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
   ]
 }
+
+// What Scripts/shipped builds takes nothing from this checkout when it runs.
+if Context.environment["ATROUS_SHIPPED"] != nil {
+  for target in package.targets where target.name == "Weights" {
+    target.swiftSettings?.append(.define("ATROUS_SHIPPED"))
+  }
+}
