@@ -160,6 +160,9 @@ let package = Package(
     .executableTarget(
       name: "annotations-benchmark", dependencies: ["Annotations", "Imaging"],
       path: "Benchmarks/annotations", exclude: ["README.md", "run.py"]),
+    .executableTarget(
+      name: "module-benchmark", dependencies: ["Inference", "Evaluation", "Imaging", "Weights"],
+      path: "Benchmarks/module", exclude: ["README.md", "run.py"]),
     // What fuzz.py feeds with files.
     .executableTarget(
       name: "image-digest", dependencies: ["Imaging", "CDeflate"], path: "Benchmarks/fuzz",
@@ -240,4 +243,11 @@ where ![.system].contains(target.type) && !["CTorch", "CAtrous", "CJPEG"].contai
   target.swiftSettings = [
     .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
   ]
+}
+
+// What Scripts/shipped builds takes nothing from this checkout when it runs.
+if Context.environment["ATROUS_SHIPPED"] != nil {
+  for target in package.targets where target.name == "Weights" {
+    target.swiftSettings?.append(.define("ATROUS_SHIPPED"))
+  }
 }

@@ -1,4 +1,4 @@
-/* The C interface of Atrous: libatrous_interface.so, which needs libtorch beside it.
+/* The C interface of Atrous: libatrous.so of wheel and archive, which needs libtorch beside it.
  *
  * A function that can fail returns 0, or 1 and a message in `error` that atrous_free frees. Any thread may call any of
  * these; one image at a time goes through a session. */
@@ -15,8 +15,8 @@ char *atrous_version(void);
 void atrous_free(char *text);
 
 /* Opens a network: a run's folder, a checkpoint, an ONNX file, or one of the package where `path` is null. `options` is
- * null or a JSON object with packaged ("streets", which it is without, or "vessels"), overrides (list of texts), device ("cpu", "cuda:0"), precision ("float32", "bfloat16",
- * "int8"), memoryBudget (bytes), tiles, scales (list of numbers), flip. */
+ * null or a JSON object with packaged ("streets", which it is without, or "vessels"), overrides (list of texts), device
+ * ("cpu", "cuda:0"), precision ("float32", "bfloat16", "int8"), memoryBudget (bytes), tiles, scales (list of numbers), flip. */
 int atrous_open(const char *path, const char *options, void **session, char **error);
 void atrous_close(void *session);
 

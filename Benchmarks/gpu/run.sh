@@ -30,7 +30,7 @@ fi
 atrous=$root/.build/release/atrous
 if [ -x "$root/bundle/atrous" ]; then
   atrous=$root/bundle/atrous
-  # What the bundle has not: libtorch, and what CUDA's part of it needs.
-  export LD_LIBRARY_PATH=$root/bundle/lib:$torch/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  # What the bundle has not; what it has the program finds by itself, so that PyTorch takes the system's.
+  export LD_LIBRARY_PATH=$torch/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fi
 exec "$python" "$here/measure.py" --atrous "$atrous" "$@"

@@ -19,7 +19,7 @@ public enum ResourceFolders {
   }
 
   /// The program's or library's file that this code was loaded from.
-  private static var ownFile: String? {
+  static var ownFile: String? {
     let address = UInt(bitPattern: #dsohandle)
     #if canImport(Darwin)
       var info = Dl_info()
@@ -27,14 +27,20 @@ public enum ResourceFolders {
       return info.dli_fname.map { String(cString: $0) }
     #else
       // Each line: the first address and the one behind the last, then five words, then the file.
-      let file = "/proc/self/maps"
-      let maps = try? String(contentsOfFile: file, encoding: .utf8)  // may fail: there is no /proc
-      guard let maps else { return nil }
-      for line in maps.split(separator: "\n") {
+      // The system gives it in pieces of a page, the first of which `String(contentsOfFile:)` takes for the whole.
+      guard let maps = fopen("/proc/self/maps", "r") else { return nil }
+      var text: UnsafeMutablePointer<CChar>?
+      var capacity = 0
+      defer {
+        fclose(maps)
+        free(text)
+      }
+      while getline(&text, &capacity, maps) > 0, let text {
+        let line = String(cString: text).dropLast()
         let words = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
         let ends = (words.first ?? "").split(separator: "-").compactMap { UInt($0, radix: 16) }
         if words.count == 6, ends.count == 2, (ends[0]..<ends[1]).contains(address) {
-          return String(words[5])
+          return String(words[5].drop { $0 == " " })
         }
       }
       return nil

@@ -11,6 +11,8 @@ struct ResourceFolderTests {
     // The tests are a library that another program loads.
     let own = try #require(ResourceFolders.all.last)
     #expect(own.hasSuffix("/../bin") || ResourceFolders.all.count == 2)
+    let file = try #require(ResourceFolders.ownFile)
+    #expect(FileManager.default.fileExists(atPath: file))
     let name = try #require(
       FileManager.default.contentsOfDirectory(atPath: ResourceFolders.all[0]).first)
     #expect(ResourceFolders.path(name) == "\(ResourceFolders.all[0])/\(name)")

@@ -146,7 +146,8 @@ def evaluate(
     options = _options(
         split=split, device=device, precision=precision, overrides=list(overrides), flip=flip,
         scales=None if scales is None else [float(scale) for scale in scales])
-    return json.loads(library().evaluate(os.fsencode(path), options))
+    scores: dict[str, Any] = json.loads(library().evaluate(os.fsencode(path), options))
+    return scores
 
 
 def _options(**values: Any) -> bytes:

@@ -33,7 +33,7 @@ public struct PretrainedNetwork {
   /// Recognises a network of one program; nil if the source is none of its kind.
   ///
   /// A source that is of its kind and cannot be built is an error that says what is not known.
-  public typealias Reader = @Sendable (PretrainedSource) throws -> Description?
+  typealias Reader = @Sendable (PretrainedSource) throws -> Description?
 
   /// The readers, of which the first that recognises a source is taken.
   static let readers: [Reader] = [

@@ -107,14 +107,14 @@ public final class FlatClassifier: ImageClassifier {
 }
 
 /// torchvision's `resnet*`, where the network's own names stand beside the classifier's, `fc`.
-public final class ResNetClassifier: ImageClassifier {
+final class ResNetClassifier: ImageClassifier {
   /// The classifier of a residual network with 1000 classes unless told otherwise.
-  public init(_ configuration: ResNet.Configuration, classes: Int = 1000) {
+  init(_ configuration: ResNet.Configuration, classes: Int = 1000) {
     let network = ResNet(configuration)
     super.init(network, Linear(network.width, classes))
   }
 
-  public override var children: [(name: String, module: Module)] {
+  override var children: [(name: String, module: Module)] {
     [("", features), ("fc", classifier)]
   }
 }

@@ -1,32 +1,32 @@
 import Torch
 
 /// torchvision's `vit_*`: the class token after the last block, through one matrix.
-public final class ViTClassifier: ImageClassifier {
+final class ViTClassifier: ImageClassifier {
   private let network: VisionTransformer
 
   /// The classifier of a vision transformer with 1000 classes unless told otherwise.
-  public init(_ configuration: VisionTransformer.Configuration, classes: Int = 1000) {
+  init(_ configuration: VisionTransformer.Configuration, classes: Int = 1000) {
     var configuration = configuration
     configuration.levels = [configuration.depth - 1]
     network = VisionTransformer(configuration)
     super.init(network, Linear(network.width, classes))
   }
 
-  public override var children: [(name: String, module: Module)] {
+  override var children: [(name: String, module: Module)] {
     [("", features), ("heads.head", classifier)]
   }
 
-  public override func forward(_ x: Tensor) -> Tensor {
+  override func forward(_ x: Tensor) -> Tensor {
     network.classFeatures(x).map { classifier($0) } ?? x
   }
 }
 
 /// torchvision's `swin_*`, whose last map is normalized before its mean is taken.
-public final class SwinClassifier: ImageClassifier {
+final class SwinClassifier: ImageClassifier {
   private let norm: LayerNorm
 
   /// The classifier of a shifted-window transformer with 1000 classes unless told otherwise.
-  public init(_ configuration: Swin.Configuration, classes: Int = 1000) {
+  init(_ configuration: Swin.Configuration, classes: Int = 1000) {
     var configuration = configuration
     configuration.normalizesMaps = false
     let network = Swin(configuration)
@@ -34,11 +34,11 @@ public final class SwinClassifier: ImageClassifier {
     super.init(network, Linear(network.width, classes))
   }
 
-  public override var children: [(name: String, module: Module)] {
+  override var children: [(name: String, module: Module)] {
     [("features", features), ("norm", norm), ("head", classifier)]
   }
 
-  public override func forward(_ x: Tensor) -> Tensor {
+  override func forward(_ x: Tensor) -> Tensor {
     classifier(norm(features(x)).globalAvgPool2d().flattened(from: 1))
   }
 }

@@ -3,7 +3,7 @@ import Torch
 /// How another toolkit names the state of networks that are ours.
 public struct NamingConvention: Sendable {
   /// The name of a parameter or buffer with its shape.
-  public typealias StateEntry = (name: String, shape: [Int])
+  typealias StateEntry = (name: String, shape: [Int])
 
   /// What the convention is called.
   public let name: String
