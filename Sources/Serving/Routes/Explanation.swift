@@ -61,8 +61,8 @@ enum ExplanationRoute {
       ? size : Size(width: min(partSide, size.width), height: min(partSide, size.height))
   }
 
-  /// Refuses what would need too much memory: gradients keep all maps of a network, which takes at most about
-  /// sixteen times the memory of a prediction.
+  /// Refuses what would need too much memory: gradients keep all maps of a network but those inside of layers that run
+  /// again, which takes at most about sixteen times the memory of a prediction.
   private static func checkMemory(_ size: Size, _ network: ServedNetwork) throws {
     do {
       try network.session.admitInput(

@@ -28,6 +28,11 @@ extension OperatorMeaning {
       channels: { $0.int("outputs") },
       operations: { 2 * $0.count("x") * $0.int("outputs") * $0.tensors("taps").count },
       window: { OperatorWindow($0.ints("scale"), .transposed, stride: $0.ints("scale")) }),
+    "atrous::resize": OperatorMeaning(
+      reach: { _ in .resized },
+      shape: { call in
+        (call.tensor("x")?.shape.prefix(2) ?? []) + ["height", "width"].map { call.int($0) }
+      }),
     "atrous::linear": OperatorMeaning(
       operations: { 2 * $0.count("x") * $0.int("outputs") },
       shape: { $0.leading("x") + $0.ints("outputs") }),
