@@ -293,7 +293,7 @@ public struct VideoRun: Sendable {
 /// How often the class of a pixel changes from one frame to the next where the image hardly does.
 public struct Flicker: Sendable, Equatable {
   /// A pixel hardly changes where no channel changes by more levels of 255.
-  static let stillness = 8
+  public static let stillness = 8
   /// Pixels that hardly changed, and those of them whose class did.
   public private(set) var still = 0, changed = 0
 
