@@ -257,7 +257,8 @@ struct CodePlan {
 private struct Reading {
   let graph: Graph
   private let pooled: Set<Graph.ValueID>
-  private let readers: [Graph.ValueID: [Graph.Node]]
+  /// The values that nobody reads but convolutions, perhaps joined.
+  private var multiplied: Set<Graph.ValueID> = []
 
   init(_ graph: Graph) {
     (self.graph, pooled) = (graph, graph.pooledValues)
@@ -265,22 +266,21 @@ private struct Reading {
     for node in graph.nodes {
       for input in node.inputs { readers[input.value, default: []].append(node) }
     }
-    self.readers = readers
+    // Readers come after what they read.
+    for value in graph.nodes.reversed().flatMap(\.outputs) where !graph.outputs.contains(value) {
+      let isMultiplied = readers[value]?.allSatisfy {
+        multiplies($0) || isDepthwise($0) || (isJoin($0) && multiplied.contains($0.outputs[0]))
+      }
+      if isMultiplied == true { multiplied.insert(value) }
+    }
   }
 
   /// Whether a node gives numbers that lie as those that it takes: the largest of windows, and what is between neighbours
   /// where nobody reads it but convolutions, perhaps joined.
   func keepsCode(_ node: Graph.Node) -> Bool {
-    if node.isPoolingOfCodes { return true }
-    guard node.isResizing, graph.values[node.outputs[0]].shape.count == 4 else { return false }
-    func isMultiplied(_ value: Graph.ValueID) -> Bool {
-      let all = readers[value] ?? []
-      return !all.isEmpty && !graph.outputs.contains(value)
-        && all.allSatisfy {
-          multiplies($0) || isDepthwise($0) || (isJoin($0) && isMultiplied($0.outputs[0]))
-        }
-    }
-    return isMultiplied(node.outputs[0])
+    node.isPoolingOfCodes
+      || node.isResizing && graph.values[node.outputs[0]].shape.count == 4
+        && multiplied.contains(node.outputs[0])
   }
 
   /// Whether a node is a convolution that the kernels for codes can compute.
