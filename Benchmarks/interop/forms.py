@@ -13,9 +13,7 @@ onnxruntime, and the tools, each of which is left out where it is missing.
 
 import argparse
 import contextlib
-import json
 import os
-import subprocess
 import sys
 import warnings
 
@@ -123,23 +121,6 @@ def difference(first, second):
     return f"{abs(error).max():.1e} | {100 * (first.argmax(1) == second.argmax(1)).mean():.3f} %"
 
 
-def own(options, path, image, theirs):
-    """Atrous's difference to scores: the largest, and the share of equal classes."""
-    from onnx import numpy_helper
-    folder = path + ".example"
-    os.makedirs(folder, exist_ok=True)
-    for name, value in (("input_0.pb", image), ("output_0.pb", theirs)):
-        with open(os.path.join(folder, name), "wb") as file:
-            file.write(numpy_helper.from_array(value).SerializeToString())
-    done = subprocess.run([options.atrous, "benchmark", path, "--example", folder, "--json"],
-                          capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError((done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1])
-    report = json.loads(done.stdout)
-    # What is no number is a text in JSON.
-    return float(report["difference"]), report["agreement"]
-
-
 def main():
     options = arguments()
     os.makedirs(options.folder, exist_ok=True)
@@ -171,7 +152,7 @@ def main():
                     made(form, source, path, size, name)
                 image, theirs = scores(path, noise(size))
                 cells = f"{difference(scores(path, noise(size), True)[1], theirs)} | {difference(theirs, plain)}"
-                largest, share = own(options, path, image, theirs)
+                largest, share = read.own_difference(options, path, image, theirs)
                 cells = f"{largest:.1e} | {100 * share:.3f} % | {cells}"
             except Exception as error:  # one form's failure is a row
                 cells = f"{(str(error) or type(error).__name__).strip().splitlines()[0][:300]} | | {cells}"
