@@ -139,33 +139,23 @@ private struct DilatedConvolution {
     attributes["dilations"] = .ints([rate, rate])
     attributes["pads"] = .ints(margins)
     attributes["auto_pad"] = nil
-    var result: [ONNXNode] = []
-    func add(_ type: String, _ inputs: [String], _ attributes: [String: ONNXNode.Attribute])
-      -> String
-    {
-      let name = "\(last.name)/atrous.\(result.count)"
-      result.append(
-        ONNXNode(
-          name: conv.name, type: type, inputs: inputs, outputs: [name], attributes: attributes))
-      return name
-    }
+    var result = ONNXReplacement(name: conv.name, stem: last.name)
     func sum(_ value: String) -> String {
       guard let added else { return value }
       let inputs = added.inputs.map { m.constant($0) == nil ? value : $0 }
-      return add("Add", inputs, [:])
+      return result.add("Add", inputs)
     }
     let isAddedLast = added.map { small.inputs.first == $0.outputs.first } ?? false
-    var map = isLast ? add("Transpose", [source], ["perm": .ints([0, 3, 1, 2])]) : source
-    map = add("Conv", [map] + conv.inputs.dropFirst(), attributes)
+    var map = isLast ? result.add("Transpose", [source], ["perm": .ints([0, 3, 1, 2])]) : source
+    map = result.add("Conv", [map] + conv.inputs.dropFirst(), attributes)
     if isLast {
       if !isAddedLast { map = sum(map) }
-      map = add("Transpose", [map], ["perm": .ints([0, 2, 3, 1])])
+      map = result.add("Transpose", [map], ["perm": .ints([0, 2, 3, 1])])
       if isAddedLast { map = sum(map) }
     } else {
       map = sum(map)
     }
-    result[result.count - 1].outputs = last.outputs
-    return result
+    return result.nodes(giving: last.outputs)
   }
 }
 

@@ -77,22 +77,13 @@ private struct QuantizedForm {
   func nodes(_ node: ONNXNode, _ output: String) -> [ONNXNode]? {
     func input(_ place: Int) -> String { place < node.inputs.count ? node.inputs[place] : "" }
     guard (node.int("channels_last") ?? 0) == 0 else { return nil }
-    var result: [ONNXNode] = []
-    func add(
-      _ type: String, _ inputs: [String], _ attributes: [String: ONNXNode.Attribute] = [:]
-    ) -> String {
-      let name = "\(output)/atrous.\(result.count)"
-      result.append(
-        ONNXNode(
-          name: node.name, type: type, inputs: inputs, outputs: [name], attributes: attributes))
-      return name
-    }
+    var result = ONNXReplacement(name: node.name, stem: output)
     /// The numbers that a value of whole numbers stands for.
     func restored(_ place: Int) -> String {
       var axis = axes[place] ?? 1
       // The outputs of a turned matrix are its rows.
       if type == "Gemm", place == values.last, node.int("transB") == 1 { axis = 0 }
-      return add(
+      return result.add(
         "DequantizeLinear", [input(place), input(place + 1), input(place + 2)],
         ["axis": .int(axis)])
     }
@@ -102,17 +93,14 @@ private struct QuantizedForm {
     guard !places.isEmpty else { return nil }
     var inputs = places.map(restored)
     if let bias, !input(bias).isEmpty {
-      let product = add("Mul", [input(values[0] + 1), input(values[1] + 1)])
-      inputs.append(add("DequantizeLinear", [input(bias), product], ["axis": .int(0)]))
+      let product = result.add("Mul", [input(values[0] + 1), input(values[1] + 1)])
+      inputs.append(result.add("DequantizeLinear", [input(bias), product], ["axis": .int(0)]))
     }
     let attributes = node.attributes.filter { !own.contains($0.key) }
-    let number = add(type, inputs, attributes)
-    if input(scale).isEmpty {
-      result[result.count - 1].outputs = node.outputs
-    } else {
-      _ = add("QuantizeLinear", [number, input(scale), input(scale + 1)])
-      result[result.count - 1].outputs = node.outputs
+    let number = result.add(type, inputs, attributes)
+    if !input(scale).isEmpty {
+      _ = result.add("QuantizeLinear", [number, input(scale), input(scale + 1)])
     }
-    return result
+    return result.nodes(giving: node.outputs)
   }
 }

@@ -131,3 +131,29 @@ struct ONNXMatcher {
     return new
   }
 }
+
+/// The nodes that stand for others, one after another.
+struct ONNXReplacement {
+  /// The name of the node that errors tell of, and what the names of results begin with.
+  let name: String, stem: String
+  private var nodes: [ONNXNode] = []
+
+  init(name: String, stem: String) { (self.name, self.stem) = (name, stem) }
+
+  /// Adds a node, and gives its result's name.
+  mutating func add(
+    _ type: String, _ inputs: [String], _ attributes: [String: ONNXNode.Attribute] = [:]
+  ) -> String {
+    let result = "\(stem)/atrous.\(nodes.count)"
+    nodes.append(
+      ONNXNode(name: name, type: type, inputs: inputs, outputs: [result], attributes: attributes))
+    return result
+  }
+
+  /// The nodes, at least one, the last of which gives these results.
+  func nodes(giving outputs: [String]) -> [ONNXNode] {
+    var nodes = nodes
+    nodes[nodes.count - 1].outputs = outputs
+    return nodes
+  }
+}
