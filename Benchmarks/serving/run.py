@@ -2,9 +2,10 @@
 """Measures `atrous serve` with the packaged network beside `atrous predict` and a FastAPI server.
 
 `throughput`: JPEG photographs of 480×360 from eight clients, in turn with a folder of the same photographs
-and with FastAPI and ONNX Runtime (the same network in float32, from `atrous export --onnx`). `slow`: the same
-while a hundred others send a byte a second. `many`: two hundred clients for some minutes, each image with a
-known answer, and the memory meanwhile. Everything goes to loopback and ends by itself.
+and with FastAPI and ONNX Runtime (the same network in float32, from `atrous export --onnx`), whose requests take
+all threads or one each. `slow`: the same while a hundred others send a byte a second. `many`: two hundred
+clients for some minutes, each image with a known answer, and the memory meanwhile. Everything goes to loopback
+and ends by itself.
 """
 
 import os
@@ -69,16 +70,22 @@ def throughput(options, python, report):
         # The size at which the network sees photographs of SIZE.
         run([options.atrous, "export", weights, "--onnx", model, "--size", SEEN, "--takes", "rgb",
              "--gives", "labels"])
-    peer = [python, os.path.join(HERE, "peer.py"), model, str(options.threads)]
+    # All cores for one request, as its documentation shows it, or one for each of as many at a time.
+    peers = {
+        f"FastAPI, ONNX Runtime, {text}": [python, os.path.join(HERE, "peer.py"), model, str(threads)]
+        for threads, text in ((options.threads, "all threads a request"), (1, "one thread a request"))
+    }
     served = {"atrous serve": (), "atrous serve, bfloat16": ("--precision", "bfloat16")}
-    rates = {name: [] for name in ["atrous predict", *served, "FastAPI, ONNX Runtime"]}
+    rates = {name: [] for name in ["atrous predict", *served, *peers]}
     lasts, memory = {}, {}
     for turn in range(options.rounds):
         for name in list(rates)[:: 1 if turn % 2 == 0 else -1]:
             if name == "atrous predict":
                 rates[name].append(folder_rate(options, files))
                 continue
-            with atrous(options, *served[name]) if name in served else Service(peer) as service:
+            with (
+                atrous(options, *served[name]) if name in served else Service(peers[name])
+            ) as service:
                 answers = known(service.port, TARGET, bodies)
                 rate, count = load(
                     service.port, TARGET, bodies, answers, options.clients, options.seconds)
