@@ -132,7 +132,6 @@ at::Tensor expanded(const at::Tensor &x, const at::Tensor &packed, int64_t width
                     const at::Tensor &taps, int64_t size, int64_t stride, int64_t padding,
                     int64_t end, int64_t rate, const std::optional<at::Tensor> &bias,
                     std::string_view name) {
-  check(x);
   check(packed);
   TORCH_CHECK(x.dim() == 4, "takes maps (N, C, H, W), not ", x.sizes());
   const ca_stage expansion{{width, x.size(1), 1, data(packed)},

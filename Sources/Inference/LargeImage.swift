@@ -24,6 +24,8 @@ public struct LargeImage {
     public var writesUncertainty = false
     /// Whether a run that was stopped goes on.
     public var resumes = false
+    /// What is done with classes; small regions, which cross blocks, stay.
+    public var refinement = MaskRefinement()
 
     /// The usual options.
     public init() {}
@@ -71,6 +73,8 @@ public struct LargeImage {
     public let shares: [(name: String, share: Double)]
     /// The pixels of each class.
     public let counts: [Int]
+    /// The pixels in which something was measured, of which ``shares`` are shares.
+    public let measured: Int
     /// The sums of the confidences of each class's pixels, where they are written.
     public let confidences: [Double]?
     /// The files written.
@@ -136,6 +140,7 @@ public struct LargeImage {
     try session.exclusively { predictor in
       let blended = BlendedPrediction(
         predictor, size, tiling, wanted: options.wanted)
+      blended.choosing = options.refinement.choosing(predictor.temperature)
       let done = try results.begin()
       guard done < blended.count else { return }
       // What the row above says of its overlap is not kept on the disk, but computed again.
@@ -148,7 +153,7 @@ public struct LargeImage {
       }
       for row in first..<blended.count {
         var shown = ReducedRow(size, rows: tiling.blocks(size.height)[row])
-        let band = try blended.band(
+        var band = try blended.band(
           row, isKept: row >= done,
           image: { column in
             let before = clock.now
@@ -160,7 +165,11 @@ public struct LargeImage {
           },
           shown: { shown.add($1, $2, columns: tiling.blocks(size.width)[$0]) })
         let before = clock.now
-        if row >= done { try results.append(band, shown) }
+        if row >= done {
+          let measured = band.classes.count { $0 != LabelMap.ignored }
+          options.refinement.keepAsked(&band.classes)
+          try results.append(band, shown, measured: measured)
+        }
         timing.writing += (clock.now - before) / .seconds(1)
       }
       progress(blocks, blocks)
@@ -171,8 +180,8 @@ public struct LargeImage {
     timing.whole = (clock.now - start) / .seconds(1)
     timing.network = timing.whole - timing.waiting - timing.writing - timing.finishing
     return Result(
-      shares: finished.shares, counts: finished.counts, confidences: finished.confidences,
-      written: finished.written, timing: timing)
+      shares: finished.shares, counts: finished.counts, measured: finished.measured,
+      confidences: finished.confidences, written: finished.written, timing: timing)
   }
 
   /// Reads windows on any thread.
@@ -199,14 +208,18 @@ extension LargeImage {
     private let rows: TileSpool
     private let size: Size, tiling: Tiling
     private let stem: String
+    /// Whether pixels of classes that are not asked for are left clear in the overlay.
+    private let clearsOthers: Bool
 
     init(
       _ stem: String, _ file: RasterFile, _ session: InferenceSession, _ tiling: Tiling,
       _ options: Options
     ) throws {
       (self.stem, size, self.tiling) = (stem, file.size, tiling)
+      clearsOthers = options.refinement.classes != nil
       let subject = [
         file.path, FileSystem.stamp(file.path), "\(tiling)", session.subject,
+        options.refinement.description,
       ].joined(separator: "\n")
       func shares(_ name: String, bands: Int = 1, bits: Int?) throws -> TiledResult? {
         guard let bits else { return nil }
@@ -270,7 +283,13 @@ extension LargeImage {
       return done
     }
 
-    func append(_ band: BlendedPrediction.Band, _ shown: ReducedRow) throws {
+    /// The numbers of a row of blocks: the pixels of each class, the sums of their confidences in steps, and the pixels
+    /// in which something was measured.
+    private static let numbers = 513
+
+    func append(
+      _ band: BlendedPrediction.Band, _ shown: ReducedRow, measured: Int
+    ) throws {
       func append(_ pixels: [UInt8], _ bands: Int, to result: TiledResult) throws {
         let tile = TiledResult.side * size.width * bands
         for start in stride(from: 0, to: pixels.count, by: tile) {
@@ -293,8 +312,8 @@ extension LargeImage {
         }
       }
       if let uncertainty, let values = band.uncertainty { try append(values, 1, to: uncertainty) }
-      // The pixels of each class, and the sums of their confidences in steps.
-      var numbers = [Int](repeating: 0, count: 512)
+      var numbers = [Int](repeating: 0, count: Self.numbers)
+      numbers[512] = measured
       band.classes.withUnsafeBufferPointer { for value in $0 { numbers[Int(value)] += 1 } }
       if let values = band.confidence {
         for (label, value) in zip(band.classes, values) { numbers[256 + Int(label)] += Int(value) }
@@ -323,10 +342,10 @@ extension LargeImage {
     }
 
     func finish(_ map: LabelMap, opacity: Double) throws -> (
-      shares: [(name: String, share: Double)], counts: [Int], confidences: [Double]?,
-      written: [String]
+      shares: [(name: String, share: Double)], counts: [Int], measured: Int,
+      confidences: [Double]?, written: [String]
     ) {
-      var numbers = [Int](repeating: 0, count: 512)
+      var numbers = [Int](repeating: 0, count: Self.numbers)
       var (pixels, classes, unsure) = ([UInt8](), [UInt8](), [UInt8]())
       for index in 0..<rows.count {
         let block = try rows.block(index)
@@ -340,14 +359,15 @@ extension LargeImage {
         unsure += block[(start + 4 * count)...]
       }
       let counts = Array(numbers[..<256])
-      let total = max(1, counts.prefix(map.count).reduce(0, +))
+      let measured = numbers[512], total = max(1, measured)
       let shares = map.classes.indices.filter { counts[$0] > 0 }
         .map { (name: map.classes[$0].name, share: Double(counts[$0]) / Double(total)) }
         .sorted { $0.share > $1.share }
       let reduced = ReducedRow.reduced(size)
       let overlay = Image(width: reduced.width, height: reduced.height, pixels: pixels)
         .overlaid(
-          classes: classes, palette: map.palette, opacity: opacity, clear: map.background)
+          classes: classes, palette: clearsOthers ? map.colors : map.palette, opacity: opacity,
+          clear: map.background)
       try labels.finish()
       for other in others { try other.finish() }
       try array?.finish()
@@ -362,12 +382,13 @@ extension LargeImage {
             "entropy / ln \(map.count)"))
       }
       try overlay.withLegend(
-        PredictionFiles.legend(shares.map(\.name), map, hasMissing: counts[255] > 0)
+        PredictionFiles.legend(
+          shares.map(\.name), map, hasMissing: measured < size.width * size.height)
       )
       .write(to: "\(stem)_overlay.png", isOutput: true)
       rows.remove()
       return (
-        shares, Array(counts.prefix(map.count)),
+        shares, Array(counts.prefix(map.count)), measured,
         confidence.map { _ in numbers[256..<256 + map.count].map { Double($0) / Double(steps) } },
         written
       )

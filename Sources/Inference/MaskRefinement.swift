@@ -72,6 +72,32 @@ public struct MaskRefinement: Sendable, Equatable {
       + " \(classes.map { "\($0)" } ?? "all")"
   }
 
+  /// What chooses classes by the threshold; nil without one.
+  ///
+  /// - Parameter temperature: What the probabilities are softened by.
+  /// - Returns: What gives pixels the foreground from the threshold on, and the probability of the class that they get.
+  func choosing(
+    _ temperature: Temperature?
+  ) -> ((_ classes: inout [UInt8], _ confidence: inout [Float]) -> Void)? {
+    threshold.map { threshold in
+      // It is one of the probabilities as the network gives them, so that a temperature changes no class.
+      let own = Float(
+        temperature?.softened(threshold, foreground: Int(foreground)) ?? threshold)
+      return { [foreground] classes, confidence in
+        ClassMask.apply(
+          threshold: own, foreground: foreground, to: &classes, confidence: &confidence)
+      }
+    }
+  }
+
+  /// Ignores the pixels of classes that are not asked for.
+  func keepAsked(_ found: inout [UInt8]) {
+    guard let classes else { return }
+    var isKept = [Bool](repeating: false, count: 256)
+    for index in classes { isKept[index] = true }
+    for i in found.indices where !isKept[Int(found[i])] { found[i] = LabelMap.ignored }
+  }
+
   /// A prediction with the classes as they are asked for.
   ///
   /// Its confidence is the probability of the class that the threshold gives, and stays where a region is given
@@ -80,22 +106,15 @@ public struct MaskRefinement: Sendable, Equatable {
     guard !isNone else { return prediction }
     var mask = prediction.mask
     var confidence = prediction.confidence
-    if let threshold, var own = confidence {
-      // It is one of the probabilities as the network gives them, so that a temperature changes no class.
-      let threshold =
-        prediction.temperature?.softened(threshold, foreground: Int(foreground)) ?? threshold
-      mask.apply(threshold: Float(threshold), foreground: foreground, confidence: &own)
+    if let choose = choosing(prediction.temperature), var own = confidence {
+      choose(&mask.classes, &own)
       confidence = own
     }
     if minimumArea > 1 { mask = mask.withoutRegions(below: minimumArea) }
     var measured = prediction.measured
-    if let classes {
+    if classes != nil {
       measured = mask.classes.count { $0 != LabelMap.ignored }
-      var isKept = [Bool](repeating: false, count: 256)
-      for index in classes { isKept[index] = true }
-      for i in mask.classes.indices where !isKept[Int(mask.classes[i])] {
-        mask.classes[i] = LabelMap.ignored
-      }
+      keepAsked(&mask.classes)
     }
     return Prediction(
       mask, map, confidence: confidence, probabilities: prediction.probabilities,

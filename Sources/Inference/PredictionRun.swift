@@ -78,6 +78,7 @@ public struct PredictionRun: Sendable {
     options.large.confidence = files.confidence
     options.large.writesUncertainty = files.uncertainty
     options.large.resumes = options.resumes
+    options.large.refinement = options.refinement
     if options.shard != nil, files.polygons?.hasFileForAll == true {
       throw ScoringError.setting(
         name: "the form of polygons", value: "one file for all images",
@@ -91,8 +92,6 @@ public struct PredictionRun: Sendable {
   private var wholeOnly: String? {
     if ensemble.sessions.count > 1 { return "several networks" }
     if !session.mode.isPlain { return "--scales, --flip or --window" }
-    if options.refinement.threshold != nil { return "--threshold" }
-    if options.refinement.classes != nil { return "--classes" }
     if options.refinement.minimumArea > 1, files.polygons == nil { return "--minimum-area" }
     return nil
   }
@@ -164,10 +163,10 @@ public struct PredictionRun: Sendable {
     return Finding(
       file: file, size: image.size,
       areas: areas(
-        result.counts, measured: result.counts.reduce(0, +), ground: ground,
+        result.counts, measured: result.measured, ground: ground,
         confidences: result.confidences),
       prediction: nil, written: result.written + (try outlines(file, image.size, note)),
-      timing: result.timing, measured: result.counts.reduce(0, +))
+      timing: result.timing, measured: result.measured)
   }
 
   /// The outlines of an image whose labels are written, traced in these.

@@ -117,6 +117,48 @@ struct LargeImageTests {
     refused.expectRefusal("map.tif", "--flip", "block by block")
   }
 
+  @Test("the threshold and the classes that are asked for choose in blocks as in whole images")
+  func chosen() throws {
+    let run = try Run.finished()
+    let folder = try TemporaryFolder()
+    let images = "\(folder.path)/in"
+    try FileManager.default.createDirectory(atPath: images, withIntermediateDirectories: true)
+    try write("\(images)/map.tif", Size(width: 300, height: 280))
+    func predicted(_ output: String, _ more: String...) throws -> (
+      labels: [UInt16], confidence: [UInt16], thing: PredictionSummary.Area?
+    ) {
+      let path = "\(folder.path)/\(output)"
+      let outcome = try Command(
+        ["predict", run.path, images, "--output", path, "--confidence", "--threshold", "0.45"]
+          + more
+      ).wait()
+      #expect(outcome.status == 0, "\(outcome)")
+      let summary = try JSONDecoder().decode(
+        PredictionSummary.self, from: #require(bytes("\(path)/predictions.json")))
+      return (
+        try LabelImage(contentsOf: "\(path)/map_labels.tif").values,
+        try LabelImage(contentsOf: "\(path)/map_confidence.tif").values,
+        summary.total.first { $0.name == "thing" }
+      )
+    }
+    let whole = try predicted("whole", "--classes", "thing")
+    let one = try predicted("one", "--classes", "thing", "--block", "512")
+    #expect(Set(whole.labels) == [1, 255])
+    #expect(one.labels == whole.labels && one.confidence == whole.confidence)
+    #expect(one.thing?.pixels == whole.thing?.pixels && one.thing?.share == whole.thing?.share)
+    #expect(one.thing.map { $0.share < 1 } == true)
+    // Where windows are blended, few pixels become others.
+    let several = try predicted("several", "--classes", "thing", "--block", "256")
+    let differing = zip(several.labels, whole.labels).count { $0 != $1 }
+    #expect(differing < whole.labels.count / 50, "\(differing)")
+    // Blocks of other settings are not gone on with.
+    let ground = try predicted("several", "--classes", "ground", "--block", "256", "--resume")
+    #expect(
+      zip(ground.labels, several.labels).allSatisfy {
+        ($0 == 0 && $1 == 255) || ($0 == 255 && $1 == 1)
+      })
+  }
+
   @Test("confidence and uncertainty come block by block, are gone on with, and lie on the image")
   func sureness() throws {
     let run = try Run.finished()

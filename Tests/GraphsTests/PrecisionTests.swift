@@ -89,6 +89,32 @@ struct PrecisionTests {
     }
   }
 
+  @Test("what a calibration finds before factors is known where its file is read")
+  func rangesBeforeFactors() {
+    let first = ConvNorm(160, 160, kernel: 1), last = ConvNorm(160, 24, kernel: 1)
+    let net = Sequential {
+      first
+      last
+    }
+    net.train(false)
+    let x = noise([1, 160, 9, 9])
+    let ranges = withoutGradients {
+      Runner.calibrated(
+        net,
+        {
+          let y = first($0)
+          return last(y * y.globalAvgPool2d().sigmoid())
+        }
+      ) { _ = $0(x) }
+    }
+    let name = InputRanges.unscaled("1.0")
+    #expect(ranges.layers[name] != nil && ranges.means?[name] != nil)
+    #expect(ranges.unknown(in: net).isEmpty)
+    let other = InputRanges.unscaled("2.0")
+    #expect(
+      InputRanges(layers: [other: [0, 1]], means: [other: [0]]).unknown(in: net) == [other, other])
+  }
+
   @Test("the least squared error leaves out the ends that cost more than they are worth")
   func squares() {
     // For numbers spread evenly over 0 to 1 and one of 4, a range to r has the error N r² / (12 · 255²) + (4 − r)², which

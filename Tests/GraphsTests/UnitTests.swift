@@ -155,6 +155,38 @@ struct UnitTests {
     }
   }
 
+  @Test("compute few inputs by rows in bfloat16, and read and write that")
+  func expansionsOfHalves() throws {
+    guard InferencePrecision.bfloat16.isSupported else { return }
+    for (inputs, isByRows) in [(16, true), (48, false)] {
+      let first = ConvNorm(3, inputs, kernel: 3, padding: 1)
+      let expand = ConvNorm(inputs, 72, kernel: 1)
+      let depthwise = ConvNorm(72, 72, kernel: 3, stride: 2, padding: 1, groups: 72)
+      let last = ConvNorm(72, 16, kernel: 1)
+      let classifier = Conv2d(16, 5, kernel: 1)
+      let net = Sequential {
+        first
+        expand
+        depthwise
+        last
+        classifier
+      }
+      net.train(false)
+      let x = noise([1, 3, 131, 130])
+      withoutGradients {
+        let run = Runner(
+          net, Runner.Options(precision: .bfloat16, keepsWeights: true)
+        ) { net($0) }
+        let ways = run.profile(x).map(\.way)
+        #expect(ways.contains { $0.hasPrefix("1×1 by rows") } == isByRows)
+        #expect(!ways.contains { $0.contains("to float32") })
+        let (found, expected) = (run(x), net(x))
+        let deviation = expected.standardDeviation(correction: 0).item
+        #expect(Double(largestError(found, expected)) < 0.1 * deviation)
+      }
+    }
+  }
+
   @Test("split joins at some sizes and not at others, with the weights given back")
   func changingProjections() throws {
     let narrow = ConvNorm(16, 8, kernel: 1), fusion = ConvNorm(24, 16, kernel: 1)

@@ -64,6 +64,17 @@ struct DepthwiseTests {
         size.endPadding, size.rate, bias, "hardswish")
       #expect(largestError(found, expected) < 1e-6)
       #expect(expected.floats.contains { $0 != 0 })
+      // Maps of bfloat16 are rounded when they are written, and nothing before.
+      let half = x.to(.bfloat16)
+      func expand(_ x: Tensor) -> Tensor {
+        expanded(
+          x, kernels, size.outputs, before, "relu6", taps, size.kernel, size.stride, size.padding,
+          size.endPadding, size.rate, bias, "hardswish")
+      }
+      let rounded = expand(half)
+      #expect(rounded.dtype == .bfloat16)
+      let same = expand(half.to(.float32)).to(.bfloat16)
+      #expect(rounded.to(.float32).floats == same.to(.float32).floats)
     }
   }
 
@@ -82,6 +93,13 @@ struct DepthwiseTests {
     #expect(throws: TorchError.self) { try expand(20, 16, taps) }
     #expect(throws: TorchError.self) { try expand(21, 17, taps) }
     #expect(throws: TorchError.self) { try expand(21, 16, noise([8])) }
+    #expect(throws: TorchError.self) {
+      try attempt {
+        _ = expanded(
+          noise([1, 21, 5, 5]).to(.uint8), kernels, 16, Tensor?.none, "none", taps, 3, 1, 1, 0, 1,
+          Tensor?.none, "none")
+      }
+    }
   }
 
   @Test("have the same gradients with any number of threads, each time")

@@ -233,7 +233,8 @@ typedef struct {
 } ca_stage;
 
 /// Convolves `in` by a 1×1 convolution and the result depthwise to `out`, without a map in between: rows
-/// of it are kept as long as they are read. The fusion is that of the depthwise convolution.
+/// of it are kept as long as they are read, in type float32, of which or of bfloat16 both maps are. The fusion is that
+/// of the depthwise convolution.
 /// Returns 0, or -1 if memory is short or the maps do not fit the kernels.
 int ca_expanded_depthwise(const ca_stage *expansion, const ca_depthwise *kernels, const ca_map *in,
                           const ca_map *out, const ca_fusion *fusion, int threads);

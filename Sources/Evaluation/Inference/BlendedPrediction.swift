@@ -20,7 +20,7 @@ package final class BlendedPrediction {
     /// The rows of the image.
     package let rows: Range<Int>
     /// The class of each pixel, (rows, width); ``LabelMap/ignored`` where nothing was measured.
-    package let classes: [UInt8]
+    package var classes: [UInt8]
     /// The probabilities in shares of 255, (rows, width, classes), where they are asked for.
     package let shares: [UInt8]?
     /// The probabilities as float16's bits or in steps of 65,535, (classes, rows, width), where they are asked for.
@@ -75,6 +75,9 @@ package final class BlendedPrediction {
   private let tiling: Tiling
   private let rows: [Range<Int>], columns: [Range<Int>]
   private let wanted: Wanted
+  /// Chooses the classes of pixels anew by how probable those are that were found, which become how probable those are
+  /// that are chosen; nil where the most probable ones stay.
+  package var choosing: ((_ classes: inout [UInt8], _ confidence: inout [Float]) -> Void)?
   /// The most probabilities in single precision that are held at once, but for sixteen rows of a block.
   var mostNumbers = 1 << 23
   /// What each window of the row above says of its overlap; nil where nothing was measured.
@@ -271,7 +274,7 @@ package final class BlendedPrediction {
   ) {
     let (width, height) = (part.columns.count, part.rows.count)
     var asked: Predictor.Wanted = []
-    if wanted.hasConfidence { asked.insert(.confidence) }
+    if wanted.hasConfidence || choosing != nil { asked.insert(.confidence) }
     if wanted.hasPlanes { asked.insert(.probabilities) }
     let sureness =
       asked.isEmpty && !wanted.contains(.uncertainty)
@@ -279,11 +282,13 @@ package final class BlendedPrediction {
       : PixelSureness(
         wanted: asked, temperature: predictor.temperature,
         wantsEntropy: wanted.contains(.uncertainty))
-    let found = ScoreFusion.classes(
+    var found = ScoreFusion.classes(
       part.scores, width: width, height: height,
       averaging: part.scores.count > 1 ? .probabilities : nil, sureness: sureness)
     // Nothing, where an operator failed, which `attempt` reports.
     guard found.count == width * height else { return }
+    var confidence = sureness?.confidence ?? []
+    choosing?(&found, &confidence)
     func copy<Sample>(
       _ from: [Sample], _ to: inout [Sample], _ bands: Int = 1, plane: Int = 0
     ) {
@@ -300,7 +305,7 @@ package final class BlendedPrediction {
     if let sureness {
       if wanted.hasConfidence {
         let steps: Float = wanted.contains(.fineConfidence) ? 65_535 : 255
-        copy(sureness.confidence.map { UInt16(Self.step($0, steps)) }, &canvas.confidence)
+        copy(confidence.map { UInt16(Self.step($0, steps)) }, &canvas.confidence)
       }
       if wanted.contains(.uncertainty) {
         let most = logf(Float(max(2, predictor.model.classes)))

@@ -263,15 +263,21 @@ extension Pass {
   static let rows = Pass(
     name: "rows", summary: "a 1×1 convolution by the rows that the depthwise one after it reads"
   ) { graph, settings in
-    // Maps of fewer bits take less memory than what is saved here.
-    guard !settings.isWatched, settings.precision == .float32 else { return }
+    // Maps of fewer bits take less memory than what is saved here, and products of them less time but of few inputs.
+    let most: Int
+    switch settings.precision {
+    case .float32: most = .max
+    case .bfloat16: most = fewInputs
+    case .int8: return
+    }
+    guard !settings.isWatched else { return }
     graph.rewrite { graph in
       for place in graph.places {
         guard let node = graph[place], node.kind == Unit.convolution,
           case let unit = graph.unit(node), unit.isPointwise, unit.stride == 1,
           !unit.followsNorm, node.input("scale") == nil, node.input("addend") == nil,
           unit.activation.isKnownToKernels,
-          settings.precision.build(inputs: unit.weight[1]).isEmpty,
+          unit.weight[1] <= most,
           let (after, depthwise) = graph.reader(node.outputs[0]),
           depthwise.kind == Unit.convolution, depthwise.input("input") == node.outputs[0],
           depthwise.input("addend") == nil, depthwise.input("scale") == nil,
@@ -296,6 +302,8 @@ extension Pass {
     }
   }
 
+  /// Up to so many inputs the products of single precision take less time than writing and reading a map in bfloat16.
+  private static let fewInputs = 32
   /// How many numbers of a map stay in the caches between two layers.
   private static let closeNumbers = 1 << 20
 }

@@ -291,9 +291,12 @@ private struct Reading {
     return unit.isWhole && !pooled.contains(node.outputs[0])
   }
 
-  /// Whether a node convolves each channel by itself, with nothing that is added or multiplied.
+  /// Whether a node convolves each channel by itself, with nothing that is added or multiplied, or that of a 1×1 convolution
+  /// row by row.
   func isDepthwise(_ node: Graph.Node) -> Bool {
-    guard node.kind == Unit.convolution, let weight = node.input("weight") else { return false }
+    guard node.kind == Unit.convolution || node.kind == Unit.expanded,
+      let weight = node.input("weight")
+    else { return false }
     return Unit(node, weight: graph.values[weight].shape).isDepthwise
       && node.input("addend") == nil && node.input("scale") == nil
       && node.input("before.running_mean") == nil
