@@ -103,7 +103,7 @@ struct PrecisionTests {
 
   @Test(
     "what each layer takes away is told",
-    .enabled(if: InferencePrecision.int8.isSupported, "the processor lacks AVX512_VNNI"))
+    .enabled(if: InferencePrecision.int8.isSupported, "the processor has no products of codes"))
   func explained() throws {
     let run = try Run.finished()
     let arguments = [
