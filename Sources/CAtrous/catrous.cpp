@@ -284,7 +284,8 @@ int ca_pack_whole(int build, const float *weight, int64_t outputs, int64_t input
   low = low < 0 ? low : 0;
   high = high > 0 ? high : 0;
   const float width = high / 255 - low / 255, step = width > FLT_MIN ? width : 1;
-  const float zero = __builtin_roundf(-low / step), shift = static_cast<float>(builds[build]->shift);
+  const float zero = __builtin_roundf(-low / step),
+              shift = static_cast<float>(builds[build]->shift);
   // Half a step more, as what follows the point is cut off.
   float *factors = begin(
       packed,

@@ -141,8 +141,9 @@ at::Tensor decode(const at::Tensor &x, double step, int64_t zero, std::string_vi
   if (out.numel() == 0) return out;
   const auto in = readable(x);
   const ca_map read = map(in), write = fresh(out);
-  TORCH_CHECK(ca_decode(buildOf(instructions), &read, code(step, zero), &write, at::get_num_threads()) == 0,
-              "cannot be decoded");
+  TORCH_CHECK(
+      ca_decode(buildOf(instructions), &read, code(step, zero), &write, at::get_num_threads()) == 0,
+      "cannot be decoded");
   return out;
 }
 
@@ -194,8 +195,8 @@ at::Tensor meanOfCodes(const at::Tensor &x, double step, int64_t zero,
   auto out = at::empty({x.size(0), x.size(1), 1, 1}, x.options().dtype(at::kFloat));
   const auto in = readable(x);
   const ca_map read = map(in), write = fresh(out);
-  TORCH_CHECK(ca_mean_of_codes(buildOf(instructions), &read, code(step, zero), &write, at::get_num_threads()) ==
-                  0,
+  TORCH_CHECK(ca_mean_of_codes(buildOf(instructions), &read, code(step, zero), &write,
+                               at::get_num_threads()) == 0,
               "has no mean");
   return out;
 }
@@ -232,7 +233,8 @@ TORCH_LIBRARY_FRAGMENT(atrous, library) {
       "str activation, float out_step, int out_zero, ScalarType type, "
       "Tensor(a!)? into) -> Tensor(a!)",
       convolution);
-  library.def("decode(Tensor x, float step, int zero, str instructions=\"int8\") -> Tensor", decode);
+  library.def("decode(Tensor x, float step, int zero, str instructions=\"int8\") -> Tensor",
+              decode);
   library.def("pool_codes(Tensor x, int size, int stride, int padding, int rate, "
               "bool rounds_up, Tensor(a!)? into=None, str instructions=\"int8\") -> Tensor(a!)",
               poolCodes);

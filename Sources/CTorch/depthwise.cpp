@@ -120,9 +120,10 @@ at::Tensor coded(const at::Tensor &x, double step, int64_t zero, const at::Tenso
   const ca_fusion fusion{nullptr, nullptr,         0, numbers(bias, channels, "bias"),
                          nullptr, activation(name)};
   const ca_map read = map(in), write = map(out);
-  succeed(ca_depthwise_codes(
-      buildOf(instructions), &kernels, &read, {static_cast<float>(step), static_cast<int>(zero)}, &write,
-      {static_cast<float>(outStep), static_cast<int>(outZero)}, &fusion, at::get_num_threads()));
+  succeed(ca_depthwise_codes(buildOf(instructions), &kernels, &read,
+                             {static_cast<float>(step), static_cast<int>(zero)}, &write,
+                             {static_cast<float>(outStep), static_cast<int>(outZero)}, &fusion,
+                             at::get_num_threads()));
   return out;
 }
 

@@ -41,7 +41,9 @@ struct CodeTests {
 
   @Test(
     "are convolved as the numbers that they stand for",
-    arguments: ConvolutionCase.all.filter { $0.groups == 1 && $0.endPadding == 0 && $0.kernel <= 8 },
+    arguments: ConvolutionCase.all.filter {
+      $0.groups == 1 && $0.endPadding == 0 && $0.kernel <= 8
+    },
     Engine.wholeBuilds)
   func cases(_ test: ConvolutionCase, _ build: String) throws {
     let input = Code(step: 1.0 / 8, zero: 19), output = Code(step: 1.0 / 2, zero: 40)
@@ -108,7 +110,8 @@ struct CodeTests {
       let packed = pack(weight, build)
       for type in [DType.float32, .bfloat16] {
         let y = convolve(
-          x.to(type), 0.0, 0, packed, 19, kernel, 1, kernel / 2, 1, product.step, product.zero, scale,
+          x.to(type), 0.0, 0, packed, 19, kernel, 1, kernel / 2, 1, product.step, product.zero,
+          scale,
           shift, true, Tensor?.none, Tensor?.none, 0.0, 0, "none", 0.0, 0, DType.float32,
           Tensor?.none)
         #expect(error(y, expected) < 2e-6)

@@ -26,7 +26,7 @@ struct InstructionTests {
 
   @Test(
     "multiply whole numbers by the best of those that ATROUS_ISA allows",
-    .enabled(if: Engine.wholeBuilds.contains("avx_vnni"), "the processor lacks AVX_VNNI"))
+    .enabled(if: Processor.hasVNNI, "the processor lacks AVX_VNNI"))
   func whole() async {
     await #expect(processExitsWith: .success) {
       setenv("ATROUS_ISA", "avx2", 1)
