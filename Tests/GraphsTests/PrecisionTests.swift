@@ -79,8 +79,10 @@ struct PrecisionTests {
     let whole = ofImages.layers["0.0"] ?? []
     #expect(whole.count == 2 && whole[0] == -4 && abs(whole[1] - 1.5) < 0.01)
     #expect(
-      InputRanges(layers: [:], means: ["0.0": [.nan], "3": [0], "x": [0]]).unknown(in: net)
-        == ["0.0", "x"])
+      InputRanges(
+        layers: ["0.0 before its factors": [0, 1]],
+        means: ["0.0": [.nan], "0.0 before its factors": [0], "3": [0], "x": [0]]
+      ).unknown(in: net) == ["0.0", "x"])
     #expect(
       InputRanges(layers: ["0.0": [0, 1], "0.1": [0, 1], "1.0": [0, 1], "x": [0, 1]])
         .unknown(in: net) == ["0.1", "x"])

@@ -29,15 +29,17 @@ public struct InputRanges: Codable, Sendable, Equatable {
   /// The names of layers whose range is none or that `module` has no such layer for.
   public func unknown(in module: Module) -> [String] {
     let known = Set(module.modules.filter { $0.module.mayTakeCodes }.map(\.name))
-    return layers.filter { name, range in
-      !known.contains(
+    func isKnown(_ name: String) -> Bool {
+      known.contains(
         name.hasSuffix(Self.unscaledSuffix)
           ? String(name.dropLast(Self.unscaledSuffix.count)) : name)
-        || range.count != 2 || !range.allSatisfy(\.isFinite)
+    }
+    return layers.filter { name, range in
+      !isKnown(name) || range.count != 2 || !range.allSatisfy(\.isFinite)
         || range[0] > range[1]
     }.keys.sorted()
       + (means ?? [:]).filter { name, means in
-        !known.contains(name) || !means.allSatisfy(\.isFinite)
+        !isKnown(name) || !means.allSatisfy(\.isFinite)
       }.keys.sorted()
   }
 }
