@@ -2,7 +2,7 @@
 TEST_CONFIGURATION ?= debug
 SWIFT ?= swift
 CLANG_FORMAT ?= clang-format
-C_SOURCES = $(shell find Sources -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.inc')
+C_SOURCES = $(shell find Sources Tests -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.inc')
 
 .PHONY: help setup build demo test benchmarks wheel dist docs api lint format clean
 

@@ -17,4 +17,6 @@ namespace in_avx2 {
 #pragma clang attribute pop
 
 constinit const atrous::Build atrous::avx2 = atrous::in_avx2::buildNamed("avx2");
+constinit const atrous::Build atrous::avx_vnni =
+    atrous::in_avx2::codedBuild<atrous::in_avx2::CodeProducts>("avx_vnni");
 #endif

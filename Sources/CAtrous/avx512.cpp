@@ -14,19 +14,18 @@ namespace in_avx512 {
 #define ROWS 12
 #include "build.inc"
 
-/// The same with 1×1 kernels of other cells, and 3×3 ones that multiply sixteen bits.
-template <typename Cell> constexpr Build reduced(const char *name) {
-  Build build = buildNamed(name);
-  build.numbers = Cell::numbers;
-  build.pointwise = pointwise<Cell>;
+/// With 1×1 kernels of bfloat16, and 3×3 ones that multiply sixteen bits.
+constexpr Build halfBuild() {
+  Build build = buildNamed("avx512_bf16");
+  build.numbers = BFloat16Cell::numbers;
+  build.pointwise = pointwise<BFloat16Cell>;
   build.winograd = winograd<HalfProducts>;
-  build.codes = convolveDirectly<std::conditional_t<Cell::numbers == 4, CodeCell, HalfCell>>;
-  if (Cell::numbers == 4) {
-    build.poolCodes = poolCodes;
-    build.decode = decode;
-    build.meanOfCodes = meanOfCodes;
-    build.scaleHalves = scaleHalves;
-  }
+  build.codes = convolveDirectly<HalfCell>;
+  return build;
+}
+constexpr Build wholeBuild() {
+  Build build = codedBuild<CodeProducts>("avx512_vnni");
+  build.winograd = winograd<HalfProducts>;
   return build;
 }
 } // namespace in_avx512
@@ -34,8 +33,6 @@ template <typename Cell> constexpr Build reduced(const char *name) {
 #pragma clang attribute pop
 
 constinit const atrous::Build atrous::avx512 = atrous::in_avx512::buildNamed("avx512");
-constinit const atrous::Build atrous::avx512_bf16 =
-    atrous::in_avx512::reduced<atrous::in_avx512::BFloat16Cell>("avx512_bf16");
-constinit const atrous::Build atrous::avx512_vnni =
-    atrous::in_avx512::reduced<atrous::in_avx512::Int8Cell>("avx512_vnni");
+constinit const atrous::Build atrous::avx512_bf16 = atrous::in_avx512::halfBuild();
+constinit const atrous::Build atrous::avx512_vnni = atrous::in_avx512::wholeBuild();
 #endif

@@ -10,6 +10,9 @@
 #include <memory>
 #include <new>
 #include <vector>
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 namespace atrous {
 namespace {
@@ -23,16 +26,27 @@ bool isSupported(const Build &build) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("fma");
+  if (&build == &avx_vnni) return isSupported(avx2) && __builtin_cpu_supports("avxvnni");
   if (&build == &avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#elif defined(__aarch64__)
+  // As the kernel names them: HWCAP_ASIMDDP and HWCAP2_I8MM.
+#if defined(__linux__)
+  if (&build == &neon_dotprod) return (getauxval(AT_HWCAP) >> 20 & 1) != 0;
+  if (&build == &neon_i8mm) return (getauxval(AT_HWCAP2) >> 13 & 1) != 0;
+#else
+  if (&build != &portable) return false;
+#endif
 #endif
   return true;
 }
 
-/// The best come first, and those of reduced precision, which add to the very best, last: they are
+/// The best come first, and those of reduced precision last, the best of each precision before the others: they are
 /// never chosen where none is named.
 constexpr const Build *builds[] = {
 #if defined(__x86_64__)
-    &avx512, &avx2, &portable, &avx512_bf16, &avx512_vnni};
+    &avx512, &avx2, &portable, &avx512_bf16, &avx512_vnni, &avx_vnni};
+#elif defined(__aarch64__)
+    &portable, &neon_i8mm, &neon_dotprod};
 #else
     &portable};
 #endif
@@ -106,8 +120,10 @@ using namespace atrous;
 
 int ca_build(const char *instructions) {
   if (!*instructions) return chosen();
+  const bool isWhole = strcmp(instructions, "int8") == 0;
   for (int i = 0; i < count; i++)
-    if (strcmp(builds[i]->name, instructions) == 0 && has(i)) return i;
+    if ((isWhole ? builds[i]->numbers == 4 : strcmp(builds[i]->name, instructions) == 0) && has(i))
+      return i;
   return -1;
 }
 
@@ -268,7 +284,8 @@ int ca_pack_whole(int build, const float *weight, int64_t outputs, int64_t input
   low = low < 0 ? low : 0;
   high = high > 0 ? high : 0;
   const float width = high / 255 - low / 255, step = width > FLT_MIN ? width : 1;
-  const float zero = __builtin_roundf(-low / step);
+  const float zero = __builtin_roundf(-low / step),
+              shift = static_cast<float>(builds[build]->shift);
   // Half a step more, as what follows the point is cut off.
   float *factors = begin(
       packed,
@@ -291,7 +308,7 @@ int ca_pack_whole(int build, const float *weight, int64_t outputs, int64_t input
           static_cast<int8_t>(value);
     }
     factors[output] = unit * step;
-    offsets[output] = -unit * step * zero * static_cast<float>(sum);
+    offsets[output] = -unit * step * (zero - shift) * static_cast<float>(sum);
   }
   return 0;
 }

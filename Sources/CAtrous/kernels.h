@@ -141,6 +141,8 @@ struct Build {
   /// The numbers of a 1×1 kernel that lie in a cell of 32 bits: of type float32 one, of bfloat16
   /// two, of int8 four.
   int numbers;
+  /// What codes are less by where they are multiplied.
+  int shift;
   void (*pointwise)(const Job &);
   void (*winograd)(const Job &);
   /// Null where products are of other numbers.
@@ -169,7 +171,9 @@ struct Build {
 
 extern const Build portable;
 #if defined(__x86_64__)
-extern const Build avx2, avx512, avx512_bf16, avx512_vnni;
+extern const Build avx2, avx_vnni, avx512, avx512_bf16, avx512_vnni;
+#elif defined(__aarch64__)
+extern const Build neon_i8mm, neon_dotprod;
 #endif
 
 /// The build of a number, or null if there is none or the processor lacks it.

@@ -3,6 +3,9 @@
 #include "threads.h"
 #include <math.h>
 #include <type_traits>
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 
 namespace atrous {
 namespace in_portable {
@@ -19,3 +22,9 @@ namespace in_portable {
 } // namespace atrous
 
 constinit const atrous::Build atrous::portable = atrous::in_portable::buildNamed("portable");
+#if defined(__aarch64__)
+constinit const atrous::Build atrous::neon_i8mm =
+    atrous::in_portable::codedBuild<atrous::in_portable::CodeProducts>("neon_i8mm");
+constinit const atrous::Build atrous::neon_dotprod =
+    atrous::in_portable::codedBuild<atrous::in_portable::SignedProducts>("neon_dotprod");
+#endif

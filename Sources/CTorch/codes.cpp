@@ -133,14 +133,7 @@ at::Tensor convolution(const at::Tensor &x, double xStep, int64_t xZero, const a
   return out;
 }
 
-/// A build that has codes.
-int coded() {
-  const int build = ca_build("avx512_vnni");
-  TORCH_CHECK(build >= 0, "the processor has no instructions for codes");
-  return build;
-}
-
-at::Tensor decode(const at::Tensor &x, double step, int64_t zero) {
+at::Tensor decode(const at::Tensor &x, double step, int64_t zero, std::string_view instructions) {
   TORCH_CHECK(step > 0, "takes codes");
   checkMap(x);
   auto out = at::empty(x.sizes(),
@@ -148,8 +141,9 @@ at::Tensor decode(const at::Tensor &x, double step, int64_t zero) {
   if (out.numel() == 0) return out;
   const auto in = readable(x);
   const ca_map read = map(in), write = fresh(out);
-  TORCH_CHECK(ca_decode(coded(), &read, code(step, zero), &write, at::get_num_threads()) == 0,
-              "cannot be decoded");
+  TORCH_CHECK(
+      ca_decode(buildOf(instructions), &read, code(step, zero), &write, at::get_num_threads()) == 0,
+      "cannot be decoded");
   return out;
 }
 
@@ -165,7 +159,8 @@ at::Tensor made(const std::optional<at::Tensor> &into, at::IntArrayRef shape, at
 
 /// The largest of each window.
 at::Tensor poolCodes(const at::Tensor &x, int64_t size, int64_t stride, int64_t padding,
-                     int64_t rate, bool roundsUp, const std::optional<at::Tensor> &into) {
+                     int64_t rate, bool roundsUp, const std::optional<at::Tensor> &into,
+                     std::string_view instructions) {
   checkMap(x);
   TORCH_CHECK(x.scalar_type() != at::kFloat, "takes maps of type bfloat16 or uint8");
   TORCH_CHECK(size >= 1 && size <= 32 && stride >= 1 && stride <= INT_MAX && padding >= 0 &&
@@ -183,7 +178,7 @@ at::Tensor poolCodes(const at::Tensor &x, int64_t size, int64_t stride, int64_t 
   const ca_map read = map(in);
   ca_map write = map(out);
   write.data = written(out);
-  TORCH_CHECK(ca_pool_codes(coded(), &read, &write, static_cast<int>(size),
+  TORCH_CHECK(ca_pool_codes(buildOf(instructions), &read, &write, static_cast<int>(size),
                             static_cast<int>(stride), static_cast<int>(padding),
                             static_cast<int>(rate), at::get_num_threads()) == 0,
               "has no such windows");
@@ -191,7 +186,8 @@ at::Tensor poolCodes(const at::Tensor &x, int64_t size, int64_t stride, int64_t 
 }
 
 /// The mean of each channel, (N, C, 1, 1).
-at::Tensor meanOfCodes(const at::Tensor &x, double step, int64_t zero) {
+at::Tensor meanOfCodes(const at::Tensor &x, double step, int64_t zero,
+                       std::string_view instructions) {
   checkMap(x);
   const bool isCoded = x.scalar_type() == at::kByte;
   TORCH_CHECK((step > 0 || !isCoded) && x.numel() > 0 && x.scalar_type() != at::kFloat,
@@ -199,8 +195,8 @@ at::Tensor meanOfCodes(const at::Tensor &x, double step, int64_t zero) {
   auto out = at::empty({x.size(0), x.size(1), 1, 1}, x.options().dtype(at::kFloat));
   const auto in = readable(x);
   const ca_map read = map(in), write = fresh(out);
-  TORCH_CHECK(ca_mean_of_codes(coded(), &read, code(step, zero), &write, at::get_num_threads()) ==
-                  0,
+  TORCH_CHECK(ca_mean_of_codes(buildOf(instructions), &read, code(step, zero), &write,
+                               at::get_num_threads()) == 0,
               "has no mean");
   return out;
 }
@@ -208,7 +204,7 @@ at::Tensor meanOfCodes(const at::Tensor &x, double step, int64_t zero) {
 /// A map of type bfloat16 times a number of each channel plus another, as numbers of `type`.
 at::Tensor scaledHalves(const at::Tensor &x, const std::optional<at::Tensor> &scale,
                         const std::optional<at::Tensor> &shift, at::ScalarType type,
-                        const std::optional<at::Tensor> &into) {
+                        const std::optional<at::Tensor> &into, std::string_view instructions) {
   checkMap(x);
   TORCH_CHECK(x.scalar_type() == at::kBFloat16 && (type == at::kFloat || type == at::kBFloat16),
               "takes maps of type bfloat16 to one of that type or float32");
@@ -218,7 +214,7 @@ at::Tensor scaledHalves(const at::Tensor &x, const std::optional<at::Tensor> &sc
   const ca_map read = map(in);
   ca_map write = map(out);
   write.data = written(out);
-  TORCH_CHECK(ca_scale_map(coded(), &read, numbers(scale, x.size(1), "scale"),
+  TORCH_CHECK(ca_scale_map(buildOf(instructions), &read, numbers(scale, x.size(1), "scale"),
                            numbers(shift, x.size(1), "shift"), &write, at::get_num_threads()) == 0,
               "takes a scale and a shift");
   return out;
@@ -237,12 +233,14 @@ TORCH_LIBRARY_FRAGMENT(atrous, library) {
       "str activation, float out_step, int out_zero, ScalarType type, "
       "Tensor(a!)? into) -> Tensor(a!)",
       convolution);
-  library.def("decode(Tensor x, float step, int zero) -> Tensor", decode);
+  library.def("decode(Tensor x, float step, int zero, str instructions=\"int8\") -> Tensor",
+              decode);
   library.def("pool_codes(Tensor x, int size, int stride, int padding, int rate, "
-              "bool rounds_up, Tensor(a!)? into=None) -> Tensor(a!)",
+              "bool rounds_up, Tensor(a!)? into=None, str instructions=\"int8\") -> Tensor(a!)",
               poolCodes);
   library.def("scaled_halves(Tensor x, Tensor? scale, Tensor? shift, ScalarType type, "
-              "Tensor(a!)? into=None) -> Tensor(a!)",
+              "Tensor(a!)? into=None, str instructions=\"int8\") -> Tensor(a!)",
               scaledHalves);
-  library.def("mean_of_codes(Tensor x, float step, int zero) -> Tensor", meanOfCodes);
+  library.def("mean_of_codes(Tensor x, float step, int zero, str instructions=\"int8\") -> Tensor",
+              meanOfCodes);
 }

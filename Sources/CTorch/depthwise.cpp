@@ -104,7 +104,7 @@ at::Tensor prepared(const at::Tensor &x, const at::Tensor &taps, int64_t size, i
 at::Tensor coded(const at::Tensor &x, double step, int64_t zero, const at::Tensor &taps,
                  int64_t size, int64_t stride, int64_t padding, int64_t end, int64_t rate,
                  const std::optional<at::Tensor> &bias, std::string_view name, double outStep,
-                 int64_t outZero) {
+                 int64_t outZero, std::string_view instructions) {
   const Scan scan{size, stride, padding, end, rate};
   scan.checkWindows(x);
   TORCH_CHECK(x.scalar_type() == at::kByte, "takes codes, not ", x.scalar_type());
@@ -120,9 +120,10 @@ at::Tensor coded(const at::Tensor &x, double step, int64_t zero, const at::Tenso
   const ca_fusion fusion{nullptr, nullptr,         0, numbers(bias, channels, "bias"),
                          nullptr, activation(name)};
   const ca_map read = map(in), write = map(out);
-  succeed(ca_depthwise_codes(
-      buildOf(""), &kernels, &read, {static_cast<float>(step), static_cast<int>(zero)}, &write,
-      {static_cast<float>(outStep), static_cast<int>(outZero)}, &fusion, at::get_num_threads()));
+  succeed(ca_depthwise_codes(buildOf(instructions), &kernels, &read,
+                             {static_cast<float>(step), static_cast<int>(zero)}, &write,
+                             {static_cast<float>(outStep), static_cast<int>(outZero)}, &fusion,
+                             at::get_num_threads()));
   return out;
 }
 
@@ -212,7 +213,7 @@ TORCH_LIBRARY_FRAGMENT(atrous, library) {
   library.def("pack_depthwise(Tensor weight) -> Tensor", pack);
   library.def("codes_depthwise(Tensor x, float step, int zero, Tensor taps, int size, int stride, "
               "int padding, int end_padding, int rate, Tensor? bias, str activation, "
-              "float out_step, int out_zero) -> Tensor",
+              "float out_step, int out_zero, str instructions=\"\") -> Tensor",
               coded);
   library.def("prepared_depthwise(Tensor x, Tensor taps, int size, int stride, int padding, "
               "int end_padding, int rate, Tensor? bias, Tensor? addend, str activation, "

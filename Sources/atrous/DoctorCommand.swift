@@ -25,7 +25,9 @@ struct DoctorCommand: ParsableCommand {
     }
     line("threads", "\(Engine.threads) of \(ProcessInfo.processInfo.activeProcessorCount) cores")
     line("instructions", "\(Engine.cpuCapability), kernels \(Engine.kernels)")
-    let precisions = InferencePrecision.allCases.filter(\.isSupported).map(\.rawValue)
+    let precisions = InferencePrecision.allCases.filter(\.isSupported).map {
+      $0 == .int8 ? "int8 by \(Engine.wholeBuilds[0])" : $0.rawValue
+    }
     line("precisions", precisions.joined(separator: ", ") + " (--precision)")
     let memory = Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824
     line("memory", String(format: "%.1f GiB", memory))

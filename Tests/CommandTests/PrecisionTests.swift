@@ -103,7 +103,7 @@ struct PrecisionTests {
 
   @Test(
     "what each layer takes away is told",
-    .enabled(if: InferencePrecision.int8.isSupported, "the processor lacks AVX512_VNNI"))
+    .enabled(if: InferencePrecision.int8.isSupported, "the processor has no products of codes"))
   func explained() throws {
     let run = try Run.finished()
     let arguments = [
@@ -130,6 +130,35 @@ struct PrecisionTests {
     let sum = alone.reduce(0) { $0 + $1 * $1 }.squareRoot()
     #expect(report.error > sum / 4 && report.error < sum * 4)
   }
+
+  /// Evaluates a run in int8 with the instructions of `set` and lesser ones.
+  private func evaluated(by set: String) throws -> Command.Outcome {
+    try Command(
+      "/usr/bin/env",
+      [
+        "ATROUS_ISA=\(set)", Command.program, "evaluate", try Run.finished().path, "--precision",
+        "int8", "--calibration", "4", "--against", "float32", "--json",
+      ]
+    ).wait()
+  }
+
+  @Test(
+    "whole numbers are multiplied by lesser instructions",
+    .enabled(if: Processor.hasVNNI, "the processor lacks AVX_VNNI"))
+  func lesser() throws {
+    struct Report: Decodable { let agreement: Double }
+    let outcome = try evaluated(by: "avx2")
+    #expect(outcome.status == 0, "\(outcome)")
+    let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+    #expect(report.agreement > 0.94)
+  }
+
+  #if arch(x86_64)
+    @Test("whole numbers are refused where ATROUS_ISA has no instructions for them")
+    func without() throws {
+      try evaluated(by: "portable").expectRefusal("(AVX512_VNNI or AVX_VNNI)")
+    }
+  #endif
 
   @Test("a calibration is kept in a file and repeats the scores, and another's is refused")
   func calibration() throws {

@@ -113,7 +113,7 @@ struct QuantizationTests {
 
   @Test(
     "multiply whole numbers where the processor does",
-    .enabled(if: InferencePrecision.int8.isSupported, "the processor lacks AVX512_VNNI"))
+    .enabled(if: InferencePrecision.int8.isSupported, "the processor has no products of codes"))
   func products() throws {
     let (graph, output) = quantized()
     let network = try graph.network(output)
@@ -135,7 +135,7 @@ struct QuantizationTests {
 
   @Test(
     "multiply whole numbers through sums, joins and poolings, near to what the file says",
-    .enabled(if: InferencePrecision.int8.isSupported, "the processor lacks AVX512_VNNI"),
+    .enabled(if: InferencePrecision.int8.isSupported, "the processor has no products of codes"),
     arguments: QuantizationTests.written)
   func networks(_ yaml: String) throws {
     let (file, expected, image) = try file(yaml)

@@ -12,7 +12,7 @@ private func largest(_ x: Tensor) -> Double {
 
 @Suite(
   "Maps of eight bits",
-  .enabled(if: InferencePrecision.int8.isSupported, "the processor lacks AVX512_VNNI"))
+  .enabled(if: InferencePrecision.int8.isSupported, "the processor has no products of codes"))
 struct CodeTests {
   private let pack = Operator("pack_codes", namespace: "atrous")
   private let convolve = Operator("codes_convolution", namespace: "atrous")
@@ -41,9 +41,11 @@ struct CodeTests {
 
   @Test(
     "are convolved as the numbers that they stand for",
-    arguments: ConvolutionCase.all.filter { $0.groups == 1 && $0.endPadding == 0 && $0.kernel <= 8 }
-  )
-  func cases(_ test: ConvolutionCase) throws {
+    arguments: ConvolutionCase.all.filter {
+      $0.groups == 1 && $0.endPadding == 0 && $0.kernel <= 8
+    },
+    Engine.wholeBuilds)
+  func cases(_ test: ConvolutionCase, _ build: String) throws {
     let input = Code(step: 1.0 / 8, zero: 19), output = Code(step: 1.0 / 2, zero: 40)
     let added = Code(step: 1.0 / 4, zero: 200)
     let x = input.numbers(
@@ -51,7 +53,7 @@ struct CodeTests {
     ).to(.float32).contiguous(.channelsLast)
     let weight = weights([test.outputs, test.inputs, test.kernel, test.kernel])
     let bias = noise([test.outputs])
-    let packed = pack(weight, InferencePrecision.wholeBuild)
+    let packed = pack(weight, build)
     let exact = x.to(.float64).conv2d(
       weight.to(.float64), bias: bias.to(.float64), stride: [test.stride, test.stride],
       padding: [test.padding, test.padding], dilation: [test.rate, test.rate])
@@ -104,13 +106,16 @@ struct CodeTests {
       .clamped(0, Double(255 - product.zero) * product.step)
     let expected = affine.to(.float64).conv2d(
       weight.to(.float64), stride: [1, 1], padding: [kernel / 2, kernel / 2])
-    let packed = pack(weight, InferencePrecision.wholeBuild)
-    for type in [DType.float32, .bfloat16] {
-      let y = convolve(
-        x.to(type), 0.0, 0, packed, 19, kernel, 1, kernel / 2, 1, product.step, product.zero, scale,
-        shift, true, Tensor?.none, Tensor?.none, 0.0, 0, "none", 0.0, 0, DType.float32,
-        Tensor?.none)
-      #expect(error(y, expected) < 2e-6)
+    for build in Engine.wholeBuilds {
+      let packed = pack(weight, build)
+      for type in [DType.float32, .bfloat16] {
+        let y = convolve(
+          x.to(type), 0.0, 0, packed, 19, kernel, 1, kernel / 2, 1, product.step, product.zero,
+          scale,
+          shift, true, Tensor?.none, Tensor?.none, 0.0, 0, "none", 0.0, 0, DType.float32,
+          Tensor?.none)
+        #expect(error(y, expected) < 2e-6)
+      }
     }
   }
 
@@ -120,8 +125,8 @@ struct CodeTests {
   func planes(_ inputs: Int, _ form: (height: Int, width: Int, stride: Int)) {
     let image = noise([2, inputs, form.height, form.width])
     let weight = weights([20, inputs, 3, 3]), code = Code(step: 1.0 / 24, zero: 128)
-    for build in [InferencePrecision.wholeBuild, InferencePrecision.halfBuild]
-    where build == InferencePrecision.wholeBuild || InferencePrecision.bfloat16.isSupported {
+    for build in Engine.wholeBuilds + [InferencePrecision.halfBuild]
+    where build != InferencePrecision.halfBuild || InferencePrecision.bfloat16.isSupported {
       let packed = pack(weight, build)
       let results = [image, image.contiguous(.channelsLast)].map { x in
         convolve(
@@ -136,11 +141,12 @@ struct CodeTests {
     }
   }
 
-  @Test("add one pixel everywhere", arguments: [DType.float32, .bfloat16])
-  func pixel(_ type: DType) {
+  @Test(
+    "add one pixel everywhere", arguments: [DType.float32, .bfloat16], Engine.wholeBuilds)
+  func pixel(_ type: DType, _ build: String) {
     let code = Code(step: 0.25, zero: 7)
     let x = code.codes(noise([2, 12, 9, 14]) * 10)
-    let packed = pack(weights([40, 12, 1, 1]), InferencePrecision.wholeBuild)
+    let packed = pack(weights([40, 12, 1, 1]), build)
     let one = (noise([2, 40, 1, 1]) * 50).to(type)
     let results = [one, one.expanded([2, 40, 9, 14]).contiguous(.channelsLast)].map { addend in
       convolve(
@@ -151,12 +157,12 @@ struct CodeTests {
     #expect(error(results[0], results[1]) == 0 && largest(results[0]) > 50)
   }
 
-  @Test("write into parts of larger maps, and leave the rest alone")
-  func parts() {
+  @Test("write into parts of larger maps, and leave the rest alone", arguments: Engine.wholeBuilds)
+  func parts(_ build: String) {
     let code = Code(step: 0.5, zero: 3)
     let x = code.codes(noise([1, 8, 7, 9]) * 20 + 40.0)
     let weight = weights([20, 8, 1, 1])
-    let packed = pack(weight, InferencePrecision.wholeBuild)
+    let packed = pack(weight, build)
     let whole = Operator("map", namespace: "atrous")(1, 50, 7, 9, DType.uint8)
     whole.fill(77)
     let part = whole.sliced(1, 13, 33)
@@ -172,8 +178,9 @@ struct CodeTests {
 
   @Test(
     "are convolved channel by channel",
-    arguments: ConvolutionCase.all.filter { $0.groups > 1 && $0.groups == $0.outputs })
-  func depthwise(_ test: ConvolutionCase) {
+    arguments: ConvolutionCase.all.filter { $0.groups > 1 && $0.groups == $0.outputs },
+    Engine.kernelBuilds)
+  func depthwise(_ test: ConvolutionCase, _ build: String) {
     let input = Code(step: 1.0 / 16, zero: 31), output = Code(step: 1.0 / 8, zero: 100)
     let codes = input.codes(noise([test.images, test.inputs, test.height, test.width]) * 4 + 5.0)
     let weight = noise([test.outputs, 1, test.kernel, test.kernel])
@@ -185,40 +192,44 @@ struct CodeTests {
     let y = Operator("codes_depthwise", namespace: "atrous")(
       codes, input.step, input.zero, Operator("pack_depthwise", namespace: "atrous")(weight),
       test.kernel, test.stride, test.padding, test.endPadding, test.rate, bias, "relu6",
-      output.step, output.zero)
+      output.step, output.zero, build)
     let numbers = (expected.clamped(0, 6) * (1 / output.step) + Double(output.zero)).clamped(0, 255)
     #expect(y.shape == expected.shape)
     #expect(largest(y.to(.float64) - numbers) < 0.501)
   }
 
-  @Test("are pooled, averaged and turned into numbers", arguments: [1, 3, 16, 63, 64, 200])
-  func others(_ channels: Int) {
+  @Test(
+    "are pooled, averaged and turned into numbers", arguments: [1, 3, 16, 63, 64, 200],
+    Engine.wholeBuilds)
+  func others(_ channels: Int, _ build: String) {
     let code = Code(step: 0.25, zero: 9)
     let codes = code.codes(noise([2, channels, 13, 10]) * 10 + 20.0)
     let numbers = code.numbers(codes)
-    let decoded = Operator("decode", namespace: "atrous")(codes, code.step, code.zero)
+    let decoded = Operator("decode", namespace: "atrous")(codes, code.step, code.zero, build)
     #expect(error(decoded, numbers) == 0)
-    let mean = Operator("mean_of_codes", namespace: "atrous")(codes, code.step, code.zero)
+    let mean = Operator("mean_of_codes", namespace: "atrous")(codes, code.step, code.zero, build)
     #expect(error(mean, numbers.mean([2, 3], keep: true)) < 1e-6)
     for (size, stride, padding, rate) in [(3, 2, 1, 1), (2, 2, 0, 1), (3, 1, 2, 2), (5, 3, 2, 1)]
     where padding <= size / 2 {
       let pooled = Operator("pool_codes", namespace: "atrous")(
-        codes, size, stride, padding, rate, false)
+        codes, size, stride, padding, rate, false, Tensor?.none, build)
       let expected = codes.to(.float32).maxPool2d(
         size, stride: stride, padding: padding, dilation: rate)
       #expect(pooled.shape == expected.shape && error(pooled, expected) == 0)
     }
   }
 
-  @Test("of sixteen bits are pooled, averaged and scaled as well", arguments: [1, 3, 16, 63, 200])
-  func halves(_ channels: Int) {
+  @Test(
+    "of sixteen bits are pooled, averaged and scaled as well", arguments: [1, 3, 16, 63, 200],
+    Engine.wholeBuilds)
+  func halves(_ channels: Int, _ build: String) {
     let x = (noise([2, channels, 19, 10]) * 10 - 20.0).to(.bfloat16).contiguous(.channelsLast)
-    let mean = Operator("mean_of_codes", namespace: "atrous")(x, 0.0, 0)
+    let mean = Operator("mean_of_codes", namespace: "atrous")(x, 0.0, 0, build)
     #expect(mean.dtype == .float32)
     #expect(error(mean, x.to(.float64).mean([2, 3], keep: true)) < 1e-6)
     for (size, stride, padding, rate) in [(3, 2, 1, 1), (2, 2, 0, 1), (3, 1, 1, 2)] {
       let pooled = Operator("pool_codes", namespace: "atrous")(
-        x, size, stride, padding, rate, false)
+        x, size, stride, padding, rate, false, Tensor?.none, build)
       let expected = x.to(.float32).maxPool2d(
         size, stride: stride, padding: padding, dilation: rate)
       #expect(pooled.dtype == .bfloat16 && error(pooled, expected) == 0)
@@ -228,14 +239,46 @@ struct CodeTests {
     let expected =
       x.to(.float64) * scale.to(.float64).reshaped(1, -1, 1, 1)
       + shift.to(.float64).reshaped(1, -1, 1, 1)
-    #expect(error(scaled(x, scale, shift, DType.float32), expected) < 1e-6)
-    #expect(error(scaled(x, scale, shift, DType.bfloat16), expected) < 4e-3)
-    #expect(error(scaled(x, Tensor?.none, Tensor?.none, DType.float32), x) == 0)
+    func result(_ scale: Tensor?, _ shift: Tensor?, _ type: DType) -> Tensor {
+      scaled(x, scale, shift, type, Tensor?.none, build)
+    }
+    #expect(error(result(scale, shift, .float32), expected) < 1e-6)
+    #expect(error(result(scale, shift, .bfloat16), expected) < 4e-3)
+    #expect(error(result(nil, nil, .float32), x) == 0)
   }
 
-  @Test("are refused where they do not fit")
-  func refusals() {
-    let packed = pack(weights([20, 8, 3, 3]), InferencePrecision.wholeBuild)
+  @Test(
+    "are the same by every instruction set, in random cases",
+    .enabled(if: Engine.wholeBuilds.count > 1, "the processor has one set alone"),
+    arguments: 0..<60)
+  func sets(_ seed: Int) {
+    var random = SeededNumbers(seed)
+    func number(_ range: ClosedRange<Int>) -> Int { .random(in: range, using: &random) }
+    let kernel = number(1...5), rate = number(1...4), stride = number(1...3)
+    let (inputs, outputs) = (number(1...90), number(1...90))
+    let padding = number(0...rate * (kernel - 1))
+    let side = rate * (kernel - 1) + 1
+    let code = Code(step: 0.125, zero: number(0...255))
+    let result = Code(step: Double(number(1...40)), zero: number(0...255))
+    let x = code.codes(
+      noise([number(1...2), inputs, side + number(0...20), side + number(0...20)]) * 16)
+    let weight = weights([outputs, inputs, kernel, kernel]), bias = noise([outputs])
+    let reading = Self.types[number(0...2)], writing = Self.types[number(0...2)]
+    let activation = ["none", "relu", "relu6", "hardswish", "gelu"][number(0...4)]
+    let given = reading == .uint8 ? x : code.numbers(x).to(reading).contiguous(.channelsLast)
+    let results = Engine.wholeBuilds.map { build in
+      convolve(
+        given, code.step, code.zero, pack(weight, build), outputs, kernel, stride, padding, rate,
+        code.step, code.zero, Tensor?.none, Tensor?.none, false, bias, Tensor?.none, 0.0, 0,
+        activation, result.step, result.zero, writing, Tensor?.none)
+    }
+    #expect(largest(results[0]) > 0)
+    for other in results.dropFirst() { #expect(largest(results[0] - other) == 0) }
+  }
+
+  @Test("are refused where they do not fit", arguments: Engine.wholeBuilds)
+  func refusals(_ build: String) {
+    let packed = pack(weights([20, 8, 3, 3]), build)
     func fails(_ x: Tensor, size: Int = 3, stride: Int = 1, step: Double = 1, zero: Int = 0) -> Bool
     {
       let result = try? attempt {  // may fail: that is asked
@@ -250,7 +293,7 @@ struct CodeTests {
     #expect(fails(x.sliced(1, 0, 7)) && fails(x, size: 1) && fails(x, stride: 0))
     #expect(fails(x, step: -1) && fails(x, step: .nan) && fails(x, zero: 256))
     #expect(fails(x, step: 0) && fails(x.to(.int32)) && fails(x.reshaped(8, 25)))
-    for (side, build) in [(9, "avx512_vnni"), (1, "avx512")] {
+    for (side, build) in [(9, build), (1, "")] {
       #expect(throws: TorchError.self) {
         try attempt { pack(Tensor(filledWith: 1, [1, 1, side, side]), build) }
       }

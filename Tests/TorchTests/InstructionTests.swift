@@ -24,6 +24,17 @@ struct InstructionTests {
     }
   }
 
+  @Test(
+    "multiply whole numbers by the best of those that ATROUS_ISA allows",
+    .enabled(if: Processor.hasVNNI, "the processor lacks AVX_VNNI"))
+  func whole() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ATROUS_ISA", "avx2", 1)
+      precondition(Engine.wholeBuilds == ["avx_vnni"])
+      precondition(InferencePrecision.int8.isSupported && !InferencePrecision.bfloat16.isSupported)
+    }
+  }
+
   @Test("that the processor lacks, or that are none, are refused by name")
   func unknown() async {
     await #expect(processExitsWith: .success) {

@@ -114,6 +114,9 @@ struct UnsupportedPrecisionTests {
       #expect(throws: UnsupportedPrecision(precision: precision)) { try precision.check() }
     }
     #expect(
+      UnsupportedPrecision(precision: .int8).description.contains(
+        "precision int8: this processor has no instructions for it ("))
+    #expect(
       UnsupportedPrecision(precision: .bfloat16).description.contains(
         "precision bfloat16: this processor has no instructions for it (AVX512_BF16)"))
   }

@@ -61,7 +61,8 @@ void ca_set_memory(ca_memory memory);
 /// the name is empty, the best one, or the one that the environment's ATROUS_ISA names: better ones are
 /// as if the processor lacked them then, and the number is -1 if it names none that the processor has.
 /// "avx512_bf16" is as "avx512", but kernels of size 1 and the maps that they meet are rounded to
-/// bfloat16; "avx512_vnni" is for ca_pack_whole.
+/// bfloat16; "avx512_vnni", "avx_vnni", "neon_i8mm" and "neon_dotprod" are for ca_pack_whole and ca_pack_codes, and "int8" is
+/// the best of those.
 int ca_build(const char *instructions);
 /// The name of a build; "none" of what is none.
 const char *ca_name(int build);

@@ -35,7 +35,8 @@ public struct InputRanges: Codable, Sendable, Equatable {
           ? String(name.dropLast(Self.unscaledSuffix.count)) : name)
     }
     return layers.filter { name, range in
-      !isKnown(name) || range.count != 2 || !range.allSatisfy(\.isFinite) || range[0] > range[1]
+      !isKnown(name) || range.count != 2 || !range.allSatisfy(\.isFinite)
+        || range[0] > range[1]
     }.keys.sorted()
       + (means ?? [:]).filter { name, means in
         !isKnown(name) || !means.allSatisfy(\.isFinite)

@@ -21,6 +21,11 @@ public enum Engine {
     ["avx512", "avx2", "portable"].filter { ca_build($0) >= 0 }
   }
 
+  /// Those for products of whole numbers, the best first.
+  package static var wholeBuilds: [String] {
+    ["avx512_vnni", "avx_vnni", "neon_i8mm", "neon_dotprod"].filter { ca_build($0) >= 0 }
+  }
+
   /// How libtorch was built: compiler, oneDNN, BLAS.
   public static var buildDescription: String { String(cString: ct_build()) }
 

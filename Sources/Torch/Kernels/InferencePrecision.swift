@@ -42,8 +42,8 @@ public enum InferencePrecision: String, Sendable, CaseIterable {
   package static let manyInputs = 128
   /// That of products of sixteen bits.
   package static let halfBuild = "avx512_bf16"
-  /// That of whole numbers.
-  package static let wholeBuild = "avx512_vnni"
+  /// That of whole numbers: the best that the processor has.
+  package static let wholeBuild = "int8"
 
   private static let hasBFloat16 =
     (try? attempt { Operator.pack(Tensor(filledWith: 1, [1, 1, 1, 1]), "avx512_bf16") }) != nil
@@ -64,9 +64,15 @@ public struct UnsupportedPrecision: Error, Sendable, Equatable, CustomStringConv
   /// The message for a person.
   public var description: String {
     "precision \(precision): this processor has no instructions for it"
-      + " (\(precision == .int8 ? "AVX512_VNNI" : "AVX512_BF16")), so that"
+      + " (\(precision == .int8 ? Self.whole : "AVX512_BF16")), so that"
       + " nothing would be gained; expected float32"
   }
+
+  #if arch(arm64)
+    private static let whole = "I8MM or DOTPROD"
+  #else
+    private static let whole = "AVX512_VNNI or AVX_VNNI"
+  #endif
 }
 
 extension Operator {
