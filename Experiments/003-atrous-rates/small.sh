@@ -67,5 +67,17 @@ for set in "$@"; do
           printf "| %d | %d | %s | %s |\n", r, n[r, "record"], cell(r, "windows"), cell(r, "record")
       }'
     echo
+    # Windows, or whole images where no windows are scored.
+    json=windows
+    [ $set = camvid ] && json=record
+    first=${rates%%,*}
+    echo "| rate | seeds | less rate $first, paired by seed: points of mIoU, 95 % |"
+    echo "|---|---|---|"
+    for run in "$runs"/*-[0-9]*/; do
+      name=$(basename "$run")
+      [ ! -f "$run/$json.json" ] || sed -n 's/^ *"meanIoU" *: *\([0-9.]*\),*$/\1/p' "$run/$json.json" | tail -1 |
+        awk -v name="$name" '{ split(name, parts, "-"); print parts[1], parts[2], 100 * $1 }'
+    done | awk -v first="$first" -f "$here/../paired.awk"
+    echo
   done
 done
