@@ -53,8 +53,12 @@ class Library:
             function.argtypes = [] if name == "version" else [pointer]
         self._library.atrous_close.argtypes = [pointer]
         self._library.atrous_close.restype = None
-        self._library.atrous_image_close.argtypes = [pointer]
-        self._library.atrous_image_close.restype = None
+        for name in ("image_close", "array_close"):
+            function = getattr(self._library, f"atrous_{name}")
+            function.argtypes = [pointer]
+            function.restype = None
+        self._library.atrous_array_numbers.argtypes = [pointer]
+        self._library.atrous_array_numbers.restype = pointer
         int64 = ctypes.c_int64
         for name, types in (
             ("open", [text, text, pointer]),
@@ -72,6 +76,8 @@ class Library:
         self.predict = functools.partial(self._call, "predict")
         self.close = self._library.atrous_close
         self.image_close = self._library.atrous_image_close
+        self.array_close = self._library.atrous_array_close
+        self.array_numbers = self._library.atrous_array_numbers
 
     def _call(self, name: str, *arguments: Any) -> None:
         error = ctypes.c_void_p()

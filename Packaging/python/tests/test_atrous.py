@@ -147,11 +147,32 @@ class PredictionTests(unittest.TestCase):
             network.predict(image, probabilities=True)
         gc.collect()
         before = resident()
-        for _ in range(20):
-            network.predict(image, probabilities=True)
+        kept = [network.predict(image, probabilities=True).labels for _ in range(20)]
         gc.collect()
-        # An image's probabilities alone are 7.6 MB.
+        # An image's probabilities alone are 7.6 MB; labels that are kept do not keep them.
         self.assertLess(resident() - before, 40e6)
+        for labels in kept:
+            np.testing.assert_array_equal(labels, kept[0])
+
+    def test_results_are_not_copied_and_outlive_the_network(self):
+        network = atrous.Network()
+        labels, probabilities = network.predict(scene(), probabilities=True)
+        for array in (labels, probabilities):
+            self.assertTrue(array.flags.c_contiguous and array.flags.writeable and array.flags.aligned)
+            self.assertFalse(array.flags.owndata)
+            self.assertIsInstance(array.base, atrous._Lent)
+        expected = labels.copy(), probabilities.copy()
+        part = probabilities[3, 100:200]
+        del network
+        other = atrous.Network(packaged="vessels").predict(scene(), probabilities=True)
+        del probabilities
+        gc.collect()
+        np.testing.assert_array_equal(labels, expected[0])
+        np.testing.assert_array_equal(part, expected[1][3, 100:200])
+        part[:] = 0
+        labels[:] = 7
+        self.assertEqual(other.labels.max(), 1)
+        self.assertIsNone(atrous.Network().predict(scene(8, 8)).probabilities)
 
     def test_evaluate_needs_data(self):
         with self.assertRaises(atrous.Error):
