@@ -121,7 +121,9 @@ public func atrousPredict(
     let found = try network(session).predict(
       decoded.image, file: decoded.file, wanted: probabilities == nil ? [] : [.probabilities])
     labels.pointee = lent(Numbers(found.mask.classes))
-    if let probabilities { probabilities.pointee = lent(Numbers(found.probabilities?.values ?? [])) }
+    if let probabilities {
+      probabilities.pointee = lent(Numbers(found.probabilities?.values ?? []))
+    }
   }
 }
 
@@ -154,7 +156,9 @@ public func atrousEvaluate(
   }
 }
 
-private func lent(_ array: Lent) -> UnsafeMutableRawPointer { Unmanaged.passRetained(array).toOpaque() }
+private func lent(_ array: Lent) -> UnsafeMutableRawPointer {
+  Unmanaged.passRetained(array).toOpaque()
+}
 
 /// An array that a caller holds.
 private class Lent {

@@ -1,4 +1,4 @@
-"""Tests of the Python module, run against an installed wheel: python -m unittest discover tests."""
+"""Tests of the Python module of an installed wheel, from the checkout: python -m unittest discover Packaging/python/tests."""
 
 import gc
 import json
@@ -173,6 +173,16 @@ class PredictionTests(unittest.TestCase):
         labels[:] = 7
         self.assertEqual(other.labels.max(), 1)
         self.assertIsNone(atrous.Network().predict(scene(8, 8)).probabilities)
+
+    def test_the_source_alone_says_so(self):
+        source = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "atrous")
+        if not os.path.isdir(source):
+            self.skipTest("the source is not beside the tests")
+        for words in (["-m", "atrous", "--version"], ["-c", "import atrous; atrous.Network()"]):
+            done = subprocess.run(
+                [sys.executable, *words], cwd=os.path.dirname(source), capture_output=True, text=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"{source} is the module's source, expected an installed wheel", done.stderr)
 
     def test_evaluate_needs_data(self):
         with self.assertRaises(atrous.Error):
