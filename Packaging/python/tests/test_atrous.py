@@ -147,10 +147,11 @@ class PredictionTests(unittest.TestCase):
             network.predict(image, probabilities=True)
         gc.collect()
         before = resident()
-        kept = [network.predict(image, probabilities=True).labels for _ in range(20)]
+        kept = [network.predict(image, probabilities=True).labels for _ in range(80)]
         gc.collect()
-        # An image's probabilities alone are 7.6 MB; labels that are kept do not keep them.
-        self.assertLess(resident() - before, 40e6)
+        # Labels that are kept do not keep their probabilities, which are 608 MB together; how much a network has in use
+        # between two images goes up and down by 200.
+        self.assertLess(resident() - before, 400e6)
         for labels in kept:
             np.testing.assert_array_equal(labels, kept[0])
 
