@@ -245,9 +245,13 @@ where ![.system].contains(target.type) && !["CTorch", "CAtrous", "CJPEG"].contai
   ]
 }
 
-// What Scripts/shipped builds takes nothing from this checkout when it runs.
+// What Scripts/shipped builds takes nothing from this checkout when it runs, and has the C interface in it.
 if Context.environment["ATROUS_SHIPPED"] != nil {
-  for target in package.targets where target.name == "Weights" {
-    target.swiftSettings?.append(.define("ATROUS_SHIPPED"))
+  for target in package.targets {
+    switch target.name {
+    case "Weights": target.swiftSettings?.append(.define("ATROUS_SHIPPED"))
+    case "atrous": target.dependencies.append("Interface")
+    default: break
+    }
   }
 }

@@ -30,9 +30,12 @@ int atrous_image_make(void *session, const uint8_t *pixels, int64_t width, int64
                       void **image, char **error);
 void atrous_image_close(void *image);
 
-/* Fills labels (height, width) with classes, 255 for pixels where nothing was measured, and probabilities (classes,
- * height, width) unless it is null. */
-int atrous_predict(void *session, void *image, uint8_t *labels, float *probabilities, char **error);
+/* Finds the class of each pixel, uint8 (height, width), 255 where nothing was measured, and, unless `probabilities` is
+ * null, float32 (classes, height, width). Each is an array of its own, whose numbers may be read and written where they are
+ * until it is closed, whatever becomes of session, image and the other array. */
+int atrous_predict(void *session, void *image, void **labels, void **probabilities, char **error);
+void *atrous_array_numbers(void *array);
+void atrous_array_close(void *array);
 
 /* Scores a network on its data; options as above, and split. The result is JSON; free it. */
 int atrous_evaluate(const char *path, const char *options, char **result, char **error);

@@ -3,7 +3,7 @@
 
 Takes turns between a process of module-benchmark (swift build -c release --product module-benchmark) and one of the Python
 that the wheel is installed in, and prints the least of each, to which other programs add. In Python's process each call takes
-turns with one of the C interface alone, whose image and results are there already: the median difference is what the
+turns with one of the C interface alone, whose image is there already: the median difference is what the
 module itself does. The exit status is 1 where Python costs more than --most in both.
 """
 
@@ -29,17 +29,22 @@ width, height = map(int, open(file, "rb").readline().split()[1:3])
 with open(file, "rb") as pixels:
     image = np.frombuffer(pixels.read()[-3 * width * height:], np.uint8).reshape(height, width, 3)
 handle, _, _ = network._image(image)
-labels = np.empty((height, width), np.uint8)
-scores = np.empty((len(network.classes), height, width), np.float32) if wanted == "probabilities" else None
-places = [None if array is None else array.ctypes.data_as(atrous._library.ctypes.c_void_p) for array in (labels, scores)]
+library, pointer = atrous._library.library(), atrous._library.ctypes.c_void_p
+labels, scores = pointer(), pointer()
+byref = atrous._library.ctypes.byref
 took, alone = [], []
 for turn in range(int(repeats) + 3):
     start = time.perf_counter()
     found = network.predict(image, probabilities=wanted == "probabilities")
-    middle = time.perf_counter()
-    atrous._library.library().predict(network._session, handle, *places)
-    alone.append((time.perf_counter() - middle) * 1e3)
-    took.append((middle - start) * 1e3)
+    took.append((time.perf_counter() - start) * 1e3)
+    # Each finds the memory of the one before free.
+    found = None
+    start = time.perf_counter()
+    library.predict(network._session, handle, byref(labels), byref(scores) if wanted == "probabilities" else None)
+    alone.append((time.perf_counter() - start) * 1e3)
+    library.array_close(labels)
+    library.array_close(scores)
+    labels, scores = pointer(), pointer()
 print(json.dumps([took[3:], alone[3:]]))
 """
 

@@ -107,20 +107,36 @@ public func atrousImageClose(_ image: UnsafeMutableRawPointer?) {
   if let image { Unmanaged<Decoded>.fromOpaque(image).release() }
 }
 
-/// Segments an image: `labels` (height, width) and, unless null, `probabilities` (classes, height, width) are filled.
+/// Segments an image: gives an array of labels (height, width) and, unless `probabilities` is null, one of
+/// probabilities (classes, height, width).
 @_cdecl("atrous_predict")
 public func atrousPredict(
   _ session: UnsafeMutableRawPointer, _ image: UnsafeMutableRawPointer,
-  _ labels: UnsafeMutablePointer<UInt8>, _ probabilities: UnsafeMutablePointer<Float>?,
+  _ labels: UnsafeMutablePointer<UnsafeMutableRawPointer?>,
+  _ probabilities: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
   _ error: UnsafeMutablePointer<Text>?
 ) -> CInt {
   reporting(to: error) {
     let decoded = Unmanaged<Decoded>.fromOpaque(image).takeUnretainedValue()
     let found = try network(session).predict(
       decoded.image, file: decoded.file, wanted: probabilities == nil ? [] : [.probabilities])
-    copy(found.mask.classes, to: labels)
-    if let probabilities, let all = found.probabilities { copy(all.values, to: probabilities) }
+    labels.pointee = lent(Numbers(found.mask.classes))
+    if let probabilities {
+      probabilities.pointee = lent(Numbers(found.probabilities?.values ?? []))
+    }
   }
+}
+
+/// Where an array's numbers are, until it is closed.
+@_cdecl("atrous_array_numbers")
+public func atrousArrayNumbers(_ array: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+  Unmanaged<Lent>.fromOpaque(array).takeUnretainedValue().place
+}
+
+/// Gives an array back.
+@_cdecl("atrous_array_close")
+public func atrousArrayClose(_ array: UnsafeMutableRawPointer?) {
+  if let array { Unmanaged<Lent>.fromOpaque(array).release() }
 }
 
 /// Scores a network on its data or a split of it; gives the result as JSON.
@@ -140,9 +156,25 @@ public func atrousEvaluate(
   }
 }
 
-private func copy<Number>(_ numbers: [Number], to place: UnsafeMutablePointer<Number>) {
-  numbers.withUnsafeBufferPointer { numbers in
-    if let first = numbers.baseAddress { place.update(from: first, count: numbers.count) }
+private func lent(_ array: Lent) -> UnsafeMutableRawPointer {
+  Unmanaged.passRetained(array).toOpaque()
+}
+
+/// An array that a caller holds.
+private class Lent {
+  /// Where its numbers are; they stay there as long as it lives.
+  var place: UnsafeMutableRawPointer? { nil }
+}
+
+/// An array of numbers, which are not copied.
+private final class Numbers<Number>: Lent {
+  private var numbers: [Number]
+
+  init(_ numbers: [Number]) { self.numbers = numbers }
+
+  // Nobody else has the array by the time that a caller asks, and nothing here changes it: it keeps its place.
+  override var place: UnsafeMutableRawPointer? {
+    numbers.withUnsafeMutableBufferPointer { UnsafeMutableRawPointer($0.baseAddress) }
   }
 }
 

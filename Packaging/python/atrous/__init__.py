@@ -96,12 +96,14 @@ class Network:
         """
         handle, height, width = self._image(image)
         try:
-            labels = np.empty((height, width), np.uint8)
-            found = np.empty((len(self.classes), height, width), np.float32) if probabilities else None
+            labels = ctypes.c_void_p()
+            found = ctypes.c_void_p()
             library().predict(
-                self._session, handle, labels.ctypes.data_as(ctypes.c_void_p),
-                None if found is None else found.ctypes.data_as(ctypes.c_void_p))
-            return Prediction(labels, found)
+                self._session, handle, ctypes.byref(labels), ctypes.byref(found) if probabilities else None)
+            size = (height, width)
+            return Prediction(
+                np.asarray(_Lent(labels, np.uint8, size)),
+                np.asarray(_Lent(found, np.float32, (len(self.classes), *size))) if probabilities else None)
         finally:
             library().image_close(handle)
 
@@ -122,6 +124,18 @@ class Network:
         library().image_make(
             self._session, pixels.ctypes.data_as(ctypes.c_void_p), width, height, bands, ctypes.byref(handle))
         return handle, height, width
+
+
+class _Lent:
+    """An array of the library, which the NumPy array that is made of it looks into and gives back at its end."""
+
+    def __init__(self, handle: ctypes.c_void_p, kind: type[np.generic], shape: tuple[int, ...]) -> None:
+        self._handle, self._close = handle, library().array_close
+        self.__array_interface__ = {
+            "version": 3, "data": (library().array_numbers(handle), False), "shape": shape, "typestr": np.dtype(kind).str}
+
+    def __del__(self) -> None:
+        self._close(self._handle)
 
 
 @functools.lru_cache(maxsize=4)

@@ -3,11 +3,12 @@
 import os
 import sys
 
-from ._library import HERE, Error, torch_folder
+from ._library import HERE, Error, installed, torch_folder
 
 
 def main() -> None:
     try:
+        installed()
         folder = torch_folder()
     except Error as error:
         sys.exit(f"error: {error}")

@@ -11,11 +11,18 @@ import sys
 from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+OWN = os.path.join(HERE, "lib", "libatrous.so")
 TORCH = "2.11.0"
 
 
 class Error(RuntimeError):
     """What Atrous refuses, in words: the file, the value, and what was expected."""
+
+
+def installed() -> None:
+    """Error where this is the module's source alone."""
+    if not os.path.exists(OWN):
+        raise Error(f"{HERE} is the module's source, expected an installed wheel, which make wheel builds")
 
 
 def torch_folder() -> str:
@@ -39,11 +46,12 @@ class Library:
     """The functions of atrous.h, which raise Error where they fail."""
 
     def __init__(self) -> None:
+        installed()
         folder = torch_folder()
         # With the whole path, wherever torch lies; what is loaded already serves.
         for name in ("libc10.so", "libtorch_cpu.so"):
             ctypes.CDLL(os.path.join(folder, "lib", name), mode=ctypes.RTLD_GLOBAL)
-        self._library = ctypes.CDLL(os.path.join(HERE, "lib", "libatrous.so"))
+        self._library = ctypes.CDLL(OWN)
         pointer, text = ctypes.c_void_p, ctypes.c_char_p
         self._library.atrous_free.argtypes = [pointer]
         self._library.atrous_free.restype = None
@@ -53,8 +61,12 @@ class Library:
             function.argtypes = [] if name == "version" else [pointer]
         self._library.atrous_close.argtypes = [pointer]
         self._library.atrous_close.restype = None
-        self._library.atrous_image_close.argtypes = [pointer]
-        self._library.atrous_image_close.restype = None
+        for name in ("image_close", "array_close"):
+            function = getattr(self._library, f"atrous_{name}")
+            function.argtypes = [pointer]
+            function.restype = None
+        self._library.atrous_array_numbers.argtypes = [pointer]
+        self._library.atrous_array_numbers.restype = pointer
         int64 = ctypes.c_int64
         for name, types in (
             ("open", [text, text, pointer]),
@@ -72,6 +84,8 @@ class Library:
         self.predict = functools.partial(self._call, "predict")
         self.close = self._library.atrous_close
         self.image_close = self._library.atrous_image_close
+        self.array_close = self._library.atrous_array_close
+        self.array_numbers = self._library.atrous_array_numbers
 
     def _call(self, name: str, *arguments: Any) -> None:
         error = ctypes.c_void_p()
