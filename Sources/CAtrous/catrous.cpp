@@ -488,8 +488,8 @@ int ca_expanded_depthwise(const ca_stage *expansion, const ca_depthwise *kernels
                           const ca_map *out, const ca_fusion *fusion, int threads) {
   const int build = buildOf(expansion->kernels, expansion->count);
   if (build < 0 || builds[build]->numbers > 1 || fusion->scale || fusion->shift ||
-      in->type == CA_CODES || out->type != in->type || expansion->kernels.size != 1 || expansion->kernels.inputs != in->channels ||
-      expansion->kernels.outputs != kernels->channels)
+      in->type == CA_CODES || out->type != in->type || expansion->kernels.size != 1 ||
+      expansion->kernels.inputs != in->channels || expansion->kernels.outputs != kernels->channels)
     return -1;
   const Stage own = opened(*expansion);
   return depthwise(build, &Build::depthwise,

@@ -155,9 +155,10 @@ struct UnitTests {
     }
   }
 
-  @Test("compute few inputs by rows in bfloat16, and read and write that")
-  func expansionsOfHalves() throws {
-    guard InferencePrecision.bfloat16.isSupported else { return }
+  @Test(
+    "compute few inputs by rows in bfloat16, and read and write that",
+    .enabled(if: InferencePrecision.bfloat16.isSupported, "the processor lacks AVX512_BF16"))
+  func expansionsOfHalves() {
     for (inputs, isByRows) in [(16, true), (48, false)] {
       let first = ConvNorm(3, inputs, kernel: 3, padding: 1)
       let expand = ConvNorm(inputs, 72, kernel: 1)
