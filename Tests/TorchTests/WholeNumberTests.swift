@@ -65,7 +65,8 @@ struct WholeNumberTests {
 
   @Test("have steps of their own for each output", arguments: Engine.wholeBuilds)
   func steps(_ build: String) {
-    let x = noise([1, 200, 6, 5])
+    // A number beyond the range would cost more than the steps do.
+    let x = noise([1, 200, 6, 5]).clamped(-4, 4)
     let weight = noise([12, 200, 1, 1])
     for output in 0..<12 {
       let row = weight.sliced(0, output, output + 1)
@@ -75,8 +76,7 @@ struct WholeNumberTests {
     let expected = x.to(.float64).conv2d(weight.to(.float64))
     for output in 0..<12 {
       let error = error(y.sliced(1, output, output + 1), expected.sliced(1, output, output + 1))
-      // A number beyond the range, of which there may be one among so many, costs more than the steps do.
-      #expect(error > 1e-4 && error < 0.1)
+      #expect(error > 1e-4 && error < 3e-2)
     }
     // Of zeros, of what is no number, and of a range without width there is no product, but no harm.
     #expect(product(x, weight.zerosLike(), -4, 4, by: build).floats.allSatisfy { $0 == 0 })
