@@ -410,7 +410,8 @@ int depthwise(int build, Kernel kernel, const DepthwiseJob &job) {
   if (!has(build) || kernels.size < 1 || kernels.size > CA_MOST_TAPS || kernels.stride < 1 ||
       kernels.rate < 1 || kernels.padding < 0 ||
       (!job.expansion && job.windows.channels != kernels.channels) ||
-      job.centers.channels != kernels.channels || job.windows.images != job.centers.images)
+      (!job.projection && job.centers.channels != kernels.channels) ||
+      job.windows.images != job.centers.images)
     return -1;
   const Convolving convolving;
   try {
@@ -484,14 +485,27 @@ int ca_depthwise_codes(int build, const ca_depthwise *kernels, const ca_map *in,
                     .out_code = out_code});
 }
 
-int ca_expanded_depthwise(const ca_stage *expansion, const ca_depthwise *kernels, const ca_map *in,
-                          const ca_map *out, const ca_fusion *fusion, int threads) {
-  const int build = buildOf(expansion->kernels, expansion->count);
+int ca_depthwise_by_rows(const ca_stage *expansion, const ca_depthwise *kernels,
+                         const ca_stage *projection, const ca_map *in, const ca_map *out,
+                         const ca_fusion *fusion, int threads) {
+  if (!expansion && !projection) return -1;
+  const auto buildOfStage = [](const ca_stage *stage) {
+    return buildOf(stage->kernels, stage->count);
+  };
+  const int build = buildOfStage(expansion ? expansion : projection);
   if (build < 0 || builds[build]->numbers > 1 || fusion->scale || fusion->shift ||
-      in->type == CA_CODES || out->type != in->type || expansion->kernels.size != 1 ||
-      expansion->kernels.inputs != in->channels || expansion->kernels.outputs != kernels->channels)
+      in->type == CA_CODES || out->type != in->type || (projection && in->type != CA_FLOAT32) ||
+      (fusion->addend && !projection))
     return -1;
-  const Stage own = opened(*expansion);
+  const auto leads = [&](const ca_stage *stage, int64_t inputs, int64_t outputs) {
+    return !stage || (buildOfStage(stage) == build && stage->kernels.size == 1 &&
+                      stage->kernels.inputs == inputs && stage->kernels.outputs == outputs);
+  };
+  if (!leads(expansion, in->channels, kernels->channels) ||
+      !leads(projection, kernels->channels, out->channels))
+    return -1;
+  const Stage first = expansion ? opened(*expansion) : Stage{},
+              last = projection ? opened(*projection) : Stage{};
   return depthwise(build, &Build::depthwise,
                    {.kernels = *kernels,
                     .type = in->type,
@@ -499,7 +513,8 @@ int ca_expanded_depthwise(const ca_stage *expansion, const ca_depthwise *kernels
                     .centers = *out,
                     .threads = atLeastOne(threads),
                     .fusion = *fusion,
-                    .expansion = &own});
+                    .expansion = expansion ? &first : nullptr,
+                    .projection = projection ? &last : nullptr});
 }
 
 int ca_depthwise_transpose(int build, const ca_depthwise *kernels, ca_type type, const ca_map *in,

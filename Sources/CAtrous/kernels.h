@@ -56,6 +56,9 @@ struct DepthwiseJob {
   float *taps = nullptr;
   /// The 1×1 convolution of `windows` that gives what is read, if there is one.
   const Stage *expansion = nullptr;
+  /// The 1×1 convolution of what is convolved that gives the outputs, if there is one; the fusion's map is added to those
+  /// then, and all maps are of type float32.
+  const Stage *projection = nullptr;
   /// The codes of maps of codes.
   ca_code in_code{}, out_code{};
 };

@@ -68,14 +68,18 @@ void succeed(int result) {
   TORCH_CHECK(result == 0, "not enough memory, or kernels for other channels");
 }
 
+void checkTaps(const at::Tensor &taps, int64_t channels, int64_t size) {
+  TORCH_CHECK(taps.scalar_type() == at::kFloat && taps.is_contiguous() &&
+                  taps.numel() == ca_depthwise_count(channels, static_cast<int>(size)),
+              "has no kernels for ", channels, " channels");
+}
+
 at::Tensor convolved(const at::Tensor &x, const at::Tensor &taps, const Scan &scan,
                      const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &addend,
-                     ca_activation function, int build, const ca_stage *expansion = nullptr) {
+                     ca_activation function, int build) {
   scan.check(x);
-  const int64_t channels = expansion ? expansion->kernels.outputs : x.size(1);
-  TORCH_CHECK(taps.scalar_type() == at::kFloat && taps.is_contiguous() &&
-                  taps.numel() == ca_depthwise_count(channels, static_cast<int>(scan.size)),
-              "has no kernels for ", channels, " channels");
+  const int64_t channels = x.size(1);
+  checkTaps(taps, channels, scan.size);
   auto out = channelsLast(x, {x.size(0), channels, scan.length(x.size(2)), scan.length(x.size(3))});
   if (out.numel() == 0) return out;
   const auto in = readable(x);
@@ -84,10 +88,8 @@ at::Tensor convolved(const at::Tensor &x, const at::Tensor &taps, const Scan &sc
   const ca_fusion fusion{nullptr,     nullptr, 0, numbers(bias, channels, "bias"),
                          other.get(), function};
   const ca_map read = map(in), write = fresh(out);
-  const int threads = at::get_num_threads();
-  succeed(expansion
-              ? ca_expanded_depthwise(expansion, &kernels, &read, &write, &fusion, threads)
-              : ca_depthwise_convolve(build, &kernels, typeOf(x), &read, &write, &fusion, threads));
+  succeed(ca_depthwise_convolve(build, &kernels, typeOf(x), &read, &write, &fusion,
+                                at::get_num_threads()));
   return out;
 }
 
@@ -109,9 +111,7 @@ at::Tensor coded(const at::Tensor &x, double step, int64_t zero, const at::Tenso
   scan.checkWindows(x);
   TORCH_CHECK(x.scalar_type() == at::kByte, "takes codes, not ", x.scalar_type());
   const int64_t channels = x.size(1);
-  TORCH_CHECK(taps.scalar_type() == at::kFloat && taps.is_contiguous() &&
-                  taps.numel() == ca_depthwise_count(channels, static_cast<int>(size)),
-              "has no kernels for ", channels, " channels");
+  checkTaps(taps, channels, size);
   auto out =
       spacedMap(x.size(0), channels, scan.length(x.size(2)), scan.length(x.size(3)), at::kByte);
   if (out.numel() == 0) return out;
@@ -127,20 +127,53 @@ at::Tensor coded(const at::Tensor &x, double step, int64_t zero, const at::Tenso
   return out;
 }
 
-/// The same after a 1×1 convolution to `width` channels, packed by `pack`, with its own bias and activation.
-at::Tensor expanded(const at::Tensor &x, const at::Tensor &packed, int64_t width,
-                    const std::optional<at::Tensor> &before, std::string_view first,
-                    const at::Tensor &taps, int64_t size, int64_t stride, int64_t padding,
-                    int64_t end, int64_t rate, const std::optional<at::Tensor> &bias,
-                    std::string_view name) {
-  check(packed);
-  TORCH_CHECK(x.dim() == 4, "takes maps (N, C, H, W), not ", x.sizes());
-  const ca_stage expansion{{width, x.size(1), 1, data(packed)},
-                           packed.numel(),
-                           numbers(before, width, "bias"),
-                           activation(first)};
-  return convolved(x, taps, {size, stride, padding, end, rate}, bias, {}, activation(name), 0,
-                   &expansion);
+/// A 1×1 convolution from packed kernels, if there is one.
+std::optional<ca_stage> stage(const std::optional<at::Tensor> &packed, int64_t outputs,
+                              int64_t inputs, const std::optional<at::Tensor> &bias,
+                              std::string_view name) {
+  if (!packed || !packed->defined()) return {};
+  check(*packed);
+  return ca_stage{{outputs, inputs, 1, data(*packed)},
+                  packed->numel(),
+                  numbers(bias, outputs, "bias"),
+                  activation(name)};
+}
+
+/// The same of `width` channels, to which a 1×1 convolution leads, and another one from there to `outputs` channels, each
+/// if it is given with its own bias and activation.
+at::Tensor byRows(const at::Tensor &x, const std::optional<at::Tensor> &expansion, int64_t width,
+                  const std::optional<at::Tensor> &before, std::string_view first,
+                  const at::Tensor &taps, int64_t size, int64_t stride, int64_t padding,
+                  int64_t end, int64_t rate, const std::optional<at::Tensor> &bias,
+                  std::string_view name, const std::optional<at::Tensor> &projection,
+                  int64_t outputs, const std::optional<at::Tensor> &after,
+                  const std::optional<at::Tensor> &addend, std::string_view last,
+                  const std::optional<at::Tensor> &into) {
+  const Scan scan{size, stride, padding, end, rate};
+  scan.check(x);
+  checkTaps(taps, width, size);
+  const auto expands = stage(expansion, width, x.size(1), before, first);
+  const auto projects = stage(projection, outputs, width, after, last);
+  TORCH_CHECK(expands || projects, "has no 1×1 convolution");
+  TORCH_CHECK(expands || x.size(1) == width, "takes maps of ", width, " channels, not ", x.sizes());
+  const int64_t shape[] = {x.size(0), projects ? outputs : width, scan.length(x.size(2)),
+                           scan.length(x.size(3))};
+  const bool isGiven = into && into->defined();
+  auto out = isGiven ? *into : channelsLast(x, shape);
+  TORCH_CHECK(out.sizes() == at::IntArrayRef(shape) && out.scalar_type() == x.scalar_type() &&
+                  isReadable(out),
+              "writes maps ", at::IntArrayRef(shape), " of adjacent channels, not ", out.sizes());
+  if (out.numel() == 0) return out;
+  const auto in = readable(x);
+  const auto kernels = scan.kernels(width, data(taps));
+  const Addend other(addend, out);
+  const ca_fusion fusion{nullptr,     nullptr,         0, numbers(bias, width, "bias"),
+                         other.get(), activation(name)};
+  const ca_map read = map(in), write = isGiven ? map(out) : fresh(out);
+  succeed(ca_depthwise_by_rows(expands ? &*expands : nullptr, &kernels,
+                               projects ? &*projects : nullptr, &read, &write, &fusion,
+                               at::get_num_threads()));
+  return out;
 }
 
 struct Depthwise : torch::autograd::Function<Depthwise> {
@@ -219,10 +252,12 @@ TORCH_LIBRARY_FRAGMENT(atrous, library) {
               "int end_padding, int rate, Tensor? bias, Tensor? addend, str activation, "
               "str instructions=\"\") -> Tensor",
               prepared);
-  library.def("expanded_depthwise(Tensor x, Tensor packed, int width, Tensor? expansion_bias, "
+  library.def("depthwise_by_rows(Tensor x, Tensor? expansion, int width, Tensor? expansion_bias, "
               "str expansion_activation, Tensor taps, int size, int stride, int padding, "
-              "int end_padding, int rate, Tensor? bias, str activation) -> Tensor",
-              expanded);
+              "int end_padding, int rate, Tensor? bias, str activation, Tensor? projection, "
+              "int outputs, Tensor? projection_bias, Tensor? addend, str projection_activation, "
+              "Tensor(a!)? into) -> Tensor(a!)",
+              byRows);
   library.def("depthwise(Tensor x, Tensor weight, Tensor? bias, int stride, int padding, "
               "int end_padding, int rate, str instructions=\"\") -> Tensor",
               depthwise);

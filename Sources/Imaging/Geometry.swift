@@ -181,12 +181,14 @@ struct Taps {
   static func level(_ sum: Int32) -> UInt8 { UInt8(max(0, min(255, sum >> bits))) }
 
   private static func weight(_ share: Double) -> Int32 {
-    Int32(share * Double(1 << bits) + 0.5)
+    Int32(share * Double(1 << bits) + (share < 0 ? -0.5 : 0.5))
   }
 
-  init(_ source: Int, _ target: Int, antialias: Bool) {
+  /// `filter` is that of `antialias`; without it two inputs are mixed.
+  init(_ source: Int, _ target: Int, antialias: Bool, filter: ResamplingFilter = .triangle) {
     let scale = Double(source) / Double(target)
-    let reach = antialias ? max(1, scale) : 1
+    let stretch = antialias ? max(1, scale) : 1
+    let reach = antialias ? filter.reach * stretch : 1
     width = Int(reach.rounded(.up)) * 2 + 1
     weights = [Int32](repeating: 0, count: target * width)
     shares = [Float](repeating: 0, count: target * width)
@@ -198,7 +200,7 @@ struct Taps {
       if antialias {
         let low = max(0, Int(centre - reach + 0.5))
         let high = min(source, Int(centre + reach + 0.5))
-        let raw = (low..<high).map { max(0, 1 - abs((Double($0) + 0.5 - centre) / reach)) }
+        let raw = (low..<high).map { filter.weight((Double($0) + 0.5 - centre) / stretch) }
         let sum = raw.reduce(0, +)
         first.append(low)
         counts.append(raw.count)

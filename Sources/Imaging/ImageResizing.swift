@@ -1,11 +1,12 @@
 import Foundation
 
-/// How images take another size: a library's rule for linear interpolation, so that figures made with it can be repeated.
+/// How images take another size: a library's rule, so that figures made with it can be repeated.
 ///
-/// All are called *bilinear*, count from the centres of pixels and give other levels. ``opencv`` gives exactly those of OpenCV 4.14
+/// The first four are called *bilinear*, count from the centres of pixels and give other levels. ``opencv`` gives exactly those of OpenCV 4.14
 /// and 5.0, ``pillow`` those of Pillow 12.3; Pillow 13.0 goes down before across for some shapes, where a fifth of its levels
 /// differ by 1. torch 2.11 computes in single precision in an order that depends on the processor, so that 2 levels of 10,000,
-/// those next to a half, differ by 1 from ``torch``.
+/// those next to a half, differ by 1 from ``torch``. torchvision 0.26 has its own levels on x86 with AVX2; elsewhere its bilinear
+/// ones are those of ``torchAntialias``.
 /// Levels of more than 8 bits are not rounded, whatever the rule.
 public enum ImageResizing: String, Sendable, CaseIterable {
   /// Atrous's own way, which training, scores and predictions have without a rule.
@@ -18,13 +19,39 @@ public enum ImageResizing: String, Sendable, CaseIterable {
   case torch
   /// The same with `antialias=True`: the filter widens as images shrink.
   case torchAntialias = "torch-antialias"
+  /// torchvision's `resize` of 8 bits, bilinear with antialiasing: as ``pillow`` with weights of 15 bits.
+  case torchvision
+  /// torchvision's bicubic one: as ``pillowBicubic`` with weights of 15 bits.
+  case torchvisionBicubic = "torchvision-bicubic"
+  /// Pillow's `NEAREST`: each pixel takes the one in which its centre lies.
+  case pillowNearest = "pillow-nearest"
+  /// Pillow's `BOX`: means of the pixels that one covers.
+  case pillowBox = "pillow-box"
+  /// Pillow's `HAMMING`, a window of two pixels each way.
+  case pillowHamming = "pillow-hamming"
+  /// Pillow's `BICUBIC` (a = −0.5), two pixels each way or more as images shrink.
+  case pillowBicubic = "pillow-bicubic"
+  /// Pillow's `LANCZOS`, three pixels each way or more as images shrink.
+  case pillowLanczos = "pillow-lanczos"
 
   /// Whether the filter widens as images shrink; nil where the place of use says so.
   package var antialias: Bool? {
     switch self {
     case .own: nil
-    case .pillow, .torchAntialias: true
     case .opencv, .torch: false
+    default: true
+    }
+  }
+
+  /// What pixels weigh; nil where one alone counts.
+  package var filter: ResamplingFilter? {
+    switch self {
+    case .own, .pillow, .opencv, .torch, .torchAntialias, .torchvision: .triangle
+    case .pillowNearest: nil
+    case .pillowBox: .box
+    case .pillowHamming: .hamming
+    case .pillowBicubic, .torchvisionBicubic: .bicubic
+    case .pillowLanczos: .lanczos
     }
   }
 }
@@ -37,10 +64,15 @@ extension Image {
       width: target.width, height: target.height, channels: channels,
       pixels: pixels(
         at: target, columns: 0..<target.width, rows: 0..<target.height, by: rule),
-      levels: levels.map {
-        $0.blended(
-          columns: Taps(width, target.width, antialias: antialias),
-          rows: Taps(height, target.height, antialias: antialias), target)
+      levels: levels.map { levels in
+        guard let filter = rule.filter else {
+          return levels.nearest(
+            columns: NearestRule.pillow.positions(width, target.width),
+            rows: NearestRule.pillow.positions(height, target.height))
+        }
+        return levels.blended(
+          columns: Taps(width, target.width, antialias: antialias, filter: filter),
+          rows: Taps(height, target.height, antialias: antialias, filter: filter), target)
       })
   }
 
@@ -56,11 +88,31 @@ extension Image {
   ) -> [UInt8] {
     let (x, y) = (width, height)
     switch rule {
-    case .own, .pillow:
+    case .pillowNearest:
+      let (x, y) = (
+        NearestRule.pillow.positions(x, target.width),
+        NearestRule.pillow.positions(y, target.height)
+      )
+      return rows.flatMap { row in
+        columns.flatMap { column in
+          let first = (y[row] * width + x[column]) * channels
+          return pixels[first..<first + channels]
+        }
+      }
+    case .own, .pillow, .pillowBox, .pillowHamming, .pillowBicubic, .pillowLanczos:
+      let filter = rule.filter ?? .triangle
       return blended(
-        SampleTaps(Taps(x, target.width, antialias: true)),
-        SampleTaps(Taps(y, target.height, antialias: true)), columns, rows,
+        SampleTaps(Taps(x, target.width, antialias: true, filter: filter)),
+        SampleTaps(Taps(y, target.height, antialias: true, filter: filter)), columns, rows,
         across: { Int32(Taps.level($0 &+ Taps.half)) }, down: { Taps.level($0 &+ Taps.half) })
+    case .torchvision, .torchvisionBicubic:
+      let filter = rule.filter ?? .triangle
+      let (across, down) = (
+        ByteTaps(x, target.width, filter), ByteTaps(y, target.height, filter)
+      )
+      return blended(
+        across.taps, down.taps, columns, rows, across: { Int32(across.level($0)) },
+        down: { down.level($0) })
     case .opencv:
       if x == 2 * target.width, y == 2 * target.height {
         return blended(
@@ -214,6 +266,40 @@ extension SampleTaps<Float> {
       for (tap, weight) in row.enumerated() { weights[position * width + tap] = weight }
     }
     (self.width, self.first, self.counts, self.weights) = (width, first, counts, weights)
+  }
+}
+
+/// Weights of 15 bits at most, as ATen's kernels for levels of 8 bits have them: with as many behind the point as the largest
+/// has room for.
+private struct ByteTaps {
+  let taps: SampleTaps<Int32>
+  private let bits: Int32
+
+  init(_ source: Int, _ target: Int, _ filter: ResamplingFilter) {
+    let scale = Double(source) / Double(target)
+    let stretch = max(1, scale), reach = filter.reach * stretch
+    let width = Int(reach.rounded(.up)) * 2 + 1
+    var (first, counts, shares) = ([Int](), [Int](), [Double](repeating: 0, count: target * width))
+    for position in 0..<target {
+      let centre = scale * (Double(position) + 0.5)
+      let low = max(0, Int(centre - reach + 0.5))
+      let high = min(source, Int(centre + reach + 0.5))
+      let raw = (low..<high).map { filter.weight((Double($0) - centre + 0.5) * (1 / stretch)) }
+      let sum = raw.reduce(0, +)
+      first.append(low)
+      counts.append(raw.count)
+      for (tap, weight) in raw.enumerated() { shares[position * width + tap] = weight / sum }
+    }
+    let largest = shares.max() ?? 1
+    let bits = (0..<22).first { Int(0.5 + largest * Double(2 << $0)) >= 1 << 15 } ?? 22
+    let weights = shares.map { Int32($0 * Double(1 << bits) + ($0 < 0 ? -0.5 : 0.5)) }
+    taps = SampleTaps(width: width, first: first, counts: counts, weights: weights)
+    self.bits = Int32(bits)
+  }
+
+  /// The level that a sum of weighted levels is.
+  func level(_ sum: Int32) -> UInt8 {
+    UInt8(max(0, min(255, (sum &+ 1 << (bits - 1)) >> bits)))
   }
 }
 

@@ -101,7 +101,7 @@ public struct PredictionRun: Sendable {
     let key =
       switch session.seenSize {
       case .shortSide: "shortSide"
-      case .exact, nil: "imageSize"
+      case .exact, .near, nil: "imageSize"
       }
     return "its network sees images resized to \(session.seenSize?.text ?? "one size"); expected"
       + " no --block, or --set evaluate.\(key)=null for blocks of images as they are"

@@ -72,6 +72,11 @@ public struct TrainingConfiguration {
     let training = try root.section("train")
     train = try TrainingSettings(training, classes: data.labelMap.classes.map(\.name))
     evaluate = try EvaluationSettings(root.section("evaluate"))
+    if case .near = evaluate.imageSize, train.best == .loss {
+      throw training.invalid(
+        "best", "loss beside evaluate.keepAspectRatio",
+        expected: "another score, as the loss is found at sizes that transforms make")
+    }
     let classes = try model.int("classes", default: data.labelMap.count)
     guard classes == data.labelMap.count else {
       throw model.invalid(

@@ -53,6 +53,105 @@ struct HuggingFaceTests {
     #expect(network.description.yaml.contains("evaluate") == hasSize)
   }
 
+  @Test(
+    "say by which filter images are resized, and go out with that",
+    arguments: [
+      (0, "imageResizing: pillow-nearest"), (1, "imageResizing: pillow-lanczos"), (2, "imageResizing: torchvision\n"),
+      (3, "imageResizing: torchvision-bicubic"), (4, "imageResizing: pillow-box"),
+      (5, "imageResizing: pillow-hamming"),
+    ])
+  func filters(_ number: Int, _ text: String) throws {
+    let folder = try TemporaryFolder()
+    let images = #"{"size": {"height": 64, "width": 96}, "resample": \#(number)}"#
+    try write("\(folder.path)/hub", Self.configuration, images)
+    let network = try #require(try PretrainedNetwork("\(folder.path)/hub"))
+    let yaml = network.description.yaml
+    #expect(yaml.contains(text), "\(yaml)")
+    let back = "\(folder.path)/back"
+    let result = try Command.run("export", "\(folder.path)/hub", "--as", "hf", "--output", back)
+    #expect(result.status == 0, "\(result)")
+    let data = try #require(
+      FileManager.default.contents(atPath: "\(back)/preprocessor_config.json"))
+    #expect(JSON(data)?["resample"]?.int == number)
+  }
+
+  @Test("are resized as DPT's processor says, and bicubically where it says nothing")
+  func sizesOfDPT() throws {
+    let folder = try TemporaryFolder()
+    let configuration = """
+      {"model_type": "dpt", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+       "intermediate_size": 32, "image_size": 64, "backbone_out_indices": [0, 0, 1, 1],
+       "neck_hidden_sizes": [8, 8, 8, 8], "fusion_hidden_size": 8, "num_labels": 3}
+      """
+    let network = try HuggingFaceNetwork(Section(yaml: configuration, named: "test"))
+    let model = try ModelBuilder.build(Section(yaml: network.model, named: "test"))
+    let convention = try #require(
+      NamingConvention.conventions(of: model).first { $0.name == "huggingface" })
+    let images = Tensor(filledWith: 0, [1, 3, 64, 64])
+    let size = #""size": {"height": 300, "width": 300}"#
+    let cases = [
+      ("{\(size)}", "imageSize: 300x300}", "torchvision-bicubic"),
+      (#"{\#(size), "ensure_multiple_of": 32, "resample": 2}"#, "imageSize: 288x288}", "torchvision"),
+      (
+        #"{\#(size), "ensure_multiple_of": 32, "keep_aspect_ratio": true}"#,
+        "imageSize: 300x300, keepAspectRatio: true, multipleOf: 32}", "torchvision-bicubic"
+      ),
+      (
+        #"{\#(size), "keep_aspect_ratio": true}"#, "imageSize: 300x300, keepAspectRatio: true}",
+        "torchvision-bicubic"
+      ),
+    ]
+    for (index, (processor, text, rule)) in cases.enumerated() {
+      let hub = "\(folder.path)/\(index)"
+      try FileManager.default.createDirectory(atPath: hub, withIntermediateDirectories: true)
+      try WeightFile.write(convention.state(of: model), to: "\(hub)/model.safetensors")
+      try Data(configuration.utf8).write(to: URL(fileURLWithPath: "\(hub)/config.json"))
+      try Data(processor.utf8).write(to: URL(fileURLWithPath: "\(hub)/preprocessor_config.json"))
+      let network = try #require(try PretrainedNetwork(hub))
+      let yaml = network.description.yaml
+      #expect(yaml.contains(text) && yaml.contains("imageResizing: \(rule)\n"), "\(yaml)")
+      _ = try network.configuration()
+      let back = "\(folder.path)/back\(index)"
+      let result = try Command.run("export", hub, "--as", "hf", "--output", back)
+      #expect(result.status == 0, "\(result)")
+      #expect(try PretrainedNetwork(back)?.description.yaml == yaml)
+    }
+    // Scores are doubled first, and come to the image's size by themselves.
+    #expect(!model.alignCorners)
+    let sides = try [16, 8].map { patch -> Int in
+      let text = configuration.replacing(
+        "\"hidden_size\"", with: "\"patch_size\": \(patch), \"hidden_size\"")
+      let network = try HuggingFaceNetwork(Section(yaml: text, named: "test"))
+      let other = try ModelBuilder.build(Section(yaml: network.model, named: "test"))
+      return other.classifier.scores(other.backbone.features(images), image: images).width
+    }
+    #expect(sides == [64, 128])
+  }
+
+  @Test("have names for each convolution of UPerNet's helper")
+  func helper() throws {
+    for count in 0...2 {
+      let configuration = """
+        {"model_type": "upernet", "hidden_size": 8, "num_labels": 3, "auxiliary_channels": 4,
+         "auxiliary_num_convs": \(count), "auxiliary_concat_input": \(count == 2),
+         "backbone_config": {"model_type": "convnext", "depths": [1, 1, 1, 1],
+           "hidden_sizes": [8, 8, 8, 8], "out_features": ["stage1", "stage2", "stage3", "stage4"]}}
+        """
+      let network = try HuggingFaceNetwork(Section(yaml: configuration, named: "test"))
+      let model = try ModelBuilder.build(Section(yaml: network.model, named: "test"))
+      let convention = try #require(
+        NamingConvention.conventions(of: model).first { $0.name == "huggingface" })
+      let names = convention.state(of: model).map(\.name)
+      #expect(names.count == model.state.count)
+      #expect(names.contains("auxiliary_head.classifier.weight"))
+      for index in 0..<2 {
+        for part in ["conv.weight", "batch_norm.running_mean"] {
+          #expect(names.contains("auxiliary_head.convs.\(index).\(part)") == (index < count))
+        }
+      }
+    }
+  }
+
   @Test("run and come in by themselves, with classes, normalization and the size of images")
   func whole() throws {
     let run = try Run.finished()

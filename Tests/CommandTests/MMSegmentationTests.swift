@@ -155,13 +155,66 @@ struct MMSegmentationTests {
     }
   }
 
+  @Test("that see blue first do so here, and when they go out again")
+  func reversed() throws {
+    let folder = try TemporaryFolder()
+    let file = "\(folder.path)/iter_1.pth"
+    try write(Self.meta(Self.text.replacing("bgr_to_rgb=True", with: "bgr_to_rgb=False")), to: file)
+    let network = try TrainedNetwork(checkpoint: file)
+    #expect(network.bandPlan?.bands == [2, 1, 0])
+    #expect(abs(network.encoding.mean[0] - 0.485) < 1e-9)
+    let exported = try Command.run(
+      "export", file, "--as", "mmsegmentation", "--output", "\(folder.path)/back.pth")
+    #expect(exported.status == 0, "\(exported)")
+    let python = try String(contentsOfFile: "\(folder.path)/back.py", encoding: .utf8)
+    #expect(
+      try PythonConfiguration.values(python)["data_preprocessor"]?["bgr_to_rgb"]?.bool == false)
+    #expect(try TrainedNetwork(checkpoint: "\(folder.path)/back.pth").bandPlan?.bands == [2, 1, 0])
+  }
+
+  @Test("of one score leave their helpers aside, of one or two scores")
+  func helpersOfOneScore() throws {
+    let folder = try TemporaryFolder()
+    for outputs in [1, 2] {
+      let file = "\(folder.path)/iter_\(outputs).pth"
+      let text = Self.text.replacing(
+        "num_classes=3, type='ASPPHead'",
+        with: "num_classes=2, out_channels=1, threshold=0.3, type='ASPPHead'"
+      ).replacing(
+        "num_classes=3, num_convs=1", with: "num_classes=2, out_channels=\(outputs), num_convs=1")
+      let whole = Self.text.replacing("num_classes=3", with: "num_classes=1")
+      let settings = try #require(try PythonConfiguration.values(whole)["model"])
+      let helper = try #require(try PythonConfiguration.values(Self.text)["model"])
+      let single = try MMSegmentationSettings(settings, "model", of: "test", image: 3)
+      let triple = try MMSegmentationSettings(helper, "model", of: "test", image: 3)
+      func state(_ settings: MMSegmentationSettings) throws -> [(name: String, tensor: Tensor)] {
+        let model = try ModelBuilder.build(Section(yaml: settings.model.text, named: "test"))
+        return NamingConvention.mmsegmentation(model).state(of: model)
+      }
+      let helpers = try state(triple).filter { $0.name.hasPrefix("auxiliary_head.") }
+      #expect(!helpers.isEmpty)
+      try WeightFile.write(
+        try state(single) + helpers, meta: .object(["cfg": .string(text)]), to: file)
+      let network = try TrainedNetwork(checkpoint: file)
+      #expect(network.model.classes == 2 && network.model.auxiliary.isEmpty)
+      let told = network.pretrained?.description.told.joined(separator: "\n") ?? ""
+      #expect(told.contains("auxiliary_head: left aside"))
+    }
+  }
+
   @Test(
     "that compute something else are refused by the setting's name",
     arguments: [
       ("type='ASPPHead'", "type='OCRHead'", "decode_head.type"),
       ("style='pytorch'", "style='caffe'", "backbone.style"),
       ("style='pytorch'", "plugins=[dict(cfg=dict(type='ContextBlock'))]", "backbone.plugins"),
-      ("bgr_to_rgb=True", "bgr_to_rgb=False", "data_preprocessor.bgr_to_rgb"),
+      ("channels=8,", "channels=8, act_cfg=dict(type='GELU'),", "decode_head.act_cfg"),
+      (
+        "type='ResNetV1c'),", "type='ResNetV1c'),\n    neck=dict(act_cfg=dict(type='GELU'), type='MLANeck'),",
+        "neck"
+      ),
+      ("style='pytorch'", "act_cfg=dict(type='GELU')", "backbone.act_cfg"),
+      ("in_index=3,\n        norm_cfg=norm_cfg", "in_index=3,\n        norm_cfg=None", "norm_cfg"),
       ("std=[58.395, 57.12, 57.375]", "std=[58.395, 0, 57.375]", "data_preprocessor.std"),
       ("depth=18", "depth='18'", "backbone.depth"),
       ("depth=18", "depth=18, num_stages=9", "num_stages"),
@@ -194,7 +247,10 @@ struct MMSegmentationTests {
       e = r'C:\\\\n'
       f = 'tab\\t' \\
           'joined'
+      g = dict({'a.b': 1, 'c': dict({})}, d=2)
       """)
+    #expect(values["g"]?["a.b"]?.int == 1 && values["g"]?["d"]?.int == 2)
+    #expect(values["g"]?["c"]?.object?.isEmpty == true)
     #expect(values["a"]?["y"]?.number == -0.0025)
     #expect(values["a"]?["z"]?.ints == [1] && values["a"]?["w"]?.list?.isEmpty == true)
     #expect(values["a"]?["t"]?.list?.count == 3)
@@ -203,7 +259,8 @@ struct MMSegmentationTests {
     #expect(values["c"]?.int == 4)
     #expect(values["f"]?.string == "tab\tjoined")
     for text in [
-      "a", "a =", "a = b", "a = (1", "a = dict(1)", "a = [1 2]", "a = {1}", "a = 'x", "a = 1 + 1",
+      "a", "a =", "a = b", "a = (1", "a = dict(1)", "a = dict(b=1, {'c': 2})", "a = [1 2]",
+      "a = {1}", "a = 'x", "a = 1 + 1",
       "import os", "a = os.system('x')", "a = 1e", "=", "a = " + String(repeating: "[", count: 99),
     ] {
       #expect(throws: PythonConfiguration.Fault.self, "\(text)") {

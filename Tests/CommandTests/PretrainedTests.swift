@@ -171,6 +171,9 @@ struct PretrainedTests {
       (#""_model_class": "Linknet", "encoder_name": "tu-xception41""#, "numbers"),
       (#""_model_class": "Linknet", "encoder_name": "xception""#, "numbers"),
       (#""_model_class": "Linknet", "encoder_name": "tu-regnetx_004_tv""#, "numbers"),
+      (#""_model_class": "Linknet", "encoder_name": "timm-efficientnet-b0""#, "numbers"),
+      (#""_model_class": "Linknet", "encoder_name": "tu-resnet18d""#, "numbers"),
+      (#""_model_class": "Linknet", "encoder_name": "tu-resnext50d_32x4d""#, "numbers"),
       (
         #""_model_class": "PSPNet", "encoder_name": "tu-regnety_004", "encoder_depth": 3"#,
         "numbers"
@@ -255,6 +258,14 @@ struct PretrainedTests {
       ("\"encoder_depth\": 3", "\"encoder_depth\": 9999999999999", "encoder_depth", "1 to 5"),
       ("\"nearest\"", "\"area\"", "decoder_interpolation", "bilinear"),
       ("\"batchnorm\"", "\"instancenorm\"", "decoder_use_norm", "batchnorm"),
+      (
+        "\"decoder_use_norm\": \"batchnorm\"", "\"decoder_use_batchnorm\": false",
+        "decoder_use_batchnorm", "true"
+      ),
+      (
+        "\"resnet18\"", "\"efficientnet-b0\"", "encoder_depth", "5 with the encoder efficientnet-b0"
+      ),
+      ("\"resnet18\"", "\"tu-xception41\"", "encoder_depth", "5 with the encoder tu-xception41"),
       ("\"activation\": null", "\"activation\": \"tanh\"", "activation", "softmax"),
       (
         "\"decoder_attention_type\": null", "\"decoder_attention_type\": 7",
@@ -289,7 +300,7 @@ struct PretrainedTests {
       return path
     }
     let at = try yaml("at-once", ", contractDilation: false, dilateBoth: true")
-    let keeps = try yaml("keeps", "")
+    let keeps = try yaml("keeps", ", dilateBoth: true"), once = try yaml("once", "")
     let model = try ModelBuilder.build(Section(contentsOf: at).section("model"))
     let names = NamingConvention.conventions(of: model).filter { $0.name == "smp" }
     for isTimm in [false, true] {
@@ -308,6 +319,9 @@ struct PretrainedTests {
         let warning = "expected contractDilation: \(isTimm)"
         #expect(plan.output.contains(warning) != isRight, "\(plan)")
       }
+      // Of timm's one convolution alone is not dilated, and no other rule is wrong.
+      let plan = try Command.run("import", file, "--model", once, "--dry-run")
+      #expect(plan.output.contains("both convolutions of a dilated block") == isTimm, "\(plan)")
     }
   }
 

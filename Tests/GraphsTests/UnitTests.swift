@@ -129,7 +129,7 @@ struct UnitTests {
         let x = noise([1, 8, size, size + 1])
         let graph = try Graph(recording: net, input: x.shape) { net($0) }.optimized(
           without: [], .init())
-        #expect((graph.nodes[0].kind == Unit.expanded) == isByRows)
+        #expect((graph.nodes[0].kind == Unit.byRows) == isByRows)
         #expect(largestError(runner(net) { net($0) }(x), net(x)) < 1e-5)
       }
       let run = Runner(net) { net($0) }
@@ -150,8 +150,47 @@ struct UnitTests {
     let x = noise([1, 8, 130, 131])
     try withoutGradients {
       let graph = try Graph(recording: net, input: x.shape, .float32, body)
-      #expect(graph.optimized(without: [], .init()).nodes.map(\.kind) == [Unit.expanded])
+      #expect(graph.optimized(without: [], .init()).nodes.map(\.kind) == [Unit.byRows])
       #expect(largestError(runner(net, body)(x), body(x)) < 1e-5)
+    }
+  }
+
+  @Test("lead from depthwise ones by rows as long as these stay in the caches")
+  func projections() throws {
+    let expand = ConvNorm(8, 72, kernel: 1, .relu6)
+    let unit = ConvNorm(72, 72, kernel: 3, padding: 1, groups: 72, .relu6)
+    let project = ConvNorm(72, 8, kernel: 1)
+    let net = Sequential {
+      expand
+      unit
+      project
+    }
+    net.train(false)
+    let (rows, apart) = (Unit.byRows, Unit.convolution)
+    func residual(_ x: Tensor) -> Tensor { project(unit(expand(x))) + x }
+    func separable(_ x: Tensor) -> Tensor { project(unit(x)) }
+    func twice(_ x: Tensor) -> Tensor { concatenate([project(unit(x)), project(unit(x))]) }
+    let small = [1, 8, 130, 131], wide = [1, 8, 30, 700], maps = [1, 72, 130, 131]
+    try withoutGradients {
+      for norm in [expand.norm, unit.norm, project.norm].compactMap({ $0 as? BatchNorm2d }) {
+        norm.runningMean.drawNormal()
+        norm.runningVar.drawUniform(0.5, 2)
+      }
+      for (shape, kinds, body) in [
+        (small, [rows], { net($0) }), (small, [rows], residual), (wide, [rows, apart], residual),
+        ([1, 8, 9, 10], [apart, apart, apart], residual), (maps, [rows], separable),
+        ([1, 72, 9, 10], [apart, apart], separable), (maps, [rows, rows, "cat"], twice),
+      ] as [([Int], [String], (Tensor) -> Tensor)] {
+        let x = noise(shape)
+        let graph = try Graph(recording: net, input: shape, .float32, body)
+        #expect(graph.optimized(without: [], .init()).nodes.map(\.kind) == kinds)
+        #expect(largestError(runner(net, body)(x), body(x)) < 1e-5)
+      }
+      // The weights are given back once, and serve both forms.
+      let images = [small, wide, [2, 8, 9, 10]].map { noise($0) }
+      let expected = images.map(residual)
+      let run = Runner(net) { residual($0) }
+      for (x, y) in zip(images, expected) { #expect(largestError(run(x), y) < 1e-5) }
     }
   }
 
@@ -179,7 +218,7 @@ struct UnitTests {
           net, Runner.Options(precision: .bfloat16, keepsWeights: true)
         ) { net($0) }
         let ways = run.profile(x).map(\.way)
-        #expect(ways.contains { $0.hasPrefix("1×1 by rows") } == isByRows)
+        #expect(ways.contains("1×1, depthwise by rows") == isByRows)
         #expect(!ways.contains { $0.contains("to float32") })
         let (found, expected) = (run(x), net(x))
         let deviation = expected.standardDeviation(correction: 0).item

@@ -136,5 +136,7 @@ struct BackboneFormTests {
     }
     #expect(try rates("") == [1, 1, 2, 1])
     #expect(try rates(", contractDilation: false, dilateBoth: true") == [2, 2, 2, 2])
+    // As timm's.
+    #expect(try rates(", dilateBoth: true") == [1, 2, 2, 2])
   }
 }

@@ -7,7 +7,7 @@ struct DepthwiseTests {
   private let depthwise = Operator("depthwise", namespace: "atrous")
   private let convolution = Operator("convolution", namespace: "atrous")
   private let packKernels = Operator("pack", namespace: "atrous")
-  private let expanded = Operator("expanded_depthwise", namespace: "atrous")
+  private let byRows = Operator("depthwise_by_rows", namespace: "atrous")
   private let pack = Operator("pack_depthwise", namespace: "atrous")
   private let prepared = Operator("prepared_depthwise", namespace: "atrous")
 
@@ -42,34 +42,67 @@ struct DepthwiseTests {
     }
   }
 
+  /// A depthwise convolution with 1×1 convolutions before and after it, and where the result is written.
+  private func rows(
+    _ x: Tensor, _ size: ConvolutionCase, taps: Tensor,
+    after expansion: (kernels: Tensor, bias: Tensor)? = nil, bias: Tensor? = nil,
+    to projection: (kernels: Tensor, outputs: Int, bias: Tensor)? = nil, addend: Tensor? = nil,
+    into target: Tensor? = nil
+  ) -> Tensor {
+    byRows(
+      x, expansion?.kernels, size.outputs, expansion?.bias, "relu6", taps, size.kernel, size.stride,
+      size.padding, size.endPadding, size.rate, bias, "hardswish", projection?.kernels,
+      projection?.outputs ?? 0, projection?.bias, addend, "relu", target)
+  }
+
   @Test(
-    "give the same after an expansion without a map in between",
+    "give the same between 1×1 convolutions without maps in between",
     arguments: ConvolutionCase.depthwise)
-  func expansions(_ size: ConvolutionCase) {
+  func rows(_ size: ConvolutionCase) {
+    let (width, outputs) = (size.outputs, 19)
     let x = noise([size.images, 21, size.height, size.width]).contiguous(.channelsLast)
-    let weight = noise([size.outputs, 21, 1, 1])
-    let (before, bias) = (noise([size.outputs]), noise([size.outputs]))
-    let taps = pack(size.weight)
+    let (first, last) = (noise([width, 21, 1, 1]), noise([outputs, width, 1, 1]))
+    let (before, bias, after) = (noise([width]), noise([width]), noise([outputs]))
+    let taps = pack(size.weight), none = Tensor?.none
     for instructions in Engine.kernelBuilds {
-      let kernels = packKernels(weight, instructions)
+      let expansion = (packKernels(first, instructions), before)
+      let projection = (packKernels(last, instructions), outputs, after)
       let wide = convolution(
-        x, kernels, size.outputs, 1, 1, 1, Tensor?.none, Tensor?.none, false, before, Tensor?.none,
-        "relu6")
-      let expected = prepared(
-        wide, taps, size.kernel, size.stride, size.padding, size.endPadding, size.rate, bias,
-        Tensor?.none,
+        x, expansion.0, width, 1, 1, 1, none, none, false, before, none, "relu6")
+      let scanned = prepared(
+        wide, taps, size.kernel, size.stride, size.padding, size.endPadding, size.rate, bias, none,
         "hardswish", instructions)
-      let found = expanded(
-        x, kernels, size.outputs, before, "relu6", taps, size.kernel, size.stride, size.padding,
-        size.endPadding, size.rate, bias, "hardswish")
-      #expect(largestError(found, expected) < 1e-6)
-      #expect(expected.floats.contains { $0 != 0 })
+      let addend = noise([size.images, outputs, scanned.size(2), scanned.size(3)])
+      let narrow = convolution(
+        scanned, projection.0, outputs, 1, 1, 1, none, none, false, after, addend, "relu")
+      let found: [(Tensor, Tensor)] = [
+        (rows(x, size, taps: taps, after: expansion, bias: bias), scanned),
+        (rows(wide, size, taps: taps, bias: bias, to: projection, addend: addend), narrow),
+        (
+          rows(
+            x, size, taps: taps, after: expansion, bias: bias, to: projection, addend: addend),
+          narrow
+        ),
+      ]
+      for (result, expected) in found {
+        #expect(largestError(result, expected) < 1e-6)
+        #expect(expected.floats.contains { $0 != 0 })
+      }
+      // Some channels of a larger map.
+      let shape = [size.images, outputs + 3, addend.size(2), addend.size(3)]
+      let larger = Tensor(filledWith: 0, shape).contiguous(.channelsLast)
+      let place = larger.sliced(1, 2, outputs + 2)
+      _ = rows(
+        x, size, taps: taps, after: expansion, bias: bias, to: projection, addend: addend,
+        into: place)
+      #expect(place.floats == found[2].0.floats)
+      for part in [larger.sliced(1, 0, 2), larger.sliced(1, outputs + 2, outputs + 3)] {
+        #expect(part.floats.allSatisfy { $0 == 0 })
+      }
       // Maps of bfloat16 are rounded when they are written, and nothing before.
       let half = x.to(.bfloat16)
       func expand(_ x: Tensor) -> Tensor {
-        expanded(
-          x, kernels, size.outputs, before, "relu6", taps, size.kernel, size.stride, size.padding,
-          size.endPadding, size.rate, bias, "hardswish")
+        rows(x, size, taps: taps, after: expansion, bias: bias)
       }
       let rounded = expand(half)
       #expect(rounded.dtype == .bfloat16)
@@ -78,28 +111,39 @@ struct DepthwiseTests {
     }
   }
 
-  @Test("refuse expansions of other channels")
-  func expansionRefusals() {
+  @Test("refuse 1×1 convolutions of other channels around them")
+  func rowRefusals() {
+    var size = ConvolutionCase.depthwise[0]
+    (size.kernel, size.stride, size.rate, size.endPadding) = (3, 1, 1, 0)
     let kernels = packKernels(noise([16, 21, 1, 1]), "")
-    let taps = pack(noise([16, 1, 3, 3]))
-    func expand(_ inputs: Int, _ width: Int, _ taps: Tensor) throws {
+    let last = packKernels(noise([4, 16, 1, 1]), "")
+    let bias = noise([16])
+    func convolve(
+      _ inputs: Int, expands: Bool = true, width: Int = 16, _ taps: Int = 3, outputs: Int? = nil,
+      adding addend: Tensor? = nil, type: DType = .float32
+    ) throws {
+      size.outputs = width
       _ = try attempt {
-        expanded(
-          noise([1, inputs, 5, 5]), kernels, width, Tensor?.none, "none", taps, 3, 1, 1, 0, 1,
-          Tensor?.none, "none")
+        rows(
+          noise([1, inputs, 5, 5]).to(type), size, taps: pack(noise([16, 1, taps, taps])),
+          after: expands ? (kernels, bias) : nil,
+          to: outputs.map { (last, $0, noise([$0])) }, addend: addend)
       }
     }
-    #expect(throws: Never.self) { try expand(21, 16, taps) }
-    #expect(throws: TorchError.self) { try expand(20, 16, taps) }
-    #expect(throws: TorchError.self) { try expand(21, 17, taps) }
-    #expect(throws: TorchError.self) { try expand(21, 16, noise([8])) }
-    #expect(throws: TorchError.self) {
-      try attempt {
-        _ = expanded(
-          noise([1, 21, 5, 5]).to(.uint8), kernels, 16, Tensor?.none, "none", taps, 3, 1, 1, 0, 1,
-          Tensor?.none, "none")
-      }
-    }
+    #expect(throws: Never.self) { try convolve(21) }
+    #expect(throws: Never.self) { try convolve(21, outputs: 4, adding: noise([1, 4, 5, 5])) }
+    #expect(throws: Never.self) { try convolve(16, expands: false, outputs: 4) }
+    #expect(throws: TorchError.self) { try convolve(20) }
+    #expect(throws: TorchError.self) { try convolve(21, width: 17) }
+    #expect(throws: TorchError.self) { try convolve(21, 5) }
+    #expect(throws: TorchError.self) { try convolve(21, outputs: 5) }
+    #expect(throws: TorchError.self) { try convolve(21, outputs: 4, adding: noise([1, 4, 3, 3])) }
+    #expect(throws: TorchError.self) { try convolve(21, adding: noise([1, 16, 5, 5])) }
+    #expect(throws: TorchError.self) { try convolve(15, expands: false, outputs: 4) }
+    #expect(throws: TorchError.self) { try convolve(16, expands: false) }
+    #expect(throws: TorchError.self) { try convolve(21, type: .uint8) }
+    #expect(throws: Never.self) { try convolve(21, type: .bfloat16) }
+    #expect(throws: TorchError.self) { try convolve(21, outputs: 4, type: .bfloat16) }
   }
 
   @Test("have the same gradients with any number of threads, each time")

@@ -233,12 +233,14 @@ typedef struct {
   ca_activation activation;
 } ca_stage;
 
-/// Convolves `in` by a 1×1 convolution and the result depthwise to `out`, without a map in between: rows
-/// of it are kept as long as they are read, in type float32, of which or of bfloat16 both maps are. The fusion is that
-/// of the depthwise convolution.
+/// Convolves `in` by a 1×1 convolution, the result depthwise and that by another 1×1 convolution to `out`, without maps in
+/// between: rows of them are kept as long as they are read, in type float32, of which the maps are, or of bfloat16 where
+/// there is no projection. Either of the 1×1 convolutions may be null, not both. The fusion is that of the depthwise
+/// convolution, but its map is added to the projection's outputs.
 /// Returns 0, or -1 if memory is short or the maps do not fit the kernels.
-int ca_expanded_depthwise(const ca_stage *expansion, const ca_depthwise *kernels, const ca_map *in,
-                          const ca_map *out, const ca_fusion *fusion, int threads);
+int ca_depthwise_by_rows(const ca_stage *expansion, const ca_depthwise *kernels,
+                         const ca_stage *projection, const ca_map *in, const ca_map *out,
+                         const ca_fusion *fusion, int threads);
 
 /// Convolves the channels of all `inputs` maps of one size to `out` by several 1×1 convolutions, one after
 /// another, without a map in between.

@@ -4,7 +4,9 @@ import Imaging
 /// The window of the scaled levels that two axes describe, as `resampled` makes it of pictures, without rounding.
 ///
 /// A level is missing where more than half of what it is mixed of is.
-func resampled(_ levels: Levels, x: Axis, y: Axis, antialias: Bool, fill: [Float]) -> Levels {
+func resampled(
+  _ levels: Levels, x: Axis, y: Axis, antialias: Bool, fill: [Float], rule: ImageResizing = .own
+) -> Levels {
   let (bands, width) = (levels.bands, x.count)
   var values = [Float](unsafeUninitializedCapacity: width * y.count * bands) { out, count in
     count = width * y.count * bands
@@ -15,7 +17,8 @@ func resampled(_ levels: Levels, x: Axis, y: Axis, antialias: Bool, fill: [Float
     return Levels(
       size: Size(width: width, height: y.count), bands: bands, values: values, shown: levels.shown)
   }
-  let (across, down) = (x.taps(antialias: antialias), y.taps(antialias: antialias))
+  let across = x.taps(antialias: antialias, rule: rule)
+  let down = y.taps(antialias: antialias, rule: rule)
   let left = across.starts.min() ?? 0
   let length = ((across.starts.max() ?? 0) + across.size - left) * bands
   let stride = levels.size.width * bands

@@ -204,7 +204,8 @@ struct PendingSample {
     guard !(x.isIdentity && y.isIdentity) else { return }
     let antialias = imageRule.antialias ?? antialias
     if let own = levels {
-      levels = resampled(own, x: x, y: y, antialias: antialias, fill: filling(fill))
+      levels = resampled(
+        own, x: x, y: y, antialias: antialias, fill: filling(fill), rule: imageRule)
     } else {
       image = resampled(
         image, x: x, y: y, antialias: antialias, fill: color(of: fill), rule: imageRule)

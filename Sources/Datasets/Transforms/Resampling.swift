@@ -60,11 +60,18 @@ struct Axis: Equatable {
 
   /// For each shown sample of the result, where its source samples start and what they weigh.
   ///
-  /// The filter is a triangle of half-width 1 source sample, widened by the scale when shrinking with
-  /// antialiasing; weights add up to 1, so that at the border the outermost sample is repeated.
-  func taps(antialias: Bool) -> Taps {
+  /// The filter is that of `rule`, a triangle of half-width 1 source sample mostly, widened by the scale when shrinking
+  /// with antialiasing; weights add up to 1, so that at the border the outermost sample is repeated.
+  func taps(antialias: Bool, rule: ImageResizing = .own) -> Taps {
+    guard let filter = rule.filter else {
+      let positions = NearestRule.pillow.positions(source, scaled)
+      let starts = shown.map { positions[position($0)] }
+      return Taps(
+        starts: starts, weights: starts.map { _ in 1 }, size: 1, used: 1, limit: source)
+    }
     let scale = Double(source) / Double(scaled)
-    let width = antialias ? max(scale, 1) : 1
+    let stretch = antialias ? max(scale, 1) : 1
+    let width = antialias ? filter.reach * stretch : 1
     let size = scaled == source ? 1 : Int(width.rounded(.up)) * 2 + 1
     var starts: [Int] = []
     var weights: [Float] = []
@@ -81,7 +88,7 @@ struct Axis: Equatable {
       let center = (Double(position) + 0.5) * scale
       let low = max(Int(center - width + 0.5), 0)
       let high = min(Int(center + width + 0.5), source)
-      var row = (low..<high).map { max(1 - abs((Double($0) + 0.5 - center) / width), 0) }
+      var row = (low..<high).map { filter.weight((Double($0) + 0.5 - center) / stretch) }
       let sum = row.reduce(0, +)
       for i in row.indices { row[i] /= sum }
       starts.append(low)

@@ -37,13 +37,25 @@ public struct EvaluationSettings: Sendable {
     isSplitGiven = section.has("split")
     let limit = try section.optionalInt("limit", in: 0...Int.max)
     self.limit = limit == 0 ? nil : limit
-    let exact = try Self.size(section, "imageSize").map(SeenSize.exact)
+    let exact = try Self.size(section, "imageSize")
+    let keepsRatio = try section.bool("keepAspectRatio", default: false)
+    let multiple = try section.optionalInt("multipleOf", in: 1...4096)
+    if keepsRatio, exact == nil {
+      throw section.invalid(
+        "keepAspectRatio", "true without 'imageSize'", expected: "imageSize beside it")
+    }
+    if multiple != nil, !keepsRatio {
+      throw section.invalid(
+        "multipleOf", "given without 'keepAspectRatio'", expected: "keepAspectRatio: true beside it"
+      )
+    }
     let short = try section.optionalInt("shortSide", in: 1...16_384).map(SeenSize.shortSide)
     if exact != nil, short != nil {
       throw section.invalid(
         "shortSide", "given beside 'imageSize'", expected: "only one of imageSize and shortSide")
     }
-    imageSize = exact ?? short
+    imageSize =
+      exact.map { keepsRatio ? .near($0, multiple: multiple ?? 1) : .exact($0) } ?? short
     mode = try Self.mode(section)
   }
 

@@ -259,51 +259,94 @@ extension Pass {
     }
   }
 
-  /// A depthwise convolution computes the rows of the 1×1 convolution before it that it reads next.
+  /// A depthwise convolution computes the rows of the 1×1 convolution before it that it reads next, and the row of the one
+  /// after it.
   static let rows = Pass(
-    name: "rows", summary: "a 1×1 convolution by the rows that the depthwise one after it reads"
+    name: "rows",
+    summary: "1×1 convolutions around a depthwise one by the rows that this reads and makes"
   ) { graph, settings in
     // Maps of fewer bits take less memory than what is saved here, and products of them less time but of few inputs.
-    let most: Int
-    switch settings.precision {
-    case .float32: most = .max
-    case .bfloat16: most = fewInputs
-    case .int8: return
-    }
-    guard !settings.isWatched else { return }
+    guard !settings.isWatched, settings.precision != .int8 else { return }
+    let isSingle = settings.precision == .float32
     graph.rewrite { graph in
       for place in graph.places {
-        guard let node = graph[place], node.kind == Unit.convolution,
-          case let unit = graph.unit(node), unit.isPointwise, unit.stride == 1,
-          !unit.followsNorm, node.input("scale") == nil, node.input("addend") == nil,
-          unit.activation.isKnownToKernels,
-          unit.weight[1] <= most,
+        guard let node = graph[place], leadsByRows(node, graph), node.input("addend") == nil,
+          isSingle || graph.unit(node).weight[1] <= fewInputs,
           let (after, depthwise) = graph.reader(node.outputs[0]),
           depthwise.kind == Unit.convolution, depthwise.input("input") == node.outputs[0],
-          depthwise.input("addend") == nil, depthwise.input("scale") == nil,
-          graph.unit(depthwise).isDepthwise, graph.unit(depthwise).activation.isKnownToKernels,
+          isDepthwise(depthwise, graph),
           graph.shape(node.outputs[0]).reduce(1, *) > closeNumbers
         else { continue }
-        let own = node.inputs.compactMap { input in
-          input.name == "input"
-            ? nil : Graph.Node.Input(name: "expansion." + input.name, value: input.value)
-        }
+        let (own, attributes) = node.renamed("expansion.")
         let input = node.inputs.filter { $0.name == "input" }
         let rest = depthwise.inputs.filter { $0.name != "input" }
-        var attributes: [String: Torch.Value] = [
-          "expansion.activation": .string(node.activationName)
-        ]
-        attributes["expansion.norm_eps"] = node.attributes["norm_eps"]
+        graph.replace(
+          [place, after],
+          by: depthwise.becoming(Unit.byRows, inputs: input + own + rest, attributes))
+      }
+      for place in graph.places where isSingle {
+        guard let depthwise = graph[place],
+          [Unit.byRows, Unit.convolution].contains(depthwise.kind), isDepthwise(depthwise, graph),
+          depthwise.input("projection.weight") == nil,
+          let (after, last) = graph.reader(depthwise.outputs[0]), leadsByRows(last, graph),
+          last.input("input") == depthwise.outputs[0],
+          last.input("addend").map({ graph.shape($0) == graph.shape(last.outputs[0]) }) ?? true,
+          isClose(depthwise, graph, outputs: graph.unit(last).outputs)
+        else { continue }
+        let (own, attributes) = last.renamed("projection.")
+        let addend = last.inputs.filter { $0.name == "addend" }
         graph.replace(
           [place, after],
           by: depthwise.becoming(
-            Unit.expanded, inputs: input + own + rest, attributes))
+            Unit.byRows, inputs: depthwise.inputs + own + addend, outputs: last.outputs, attributes)
+        )
       }
     }
+  }
+
+  /// Whether a node is a 1×1 convolution that can be computed row by row.
+  private static func leadsByRows(_ node: Graph.Node, _ graph: Rewriting) -> Bool {
+    guard node.kind == Unit.convolution, case let unit = graph.unit(node) else { return false }
+    return unit.isPointwise && unit.stride == 1 && !unit.followsNorm && node.input("scale") == nil
+      && unit.activation.isKnownToKernels
+  }
+
+  /// Whether a node convolves each channel by itself, with nothing that is added or multiplied.
+  private static func isDepthwise(_ node: Graph.Node, _ graph: Rewriting) -> Bool {
+    let unit = graph.unit(node)
+    return unit.isDepthwise && unit.activation.isKnownToKernels
+      && node.input("addend") == nil && node.input("scale") == nil && !unit.followsNorm
+  }
+
+  /// Whether what is kept of a large map's rows, and the kernels, stay in the second cache.
+  private static func isClose(_ depthwise: Graph.Node, _ graph: Rewriting, outputs: Int) -> Bool {
+    guard let input = depthwise.input("input") else { return false }
+    let unit = graph.unit(depthwise), shape = graph.shape(depthwise.outputs[0])
+    let (from, channels) = (graph.shape(input), shape[1])
+    guard depthwise.kind == Unit.byRows || shape.reduce(1, *) > closeNumbers else { return false }
+    let rows = depthwise.kind == Unit.byRows ? (unit.kernel - 1) * unit.dilation + 1 : 0
+    return channels
+      * (rows * from[3] + shape[3] + outputs + (rows > 0 ? from[1] : 0)) <= keptNumbers
   }
 
   /// Up to so many inputs the products of single precision take less time than writing and reading a map in bfloat16.
   private static let fewInputs = 32
   /// How many numbers of a map stay in the caches between two layers.
   private static let closeNumbers = 1 << 20
+  /// How many numbers a thread reads over and over again without waiting.
+  private static let keptNumbers = 1 << 18
+}
+
+extension Graph.Node {
+  /// What a 1×1 convolution reads besides its map, and how, as parts of another node.
+  fileprivate func renamed(
+    _ prefix: String
+  ) -> (inputs: [Input], attributes: [String: Torch.Value]) {
+    let own = inputs.filter { !["input", "addend"].contains($0.name) }.map {
+      Input(name: prefix + $0.name, value: $0.value)
+    }
+    var attributes: [String: Torch.Value] = [prefix + "activation": .string(activationName)]
+    attributes[prefix + "norm_eps"] = self.attributes["norm_eps"]
+    return (own, attributes)
+  }
 }

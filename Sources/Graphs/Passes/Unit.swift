@@ -9,7 +9,7 @@ import Torch
 struct Unit {
   static let convolution = "fused::convolution", matrix = "fused::matrix"
   static let transposed = "fused::transposed", chain = "fused::chain"
-  static let expanded = "fused::expanded_depthwise"
+  static let byRows = "fused::depthwise_by_rows"
 
   let node: Graph.Node
   /// The shape of the weights (outputs, inputs / groups, rows, columns).

@@ -294,7 +294,7 @@ private struct Reading {
   /// Whether a node convolves each channel by itself, with nothing that is added or multiplied, or that of a 1×1 convolution
   /// row by row.
   func isDepthwise(_ node: Graph.Node) -> Bool {
-    guard node.kind == Unit.convolution || node.kind == Unit.expanded,
+    guard node.kind == Unit.convolution || node.kind == Unit.byRows,
       let weight = node.input("weight")
     else { return false }
     return Unit(node, weight: graph.values[weight].shape).isDepthwise

@@ -137,7 +137,7 @@ extension Graph.Node {
   /// Whether the node reads a constant of this name while it runs, and not only what was made of it.
   fileprivate func reads(_ name: String) -> Bool {
     switch kind {
-    case Unit.convolution, Unit.matrix, Unit.transposed, Unit.expanded, Unit.chain:
+    case Unit.convolution, Unit.matrix, Unit.transposed, Unit.byRows, Unit.chain:
       ["input", "addend", "scale", "inputs", "maps"].contains(name)
     case "fused::attention": name != Pass.addedScores
     default: true

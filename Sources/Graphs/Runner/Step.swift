@@ -66,7 +66,7 @@ extension Step {
     case Unit.convolution: convolution(unit, constants, watch)
     case Unit.matrix: matrix(constants)
     case Unit.transposed: transposed(constants, watch?[node.layer])
-    case Unit.expanded: expandedDepthwise(unit, constants)
+    case Unit.byRows: depthwiseByRows(unit, constants)
     case Unit.chain: chain(constants)
     case "fused::attention": attention(constants)
     case "fused::layer_norm":
@@ -129,22 +129,37 @@ extension Step {
     }
   }
 
-  private static func expandedDepthwise(_ unit: Unit, _ constants: Constants) -> Step {
+  /// A depthwise convolution with the 1×1 convolutions before and after it.
+  private static func depthwiseByRows(_ unit: Unit, _ constants: Constants) -> Step {
     let node = constants.node
-    var expansion = constants
-    expansion.prefix = "expansion."
-    let packed = PackedMatrix.of(expansion, channels: [], isBare: false, isRounded: false)
+    func matrix(_ prefix: String) -> PackedMatrix? {
+      guard node.input(prefix + "weight") != nil else { return nil }
+      var own = constants
+      own.prefix = prefix
+      return PackedMatrix.of(own, channels: [], isBare: false, isRounded: false)
+    }
+    let (expansion, projection) = (matrix("expansion."), matrix("projection."))
     let kernels = ConvolutionKernels.of(unit, constants, input: [])
     guard case .depthwise(let taps) = kernels.form else { return plain(node) }
-    let (first, name) = (node.string("expansion.activation"), node.activationName)
+    func activation(_ name: String) -> String {
+      node.attributes[name] == nil ? "none" : node.string(name)
+    }
+    let (first, name) = (activation("expansion.activation"), node.activationName)
+    let last = activation("projection.activation")
     let (kernel, stride, padding) = (unit.kernel, unit.stride, unit.padding)
     let (end, dilation) = (unit.endPadding, unit.dilation)
-    return Step(way: "1×1 by rows, depthwise") { frame, _ in
-      [
-        Operator.expandedDepthwise(
-          frame[node.inputs[0].value], packed.packed, packed.outputs, packed.bias, first, taps,
-          kernel, stride, padding, end, dilation, kernels.bias, name)
-      ]
+    let (input, addend) = (node.inputs[0].value, node.input("addend"))
+    let parts = [
+      expansion.map { _ in "1×1" }, "depthwise", projection.map { _ in "1×1" },
+    ].compactMap(\.self)
+    return Step(
+      way: parts.joined(separator: ", ") + " by rows", writesToPlace: projection != nil
+    ) { frame, target in
+      let y = Operator.depthwiseByRows(
+        frame[input], expansion?.packed, unit.outputs, expansion?.bias, first, taps,
+        kernel, stride, padding, end, dilation, kernels.bias, name, projection?.packed,
+        projection?.outputs ?? 0, projection?.bias, frame[addend], last, target)
+      return [target ?? y]
     }
   }
 
@@ -256,7 +271,7 @@ extension Operator {
   fileprivate static let linear = Operator("linear", namespace: "atrous")
   fileprivate static let chain = Operator("chain", namespace: "atrous")
   fileprivate static let enlarge = Operator("enlarge", namespace: "atrous")
-  fileprivate static let expandedDepthwise = Operator("expanded_depthwise", namespace: "atrous")
+  fileprivate static let depthwiseByRows = Operator("depthwise_by_rows", namespace: "atrous")
   fileprivate static let scaled = Operator("addcmul", "out")
   fileprivate static let resize = Operator("resize", namespace: "atrous")
 }

@@ -28,9 +28,13 @@ enum HuggingFaceReader {
         classes: [\(names.map { JSON.string($0).text }.joined(separator: ", "))]
 
       """
+    if images.rule != .own { yaml += "  imageResizing: \(images.rule.rawValue)\n" }
     switch images.size {
     case .exact(let size): yaml += "evaluate: {imageSize: \(size.width)x\(size.height)}\n"
     case .shortSide(let length): yaml += "evaluate: {shortSide: \(length)}\n"
+    case .near(let size, let multiple):
+      yaml += "evaluate: {imageSize: \(size.width)x\(size.height), keepAspectRatio: true"
+      yaml += multiple > 1 ? ", multipleOf: \(multiple)}\n" : "}\n"
     case nil: break
     }
     var assumed = images.assumed
@@ -50,7 +54,17 @@ enum HuggingFaceReader {
   private struct Images {
     var mean: [Double], deviation: [Double]
     var size: SeenSize?
+    var rule = ImageResizing.own
     var told: [String] = [], assumed: [String] = []
+  }
+
+  /// Pillow's numbers of filters, which `resample` gives, as transformers 5 has them on torchvision.
+  private static let filters: [ImageResizing] = [
+    .pillowNearest, .pillowLanczos, .torchvision, .torchvisionBicubic, .pillowBox, .pillowHamming,
+  ]
+  /// The number of the filter that resizes as a rule does; that of the bilinear one for other libraries' bilinear rules.
+  static func resample(_ rule: ImageResizing) -> Int {
+    rule == .pillowBicubic ? 3 : filters.firstIndex(of: rule) ?? 2
   }
 
   /// What becomes of an image: its size, and (level / 255 − mean) / deviation.
@@ -104,6 +118,14 @@ enum HuggingFaceReader {
     return images
   }
 
+  /// Whether images are prepared as for ConvNeXt.
+  private static func isConvNeXt(_ section: Section) throws -> Bool {
+    for key in ["image_processor_type", "feature_extractor_type"] {
+      if try section.optionalString(key)?.hasPrefix("ConvNext") == true { return true }
+    }
+    return false
+  }
+
   private static func size(
     _ section: Section, _ type: String, _ images: inout Images
   ) throws {
@@ -121,13 +143,36 @@ enum HuggingFaceReader {
         images.size = .shortSide(try size.int("shortest_edge", in: 1...16_384))
       }
     }
+    if type == "dpt", case .exact(let size)? = images.size {
+      let multiple = try section.optionalInt("ensure_multiple_of", in: 1...4096) ?? 1
+      let near = SeenSize.near(size, multiple: multiple)
+      images.size =
+        try section.bool("keep_aspect_ratio", default: false) ? near : .exact(near.size(for: size))
+    }
+    if try isConvNeXt(section), case .shortSide(let side)? = images.size {
+      // Small images are cut out of larger ones there, and others stretched.
+      let share = try section.double("crop_pct", default: 224.0 / 256, in: 0.01...1)
+      images.size =
+        side < 384
+        ? .shortSide(Int(Double(side) / share)) : .exact(Size(width: side, height: side))
+      if side < 384 {
+        images.told.append("the original sees the middle of images only; here they are seen whole")
+      }
+    }
     if try section.bool("do_center_crop", default: false) {
       images.told.append("the original sees the middle of images only; here they are seen whole")
+    }
+    if try section.bool("do_pad", default: false) {
+      images.told.append("the original adds zeros around images; here none are added")
     }
     guard let size = images.size else {
       images.assumed.append("images keep their size, where the original scales their sides")
       return
     }
-    images.told.append("images are resized to \(size.text), as the original does")
+    let usual = type == "dpt" ? 3 : 2
+    let filter = try section.optionalInt("resample", in: 0...filters.count - 1) ?? usual
+    images.rule = filters[filter]
+    images.told.append(
+      "images are resized to \(size.text) by the rule \(images.rule.rawValue), as the original does")
   }
 }

@@ -171,7 +171,7 @@ enum HuggingFaceWriter {
     ]
     if let size = try network.configuration.seenSize() {
       json["do_resize"] = .bool(true)
-      json["resample"] = .number(2)
+      json["resample"] = .number(Double(HuggingFaceReader.resample(network.imageResizing)))
       switch size {
       case .exact(let size):
         json["size"] = .object([
@@ -179,6 +179,13 @@ enum HuggingFaceWriter {
         ])
       case .shortSide(let length):
         json["size"] = .object(["shortest_edge": .number(Double(length))])
+      case .near(let size, let multiple):
+        json["image_processor_type"] = .string("DPTImageProcessor")
+        json["size"] = .object([
+          "height": .number(Double(size.height)), "width": .number(Double(size.width)),
+        ])
+        json["keep_aspect_ratio"] = .bool(true)
+        json["ensure_multiple_of"] = .number(Double(multiple))
       }
     }
     return .object(json)

@@ -131,7 +131,7 @@ struct PythonConfiguration {
     }
   }
 
-  /// The arguments of `dict`, behind the parenthesis: names with values, and dictionaries after `**`.
+  /// The arguments of `dict`, behind the parenthesis: a dictionary, names with values, and dictionaries after `**`.
   private mutating func arguments(_ depth: Int) throws(Fault) -> JSON {
     var object: [String: JSON] = [:]
     var (isFirst, hasComma) = (true, true)
@@ -139,7 +139,9 @@ struct PythonConfiguration {
       skip(acrossLines: true)
       if takes(")") { return .object(object) }
       guard isFirst || hasComma else { throw fault("a comma or ')'") }
-      if takes("*") {
+      if object.isEmpty, next == UInt8(ascii: "{") {
+        object = try dictionary(depth + 1).object ?? [:]
+      } else if takes("*") {
         try take("*")
         guard case .object(let more) = try value(depth + 1) else { throw fault("a dictionary") }
         object.merge(more) { _, new in new }

@@ -143,6 +143,13 @@ extension SMPReader {
 
   /// Refuses other normalizations than those of batches.
   private static func checkNorm(_ section: Section) throws {
+    // Versions before 0.4 had flags.
+    for key in ["decoder_use_batchnorm", "psp_use_batchnorm"] where section.has(key) {
+      guard (try? section.bool(key)) == true else {
+        throw section.invalid(
+          key, (try? section.string(key)) ?? "other settings", expected: "true")
+      }
+    }
     guard section.has("decoder_use_norm") else { return }
     if let flag = try? section.bool("decoder_use_norm"), flag { return }
     let name = (try? section.string("decoder_use_norm")) ?? "other settings"

@@ -114,9 +114,14 @@ struct SMPNetwork {
     func unknown(_ expected: String) -> ConfigurationError {
       section.invalid("encoder_name", "'\(encoder)'", expected: expected)
     }
+    if depth < 5, Self.isWhole(architecture, isTimm: isTimm) {
+      throw section.invalid(
+        "encoder_depth", "\(depth)",
+        expected: "5 with the encoder \(encoder), which is not cut here")
+    }
     switch architecture {
-    case let name where Self.residual.contains(name):
-      backbone = [("name", .string(name))]
+    case let name where Self.residual(name, isTimm: isTimm) != nil:
+      backbone = Self.residual(name, isTimm: isTimm) ?? []
       if reached < 32 { backbone.append(("outputStride", .number(Double(max(stride, 4))))) }
       if !isTimm, stride < 32 {
         backbone += [("contractDilation", false), ("dilateBoth", true)]
@@ -125,6 +130,7 @@ struct SMPNetwork {
             + " library's own encoders do (torchvision's and timm's first block keeps the rate before)"
         )
       } else if stride < 32 {
+        if Self.isBasic(backbone) { backbone.append(("dilateBoth", true)) }
         told.append(
           "dilation: the first block of a dilated stage keeps the rate before, as timm's do")
       }
@@ -135,7 +141,7 @@ struct SMPNetwork {
     case "mobilenet_v2" where !isTimm:
       backbone = [("name", "mobilenet_v2"), ("outputStride", .number(Double(stride)))]
       if stride < 32 { backbone.append(("contractDilation", false)) }
-    case "xception" where !isTimm && depth == 5:
+    case "xception" where !isTimm:
       guard stride == 32 else { throw unknown("another encoder, as this one cannot be dilated") }
       backbone = [("name", "xception"), ("form", "smp"), ("stemMap", true)]
       normalization = "{mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5]}"
@@ -150,7 +156,14 @@ struct SMPNetwork {
         told.append(
           "dilation: the first block of a dilated stage keeps the rate before, as timm's do")
       }
-    case let name where Self.efficient.contains(name) && !isTimm && depth == 5:
+    case let name where Self.timmEfficient.contains(name) && !isTimm:
+      backbone = [
+        ("name", .string(name.dropFirst("timm-".count).replacing("-", with: "_"))),
+        ("outputStride", .number(Double(stride))), ("padding", "symmetric"), ("eps", .number(1e-5)),
+        ("lastConvolution", false), ("stemMap", true),
+      ]
+      if stride < 32 { backbone.append(("contractDilation", false)) }
+    case let name where Self.efficient.contains(name) && !isTimm:
       backbone = [
         ("name", .string(name.replacing("-", with: "_"))),
         ("outputStride", .number(Double(stride))), ("padding", "fixed"), ("eps", .number(1e-3)),
@@ -159,10 +172,10 @@ struct SMPNetwork {
       if stride < 32 { backbone.append(("contractDilation", false)) }
       told.append(
         "padding: as TensorFlow's for images of the encoder's own size, whatever size they have")
-    case let name where VGG.named[name] != nil && !isTimm && depth == 5:
+    case let name where VGG.named[name] != nil && !isTimm:
       guard stride == 32 else { throw unknown("another encoder, as this one cannot be dilated") }
       backbone = [("name", .string(name))]
-    case let name where Self.isEfficientTimm(name) && isTimm && depth == 5:
+    case let name where Self.isEfficientTimm(name) && isTimm:
       let isTensorFlow = name.hasPrefix("tf_")
       backbone = [
         ("name", .string(isTensorFlow ? String(name.dropFirst(3)) : name)),
@@ -170,12 +183,16 @@ struct SMPNetwork {
         ("padding", isTensorFlow ? "tensorflow" : "symmetric"),
         ("eps", .number(isTensorFlow ? 1e-3 : 1e-5)),
       ]
-    case let name where name.hasPrefix("mit_b") && !isTimm && depth == 5:
+    case let name where name.hasPrefix("convnext_") && isTimm && Catalogue.backbones[name] != nil:
+      guard stride == 32 else { throw unknown("another encoder, as this one is not dilated here") }
+      backbone = [("name", .string(name))]
+      (maps, startsAtFour) = (4, true)
+    case let name where name.hasPrefix("mit_b") && !isTimm:
       guard Catalogue.backbones[name] != nil else { throw unknown(Self.known) }
       guard stride == 32 else { throw unknown("another encoder, as this one is not dilated here") }
       backbone = [("name", .string(name)), ("eps", .number(1e-6)), ("patchEps", .number(1e-5))]
       (maps, startsAtFour) = (4, true)
-    case let name where Self.xceptions.contains(name) && isTimm && depth == 5:
+    case let name where Self.xceptions.contains(name) && isTimm:
       backbone = [("name", .string(name)), ("outputStride", .number(Double(stride)))]
       normalization = "{mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5]}"
     case "test_resnet" where isTimm && depth <= 3 && stride == 32:
@@ -191,7 +208,7 @@ struct SMPNetwork {
       throw unknown(Self.known)
     }
     if depth < 5,
-      isTimm && Self.residual.contains(architecture)
+      isTimm && Self.residual(architecture, isTimm: true) != nil
         || Self.regNet(architecture, isTimm: isTimm) != nil
     {
       // timm leaves out what no map comes from.
@@ -210,8 +227,61 @@ struct SMPNetwork {
 
   private static let residual: Set<String> = [
     "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
-    "resnext101_32x4d", "resnext101_32x8d",
+    "resnext101_32x4d", "resnext101_32x8d", "resnext101_32x16d", "resnext101_32x32d",
+    "resnext101_32x48d",
   ]
+  /// The section of a residual encoder; nil for others.
+  ///
+  /// timm's have letters for their forms: `c` and `s` begin with three convolutions, `d` averages before shortcuts besides.
+  private static func residual(_ name: String, isTimm: Bool) -> Entries? {
+    guard isTimm else { return residual.contains(name) ? [("name", .string(name))] : nil }
+    let kind =
+      name.hasPrefix("resnext") ? "resnext" : name.hasPrefix("wide") ? "wide_resnet" : "resnet"
+    guard name.hasPrefix(kind) else { return nil }
+    let rest = name.dropFirst(kind.count)
+    let depth = rest.prefix(while: \.isNumber)
+    let form = rest.dropFirst(depth.count).prefix(while: \.isLetter)
+    let own = kind + depth + rest.dropFirst(depth.count + form.count)
+    guard ResNet.Configuration.named[own] != nil, !depth.isEmpty else { return nil }
+    switch form {
+    case "": return [("name", .string(own))]
+    case "c", "s", "d":
+      return [
+        ("name", .string(own)), ("deepStem", true), ("stemChannels", form == "s" ? 128 : 64),
+        ("averageShortcuts", .bool(form == "d")),
+      ]
+    default: return nil
+    }
+  }
+  /// Whether the blocks of a residual section have two 3×3 convolutions.
+  private static func isBasic(_ section: Entries) -> Bool {
+    let name = section.first { $0.key == "name" }?.value.string ?? ""
+    return ResNet.Configuration.named[name]?.isBottleneck == false
+  }
+  /// timm's name of a residual backbone of a form: the letter stands behind the depth.
+  static func timmName(_ name: String, form: String) -> String {
+    let kind = name.prefix { !$0.isNumber }
+    let depth = name.dropFirst(kind.count).prefix(while: \.isNumber)
+    return kind + depth + form + name.dropFirst(kind.count + depth.count)
+  }
+  /// timm's letter for the form of a residual backbone; nil for one that it has not.
+  static func timmForm(_ section: Section) throws -> String? {
+    guard try section.bool("deepStem", default: false) else { return "" }
+    let averages = try section.bool("averageShortcuts", default: false)
+    switch (try section.int("stemChannels", default: 64), averages) {
+    case (64, true): return "d"
+    case (64, false): return "c"
+    case (128, false): return "s"
+    default: return nil
+    }
+  }
+  /// Whether an encoder that is known is known with all its maps alone.
+  private static func isWhole(_ name: String, isTimm: Bool) -> Bool {
+    isTimm
+      ? isEfficientTimm(name) || xceptions.contains(name) || name.hasPrefix("convnext_")
+      : efficient.contains(name) || timmEfficient.contains(name) || VGG.named[name] != nil
+        || name.hasPrefix("mit_b") || name == "xception"
+  }
   /// The RegNet of timm's that an encoder is, which before version 0.5 had names of its own.
   private static func regNet(
     _ name: String, isTimm: Bool
@@ -223,6 +293,7 @@ struct SMPNetwork {
 
   private static let xceptions: Set<String> = ["xception41", "xception65", "xception71"]
   private static let efficient = Set((0...7).map { "efficientnet-b\($0)" })
+  private static let timmEfficient = Set((0...7).map { "timm-efficientnet-b\($0)" })
 
   /// timm's EfficientNets.
   private static func isEfficientTimm(_ name: String) -> Bool {
@@ -235,10 +306,11 @@ struct SMPNetwork {
   ]
   private static var known: String {
     (residual.sorted() + dense.sorted() + [
-      "efficientnet-b0 to efficientnet-b7", "mit_b0 to mit_b5", "mobilenet_v2", "xception",
+      "efficientnet-b0 to efficientnet-b7", "timm-efficientnet-b0 to timm-efficientnet-b7",
+      "mit_b0 to mit_b5", "mobilenet_v2", "xception",
     ] + VGG.named.keys.sorted()).joined(
       separator: ", ")
-      + ", or tu- and a ResNet, RegNet, EfficientNet or Xception of timm's"
+      + ", or tu- and a ResNet, RegNet, EfficientNet, Xception or ConvNeXt of timm's"
   }
 
   /// Reads what concerns every class, and says what is not as usual.

@@ -94,7 +94,7 @@ enum SMPShapes {
     }
     let firsts = [
       "conv1", "_conv_stem", "features.0", "features.0.0", "features.conv0", "patch_embed1.proj",
-      "stem.conv",
+      "stem.conv", "conv_stem",
     ]
     let firstsOfTimm = ["conv1", "conv1.0", "conv_stem", "stem_0.conv", "stem.conv"]
     guard let classes = outputs("segmentation_head.0.weight"),
@@ -179,7 +179,11 @@ enum SMPShapes {
     func has(_ name: String) -> Bool { shapes["encoder.\(isTimm ? "model." : "")\(name)"] != nil }
     let known: [String]
     if has("layer1.0.conv1.weight") {
-      known = ResNet.Configuration.named.keys.sorted() + (isTimm ? ["test_resnet"] : [])
+      let plain = ResNet.Configuration.named.keys.sorted()
+      let deep = plain.flatMap { name in
+        ["d", "c", "s"].map { SMPNetwork.timmName(name, form: $0) }
+      }
+      known = plain + (isTimm ? deep + ["test_resnet"] : [])
     } else if has("s1.b1.conv1.conv.weight") {
       let names = RegNet.Configuration.timmNames.keys.sorted()
       return names.map { (isTimm ? "tu-" : "timm-") + $0 }
@@ -188,7 +192,9 @@ enum SMPShapes {
     } else if has("stem_0.conv.weight") {
       known = Xception.Configuration.named.keys.sorted()
     } else if has("conv_stem.weight") {
-      known = EfficientNet.Variant.allCases.map(\.name)
+      known = EfficientNet.Variant.allCases.map {
+        isTimm ? $0.name : "timm-" + $0.name.replacing("_", with: "-")
+      }
     } else if has("_conv_stem.weight") {
       known = EfficientNet.Variant.allCases.map { $0.name.replacing("_", with: "-") }
     } else if has("features.conv0.weight") {

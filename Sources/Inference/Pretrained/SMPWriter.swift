@@ -25,16 +25,18 @@ enum SMPWriter {
     }
     try PretrainedWriter.check(model, isLike: twin, title, family: "smp")
     let isTimm = arguments.encoder.hasPrefix("tu-")
+    let isOfTimm = arguments.encoder.hasPrefix("timm-efficientnet")
     let states = NamingConvention.conventions(of: twin).filter { $0.name == "smp" }
       .map { $0.state(of: twin) }
     guard
       let state = states.first(where: { state in
         state.contains { $0.name.hasPrefix("encoder.model.") } == isTimm
+          && state.contains { $0.name.hasPrefix("encoder.conv_stem.") } == isOfTimm
           && !state.contains { $0.name.hasPrefix("decoder.0.") }
       })
     else { throw PretrainedError.notWritable(family: "smp", reason: "it has no names there") }
 
-    let unread = unread(model.backbone)
+    let unread = unread(model.backbone, isOfTimm: isOfTimm)
     try FileSystem.makeOutputFolder(path)
     try WeightFile.write(
       state + unread, metadata: ["format": "pt"], to: "\(path)/model.safetensors")
@@ -50,24 +52,29 @@ enum SMPWriter {
       + (unread.isEmpty
         ? []
         : [
-          "its encoder's 'encoder._conv_head' and 'encoder._bn1' are zeros, as nothing there reads them"
+          "its encoder's '\(isOfTimm ? "encoder.conv_head" : "encoder._conv_head")' and"
+            + " '\(isOfTimm ? "encoder.bn2" : "encoder._bn1")' are zeros, as nothing there reads them"
         ])
       + (model.auxiliary.isEmpty ? [] : ["auxiliary heads are left out, as the library has none"])
   }
 
   /// What the library's encoder has and never uses: the convolution before the classifier of images.
-  private static func unread(_ backbone: any Backbone) -> [(name: String, tensor: Tensor)] {
-    guard let network = backbone as? EfficientNet, network.configuration.padding == .fixed else {
-      return []
-    }
+  private static func unread(
+    _ backbone: any Backbone, isOfTimm: Bool
+  ) -> [(name: String, tensor: Tensor)] {
+    guard let network = backbone as? EfficientNet,
+      isOfTimm || network.configuration.padding == .fixed
+    else { return [] }
     let count = network.classifierChannels
+    let (head, norm) =
+      isOfTimm ? ("encoder.conv_head", "encoder.bn2") : ("encoder._conv_head", "encoder._bn1")
     return [
-      ("encoder._conv_head.weight", Tensor(filledWith: 0, [count, network.width, 1, 1])),
-      ("encoder._bn1.weight", Tensor(filledWith: 1, [count])),
-      ("encoder._bn1.bias", Tensor(filledWith: 0, [count])),
-      ("encoder._bn1.running_mean", Tensor(filledWith: 0, [count])),
-      ("encoder._bn1.running_var", Tensor(filledWith: 1, [count])),
-      ("encoder._bn1.num_batches_tracked", Tensor(0).to(.int64)),
+      ("\(head).weight", Tensor(filledWith: 0, [count, network.width, 1, 1])),
+      ("\(norm).weight", Tensor(filledWith: 1, [count])),
+      ("\(norm).bias", Tensor(filledWith: 0, [count])),
+      ("\(norm).running_mean", Tensor(filledWith: 0, [count])),
+      ("\(norm).running_var", Tensor(filledWith: 1, [count])),
+      ("\(norm).num_batches_tracked", Tensor(0).to(.int64)),
     ]
   }
 
@@ -201,14 +208,25 @@ private struct Arguments {
       switch try backbone.string("padding", default: "symmetric") {
       case "fixed": return name.replacing("_", with: "-")
       case "tensorflow": return "tu-tf_\(name)"
-      default: return "tu-\(name)"
+      default:
+        return try backbone.bool("stemMap", default: false)
+          ? "timm-" + name.replacing("_", with: "-") : "tu-\(name)"
       }
     }
     if name == "xception" { return name }
     if name.hasPrefix("xception") { return "tu-\(name)" }
+    if name.hasPrefix("convnext_") { return "tu-\(name)" }
+    if isDeep {
+      guard let form = try SMPNetwork.timmForm(backbone) else { return name }
+      return "tu-" + SMPNetwork.timmName(name, form: form)
+    }
     if let regNet = try TimmWriter.regNet(name, backbone) { return "tu-\(regNet)" }
     let keepsRate = try backbone.bool("contractDilation", default: true)
     let isDilated = try backbone.int("outputStride", default: 32) < 32
-    return name.hasPrefix("res") && isDilated && keepsRate ? "tu-\(name)" : name
+    // timm's are cut, and some are only there.
+    let isCut = try backbone.optionalInt("cut", in: 1...4).map { $0 < 4 } ?? false
+    let isOnlyThere = name.hasPrefix("wide") || name == "resnext101_64x4d"
+    return isOnlyThere || name.hasPrefix("res") && (isCut || isDilated && keepsRate)
+      ? "tu-\(name)" : name
   }
 }

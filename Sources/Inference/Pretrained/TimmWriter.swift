@@ -51,11 +51,11 @@ enum TimmWriter {
     switch name {
     case let name where name.hasPrefix("resnet") || name.hasPrefix("resnext"):
       let isDeep = try section.bool("deepStem", default: false)
-      guard isDeep else { return (name, "name: \(name), stemMap: true") }
+      guard isDeep else { return (name, "name: \(name), stemMap: true, dilateBoth: true") }
       let averages = try section.bool("averageShortcuts", default: false)
       return (
         name + (averages ? "d" : "c"),
-        "name: \(name), stemMap: true, deepStem: true, averageShortcuts: \(averages)"
+        "name: \(name), stemMap: true, deepStem: true, averageShortcuts: \(averages), dilateBoth: true"
       )
     case let name where Xception.Configuration.named[name] != nil: return (name, "name: \(name)")
     case let name where name.hasPrefix("efficientnet_b"):

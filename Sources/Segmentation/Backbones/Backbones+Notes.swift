@@ -57,7 +57,7 @@ extension ModelBuilder {
     "dilateBoth": .init(
       """
       Whether both 3×3 convolutions of a dilated block are dilated where it has two, as \
-      segmentation_models.pytorch does.
+      segmentation_models.pytorch and timm do; the second always has the stage's rate.
       """, "true"),
     "normalizeMaps": .init("Whether each map is normalized before heads see it.", "true"),
     "layerScale": .init("The factor of a block's branch before training.", "1e-6"),

@@ -113,7 +113,7 @@ public final class EfficientNet: MobileNetwork {
     plan.dilatesStridedBlocks = configuration.dilatesStridedBlocks
     plan.endsWithConvolution = configuration.endsWithConvolution
     plan.tapsStem = configuration.tapsStem
-    if variant == .b0, configuration.tapsStem {
+    if variant == .b0, configuration.tapsStem, configuration.padding == .fixed {
       // There the map of stride 16 is the first block's of its channels, and what comes after counts as the
       // last stage, whose dilation it has.
       plan.taps = [3: Self.firstOf112]

@@ -49,8 +49,10 @@ public final class EfficientNetLite: MobileNetwork {
   ///   - outputStride: 8, 16 or 32.
   ///   - cut: How many of the five resolutions to keep.
   ///   - inputChannels: The channels of the image.
+  ///   - endsWithConvolution: Whether the last map is that of the 1×1 convolution after the blocks.
   public init(
-    _ variant: Variant, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3
+    _ variant: Variant, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3,
+    endsWithConvolution: Bool = true
   ) {
     let (width, depth, side, _) = variant.scaling
     var input = 32
@@ -66,11 +68,12 @@ public final class EfficientNetLite: MobileNetwork {
       }
     }
     for index in rows.indices { rows[index].dropRate = 0.2 * Double(index) / Double(rows.count) }
+    var plan = Plan(
+      stem: 32, last: 1280, rows: rows, activation: .relu6, names: .ofMobileNetV3, eps: 1e-3,
+      momentum: 0.01, nominalSide: side)
+    plan.endsWithConvolution = endsWithConvolution
     super.init(
-      Plan(
-        stem: 32, last: 1280, rows: rows, activation: .relu6, names: .ofMobileNetV3, eps: 1e-3,
-        momentum: 0.01, nominalSide: side),
-      outputStride: outputStride, cut: cut, inputChannels: inputChannels)
+      plan, outputStride: outputStride, cut: cut, inputChannels: inputChannels)
   }
 }
 
@@ -81,7 +84,8 @@ extension EfficientNetLite {
       let entry = BackboneEntry { options, section in
         EfficientNetLite(
           variant, outputStride: options.outputStride,
-          cut: try section.optionalInt("cut", in: 1...5), inputChannels: options.inputChannels)
+          cut: try section.optionalInt("cut", in: 1...5), inputChannels: options.inputChannels,
+          endsWithConvolution: try section.bool("lastConvolution", default: true))
       }
       return (variant.rawValue, entry)
     })

@@ -45,6 +45,9 @@ public final class MobileNetV3: MobileNetwork {
     }
   }
 
+  /// What normalizations add to variances.
+  public let eps: Double
+
   /// The convolutional part of a MobileNetV3.
   ///
   /// - Parameters:
@@ -52,14 +55,17 @@ public final class MobileNetV3: MobileNetwork {
   ///   - outputStride: 8, 16 or 32.
   ///   - cut: How many of the five resolutions to keep.
   ///   - inputChannels: The channels of the image.
+  ///   - eps: What normalizations add to variances: 1e-3 in torchvision and TensorFlow, 1e-5 in timm.
   public init(
-    _ variant: Variant = .large, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3
+    _ variant: Variant = .large, outputStride: Int = 32, cut: Int? = nil, inputChannels: Int = 3,
+    eps: Double = 1e-3
   ) {
+    self.eps = eps
     let rows = variant.rows
     super.init(
       Plan(
         stem: 16, last: 6 * (rows.last?.output ?? 0), rows: rows, activation: .hardswish,
-        names: .ofMobileNetV3, eps: 1e-3, momentum: 0.01, dilatesStridedBlocks: true,
+        names: .ofMobileNetV3, eps: eps, momentum: 0.01, dilatesStridedBlocks: true,
         tapsAfterStride: true),
       outputStride: outputStride, cut: cut, inputChannels: inputChannels)
   }
@@ -72,7 +78,8 @@ extension MobileNetV3 {
       let entry = BackboneEntry { options, section in
         MobileNetV3(
           variant, outputStride: options.outputStride,
-          cut: try section.optionalInt("cut", in: 1...5), inputChannels: options.inputChannels)
+          cut: try section.optionalInt("cut", in: 1...5), inputChannels: options.inputChannels,
+          eps: try section.double("eps", default: 1e-3, in: 0...1))
       }
       return (variant.rawValue, entry)
     })

@@ -63,6 +63,10 @@ public final class ResNet: Layer, Backbone {
       "resnext50_32x4d": .init([3, 4, 6, 3], groups: 32, groupedWidth: 4 * 32),
       "resnext101_32x4d": .init([3, 4, 23, 3], groups: 32, groupedWidth: 4 * 32),
       "resnext101_32x8d": .init([3, 4, 23, 3], groups: 32, groupedWidth: 8 * 32),
+      "resnext101_32x16d": .init([3, 4, 23, 3], groups: 32, groupedWidth: 16 * 32),
+      "resnext101_32x32d": .init([3, 4, 23, 3], groups: 32, groupedWidth: 32 * 32),
+      "resnext101_32x48d": .init([3, 4, 23, 3], groups: 32, groupedWidth: 48 * 32),
+      "resnext101_64x4d": .init([3, 4, 23, 3], groups: 64, groupedWidth: 4 * 64),
       "wide_resnet50_2": .init([3, 4, 6, 3], groupedWidth: 128),
       "wide_resnet101_2": .init([3, 4, 23, 3], groupedWidth: 128),
     ]
@@ -117,12 +121,12 @@ public final class ResNet: Layer, Backbone {
       let layer = Sequential()
       for block in 0..<depth {
         let contracts = block == 0 && configuration.contractsDilation
-        let rate =
-          grid.map { $0[block % $0.count] } ?? (contracts ? max(1, dilation / 2) : dilation)
+        let own = grid.map { $0[block % $0.count] }
+        let rate = own ?? (contracts ? max(1, dilation / 2) : dilation)
         layer.append(
           ResidualBlock(
             input, width, expansion: expansion, stride: block == 0 ? stride : 1, dilation: rate,
-            configuration))
+            second: configuration.dilatesBoth ? own ?? dilation : 1, configuration))
         input = expansion * width
       }
       layers.append(layer)
@@ -203,7 +207,7 @@ final class ResidualBlock: Layer, RecomputableLayer {
   let downsample: Layer?
 
   init(
-    _ input: Int, _ width: Int, expansion: Int, stride: Int, dilation: Int,
+    _ input: Int, _ width: Int, expansion: Int, stride: Int, dilation: Int, second: Int,
     _ configuration: ResNet.Configuration
   ) {
     let output = expansion * width
@@ -216,11 +220,10 @@ final class ResidualBlock: Layer, RecomputableLayer {
         groups: configuration.groups, bias: false)
       conv3 = Conv2d(middle, output, bias: false)
     } else {
-      // torchvision refuses dilation here; MMSegmentation dilates the first of both,
-      // segmentation_models.pytorch both.
+      // torchvision refuses dilation here; MMSegmentation dilates the first of both, segmentation_models.pytorch and timm
+      // both, timm's first block of a stage the first one by the rate before.
       conv1 = Conv2d(input, width, kernel: 3, stride: stride, dilation: dilation, bias: false)
-      conv2 = Conv2d(
-        width, width, kernel: 3, dilation: configuration.dilatesBoth ? dilation : 1, bias: false)
+      conv2 = Conv2d(width, width, kernel: 3, dilation: second, bias: false)
       conv3 = nil
     }
     bn1 = BatchNorm2d(middle)

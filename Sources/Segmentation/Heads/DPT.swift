@@ -18,6 +18,8 @@ public final class DPT: Layer {
     public var auxiliaryWeight: Double?
     /// The share of elements that training drops before the classifier.
     public var dropout = 0.1
+    /// Whether the head doubles its scores with the corners' centres aligned, as transformers' does.
+    public var enlargesScores = false
 
     /// The head for ViT-B/16.
     public init() {}
@@ -40,6 +42,8 @@ public final class DPT: Layer {
   let auxiliary: FCN?
   private let dropout: Dropout
   private let auxiliaryWeight: Double
+  /// Whether scores are doubled here.
+  let enlargesScores: Bool
 
   /// A head on maps of `input` channels to `classes` scores.
   ///
@@ -62,22 +66,29 @@ public final class DPT: Layer {
     project = ConvNorm(channels, channels)
     classifier = Conv2d(channels, classes)
     auxiliaryWeight = configuration.auxiliaryWeight ?? 0
+    enlargesScores = configuration.enlargesScores
     var helper = FCN.Configuration()
     helper.channels = channels
     auxiliary = configuration.auxiliaryWeight.map { _ in FCN(channels, classes: classes, helper) }
     dropout = Dropout(configuration.dropout, ofChannels: true)
   }
 
-  /// The scores (N, classes, H, W) at twice the size of the first reassembled map.
+  /// The scores (N, classes, H, W) at twice the size of the first reassembled map, or at four times that.
   public func scores(_ maps: [Tensor], image: Tensor) -> Tensor {
-    fused(maps).map { classifier(dropout(project($0))) } ?? image
+    fused(maps).map(classified) ?? image
+  }
+
+  private func classified(_ x: Tensor) -> Tensor {
+    let y = classifier(dropout(project(x)))
+    return enlargesScores
+      ? y.resized(height: 2 * y.height, width: 2 * y.width, alignCorners: true) : y
   }
 
   /// The scores, and those of the second classifier.
   public func trainingScores(_ maps: [Tensor], image: Tensor) -> TrainingScores {
     guard let fused = fused(maps) else { return TrainingScores(logits: image) }
     return TrainingScores(
-      logits: classifier(dropout(project(fused))),
+      logits: classified(fused),
       helpers: auxiliary.map { [HelperScores($0(fused), weight: auxiliaryWeight)] } ?? [])
   }
 
@@ -181,6 +192,7 @@ extension DPT: SegmentationHead {
       configuration.normalizesFusions = try section.bool("normalizeFusions", default: true)
       configuration.auxiliaryWeight = try section.optionalDouble("auxiliaryWeight", in: 0...100)
       configuration.dropout = try section.double("dropout", default: 0.1, in: 0...0.99)
+      configuration.enlargesScores = try section.bool("enlargeScores", default: false)
       return DPT(
         input.channels, classes: input.classes, hasClassToken: input.joinsClassToken,
         configuration)

@@ -122,6 +122,9 @@ extension ModelBuilder {
       What becomes of the class token: left out, added to every position, or mixed with it by \
       a matrix.
       """, "ignore"),
+    "enlargeScores": .init(
+      "Whether the head doubles its scores with the corners aligned, as transformers' DPT does.",
+      "true"),
     "normalizeFusions": .init(
       "Whether convolutions of a fusion have a normalization rather than a bias.", "false"),
     "auxiliaryWeight": .init(

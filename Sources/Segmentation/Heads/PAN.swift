@@ -106,7 +106,8 @@ final class GuidedStep: Layer {
     weigh = BiasedUnit(output, output, .none)
     narrow = BiasedUnit(input, output, kernel: 3)
     self.interpolation = interpolation
-    self.alignCorners = alignCorners
+    // The original keeps the corners of bilinear maps alone.
+    self.alignCorners = alignCorners && interpolation == .bilinear
   }
 
   func callAsFunction(_ map: Tensor, _ below: Tensor) -> Tensor {

@@ -19,10 +19,11 @@ struct ConventionFacts {
     }
     expect(Self.corners(true), "jfzhang95", "bubbliiiing", "tramac", "hszhao")
     expect(Self.corners(false), "vainf", "kazuto1011", "nvidia", "csail", "detectron2")
-    if model.backbone is VisionTransformer {
-      expect(Self.corners(true), "huggingface")
-    } else {
-      expect(Self.corners(false), "huggingface", "huggingface-5")
+    expect(Self.corners(false), "huggingface", "huggingface-5")
+    if let head = model.classifier as? DPT {
+      own.append(Self.doubling(head.enlargesScores))
+      expect(Self.doubling(true), "huggingface")
+      expect(Self.doubling(false), "mmsegmentation")
     }
     switch model.backbone {
     case let backbone as ResNet:
@@ -182,6 +183,21 @@ struct ConventionFacts {
         "warning: \(convention)'s EfficientNets have padding"
           + " \(theirs.map(\.rawValue).joined(separator: " or ")); \(taken)"
       ]
+    case let backbone as ResNet where convention == "timm":
+      let own = backbone.configuration
+      guard !own.isBottleneck, (backbone.strides.last ?? 32) < 32,
+        !own.dilatesBoth || !own.contractsDilation
+      else { return [] }
+      return [
+        "warning: timm dilates both convolutions of a dilated block, of a stage's first block the first"
+          + " one by the rate before; expected contractDilation: true, dilateBoth: true"
+      ]
+    case let backbone as MobileNetV3 where convention == "timm":
+      guard backbone.eps != 1e-5 else { return [] }
+      return [
+        "warning: timm's mobilenetv3 adds 1e-05 to variances (eps), its tf_mobilenetv3 0.001 with"
+          + " TensorFlow's padding, which networks here lack; taken: eps \(backbone.eps)"
+      ]
     case let backbone as PooledXception where convention == "torchvision":
       let form = backbone.configuration.form.rawValue
       let zeros = backbone.configuration.padsStem ? "with" : "without"
@@ -197,6 +213,9 @@ struct ConventionFacts {
     }
   }
 
+  private static func doubling(_ doubles: Bool) -> Fact {
+    ("scores", doubles ? "doubled in the head" : "resized to the image's size alone")
+  }
   private static func corners(_ keeps: Bool) -> Fact { ("align corners", keeps ? "yes" : "no") }
 
   private static func firstBlock(keeps: Bool) -> Fact {

@@ -24,7 +24,7 @@ enum HuggingFaceNames {
         NamingConvention("huggingface-5", rules, newer: newerSegFormer),
       ]
     case is Swin:
-      let rules = swin.after("backbone.", "backbone.") + uperNetHead
+      let rules = swin.after("backbone.", "backbone.") + uperNetHead + helper(of: model)
       let unused = swinUnused.map { "backbone.\($0)" }
       return [
         NamingConvention("huggingface", rules, unused: unused),
@@ -32,7 +32,9 @@ enum HuggingFaceNames {
       ]
     case is ConvNeXt:
       return [
-        NamingConvention("huggingface", convNeXt.after("backbone.", "backbone.") + uperNetHead)
+        NamingConvention(
+          "huggingface",
+          convNeXt.after("backbone.", "backbone.") + uperNetHead + helper(of: model))
       ]
     case is VisionTransformer:
       return [
@@ -139,14 +141,24 @@ enum HuggingFaceNames {
     rules += .table(
       [
         "classifier.classifier.*": "decode_head.classifier.*",
-        "aux_classifier.0.*": "auxiliary_head.convs.0.conv.*",
-        "aux_classifier.1.*": "auxiliary_head.convs.0.batch_norm.*",
         "aux_classifier.conv_cat.0.*": "auxiliary_head.conv_cat.conv.*",
         "aux_classifier.conv_cat.1.*": "auxiliary_head.conv_cat.batch_norm.*",
-        "aux_classifier.4.*": "auxiliary_head.classifier.*",
       ])
     return rules
   }()
+
+  /// The names of UPerNet's helper, which depend on how many convolutions it has.
+  private static func helper(of model: SegmentationModel) -> [NameRule] {
+    guard let head = model.auxiliary.first?.head as? FCN else { return [] }
+    let count = head.configuration.convolutions
+    return (0..<count).flatMap { index in
+      let convolution = "auxiliary_head.convs.\(index)"
+      return [
+        NameRule("aux_classifier.\(3 * index).*", "\(convolution).conv.*"),
+        NameRule("aux_classifier.\(3 * index + 1).*", "\(convolution).batch_norm.*"),
+      ]
+    } + [NameRule("aux_classifier.\(3 * count + 1).*", "auxiliary_head.classifier.*")]
+  }
 
   /// Merging takes whole positions one after another, as the authors do.
   private static let swin: [NameRule] = {

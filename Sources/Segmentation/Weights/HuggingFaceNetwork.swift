@@ -249,7 +249,7 @@ public struct HuggingFaceNetwork: Sendable {
         "reassembled",
         "\(try section.ints("neck_hidden_sizes", default: [96, 192, 384, 768], in: 1...8192))"
       ),
-      ("normalizeFusions", "\(normalizes)"),
+      ("normalizeFusions", "\(normalizes)"), ("enlargeScores", "true"),
       (
         "dropout",
         "\(try section.double("semantic_classifier_dropout", default: 0.1, in: 0...0.99))"
@@ -259,7 +259,7 @@ public struct HuggingFaceNetwork: Sendable {
       let weight = try section.double("auxiliary_loss_weight", default: 0.4, in: 0...100)
       head.append(("auxiliaryWeight", "\(weight)"))
     }
-    return [("backbone", flow(backbone)), ("head", flow(head)), ("alignCorners", "true")]
+    return [("backbone", flow(backbone)), ("head", flow(head))]
   }
 
   /// The name promises an atrous pyramid; there is a 1×1 branch and the mean of the map.

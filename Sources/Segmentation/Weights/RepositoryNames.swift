@@ -45,7 +45,9 @@ enum RepositoryNames {
       ]
     case is SegFormer:
       return [
-        NamingConvention("nvidia", MixTransformerNames.nvidia),
+        // Its base class makes a classifier that the head does not use.
+        NamingConvention(
+          "nvidia", MixTransformerNames.nvidia, unused: ["decode_head.conv_seg.*"]),
         NamingConvention("paddleseg", MixTransformerNames.paddleSeg),
       ]
     default: return []

@@ -134,7 +134,12 @@ enum SMPNames {
       ? NamingConvention.efficientNetPyTorch.recipes(of: backbone).mapValues { recipe in
         recipe.renamed { "encoder." + $0 }
       } : [:]
-    return ([library, efficient] + timm).filter { $0.count == backbone.state.count }
+    // Encoders of the library's own that are timm's without a map of each stage.
+    let plain =
+      backbone is EfficientNet
+      ? [(timmFeatures(backbone) ?? [:]).mapValues { recipe in recipe.renamed { "encoder." + $0 } }]
+      : []
+    return ([library, efficient] + plain + timm).filter { $0.count == backbone.state.count }
   }
 
   /// What timm's network with `features_only` makes of a backbone's tensors; nil if it has no such.
@@ -191,7 +196,9 @@ enum SMPNames {
           "smp", of: head.merging(own) { first, _ in first },
           // What classifies images.
           unused: model.backbone is EfficientNet
-            ? ["encoder._conv_head.*", "encoder._bn1.*"] : [])
+            ? [
+              "encoder._conv_head.*", "encoder._bn1.*", "encoder.conv_head.*", "encoder.bn2.*",
+            ] : [])
       }
     }
   }

@@ -76,12 +76,18 @@ extension WeightImport {
     if let contracts, model.backbone.strides.count > Set(model.backbone.strides).count {
       let taken = contracts ? "keeps the rate before" : "has the new rate at once"
       lines.append("taken: the first block of a dilated stage \(taken)")
+      let isBasic = (model.backbone as? ResNet)?.configuration.isBottleneck == false
+      if contracts == isTimm, isBasic,
+        (model.backbone as? ResNet)?.configuration.dilatesBoth == false
+      {
+        warn("in \(whose) both convolutions of a dilated block are dilated", "dilateBoth: true")
+      }
       if contracts != isTimm {
         warn(
           "in \(whose) the first block of a dilated stage"
             + (isTimm ? " keeps the rate before" : " has the new rate at once"),
           "contractDilation: \(isTimm)"
-            + (isTimm || !(model.backbone is ResNet) ? "" : ", dilateBoth: true"))
+            + ((isTimm ? isBasic : model.backbone is ResNet) ? ", dilateBoth: true" : ""))
       }
     }
     if let network = model.backbone as? PooledXception {

@@ -30,6 +30,13 @@ extension EvaluationSettings {
     "imageSize": .init(
       "The size to which images are resized for the network; their own without the key.", "1024x512"
     ),
+    "keepAspectRatio": .init(
+      """
+      Whether images keep their proportions beside `imageSize`: both sides are scaled by the factor of that side which \
+      changes an image less.
+      """, "true"),
+    "multipleOf": .init(
+      "What sides are rounded to multiples of, beside `keepAspectRatio`; 1 without the key.", "32"),
     "scales": .init(
       "The factors by which images are resized; what the network says of each is averaged.",
       "[0.75, 1, 1.25]"),

@@ -32,6 +32,10 @@ enum MMSegmentationReader {
       description.told.append(
         "one score: the second class is where its sigmoid is above \(threshold), which becomes the"
           + " boundary of two")
+      if model["auxiliary_head"]?.object != nil || model["auxiliary_head"]?.list != nil {
+        description.unused.append("auxiliary_head.")
+        description.told.append("auxiliary_head: left aside, as training alone uses it")
+      }
     }
     var parts = settings.model.object ?? [:]
     parts["classes"] = .number(Double(count))
@@ -45,6 +49,7 @@ enum MMSegmentationReader {
         classes: \(JSON.list(table.names.map { .string($0) }).text)
 
       """
+    if images.isReversed { description.yaml += "  bands: [3, 2, 1]\n" }
     if !table.colors.isEmpty {
       let colors = zip(table.names, table.colors).map { name, color in
         "\(JSON.string(name).text): \(color)"
@@ -117,6 +122,8 @@ enum MMSegmentationReader {
 /// What becomes of an image: (level − mean) / deviation there, levels divided by 255 before that here.
 private struct Images {
   var mean: [Double], deviation: [Double]
+  /// Whether blue comes first.
+  let isReversed: Bool
   var told: [String] = []
 
   init(_ configuration: [String: JSON], _ model: JSON, _ file: String) throws {
@@ -137,9 +144,8 @@ private struct Images {
     guard let deviation = given["std"]?.numbers, deviation.count == mean.count,
       deviation.allSatisfy({ $0 > 0 && $0.isFinite })
     else { throw fault("std", "\(mean.count) numbers above 0") }
-    guard mean.count != 3 || given[order]?.bool ?? (newer == nil) else {
-      throw fault(order, "True, as networks here see red first")
-    }
+    isReversed = mean.count == 3 && !(given[order]?.bool ?? (newer == nil))
+    if isReversed { told.append("images are seen with blue first, as \(order) says") }
     self.mean = mean.map { $0 / 255 }
     self.deviation = deviation.map { $0 / 255 }
     told.append("images are normalized by mean \(mean) and deviation \(deviation) of levels to 255")

@@ -133,6 +133,17 @@ final class MMSegmentationSection {
     "data_preprocessor",
   ]
 
+  /// What has GELU between its layers; all else has ReLU.
+  private static let transformers: Set<String> = [
+    "MixVisionTransformer", "SwinTransformer", "VisionTransformer", "mmcls.ConvNeXt",
+    "mmpretrain.ConvNeXt",
+  ]
+  /// The heads whose convolutions are normalized.
+  private static let normalized: Set<String> = [
+    "ANNHead", "ASPPHead", "DAHead", "DepthwiseSeparableASPPHead", "EncHead", "FCNHead", "NLHead",
+    "PSPHead", "SegformerHead", "UPerHead",
+  ]
+
   /// Refuses settings that nobody has read and that are not as usual.
   ///
   /// - Throws: ``PretrainedError``.
@@ -143,7 +154,13 @@ final class MMSegmentationSection {
   private func checkRest() throws {
     for (key, value) in (json.object ?? [:]).sorted(by: { $0.key < $1.key })
     where !seen.contains(key) && !Self.harmless.contains(key) {
-      if case .null = value { continue }
+      let type = json["type"]?.string ?? ""
+      if case .null = value {
+        if key == "norm_cfg", Self.normalized.contains(type) {
+          throw unsupported(key, expected: "batch normalization, BN or SyncBN")
+        }
+        continue
+      }
       switch key {
       case "norm_cfg":
         let type = value["type"]?.string ?? ""
@@ -155,9 +172,8 @@ final class MMSegmentationSection {
           throw unsupported(key, expected: "an eps of 1e-05")
         }
       case "act_cfg":
-        guard ["ReLU", "GELU"].contains(value["type"]?.string ?? "") else {
-          throw unsupported(key, expected: "ReLU, or a transformer's GELU")
-        }
+        let own = Self.transformers.contains(type) ? "GELU" : "ReLU"
+        guard value["type"]?.string == own else { throw unsupported(key, expected: own) }
       case "norm_layer":
         guard value["type"]?.string == "LN", value["eps"]?.number ?? 1e-6 == 1e-6 else {
           throw unsupported(key, expected: "LN with an eps of 1e-06")

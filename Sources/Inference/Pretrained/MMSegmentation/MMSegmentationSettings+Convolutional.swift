@@ -49,8 +49,15 @@ extension MMSegmentationSettings {
     if section.value("downsamples")?.list?.contains(where: { $0.bool != true }) == true {
       throw section.unsupported("downsamples")
     }
-    if let type = section.value("upsample_cfg")?["type"]?.string, type != "InterpConv" {
-      throw section.unsupported("upsample_cfg")
+    if let given = section.value("upsample_cfg"), given.object != nil {
+      let own = given["upsample_cfg"]
+      guard given["type"]?.string == "InterpConv", given["conv_first"]?.bool != true,
+        given["kernel_size"]?.int ?? 1 == 1, own?["mode"]?.string ?? "bilinear" == "bilinear",
+        own?["align_corners"]?.bool != true, own?["scale_factor"]?.number ?? 2 == 2
+      else {
+        throw section.unsupported(
+          "upsample_cfg", expected: "InterpConv of 1×1 after bilinear enlarging by 2")
+      }
     }
     var configuration: [String: JSON] = [
       "name": "unet", "enlargement": "projected",

@@ -35,10 +35,12 @@ package struct MMSegmentationSettings {
       throw scores.unsupported("num_classes", expected: "1 to 65535")
     }
     let alignCorners = try scores.bool("align_corners", or: false)
-    let auxiliary = try settings.parts("auxiliary_head").map { part in
-      if try part.bool("align_corners", or: false) != alignCorners {
-        throw part.unsupported("align_corners", expected: "\(alignCorners), as decode_head has it")
-      }
+    // Helpers of networks of one score have one or two, and serve training alone.
+    if classes == 1 { settings.pass("auxiliary_head") }
+    let helpers = classes == 1 ? [] : try settings.parts("auxiliary_head")
+    let auxiliary = try helpers.map { part in
+      // Of a helper's scores only the loss in training says how they are resized.
+      part.pass("align_corners")
       var entry = try Self.head(part, on: backbone.maps, isAuxiliary: true)
       entry["weight"] = part.value("loss_decode")?["loss_weight"] ?? 1
       return JSON.object(entry)

@@ -52,8 +52,11 @@ enum MMSegmentationWriter {
     _ network: TrainedNetwork, _ parts: MMSegmentationParts
   ) -> String {
     let encoding = network.encoding
+    // Images come with blue first there.
+    let isReversed = network.bandPlan?.bands == [2, 1, 0]
     let images: JSON = .object([
-      "type": "SegDataPreProcessor", "bgr_to_rgb": .bool(network.model.inputChannels == 3),
+      "type": "SegDataPreProcessor",
+      "bgr_to_rgb": .bool(network.model.inputChannels == 3 && !isReversed),
       "mean": .list(encoding.mean.map { .number($0 * 255) }),
       "std": .list(encoding.deviation.map { .number($0 * 255) }), "pad_val": 0, "seg_pad_val": 255,
     ])

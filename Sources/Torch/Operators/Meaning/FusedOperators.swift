@@ -18,10 +18,14 @@ extension OperatorMeaning {
       channels: { $0.size("x", 1) },
       operations: { 2 * $0.outputCount * $0.int("size") * $0.int("size") },
       window: { $0.depthwiseWindow($0.int("size")) }),
-    "atrous::expanded_depthwise": OperatorMeaning(
-      channels: { $0.int("width") },
-      operations: {
-        2 * $0.count("x") * $0.int("width") + 2 * $0.outputCount * $0.int("size") * $0.int("size")
+    "atrous::depthwise_by_rows": OperatorMeaning(
+      channels: { $0.int("outputs") > 0 ? $0.int("outputs") : $0.int("width") },
+      operations: { call in
+        let (width, outputs) = (call.int("width"), call.int("outputs"))
+        let channels = outputs > 0 ? outputs : width
+        let positions = call.outputCount / max(channels, 1)
+        let expansion = call.tensor("expansion") == nil ? 0 : 2 * call.count("x") * width
+        return expansion + 2 * positions * width * (call.int("size") * call.int("size") + outputs)
       },
       window: { $0.depthwiseWindow($0.int("size")) }),
     "atrous::enlarge": OperatorMeaning(
