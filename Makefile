@@ -26,7 +26,12 @@ setup:
 build: setup
 	$(SWIFT) build -c release --product atrous
 
-demo: build
+# The demo has no use for the service, whose dependencies take the compiler long; where it was built, it stays.
+# Annotations come first: SwiftPM takes them last by their name, and Datasets and all after them would wait.
+demo_build = $(if $(wildcard .build/release/Modules/Serving.swiftmodule),,ATROUS_WITHOUT_SERVING=1) $(SWIFT) build -c release
+demo: setup
+	$(demo_build) --target Annotations
+	$(demo_build) --product atrous
 	@Scripts/demo
 
 test: setup

@@ -33,6 +33,9 @@ let libtorchFolder: [LinkerSetting] = [
   .unsafeFlags(["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib"])
 ]
 
+/// Whether the command goes without its service, as `make demo` has it: swift-nio takes a long time to compile.
+let withoutServing = Context.environment["ATROUS_WITHOUT_SERVING"] != nil
+
 let package = Package(
   name: "atrous",
   platforms: [.macOS(.v15)],
@@ -146,9 +149,9 @@ let package = Package(
     .executableTarget(
       name: "atrous",
       dependencies: [
-        "Inference", "Graphs", "Training", "Analysis", "Parity", "Weights", "Serving",
+        "Inference", "Graphs", "Training", "Analysis", "Parity", "Weights",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ]),
+      ] + (withoutServing ? [] : ["Serving"])),
 
     // What is timed.
     .executableTarget(
@@ -243,6 +246,11 @@ where ![.system].contains(target.type) && !["CTorch", "CAtrous", "CJPEG"].contai
   target.swiftSettings = [
     .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
   ]
+}
+
+if withoutServing {
+  package.targets.first { $0.name == "atrous" }?.swiftSettings?.append(
+    .define("ATROUS_WITHOUT_SERVING"))
 }
 
 // What Scripts/shipped builds takes nothing from this checkout when it runs, and has the C interface in it.

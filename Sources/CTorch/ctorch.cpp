@@ -414,3 +414,7 @@ const char *ct_library_folder(void) {
   }();
   return folder.c_str();
 }
+
+// Compiled together for libtorch's headers.
+#include "graphs.inc"
+#include "recompute.inc"

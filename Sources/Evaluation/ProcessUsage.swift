@@ -16,10 +16,13 @@ package struct ProcessUsage {
       let (who, unit) = (__rusage_who_t(RUSAGE_SELF.rawValue), 1.0)
     #endif
     guard getrusage(who, &usage) == 0 else { return nil }
-    let seconds = [usage.ru_utime, usage.ru_stime].reduce(0) {
-      $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6
-    }
     return ProcessUsage(
-      processorSeconds: seconds, peakKilobytes: Double(usage.ru_maxrss) / unit)
+      processorSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+      peakKilobytes: Double(usage.ru_maxrss) / unit)
+  }
+
+  private static func seconds(_ time: timeval) -> Double {
+    let microseconds = Double(time.tv_usec)
+    return Double(time.tv_sec) + microseconds / 1e6
   }
 }

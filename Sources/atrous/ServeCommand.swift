@@ -4,9 +4,12 @@ import Files
 import Foundation
 import Imaging
 import Inference
-import Serving
 import Training
 import Weights
+
+#if !ATROUS_WITHOUT_SERVING
+  import Serving
+#endif
 
 /// `atrous serve`: networks behind HTTP, with a page.
 struct ServeCommand: ParsableCommand {
@@ -88,45 +91,60 @@ struct ServeCommand: ParsableCommand {
   }
 
   func run() throws { try reportingErrors { try serve() } }
+}
 
-  private func serve() throws {
-    // Files come from requests, whose faults are told in the answers.
-    ImageNotes.receive(nil)
-    let token = try ServiceToken.found(file: tokenFile)
-    if networks.isEmpty, let terms = packaged.chosen.terms { note(terms) }
-    let served = try loaded()
-    var limits = ServiceLimits()
-    if let maximumBody { limits.body = maximumBody.value }
-    limits.pixels = Int(maximumPixels * 1_000_000)
-    (limits.queue, limits.connections, limits.upload) = (queue, connections, upload)
-    let service = Service(served, limits: limits, token: token, log: logs ? Self.write : nil)
-    Interruption.watch()
-    let port = try service.listen(host: host, port: port)
-    if let warning = ServiceToken.warning(host: host, token: token) { warn(warning) }
-    let place = host.contains(":") ? "[\(host)]" : host
-    Self.write("serving \(service.names) at http://\(place):\(port)/")
-    while Interruption.signalNumber == nil { usleep(50_000) }
-    guard service.stop() else { throw UnansweredRequests(seconds: limits.stopping) }
+#if ATROUS_WITHOUT_SERVING
+  extension ServeCommand {
+    private func serve() throws { throw BuiltWithoutService() }
   }
 
-  /// Writes a line at once, also into a pipe.
-  @Sendable private static func write(_ line: String) {
-    FileHandle.standardOutput.write(Data("\(line.shown)\n".utf8))
-  }
-
-  private func loaded() throws -> [ServedNetwork] {
-    var options = InferenceSession.Options()
-    preparation.apply(to: &options)
-    if let memoryBudget { options.memoryBudget = memoryBudget.value }
-    let device = try place.prepared()
-    options.graphs = try work.isUsed(on: device)
-    let paths = networks.isEmpty ? [try packaged.chosen.file()] : networks
-    return try paths.map {
-      try ServedNetwork(
-        $0, overrides: settings.overrides + padding.overrides, options: options, device: device)
+  /// A command that `make demo` built, which has no use for the service.
+  struct BuiltWithoutService: Error, CustomStringConvertible {
+    var description: String {
+      "serve: this command was built without the service, as 'make demo' does to be quick; 'make build' builds it with it"
     }
   }
-}
+#else
+  extension ServeCommand {
+    private func serve() throws {
+      // Files come from requests, whose faults are told in the answers.
+      ImageNotes.receive(nil)
+      let token = try ServiceToken.found(file: tokenFile)
+      if networks.isEmpty, let terms = packaged.chosen.terms { note(terms) }
+      let served = try loaded()
+      var limits = ServiceLimits()
+      if let maximumBody { limits.body = maximumBody.value }
+      limits.pixels = Int(maximumPixels * 1_000_000)
+      (limits.queue, limits.connections, limits.upload) = (queue, connections, upload)
+      let service = Service(served, limits: limits, token: token, log: logs ? Self.write : nil)
+      Interruption.watch()
+      let port = try service.listen(host: host, port: port)
+      if let warning = ServiceToken.warning(host: host, token: token) { warn(warning) }
+      let place = host.contains(":") ? "[\(host)]" : host
+      Self.write("serving \(service.names) at http://\(place):\(port)/")
+      while Interruption.signalNumber == nil { usleep(50_000) }
+      guard service.stop() else { throw UnansweredRequests(seconds: limits.stopping) }
+    }
+
+    /// Writes a line at once, also into a pipe.
+    @Sendable private static func write(_ line: String) {
+      FileHandle.standardOutput.write(Data("\(line.shown)\n".utf8))
+    }
+
+    private func loaded() throws -> [ServedNetwork] {
+      var options = InferenceSession.Options()
+      preparation.apply(to: &options)
+      if let memoryBudget { options.memoryBudget = memoryBudget.value }
+      let device = try place.prepared()
+      options.graphs = try work.isUsed(on: device)
+      let paths = networks.isEmpty ? [try packaged.chosen.file()] : networks
+      return try paths.map {
+        try ServedNetwork(
+          $0, overrides: settings.overrides + padding.overrides, options: options, device: device)
+      }
+    }
+  }
+#endif
 
 /// Requests that were accepted and could not be answered before the end.
 struct UnansweredRequests: Error, CustomStringConvertible {
