@@ -1,5 +1,6 @@
 import Checkpoints
 import Configuration
+import Files
 import Foundation
 import Inference
 import Segmentation
@@ -56,7 +57,8 @@ struct HuggingFaceTests {
   @Test(
     "say by which filter images are resized, and go out with that",
     arguments: [
-      (0, "imageResizing: pillow-nearest"), (1, "imageResizing: pillow-lanczos"), (2, "imageResizing: torchvision\n"),
+      (0, "imageResizing: pillow-nearest"), (1, "imageResizing: pillow-lanczos"),
+      (2, "imageResizing: torchvision\n"),
       (3, "imageResizing: torchvision-bicubic"), (4, "imageResizing: pillow-box"),
       (5, "imageResizing: pillow-hamming"),
     ])
@@ -79,8 +81,8 @@ struct HuggingFaceTests {
   func sizesOfDPT() throws {
     let folder = try TemporaryFolder()
     let configuration = """
-      {"model_type": "dpt", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
-       "intermediate_size": 32, "image_size": 64, "backbone_out_indices": [0, 0, 1, 1],
+      {"model_type": "dpt", "hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2,
+       "intermediate_size": 32, "image_size": 64, "backbone_out_indices": [0, 1, 2, 3],
        "neck_hidden_sizes": [8, 8, 8, 8], "fusion_hidden_size": 8, "num_labels": 3}
       """
     let network = try HuggingFaceNetwork(Section(yaml: configuration, named: "test"))
@@ -91,7 +93,10 @@ struct HuggingFaceTests {
     let size = #""size": {"height": 300, "width": 300}"#
     let cases = [
       ("{\(size)}", "imageSize: 300x300}", "torchvision-bicubic"),
-      (#"{\#(size), "ensure_multiple_of": 32, "resample": 2}"#, "imageSize: 288x288}", "torchvision"),
+      (
+        #"{\#(size), "ensure_multiple_of": 32, "resample": 2}"#, "imageSize: 288x288}",
+        "torchvision"
+      ),
       (
         #"{\#(size), "ensure_multiple_of": 32, "keep_aspect_ratio": true}"#,
         "imageSize: 300x300, keepAspectRatio: true, multipleOf: 32}", "torchvision-bicubic"

@@ -186,13 +186,17 @@ struct PretrainedTests {
     let description = try SMPReader.describe(json, file: "test")
     let model = try ModelBuilder.build(
       Section(yaml: description.yaml, named: "test").section("model"))
-    let isTimm = json["encoder_name"]?.string?.hasPrefix("tu-") == true
+    let encoder = json["encoder_name"]?.string ?? ""
+    let isTimm = encoder.hasPrefix("tu-"), isOfTimm = encoder.hasPrefix("timm-efficientnet")
     let convention = try #require(
       NamingConvention.conventions(of: model).first { convention in
-        convention.name == "smp"
-          && convention.recipes(of: model).values.contains {
-            $0.names.contains { $0.hasPrefix("encoder.model.") }
-          } == isTimm
+        func has(_ prefix: String) -> Bool {
+          convention.recipes(of: model).values.contains {
+            $0.names.contains { $0.hasPrefix(prefix) }
+          }
+        }
+        return convention.name == "smp" && has("encoder.model.") == isTimm
+          && has("encoder.conv_stem.") == isOfTimm
       })
     let file = "\(folder.path)/weights.pth"
     try WeightFile.write(

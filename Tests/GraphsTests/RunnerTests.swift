@@ -106,6 +106,26 @@ struct RunnerTests {
     }
   }
 
+  @Test(
+    "give weights back at a small size and take a large one in bfloat16, whose kernels have the same forms",
+    .enabled(if: InferencePrecision.bfloat16.isSupported, "the processor lacks AVX512_BF16"),
+    arguments: networks)
+  func sizesOfHalves(_ yaml: String) throws {
+    let network = try Self.drawn(yaml)
+    // Expansions of the large one are larger than what stays in the caches.
+    let images = [noise([1, 3, 64, 96]), noise([1, 3, 320, 448])]
+    try attempt {
+      inferenceMode {
+        let kept = Runner(network, .init(precision: .bfloat16, keepsWeights: true)) {
+          network.output($0).logits
+        }
+        let expected = images.map { kept($0) }
+        let once = Runner(network, .init(precision: .bfloat16)) { network.output($0).logits }
+        for (x, y) in zip(images, expected) { #expect(once(x).floats == y.floats) }
+      }
+    }
+  }
+
   @Test("give what small networks of random operators give, with any passes", arguments: 0..<40)
   func random(_ seed: Int) throws {
     let network = RandomNetwork(seed: seed)

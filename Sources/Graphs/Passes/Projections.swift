@@ -265,7 +265,8 @@ extension Pass {
     name: "rows",
     summary: "1×1 convolutions around a depthwise one by the rows that this reads and makes"
   ) { graph, settings in
-    // Maps of fewer bits take less memory than what is saved here, and products of them less time but of few inputs.
+    // Maps of fewer bits take less memory than what is saved here, and products of them less time but of few inputs. Their
+    // kernels have another form then, so that no size of images may decide.
     guard !settings.isWatched, settings.precision != .int8 else { return }
     let isSingle = settings.precision == .float32
     graph.rewrite { graph in
@@ -275,7 +276,7 @@ extension Pass {
           let (after, depthwise) = graph.reader(node.outputs[0]),
           depthwise.kind == Unit.convolution, depthwise.input("input") == node.outputs[0],
           isDepthwise(depthwise, graph),
-          graph.shape(node.outputs[0]).reduce(1, *) > closeNumbers
+          !isSingle || graph.shape(node.outputs[0]).reduce(1, *) > closeNumbers
         else { continue }
         let (own, attributes) = node.renamed("expansion.")
         let input = node.inputs.filter { $0.name == "input" }

@@ -120,8 +120,9 @@ enum HuggingFaceReader {
 
   /// Whether images are prepared as for ConvNeXt.
   private static func isConvNeXt(_ section: Section) throws -> Bool {
-    for key in ["image_processor_type", "feature_extractor_type"] {
-      if try section.optionalString(key)?.hasPrefix("ConvNext") == true { return true }
+    for key in ["image_processor_type", "feature_extractor_type"]
+    where try section.optionalString(key)?.hasPrefix("ConvNext") == true {
+      return true
     }
     return false
   }
@@ -169,10 +170,11 @@ enum HuggingFaceReader {
       images.assumed.append("images keep their size, where the original scales their sides")
       return
     }
-    let usual = type == "dpt" ? 3 : 2
+    let usual = try type == "dpt" || isConvNeXt(section) ? 3 : 2
     let filter = try section.optionalInt("resample", in: 0...filters.count - 1) ?? usual
     images.rule = filters[filter]
     images.told.append(
-      "images are resized to \(size.text) by the rule \(images.rule.rawValue), as the original does")
+      "images are resized to \(size.text) by the rule \(images.rule.rawValue), as the original does"
+    )
   }
 }

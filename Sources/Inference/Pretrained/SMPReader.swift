@@ -158,7 +158,7 @@ struct SMPNetwork {
       }
     case let name where Self.timmEfficient.contains(name) && !isTimm:
       backbone = [
-        ("name", .string(name.dropFirst("timm-".count).replacing("-", with: "_"))),
+        ("name", .string(String(name.dropFirst("timm-".count)).replacing("-", with: "_"))),
         ("outputStride", .number(Double(stride))), ("padding", "symmetric"), ("eps", .number(1e-5)),
         ("lastConvolution", false), ("stemMap", true),
       ]

@@ -11,7 +11,12 @@ func huggingFace(_ name: String, _ file: ParityFile) throws -> ReferenceModel? {
       file: file.path, key: "config_json", expected: "a network's config.json")
   }
   let network = try HuggingFaceNetwork(Section(yaml: configuration.text, named: file.path))
-  let model = try ModelBuilder.build(Section(yaml: network.model, named: file.path))
+  // DPT's scores are compared before they are doubled, and after that with what comes to the image's size in one step.
+  let isDoubled = network.model.contains("enlargeScores: true")
+  let yaml =
+    network.model.replacing("enlargeScores: true", with: "enlargeScores: false")
+    + (isDoubled ? "\nalignCorners: true" : "")
+  let model = try ModelBuilder.build(Section(yaml: yaml, named: file.path))
   guard
     let convention = NamingConvention.conventions(of: model)
       .first(where: { $0.name == "huggingface" })

@@ -44,9 +44,8 @@ public final class DRN: Layer, Backbone {
       ConvNorm(inputChannels, 16, kernel: 7), ConvNorm(16, 16), ConvNorm(16, 32, stride: 2),
     ]
     let expansion = configuration.isBottleneck ? 4 : 1
-    var form = ResNet.Configuration(
+    let form = ResNet.Configuration(
       configuration.blocks, isBottleneck: configuration.isBottleneck)
-    form.dilatesBoth = true
     var input = 32
     var channels: [Int] = []
     let rows = zip([64, 128, 256, 512], [(2, 1), (2, 1), (1, 2), (1, 4)])
@@ -56,7 +55,7 @@ public final class DRN: Layer, Backbone {
         layer.append(
           ResidualBlock(
             input, width, expansion: expansion, stride: block == 0 ? stride : 1,
-            dilation: dilation, form))
+            dilation: dilation, second: dilation, form))
         input = expansion * width
       }
       layers.append(layer)

@@ -74,7 +74,8 @@ extension Trainer {
       switch evaluator.imageSize {
       case .exact(let size): [.resize(size)]
       case .shortSide(let length): [.resizeShorterSide(length)]
-      case nil: []
+      // A configuration refuses `near` beside this score.
+      case .near, nil: []
       }
     let images = try Loader(
       dataset, pipeline: Pipeline(resize).resizingImages(by: evaluator.imageRule),

@@ -34,9 +34,10 @@ extension EvaluationSettings {
       """
       Whether images keep their proportions beside `imageSize`: both sides are scaled by the factor of that side which \
       changes an image less.
-      """, "true"),
+      """, "true", with: ["imageSize=480x480"]),
     "multipleOf": .init(
-      "What sides are rounded to multiples of, beside `keepAspectRatio`; 1 without the key.", "32"),
+      "What sides are rounded to multiples of, beside `keepAspectRatio`; 1 without the key.", "32",
+      with: ["imageSize=480x480", "keepAspectRatio=true"]),
     "scales": .init(
       "The factors by which images are resized; what the network says of each is averaged.",
       "[0.75, 1, 1.25]"),

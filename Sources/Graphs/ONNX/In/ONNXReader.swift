@@ -85,9 +85,16 @@ struct ONNXReader {
     guard Self.opsets.contains(opset) else {
       throw ONNXError.unsupported(
         file: file, found: "operators of version \(opset)",
-        expected: "\(Self.opsets.lowerBound) to \(Self.opsets.upperBound)")
+        expected: "\(Self.opsets.lowerBound) to \(Self.opsets.upperBound)"
+          + (opset < Self.opsets.lowerBound
+            && model.graph.node.contains { Self.enlarging.contains($0.opType) }
+            ? "; best exported anew, as onnx.version_converter shifts what Upsample and older Resize enlarge"
+            : ""))
     }
   }
+
+  /// Operators whose coordinates changed with version 11.
+  private static let enlarging: Set<String> = ["Upsample", "Resize"]
 
   func damaged(_ reason: String) -> ONNXError { .damaged(file: file, reason: reason) }
 
