@@ -157,6 +157,10 @@ struct PretrainedTests {
         "numbers"
       ),
       (
+        #""_model_class": "PSPNet", "encoder_name": "efficientnet-b0", "psp_out_channels": 16"#,
+        "numbers"
+      ),
+      (
         #""_model_class": "PAN", "encoder_name": "resnet18", "decoder_channels": 8"#,
         "output stride 16"
       ),
@@ -267,9 +271,11 @@ struct PretrainedTests {
         "decoder_use_batchnorm", "true"
       ),
       (
-        "\"resnet18\"", "\"efficientnet-b0\"", "encoder_depth", "5 with the encoder efficientnet-b0"
+        "\"resnet18\"", "\"tu-efficientnet_b0\"", "encoder_depth",
+        "5 with the encoder tu-efficientnet_b0"
       ),
       ("\"resnet18\"", "\"tu-xception41\"", "encoder_depth", "5 with the encoder tu-xception41"),
+      ("\"Unet\"", "\"FPN\"", "encoder_depth", "4 or 5 in an FPN"),
       ("\"activation\": null", "\"activation\": \"tanh\"", "activation", "softmax"),
       (
         "\"decoder_attention_type\": null", "\"decoder_attention_type\": 7",

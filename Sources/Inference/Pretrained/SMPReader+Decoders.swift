@@ -21,7 +21,11 @@ extension SMPReader {
       return [("name", "linknet"), ("channels", 32)] + network.level
     },
     "FPN": Decoder { section, network in
-      [
+      // Of fewer maps the image itself is one there.
+      guard network.depth > 3 else {
+        throw section.invalid("encoder_depth", "\(network.depth)", expected: "4 or 5 in an FPN")
+      }
+      return [
         ("name", "fpn"),
         ("pyramidChannels", try number(section, "decoder_pyramid_channels", 256)),
         ("channels", try number(section, "decoder_segmentation_channels", 128)),

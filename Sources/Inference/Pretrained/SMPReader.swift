@@ -275,12 +275,10 @@ struct SMPNetwork {
     default: return nil
     }
   }
-  /// Whether an encoder that is known is known with all its maps alone.
+  /// Whether an encoder of timm's that is known is known with all its maps alone; the library's own keep all their layers.
   private static func isWhole(_ name: String, isTimm: Bool) -> Bool {
     isTimm
-      ? isEfficientTimm(name) || xceptions.contains(name) || name.hasPrefix("convnext_")
-      : efficient.contains(name) || timmEfficient.contains(name) || VGG.named[name] != nil
-        || name.hasPrefix("mit_b") || name == "xception"
+      && (isEfficientTimm(name) || xceptions.contains(name) || name.hasPrefix("convnext_"))
   }
   /// The RegNet of timm's that an encoder is, which before version 0.5 had names of its own.
   private static func regNet(

@@ -160,7 +160,8 @@ private struct Arguments {
     case "pan":
       try number("decoder_channels", "channels", 32)
       try interpolation("bilinear")
-      json["encoder_output_stride"] = .number(Double(stride))
+      // The library has no other; what is cut before is not dilated.
+      json["encoder_output_stride"] = .number(Double(max(16, stride)))
       json["upsampling"] = 4
     case "pspnet":
       try number("psp_out_channels", "channels", 512)
