@@ -194,9 +194,16 @@ struct MMSegmentationTests {
       let helpers = try state(triple).filter { $0.name.hasPrefix("auxiliary_head.") }
       #expect(!helpers.isEmpty)
       try WeightFile.write(
-        try state(single) + helpers, meta: .object(["cfg": .string(text)]), to: file)
+        try state(single) + helpers,
+        meta: .object([
+          "cfg": .string(text),
+          "dataset_meta": .object([
+            "classes": ["ground", "car"], "palette": [[128, 64, 128], [0, 0, 142]],
+          ]),
+        ]), to: file)
       let network = try TrainedNetwork(checkpoint: file)
       #expect(network.model.classes == 2 && network.model.auxiliary.isEmpty)
+      #expect(network.labelMap?.colors.last.map { [$0.red, $0.green, $0.blue] } == [0, 0, 142])
       let told = network.pretrained?.description.told.joined(separator: "\n") ?? ""
       #expect(told.contains("auxiliary_head: left aside"))
     }

@@ -79,7 +79,7 @@ public struct PretrainedNetwork {
     // The file's network, whose single score becomes the second of two.
     let single = try NetworkConfiguration(
       yaml: configuration.yaml, named: source.path,
-      overrides: ["model.classes=1", "data.classes=[foreground]"])
+      overrides: ["model.classes=1", "data.classes=[foreground]", "data.colors=null"])
     var plan = try PretrainedPlan(
       self, Initialization.skipped { try single.buildModel(pretrained: false) }, twin: model)
     let share = description.threshold
