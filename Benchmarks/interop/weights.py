@@ -232,8 +232,6 @@ def processor(name, size):
     toolkit = importlib.import_module("transformers")
     kind = toolkit.SegformerImageProcessor
     if "resized" in name:
-        # On Pillow: torchvision's resizing differs from it by a level at a few of a thousand values.
-        kind = getattr(toolkit, "SegformerImageProcessorPil", kind)
         return kind(do_resize=True, size={"height": 256, "width": 320})
     return kind(do_resize=False, size={"height": size[1], "width": size[0]})
 

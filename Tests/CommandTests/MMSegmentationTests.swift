@@ -216,10 +216,6 @@ struct MMSegmentationTests {
       ("style='pytorch'", "style='caffe'", "backbone.style"),
       ("style='pytorch'", "plugins=[dict(cfg=dict(type='ContextBlock'))]", "backbone.plugins"),
       ("channels=8,", "channels=8, act_cfg=dict(type='GELU'),", "decode_head.act_cfg"),
-      (
-        "type='ResNetV1c'),", "type='ResNetV1c'),\n    neck=dict(act_cfg=dict(type='GELU'), type='MLANeck'),",
-        "neck"
-      ),
       ("style='pytorch'", "act_cfg=dict(type='GELU')", "backbone.act_cfg"),
       ("in_index=3,\n        norm_cfg=norm_cfg", "in_index=3,\n        norm_cfg=None", "norm_cfg"),
       ("std=[58.395, 57.12, 57.375]", "std=[58.395, 0, 57.375]", "data_preprocessor.std"),
@@ -240,6 +236,32 @@ struct MMSegmentationTests {
     #expect(result.errors.contains(file))
     // Its tensors are listed all the same.
     #expect(try Command.run("import", file, "--dry-run").status == 0)
+  }
+
+  @Test(
+    "with a U-Net of other steps are refused",
+    arguments: [
+      ("type='InterpConv', upsample_cfg=dict(mode='bilinear', scale_factor=2)", true),
+      ("type='InterpConv', upsample_cfg=dict(mode='nearest', scale_factor=2)", false),
+      ("type='InterpConv', upsample_cfg=dict(align_corners=True)", false),
+      ("type='InterpConv', conv_first=True", false), ("type='DeconvModule'", false),
+    ])
+  func steps(_ step: String, _ isKnown: Bool) throws {
+    let text = """
+      model = dict(
+          backbone=dict(base_channels=4, num_stages=2, type='UNet', upsample_cfg=dict(\(step))),
+          decode_head=dict(
+              channels=4, in_channels=4, in_index=1, norm_cfg=dict(type='BN'), num_classes=3,
+              type='FCNHead'),
+          type='EncoderDecoder')
+      """
+    let settings = try #require(try PythonConfiguration.values(text)["model"])
+    do {
+      _ = try MMSegmentationSettings(settings, "model", of: "test", image: 3)
+      #expect(isKnown)
+    } catch let error as PretrainedError {
+      #expect(!isKnown && "\(error)".contains("upsample_cfg"), "\(error)")
+    }
   }
 
   @Test("configurations in Python are read for what they say")
