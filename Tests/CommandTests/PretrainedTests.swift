@@ -335,6 +335,24 @@ struct PretrainedTests {
     }
   }
 
+  @Test(
+    "go out as segmentation_models.pytorch's on ConvNeXt with scales of branches as timm lists them"
+  )
+  func convNeXtOut() throws {
+    let folder = try TemporaryFolder()
+    let file = "\(folder.path)/network.yaml"
+    let text = """
+      model: {alignCorners: true, backbone: {name: convnext_tiny}, classes: 2,
+        head: {name: unet, channels: [8, 8, 8, 8, 8]}}
+      """
+    try Data(text.utf8).write(to: URL(fileURLWithPath: file))
+    let out = "\(folder.path)/out"
+    let result = try Command.run("export", file, "--as", "smp", "--output", out)
+    #expect(result.status == 0 && result.output.contains("tu-convnext_tiny"), "\(result)")
+    let weights = try WeightFile.open("\(out)/model.safetensors")
+    #expect(weights.entry("encoder.model.stages_0.blocks.0.gamma")?.shape == [96])
+  }
+
   @Test("go out as torchvision's, or are refused where torchvision would compute otherwise")
   func torchvisionOut() throws {
     let folder = try TemporaryFolder()
