@@ -2,8 +2,8 @@ import Foundation
 
 /// How images take another size: a library's rule, so that figures made with it can be repeated.
 ///
-/// The first four are called *bilinear*, count from the centres of pixels and give other levels. ``opencv`` gives exactly those of OpenCV 4.14
-/// and 5.0, ``pillow`` those of Pillow 12.3; Pillow 13.0 goes down before across for some shapes, where a fifth of its levels
+/// Those that name no other filter are all called *bilinear*, count from the centres of pixels and give other levels.
+/// ``opencv`` gives exactly those of OpenCV 4.14 and 5.0, ``pillow`` those of Pillow 12.3; Pillow 13.0 goes down before across for some shapes, where a fifth of its levels
 /// differ by 1. torch 2.11 computes in single precision in an order that depends on the processor, so that 2 levels of 10,000,
 /// those next to a half, differ by 1 from ``torch``. torchvision 0.26 has its own levels on x86 with AVX2; elsewhere its bilinear
 /// ones are those of ``torchAntialias``.

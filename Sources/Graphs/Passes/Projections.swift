@@ -275,7 +275,7 @@ extension Pass {
           isSingle || graph.unit(node).weight[1] <= fewInputs,
           let (after, depthwise) = graph.reader(node.outputs[0]),
           depthwise.kind == Unit.convolution, depthwise.input("input") == node.outputs[0],
-          isDepthwise(depthwise, graph),
+          graph.unit(depthwise).isDepthwiseAlone,
           !isSingle || graph.shape(node.outputs[0]).reduce(1, *) > closeNumbers
         else { continue }
         let (own, attributes) = node.renamed("expansion.")
@@ -287,7 +287,8 @@ extension Pass {
       }
       for place in graph.places where isSingle {
         guard let depthwise = graph[place],
-          [Unit.byRows, Unit.convolution].contains(depthwise.kind), isDepthwise(depthwise, graph),
+          [Unit.byRows, Unit.convolution].contains(depthwise.kind),
+          graph.unit(depthwise).isDepthwiseAlone,
           depthwise.input("projection.weight") == nil,
           let (after, last) = graph.reader(depthwise.outputs[0]), leadsByRows(last, graph),
           last.input("input") == depthwise.outputs[0],
@@ -310,13 +311,6 @@ extension Pass {
     guard node.kind == Unit.convolution, case let unit = graph.unit(node) else { return false }
     return unit.isPointwise && unit.stride == 1 && !unit.followsNorm && node.input("scale") == nil
       && unit.activation.isKnownToKernels
-  }
-
-  /// Whether a node convolves each channel by itself, with nothing that is added or multiplied.
-  private static func isDepthwise(_ node: Graph.Node, _ graph: Rewriting) -> Bool {
-    let unit = graph.unit(node)
-    return unit.isDepthwise && unit.activation.isKnownToKernels
-      && node.input("addend") == nil && node.input("scale") == nil && !unit.followsNorm
   }
 
   /// Whether what is kept of a large map's rows, and the kernels, stay in the second cache.

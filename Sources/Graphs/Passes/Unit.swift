@@ -47,6 +47,11 @@ struct Unit {
   var isDepthwise: Bool {
     isSquare && groups > 1 && groups == outputs && weight[1] == 1 && kernel > 1 && kernel <= 32
   }
+  /// Whether each channel is convolved by itself, with nothing that is added or multiplied, and a function that kernels know.
+  var isDepthwiseAlone: Bool {
+    isDepthwise && activation.isKnownToKernels && !followsNorm
+      && node.input("addend") == nil && node.input("scale") == nil
+  }
   /// Whether a normalization stands before it or after it.
   var isNormalized: Bool { followsNorm || precedesNorm }
   var precedesNorm: Bool { node.input("norm.running_mean") != nil }

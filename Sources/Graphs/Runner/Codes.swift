@@ -297,10 +297,7 @@ private struct Reading {
     guard node.kind == Unit.convolution || node.kind == Unit.byRows,
       let weight = node.input("weight")
     else { return false }
-    return Unit(node, weight: graph.values[weight].shape).isDepthwise
-      && node.input("addend") == nil && node.input("scale") == nil
-      && node.input("before.running_mean") == nil
-      && Unit(node, weight: graph.values[weight].shape).activation.isKnownToKernels
+    return Unit(node, weight: graph.values[weight].shape).isDepthwiseAlone
   }
 
   func isJoin(_ node: Graph.Node) -> Bool {

@@ -38,12 +38,9 @@ enum SMPWriter {
 
     let unread = unread(model.backbone, isOfTimm: isOfTimm)
     try FileSystem.makeOutputFolder(path)
-    // The scales of ConvNeXt's branches are a list there.
-    let listed = state.map { name, tensor in
-      (name, isTimm && name.hasSuffix(".gamma") ? tensor.reshaped([tensor.count]) : tensor)
-    }
     try WeightFile.write(
-      listed + unread, metadata: ["format": "pt"], to: "\(path)/model.safetensors")
+      (isTimm ? NamingConvention.shapedAsTimm(state) : state) + unread, metadata: ["format": "pt"],
+      to: "\(path)/model.safetensors")
     let text = JSON.object(arguments.json).text + "\n"
     try AtomicFile.write("\(path)/config.json", Data(text.utf8))
     try AtomicFile.write("\(path)/README.md", Data(card(network, title).utf8))

@@ -181,11 +181,17 @@ extension NamingConvention {
     of backbone: any Backbone
   ) -> [(name: String, tensor: Tensor)]? {
     guard let recipes = SMPNames.timmFeatures(backbone) else { return nil }
-    return backbone.state.flatMap { entry in recipes[entry.name]?.parts(entry.tensor) ?? [] }
-      .map { name, tensor in
-        // The scales of ConvNeXt's branches are a list there.
-        (name, name.hasSuffix(".gamma") ? tensor.reshaped([tensor.count]) : tensor)
-      }
+    return shapedAsTimm(
+      backbone.state.flatMap { entry in recipes[entry.name]?.parts(entry.tensor) ?? [] })
+  }
+
+  /// Tensors under timm's names in timm's shapes: the scales of ConvNeXt's branches are lists there.
+  package static func shapedAsTimm(
+    _ state: [(name: String, tensor: Tensor)]
+  ) -> [(name: String, tensor: Tensor)] {
+    state.map { name, tensor in
+      (name, name.hasSuffix(".gamma") ? tensor.reshaped([tensor.count]) : tensor)
+    }
   }
 
   /// The state of a module under the names of this convention.
