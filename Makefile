@@ -2,14 +2,15 @@
 TEST_CONFIGURATION ?= debug
 SWIFT ?= swift
 CLANG_FORMAT ?= clang-format
+PRODUCT ?= atrous
 C_SOURCES = $(shell find Sources Tests -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.inc')
 
-.PHONY: help setup build demo test benchmarks wheel dist docs api lint format clean
+.PHONY: help setup build demo imaging test benchmarks wheel dist docs api lint format clean
 
 help:
 	@echo "make demo    set up, build, and go from generated street scenes to a score"
 	@echo "make test    set up and run the tests"
-	@echo "make build   set up and build the release version of the command"
+	@echo "make build   set up and build the release version of the command, or of another PRODUCT="
 	@echo "make setup   fetch libtorch and install missing system libraries"
 	@echo "make benchmarks  time everything beside its peers; BENCHMARKS= takes options"
 	@echo "make wheel   build a wheel of the command and the Python module into out/wheel"
@@ -23,16 +24,24 @@ help:
 setup:
 	@Scripts/setup
 
+# What debuggers read takes the compiler a fourteenth of its time; `swift build -c release` has it.
+release = $(SWIFT) build -c release -debug-info-format none
 build: setup
-	$(SWIFT) build -c release --product atrous
+	$(release) --product $(PRODUCT)
 
 # The demo has no use for the service, whose dependencies take the compiler long; where it was built, it stays.
-# Annotations come first: SwiftPM takes them last by their name, and Datasets and all after them would wait.
-demo_build = $(if $(wildcard .build/release/Modules/Serving.swiftmodule),,ATROUS_WITHOUT_SERVING=1) $(SWIFT) build -c release
-demo: setup
-	$(demo_build) --target Annotations
+# SwiftPM takes modules in the order of their names, the last first, and all C++ that is ready after them. So that both
+# cores have work, Imaging is compiled while libtorch is on its way, and what only the command needs comes last.
+demo_build = $(if $(wildcard .build/release/Modules/Serving.swiftmodule),,ATROUS_WITHOUT_SERVING=1) $(release)
+demo:
+	@Scripts/setup --libraries
+	@$(MAKE) --no-print-directory -j 2 setup imaging
+	$(demo_build) --target Evaluation
 	$(demo_build) --product atrous
 	@Scripts/demo
+
+imaging:
+	$(demo_build) --target Imaging
 
 test: setup
 	$(SWIFT) build --build-tests -c $(TEST_CONFIGURATION)
