@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times how COCO's polygons become masks: Atrous, and pycocotools with numpy, each in processes of its own, by turns.
 
-    swift build -c release --product annotations-benchmark
+    make build PRODUCT=annotations-benchmark
     python Benchmarks/annotations/run.py .build/release/annotations-benchmark
 
 Python needs pycocotools and numpy. The masks' pixels of each class are compared; the exit status is 1 if they differ.

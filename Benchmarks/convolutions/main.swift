@@ -1,6 +1,6 @@
 // Times the convolutions of the tests' table with every instruction set, beside libtorch's own.
 //
-// usage: swift run -c release convolution-benchmark [SCALE] [THREADS]
+// usage: .build/release/convolution-benchmark [SCALE] [THREADS]
 
 import Foundation
 import TestSupport

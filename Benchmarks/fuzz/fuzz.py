@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Decodes odd and broken image files with Atrous and with other readers, and compares every value.
 
-    swift build -c release --product image-digest
+    make build PRODUCT=image-digest
     python Benchmarks/fuzz/fuzz.py .build/release/image-digest --valid 2000 --mutated 10000
 
 Python needs Pillow, tifffile, imagecodecs, pyvips[binary], opencv-python-headless and numpy. The exit status is

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What `atrous.predict(array)` of the Python module costs beside the Swift call: milliseconds an image.
 
-Takes turns between a process of module-benchmark (swift build -c release --product module-benchmark) and one of the Python
+Takes turns between a process of module-benchmark (make build PRODUCT=module-benchmark) and one of the Python
 that the wheel is installed in, and prints the least of each, to which other programs add. In Python's process each call takes
 turns with one of the C interface alone, whose image is there already: the median difference is what the
 module itself does. The exit status is 1 where Python costs more than --most in both.

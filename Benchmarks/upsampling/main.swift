@@ -1,6 +1,6 @@
 // Times upsampling and the best class in one pass beside libtorch's two steps, and their memory.
 //
-// usage: swift run -c release upsampling-benchmark [STRIDE] [CLASSES]
+// usage: .build/release/upsampling-benchmark [STRIDE] [CLASSES]
 
 import Evaluation
 import Foundation
