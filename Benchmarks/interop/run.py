@@ -5,13 +5,14 @@ Weights are drawn; the image is noise, which `--example` writes beside Atrous's 
 all pixels is taken off its scores first, so that drawn biases, which may outweigh the image, count for nothing; a
 network that hardly answers to the image at all is trained for three steps, which set its running statistics (marked *).
 Prints a table as Markdown: the largest difference in multiples of the scores' deviation, and the share of pixels
-with the same class. Needs numpy, onnx, and onnxruntime, openvino or both.
+with the same class. Needs numpy, onnx, safetensors, and onnxruntime, openvino or both.
 """
 
 import argparse
 import collections
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ import time
 try:
     import numpy
     import onnx
+    import safetensors
+    import safetensors.numpy
     from onnx import numpy_helper
 except ImportError as error:  # --help needs none of them
     missing = error
@@ -117,19 +120,52 @@ def atrous(options, *arguments):
         raise RuntimeError((done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1])
 
 
+def damped(checkpoint):
+    """Multiplies what ends the branch of each residual block by a twentieth.
+
+    Drawn branches are as strong as what they are added to, which makes chaos of a deep network: rounding becomes another
+    network's scores. Trained ones are not.
+    """
+    with safetensors.safe_open(checkpoint, "numpy") as file:
+        about = file.metadata()
+        weights = {name: file.get_tensor(name) for name in file.keys()}
+    blocks = {}
+    for name in sorted(weights):
+        # Convolutions and normalizations of RegNet's, EfficientNet's and MobileNet's blocks.
+        found = re.fullmatch(r"(backbone\..*\.(?:block|f)\.)[^.]+\.([01])\.weight", name)
+        if found:
+            blocks.setdefault(found[1], ([], []))[int(found[2])].append(name)
+    # A block with a shortcut takes as many channels as it gives.
+    ends = [norms[-1] for convolutions, norms in blocks.values()
+            if weights[convolutions[0]].shape[1] == len(weights[norms[-1]])]
+    for name in ends:
+        weights[name] *= 0.05
+    safetensors.numpy.save_file(weights, checkpoint, about)
+    return bool(ends)
+
+
 def trained(options, folder, text):
     """A run of three steps on generated scenes, almost without learning."""
     # All networks of a run see the same scenes.
-    scenes, run = os.path.join(os.path.dirname(folder), "scenes"), os.path.join(folder, "run")
+    scenes = os.path.join(os.path.dirname(folder), "scenes")
     if not os.path.exists(scenes):
         atrous(options, "scenes", scenes, "--train", "6", "--val", "1", "--size", "192x128")
     text = text.replace("backbone: {", "backbone: {momentum: 0.9, ")
     configuration = os.path.join(folder, "training.yaml")
-    with open(configuration, "w") as file:
-        file.write(f"output: {run}\ndata: {{layout: cityscapes, root: {scenes}}}\nmodel: {{{text}}}\n"
-                   "train: {iterations: 3, batchSize: 2, optimizer: {name: adamW, learningRate: 0.000001}}\n")
-    atrous(options, "train", configuration)
-    return run
+
+    def steps(run, more=""):
+        with open(configuration, "w") as file:
+            file.write(f"output: {run}\ndata: {{layout: cityscapes, root: {scenes}}}\nmodel: {{{text}}}\n"
+                       f"train: {{iterations: 3, batchSize: 2, optimizer: {{name: adamW, learningRate: 0.000001}}{more}}}\n")
+        atrous(options, "train", configuration)
+        return run
+
+    first = steps(os.path.join(folder, "run"))
+    checkpoint = os.path.join(first, "last.safetensors")
+    if not damped(checkpoint):
+        return first
+    # The statistics of what the weaker branches give.
+    return steps(os.path.join(folder, "damped"), f", startFrom: {checkpoint}")
 
 
 def answers(own):
@@ -240,7 +276,7 @@ def row(options, name, text, sizes):
 def main():
     options = arguments()
     if missing:
-        sys.exit(f"{missing}; expected numpy, onnx, onnxruntime and openvino (pip install)")
+        sys.exit(f"{missing}; expected numpy, onnx, safetensors, onnxruntime and openvino (pip install)")
     sizes = options.sizes or ["192x128", "161x97"] + (["130x201"] if options.dynamic else [])
     networks = catalogue(options) if options.all else DYNAMIC if options.dynamic else NETWORKS
     engines = [ENGINES[name] for name in options.engines]
