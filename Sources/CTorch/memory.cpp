@@ -12,9 +12,11 @@
 #include <c10/core/CPUAllocator.h>
 #include <algorithm>
 #include <cstdint>
+#include <link.h>
 #include <map>
 #include <mutex>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <unordered_map>
 
 namespace {
@@ -197,7 +199,24 @@ struct PageAllocator final : c10::Allocator {
   }
 };
 
+/// Takes the code of a library out of the process's memory; what is called again comes back from the file or its cache.
+int give_back_code(struct dl_phdr_info *library, size_t, void *) {
+  const uintptr_t page = sysconf(_SC_PAGESIZE);
+  for (int i = 0; i < library->dlpi_phnum; ++i) {
+    const auto &part = library->dlpi_phdr[i];
+    // What may be written to is the process's own.
+    const bool isCode = part.p_type == PT_LOAD && (part.p_flags & PF_X) && !(part.p_flags & PF_W);
+    if (!isCode || part.p_filesz < size_t(1) << 20) continue;
+    const uintptr_t start = library->dlpi_addr + part.p_vaddr, end = start + part.p_filesz;
+    const uintptr_t first = (start + page - 1) / page * page, last = end / page * page;
+    madvise(reinterpret_cast<void *>(first), last - first, MADV_DONTNEED);
+  }
+  return 0;
+}
+
 } // namespace
+
+void ct_give_back_code(void) { dl_iterate_phdr(give_back_code, nullptr); }
 
 void ct_reuse_pages(void) {
   static PageAllocator allocator;
@@ -205,5 +224,6 @@ void ct_reuse_pages(void) {
   ca_set_memory({[](size_t size) { return pages().take(rounded(size)); }, release});
 }
 #else
+void ct_give_back_code(void) {}
 void ct_reuse_pages(void) {}
 #endif

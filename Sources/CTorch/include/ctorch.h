@@ -134,6 +134,8 @@ int ct_set_flush_denormal(int on);
 void ct_keep_freed_memory(void);
 /// Lets large tensors made from now on use the pages of those that are gone (Linux only).
 void ct_reuse_pages(void);
+/// Gives back the memory of libraries' code, of which a program's start reads much that is not called again (Linux only).
+void ct_give_back_code(void);
 const char *ct_version(void);
 const char *ct_cpu_capability(void);
 const char *ct_build(void);

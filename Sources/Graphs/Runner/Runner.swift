@@ -129,6 +129,7 @@ package final class Runner {
     do {
       // Who looks on sees the network run, and not how it is made ready.
       let plan = try unobserved { try made(for: x) }
+      Engine.giveBackCode()
       plans.append((x.shape, plan))
       if plans.count > options.mostSizes { plans.removeFirst() }
       return plan

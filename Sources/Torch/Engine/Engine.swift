@@ -1,5 +1,6 @@
 import CTorch
 import Foundation
+import Synchronization
 
 /// libtorch's own state: threads, random numbers, what the build can do.
 public enum Engine {
@@ -50,7 +51,7 @@ public enum Engine {
   /// system and taking it again page by page, which costs a training step a third of its time.
   ///
   /// On Linux the pages of large tensors serve tensors of any other length, so that the process holds
-  /// as much as its tensors once held together.
+  /// as much as its tensors once held together, and code that only the start called takes none.
   /// For programs whose main work this is; `MALLOC_…` variables or `GLIBC_TUNABLES` come first. Does
   /// nothing where the C library is not glibc.
   public static func keepFreedMemory() {
@@ -60,7 +61,17 @@ public enum Engine {
     if !chosen {
       ct_keep_freed_memory()
       ct_reuse_pages()
+      keepsFreedMemory.store(true, ordering: .relaxed)
+      giveBackCode()
     }
+  }
+  private static let keepsFreedMemory = Atomic(false)
+
+  /// Gives back the memory of code that was called to get ready, in programs that ``keepFreedMemory()`` is for.
+  ///
+  /// libtorch's start alone calls some 50 MB of code in passing. What is called again comes back by itself.
+  package static func giveBackCode() {
+    if keepsFreedMemory.load(ordering: .relaxed) { ct_give_back_code() }
   }
 
   /// Sets the state of the random numbers that operators draw.
