@@ -35,6 +35,28 @@ struct MemoryTests {
     }
   }
 
+  @Test(
+    "code that is not called any more takes no memory, and comes back where it is",
+    .enabled(if: FileManager.default.fileExists(atPath: "/proc/self/status")))
+  func code() throws {
+    Engine.keepFreedMemory()
+    let x = Tensor((0..<2048).map { Float($0 % 37) }, [1, 8, 16, 16])
+    let before = x.softmax(1)
+    let held = try #require(try fileMemory())
+    Engine.giveBackCode()
+    let left = try #require(try fileMemory())
+    // Other tests call code meanwhile.
+    #expect(left < held - 10_000, "\(left) of \(held) kB")
+    #expect((x.softmax(1) - before).abs().maximum(along: [0, 1, 2, 3]).item == 0)
+  }
+
+  /// The kilobytes of files that the process holds in memory.
+  private func fileMemory() throws -> Int? {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = status.split(separator: "\n").first { $0.hasPrefix("RssFile:") }
+    return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
+  }
+
   private func holds(_ tensor: Tensor, _ value: Float) -> Bool {
     let differences = (tensor - Double(value)).abs()
     return differences.maximum(along: [0]).item == 0
