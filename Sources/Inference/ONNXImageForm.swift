@@ -68,6 +68,20 @@ struct ONNXImageForm {
         return result.shape
       }
     }
+    /// Refuses masks of queries, whose classes another result has: in three dimensions, for as many queries.
+    func checkClasses(_ count: Int) throws {
+      let queries = network.results.first { result in
+        guard result.name != network.output, let shape = result.shape, shape.count == 3 else {
+          return false
+        }
+        return shape[1] == count || shape[1] == nil && result.name.contains("quer")
+      }
+      if let queries {
+        throw unsupported(
+          "masks of \(count) queries, whose classes '\(queries.name)' has,"
+            + " as MaskFormer's, Mask2Former's and EoMT's", "scores of each class")
+      }
+    }
     if let size {
       let result = try run(size.height, size.width)
       let scores = try Self.sides(
@@ -77,6 +91,7 @@ struct ONNXImageForm {
       )
       (stride, multiple) = (max(1, (size.height + scores.height - 1) / scores.height), 1)
       least = 1
+      try checkClasses(scores.classes)
       return
     }
     var first: (any Error)?, found: (multiple: Int, stride: Int, Scores)?
@@ -119,6 +134,7 @@ struct ONNXImageForm {
     (classes, givesBandsLast, isSingle) = (
       max(2, found.2.classes), found.2.areBandsLast, found.2.classes == 1
     )
+    try checkClasses(found.2.classes)
   }
 
   /// The least multiple of a number that `run` takes as an image's side: windows and poolings on small maps may need

@@ -9,7 +9,8 @@ import Testing
 struct ONNXModelTests {
   /// A network for images of any size: a pooling over 8×8 positions without a margin, what it takes from the sides put
   /// back, then poolings to `1 / stride` of the map.
-  private func network(stride: Int64) throws -> ONNXNetwork {
+  /// - Parameter queries: The lengths of another result; nil for none.
+  private func network(stride: Int64, queries: [Int64]? = nil) throws -> ONNXNetwork {
     var model = Onnx_ModelProto()
     var operators = Onnx_OperatorSetIdProto()
     operators.version = 17
@@ -45,6 +46,16 @@ struct ONNXModelTests {
       "MaxPool", ["whole"], "scores",
       ["kernel_shape": [stride, stride], "strides": [stride, stride]])
     (model.graph.input, model.graph.output) = ([port("image")], [port("scores")])
+    if let queries {
+      node("Flatten", ["pooled"], "class_queries_logits", [:])
+      var result = port("class_queries_logits")
+      result.type.tensorType.shape.dim = queries.map { length in
+        var dimension = Onnx_TensorShapeProto.Dimension()
+        if length > 0 { dimension.dimValue = length } else { dimension.dimParam = "n" }
+        return dimension
+      }
+      model.graph.output.insert(result, at: 0)
+    }
     return try ONNXNetwork(model.serializedData(), named: "test.onnx")
   }
 
@@ -54,5 +65,18 @@ struct ONNXModelTests {
   func least(stride: Int64, least: Int, multiple: Int) throws {
     let backbone = try ONNXModel(network(stride: stride)).backbone
     #expect(backbone.minimumSide == least && backbone.sideMultiple == multiple)
+  }
+
+  @Test(
+    "masks of queries are no scores of classes",
+    arguments: [[1, 3, 20], [1, 0, 20], [1, 7, 20], [1, 3]])
+  func queries(shape: [Int64]) throws {
+    let network = try network(stride: 2, queries: shape)
+    guard shape.count == 3, shape[1] != 7 else {
+      #expect(try ONNXModel(network).classes == 3)
+      return
+    }
+    let error = try #require(throws: ONNXError.self) { try ONNXModel(network) }
+    #expect("\(error)".contains("masks of 3 queries, whose classes 'class_queries_logits' has"))
   }
 }
