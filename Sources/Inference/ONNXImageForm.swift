@@ -43,13 +43,14 @@ struct ONNXImageForm {
         "an input of \(network.inputText)", "images of three bands: red, green and blue")
     }
     let (height, width) = takesBandsLast ? (shape[1], shape[2]) : (shape[2], shape[3])
+    let declared: Size?
     if let height, let width {
       guard height <= 65_535, width <= 65_535 else {
         throw unsupported("images of \(width)×\(height)", "sides up to 65535")
       }
-      size = Size(width: width, height: height)
+      declared = Size(width: width, height: height)
     } else if height == nil && width == nil {
-      size = nil
+      declared = nil
     } else {
       throw unsupported("an input of \(network.inputText)", "both sides free, or both fixed")
     }
@@ -82,20 +83,8 @@ struct ONNXImageForm {
             + " as MaskFormer's, Mask2Former's and EoMT's", "scores of each class")
       }
     }
-    if let size {
-      let result = try run(size.height, size.width)
-      let scores = try Self.sides(
-        result, size.height, size.width, preferringBandsLast: takesBandsLast, file: network.file)
-      (classes, givesBandsLast, isSingle) = (
-        max(2, scores.classes), scores.areBandsLast, scores.classes == 1
-      )
-      (stride, multiple) = (max(1, (size.height + scores.height - 1) / scores.height), 1)
-      least = 1
-      try checkClasses(scores.classes)
-      return
-    }
     var first: (any Error)?, found: (multiple: Int, stride: Int, Scores)?
-    for multiple in Self.multiples where found == nil {
+    for multiple in Self.multiples where declared == nil && found == nil {
       do {
         // Sides of different lengths that are no multiples of twice the number.
         let sides = (
@@ -121,6 +110,27 @@ struct ONNXImageForm {
         if first == nil { first = error }
       }
     }
+    // Exporters leave an example's lengths in files whose sides they declare free.
+    size =
+      declared
+      ?? (found == nil
+        ? Self.onlySize { height, width in
+          _ = try Self.sides(
+            try run(height, width), height, width, preferringBandsLast: takesBandsLast,
+            file: network.file)
+        } : nil)
+    if let size {
+      let result = try run(size.height, size.width)
+      let scores = try Self.sides(
+        result, size.height, size.width, preferringBandsLast: takesBandsLast, file: network.file)
+      (classes, givesBandsLast, isSingle) = (
+        max(2, scores.classes), scores.areBandsLast, scores.classes == 1
+      )
+      (stride, multiple) = (max(1, (size.height + scores.height - 1) / scores.height), 1)
+      least = 1
+      try checkClasses(scores.classes)
+      return
+    }
     guard let found else {
       throw first
         ?? unsupported("scores of another size than the image's", "one score for some pixels each")
@@ -135,6 +145,25 @@ struct ONNXImageForm {
       max(2, found.2.classes), found.2.areBandsLast, found.2.classes == 1
     )
     try checkClasses(found.2.classes)
+  }
+
+  /// The sizes that networks are usually written for: squares, and some others.
+  private static let usualSizes: [Size] =
+    Set((1...32).map { 32 * $0 } + (4...73).map { 14 * $0 }).sorted().map {
+      Size(width: $0, height: $0)
+    }
+    + [(640, 480), (480, 640), (512, 384), (768, 512), (1024, 512), (1280, 720), (2048, 1024)].map {
+      Size(width: $0.0, height: $0.1)
+    }
+
+  /// The one usual size that `run` takes; nil for none or several.
+  private static func onlySize(_ run: (_ height: Int, _ width: Int) throws -> Void) -> Size? {
+    var found: Size?
+    for size in usualSizes where (try? run(size.height, size.width)) != nil {
+      guard found == nil else { return nil }
+      found = size
+    }
+    return found
   }
 
   /// The least multiple of a number that `run` takes as an image's side: windows and poolings on small maps may need

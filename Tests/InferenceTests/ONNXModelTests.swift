@@ -1,5 +1,6 @@
 import Foundation
 import Graphs
+import Imaging
 import Inference
 import Segmentation
 import SwiftProtobuf
@@ -10,7 +11,10 @@ struct ONNXModelTests {
   /// A network for images of any size: a pooling over 8×8 positions without a margin, what it takes from the sides put
   /// back, then poolings to `1 / stride` of the map.
   /// - Parameter queries: The lengths of another result; nil for none.
-  private func network(stride: Int64, queries: [Int64]? = nil) throws -> ONNXNetwork {
+  /// - Parameter inside: The side of the only square that it takes, though its sides are declared free; nil for any.
+  private func network(
+    stride: Int64, queries: [Int64]? = nil, inside: Int64? = nil
+  ) throws -> ONNXNetwork {
     var model = Onnx_ModelProto()
     var operators = Onnx_OperatorSetIdProto()
     operators.version = 17
@@ -40,7 +44,12 @@ struct ONNXModelTests {
     (margins.name, margins.dims, margins.dataType) = ("margins", [8], 7)
     margins.int64Data = [0, 0, 0, 0, 0, 0, 7, 7]
     model.graph.initializer = [margins]
-    node("MaxPool", ["image"], "pooled", ["kernel_shape": [8, 8]])
+    var lengths = Onnx_TensorProto()
+    (lengths.name, lengths.dims, lengths.dataType) = ("lengths", [4], 7)
+    lengths.int64Data = [1, 3, inside ?? 0, inside ?? 0]
+    model.graph.initializer.append(lengths)
+    if inside != nil { node("Reshape", ["image", "lengths"], "square", [:]) }
+    node("MaxPool", [inside == nil ? "image" : "square"], "pooled", ["kernel_shape": [8, 8]])
     node("Pad", ["pooled", "margins"], "whole", [:])
     node(
       "MaxPool", ["whole"], "scores",
@@ -65,6 +74,13 @@ struct ONNXModelTests {
   func least(stride: Int64, least: Int, multiple: Int) throws {
     let backbone = try ONNXModel(network(stride: stride)).backbone
     #expect(backbone.minimumSide == least && backbone.sideMultiple == multiple)
+  }
+
+  @Test("a size that is fixed inside a file of free sizes is found", arguments: [160, 518])
+  func inside(side: Int) throws {
+    let model = try ONNXModel(network(stride: 2, inside: Int64(side)))
+    #expect(model.size == Size(width: side, height: side) && model.classes == 3)
+    #expect(throws: ONNXError.self) { try ONNXModel(network(stride: 2, inside: 163)) }
   }
 
   @Test(
