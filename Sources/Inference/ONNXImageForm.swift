@@ -156,12 +156,18 @@ struct ONNXImageForm {
       Size(width: $0.0, height: $0.1)
     }
 
-  /// The one usual size that `run` takes; nil for none or several.
+  /// The one usual size that `run` takes, or the least where all others are larger by a rest only, which patches leave
+  /// out; nil for none or several.
   private static func onlySize(_ run: (_ height: Int, _ width: Int) throws -> Void) -> Size? {
     var found: Size?
     for size in usualSizes where (try? run(size.height, size.width)) != nil {
-      guard found == nil else { return nil }
-      found = size
+      if let found {
+        guard (0..<32).contains(size.height - found.height),
+          (0..<32).contains(size.width - found.width)
+        else { return nil }
+      } else {
+        found = size
+      }
     }
     return found
   }
