@@ -43,13 +43,14 @@ struct ONNXImageForm {
         "an input of \(network.inputText)", "images of three bands: red, green and blue")
     }
     let (height, width) = takesBandsLast ? (shape[1], shape[2]) : (shape[2], shape[3])
+    let declared: Size?
     if let height, let width {
       guard height <= 65_535, width <= 65_535 else {
         throw unsupported("images of \(width)×\(height)", "sides up to 65535")
       }
-      size = Size(width: width, height: height)
+      declared = Size(width: width, height: height)
     } else if height == nil && width == nil {
-      size = nil
+      declared = nil
     } else {
       throw unsupported("an input of \(network.inputText)", "both sides free, or both fixed")
     }
@@ -68,19 +69,22 @@ struct ONNXImageForm {
         return result.shape
       }
     }
-    if let size {
-      let result = try run(size.height, size.width)
-      let scores = try Self.sides(
-        result, size.height, size.width, preferringBandsLast: takesBandsLast, file: network.file)
-      (classes, givesBandsLast, isSingle) = (
-        max(2, scores.classes), scores.areBandsLast, scores.classes == 1
-      )
-      (stride, multiple) = (max(1, (size.height + scores.height - 1) / scores.height), 1)
-      least = 1
-      return
+    /// Refuses masks of queries, whose classes another result has: in three dimensions, for as many queries.
+    func checkClasses(_ count: Int) throws {
+      let queries = network.results.first { result in
+        guard result.name != network.output, let shape = result.shape, shape.count == 3 else {
+          return false
+        }
+        return shape[1] == count || shape[1] == nil && result.name.contains("quer")
+      }
+      if let queries {
+        throw unsupported(
+          "masks of \(count) queries, whose classes '\(queries.name)' has,"
+            + " as MaskFormer's, Mask2Former's and EoMT's", "scores of each class")
+      }
     }
     var first: (any Error)?, found: (multiple: Int, stride: Int, Scores)?
-    for multiple in Self.multiples where found == nil {
+    for multiple in Self.multiples where declared == nil && found == nil {
       do {
         // Sides of different lengths that are no multiples of twice the number.
         let sides = (
@@ -106,6 +110,27 @@ struct ONNXImageForm {
         if first == nil { first = error }
       }
     }
+    // Exporters leave an example's lengths in files whose sides they declare free.
+    size =
+      declared
+      ?? (found == nil
+        ? Self.onlySize { height, width in
+          _ = try Self.sides(
+            try run(height, width), height, width, preferringBandsLast: takesBandsLast,
+            file: network.file)
+        } : nil)
+    if let size {
+      let result = try run(size.height, size.width)
+      let scores = try Self.sides(
+        result, size.height, size.width, preferringBandsLast: takesBandsLast, file: network.file)
+      (classes, givesBandsLast, isSingle) = (
+        max(2, scores.classes), scores.areBandsLast, scores.classes == 1
+      )
+      (stride, multiple) = (max(1, (size.height + scores.height - 1) / scores.height), 1)
+      least = 1
+      try checkClasses(scores.classes)
+      return
+    }
     guard let found else {
       throw first
         ?? unsupported("scores of another size than the image's", "one score for some pixels each")
@@ -119,6 +144,32 @@ struct ONNXImageForm {
     (classes, givesBandsLast, isSingle) = (
       max(2, found.2.classes), found.2.areBandsLast, found.2.classes == 1
     )
+    try checkClasses(found.2.classes)
+  }
+
+  /// The sizes that networks are usually written for: squares, and some others.
+  private static let usualSizes: [Size] =
+    Set((1...32).map { 32 * $0 } + (4...73).map { 14 * $0 }).sorted().map {
+      Size(width: $0, height: $0)
+    }
+    + [(640, 480), (480, 640), (512, 384), (768, 512), (1024, 512), (1280, 720), (2048, 1024)].map {
+      Size(width: $0.0, height: $0.1)
+    }
+
+  /// The one usual size that `run` takes, or the least where all others are larger by a rest only, which patches leave
+  /// out; nil for none or several.
+  private static func onlySize(_ run: (_ height: Int, _ width: Int) throws -> Void) -> Size? {
+    var found: Size?
+    for size in usualSizes where (try? run(size.height, size.width)) != nil {
+      if let found {
+        guard (0..<32).contains(size.height - found.height),
+          (0..<32).contains(size.width - found.width)
+        else { return nil }
+      } else {
+        found = size
+      }
+    }
+    return found
   }
 
   /// The least multiple of a number that `run` takes as an image's side: windows and poolings on small maps may need

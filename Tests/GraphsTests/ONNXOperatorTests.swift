@@ -140,6 +140,18 @@ struct ONNXOperatorTests {
     #expect(distance(middle, image.sliced(2, 0, 1)) < 1e-6)
   }
 
+  @Test(
+    "resize by factors to lengths that are products in single precision", arguments: [13, 7, 42])
+  func resizingByFactors(length: Int) throws {
+    // 1.3 of single precision is a little less, ten times which is 13 there, and less in double precision.
+    let found = try result { graph in
+      let scales = graph.floats([1, 1, 1, Float(length) / 10])
+      return graph.add("Resize", ["x", "", scales], ["mode": .string("linear")])
+    }
+    #expect(found.shape == [1, 3, 8, length])
+    #expect(distance(found, image.resized(height: 8, width: length)) < 1e-6)
+  }
+
   @Test("resize whole numbers by rounding, and with antialiasing (values of onnx.reference 1.23.2)")
   func resizingLevels() throws {
     /// A row in a type of ONNX, resized to a length and read as numbers.

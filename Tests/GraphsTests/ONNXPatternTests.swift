@@ -208,4 +208,107 @@ struct ONNXPatternTests {
     let expected = bandsLast ? whole.sliced(2, 0, 7).permuted(0, 2, 3, 1) : whole
     #expect(distance(try network.run(input), expected) < 1e-5)
   }
+
+  @Test(
+    "of dilated convolutions between SpaceToDepth and DepthToSpace are one",
+    arguments: ["plain", "bands last", "exchanged", "activated", "cut too far"])
+  func depthDilation(form: String) throws {
+    let isLast = form == "bands last"
+    var graph = TestGraph(input: isLast ? [1, 8, 10, 3] : [1, 3, 8, 10])
+    let exchange: [String: TestGraph.Value] = ["perm": .ints([1, 0, 2, 3])]
+    let block: [String: TestGraph.Value] = ["blocksize": .int(3)]
+    // A rate of 3: the map with 3 around it, and what makes its sides multiples: 8 + 6 + 1, 10 + 6 + 2.
+    let weight = graph.noise([4, 3, 3, 3], name: "w")
+    let amounts: [Int64] = isLast ? [0, 3, 3, 0, 0, 4, 5, 0] : [0, 0, 3, 3, 0, 0, 4, 5]
+    let swapped = form == "exchanged" ? graph.add("Transpose", ["x"], exchange) : "x"
+    let padded = graph.add("Pad", [swapped, graph.ints(amounts)])
+    let turned =
+      form == "exchanged"
+      ? padded
+      : graph.add("Transpose", [padded], isLast ? ["perm": .ints([3, 0, 1, 2])] : exchange)
+    let dealt = graph.add("SpaceToDepth", [turned], block)
+    var map = graph.add("Conv", [graph.add("Transpose", [dealt], exchange), weight])
+    if form == "activated" { map = graph.add("Relu", [map]) }
+    let joined = graph.add("DepthToSpace", [graph.add("Transpose", [map], exchange)], block)
+    let ends: [Int64] = form == "cut too far" ? [-6, -2] : [-1, -2]
+    let cut = graph.add(
+      "Slice", [joined, graph.ints([0, 0]), graph.ints(ends), graph.ints([2, 3])])
+    let output = graph.add("Transpose", [cut], exchange)
+    let network = try graph.network(output)
+    let input = isLast ? image.permuted(0, 2, 3, 1).contiguous() : image
+    let recorded = try Graph(recording: network, input: input.shape) { network($0) }
+    let conv = try #require(recorded.nodes.first { $0.kind == "conv2d" })
+    guard case .ints(let rates)? = conv.attributes["dilation"] else {
+      Issue.record("no rate")
+      return
+    }
+    #expect(rates == [3, 3])
+    #expect(recorded.nodes.allSatisfy { $0.kind != "reshape" })
+    let w = try #require(network.state.first { $0.name == "w" }?.tensor)
+    let whole = image.conv2d(w, padding: [3, 3], dilation: [3, 3])
+    let activated = form == "activated" ? whole.relu() : whole
+    let expected = form == "cut too far" ? activated.sliced(2, 0, 3) : activated
+    #expect(distance(try network.run(input), expected) < 1e-5)
+  }
+
+  @Test("of dilated convolutions with margins of their own count those for each part")
+  func depthDilationWithMargins() throws {
+    var graph = TestGraph(input: [1, 3, 8, 10])
+    let exchange: [String: TestGraph.Value] = ["perm": .ints([1, 0, 2, 3])]
+    let block: [String: TestGraph.Value] = ["blocksize": .int(2)]
+    let dealt = graph.add("SpaceToDepth", [graph.add("Transpose", ["x"], exchange)], block)
+    let conv = graph.add(
+      "Conv", [graph.add("Transpose", [dealt], exchange), graph.noise([4, 3, 3, 3], name: "w")],
+      ["pads": .ints([1, 1, 1, 1])])
+    let joined = graph.add("DepthToSpace", [graph.add("Transpose", [conv], exchange)], block)
+    let output = graph.add("Transpose", [joined], exchange)
+    let network = try graph.network(output)
+    #expect(
+      try kinds(network, [1, 3, 8, 10]).filter { $0 == "conv2d" || $0 == "reshape" } == ["conv2d"])
+    let w = try #require(network.state.first { $0.name == "w" }?.tensor)
+    #expect(
+      distance(try network.run(image), image.conv2d(w, padding: [2, 2], dilation: [2, 2])) < 1e-5)
+  }
+
+  @Test("of attention with one number for a mask are the operator", arguments: [0, 1, 2])
+  func attentionWithNumber(form: Int) throws {
+    var graph = TestGraph()
+    let rows = graph.add("Reshape", ["x", graph.ints([1, 3, 8, 10])])
+    let turned = graph.add("Transpose", [rows], ["perm": .ints([0, 1, 3, 2])])
+    var scores = graph.add("Mul", [graph.add("MatMul", [rows, turned]), graph.floats([0.25], [])])
+    // Paddle's scale adds 0; a number that is no constant reaches the operator.
+    switch form {
+    case 0: scores = graph.add("Add", [scores, graph.floats([0], [])])
+    case 1: scores = graph.add("Add", [scores, graph.floats([0.5], [1])])
+    default:
+      let number = graph.add("ReduceMax", ["x"], ["keepdims": .int(0)])
+      scores = graph.add("Add", [scores, number])
+    }
+    let output = graph.add(
+      "MatMul", [graph.add("Softmax", [scores], ["axis": .int(-1)]), rows])
+    let found = try run(graph, output)
+    #expect(
+      found.kinds.filter { $0 == "scaled_dot_product_attention" || $0 == "softmax" }.count == 1)
+    #expect(found.kinds.last == "scaled_dot_product_attention")
+    #expect(form == 2 || found.kinds.count == 1)
+    let expected = (image.matmul(image.transposed(2, 3)) * 0.25).softmax(3).matmul(image)
+    #expect(distance(found.result, expected) < 1e-5)
+  }
+
+  @Test("Sums with 0 and products with 1 are left out, where they keep the dimensions")
+  func neutral() throws {
+    var graph = TestGraph()
+    let zero = graph.floats([0], []), one = graph.floats([1], [])
+    var map = graph.add("Add", ["x", zero])
+    map = graph.add("Add", [zero, map])
+    map = graph.add("Sub", [map, zero])
+    map = graph.add("Mul", [one, map])
+    map = graph.add("Div", [map, one])
+    let plain = graph.add("Relu", [map])
+    #expect(try run(graph, plain).kinds == ["relu"])
+    let turned = graph.add("Relu", [graph.add("Sub", [zero, "x"])])
+    #expect(distance(try run(graph, turned).result, (image * -1).relu()) == 0)
+    let deeper = graph.add("Relu", [graph.add("Add", ["x", graph.floats([0], [1, 1, 1, 1, 1])])])
+    #expect(try graph.network(deeper).run(image).shape == [1, 1, 3, 8, 10])
+  }
 }

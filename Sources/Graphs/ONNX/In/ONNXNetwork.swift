@@ -15,6 +15,8 @@ package final class ONNXNetwork: Layer {
   package let input: (name: String, dtype: DType, shape: [Int?])
   /// The name of the result that is given.
   package let output: String
+  /// The names of all results of the file, and their lengths where it says them; nil for free ones.
+  package let results: [(name: String, shape: [Int?]?)]
   /// What was left out at the end, where the file goes on from the scores: `Softmax`, `ArgMax`.
   package let omitted: [String]
 
@@ -60,6 +62,7 @@ package final class ONNXNetwork: Layer {
     try Self.check(reader.program, reader.file)
     let end = ONNXEnd(reader.program, scores: result == .scores)
     omitted = end.omitted
+    results = reader.program.outputs.map { ($0.name, $0.shape) }
     let replaced = ONNXPatterns.applied(to: end.program, opset: reader.opset)
     output = end.program.outputs[0].name
     input = try Self.input(replaced, reader.file)

@@ -136,10 +136,13 @@ extension ONNXOperators {
     else {
       throw ONNXRefusal("it takes too many multiplications")
     }
-    if let mask {
-      guard try step.broadcast(weights, mask.shape) == weights else {
-        throw ONNXRefusal("the mask of \(mask.shape) does not fit \(weights)")
+    var mask = mask
+    if let own = mask {
+      guard try step.broadcast(weights, own.shape) == weights else {
+        throw ONNXRefusal("the mask of \(own.shape) does not fit \(weights)")
       }
+      // libtorch looks at the last two dimensions of what it broadcasts.
+      if own.rank < 2 { mask = own.reshaped([1, own.count]) }
     }
     return query.attention(key, value, mask: mask, scale: scale)
   }

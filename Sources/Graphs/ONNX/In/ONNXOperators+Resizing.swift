@@ -60,7 +60,7 @@ extension ONNXOperators {
         } else if sizes.isEmpty {
           // Scales are single precision, and so is the standard's product.
           scale = scales[index]
-          to = (scale * Double(from)).rounded(.down)
+          to = Double((Float(scale) * Float(from)).rounded(.down))
         } else {
           (scale, to) = (sizes[index] / Double(from), sizes[index])
         }

@@ -14,7 +14,9 @@ extension ONNXPatterns {
       where mask == nil && unscaled(m, product).base.flatMap({ m.producer($0, "MatMul") }) != nil {
         (scores, mask) = (product, other)
       }
-      guard mask != nil else { return nil }
+      guard let other = mask else { return nil }
+      // One number for all positions changes nothing.
+      if let number = m.number(other), number.isFinite { mask = nil }
     }
     let own = unscaled(m, scores)
     guard let base = own.base, let product = m.producer(base, "MatMul"), product.inputs.count == 2

@@ -178,8 +178,9 @@ extension ONNXMatcher {
     return values.count == 1 ? values[0] : nil
   }
 
-  /// What a Slice cuts off at the beginning and the end of these dimensions, and of no other.
-  fileprivate func cutOff(_ node: ONNXNode, _ axes: [Int], _ lengths: [Int]) -> [Int]? {
+  /// What a Slice cuts off at the beginning and the end of these dimensions, and of no other; without `lengths` only
+  /// what is counted from the end tells.
+  func cutOff(_ node: ONNXNode, _ axes: [Int], _ lengths: [Int]? = nil) -> [Int]? {
     guard node.inputs.count >= 3, let starts = ints(node.inputs[1]),
       let ends = ints(node.inputs[2]),
       starts.count == ends.count
@@ -201,11 +202,17 @@ extension ONNXMatcher {
         guard starts[index] == 0, ends[index] > 1 << 30 else { return nil }
         continue
       }
-      let length = lengths[place]
+      guard starts[index] >= 0 else { return nil }
+      result[place] = starts[index]
+      guard let length = lengths?[place] else {
+        guard (-1 << 20..<0).contains(ends[index]) || ends[index] > 1 << 30 else { return nil }
+        result[place + 2] = ends[index] < 0 ? -ends[index] : 0
+        continue
+      }
       let end =
         ends[index] < 0 ? max(0, ends[index].addingClamped(length)) : min(ends[index], length)
-      guard starts[index] >= 0, starts[index] <= end else { return nil }
-      (result[place], result[place + 2]) = (starts[index], length - end)
+      guard starts[index] <= end else { return nil }
+      result[place + 2] = length - end
     }
     return result
   }

@@ -8,7 +8,8 @@ enum ONNXPatterns {
 
   /// The patterns in the order in which they are tried.
   static let all: [Pattern] = [
-    quantizedPattern, fusedPattern, dilationPattern, geluPattern, siluPattern, hardSwishPattern,
+    quantizedPattern, fusedPattern, dilationPattern, depthDilationPattern, geluPattern, siluPattern,
+    hardSwishPattern,
     layerNormPattern,
     attentionPattern,
     linearPattern,
@@ -41,9 +42,7 @@ extension ONNXProgram {
     for var node in nodes {
       node.inputs = node.inputs.map { names[$0] ?? $0 }
       let output = node.outputs.first ?? ""
-      if node.type == "Identity", !results.contains(output), !inBranches.contains(output),
-        let source = node.inputs.first
-      {
+      if let source = unchanged(by: node), !results.contains(output), !inBranches.contains(output) {
         names[output] = source
       } else {
         kept.append(node)
@@ -52,6 +51,21 @@ extension ONNXProgram {
     var result = self
     result.nodes = kept
     return result
+  }
+
+  /// Of a node that changes nothing what it takes: 0 is added or 1 multiplied with, as Paddle's `scale` leaves them.
+  private func unchanged(by node: ONNXNode) -> String? {
+    if node.type == "Identity" { return node.inputs.first }
+    let neutral = ["Add": 0.0, "Sub": 0, "Mul": 1, "Div": 1]
+    guard node.inputs.count == 2, let number = neutral[node.type] else { return nil }
+    // A number without dimensions leaves the other's as they are.
+    func isNeutral(_ name: String) -> Bool {
+      guard let constant = constants[name], constant.shape.isEmpty else { return false }
+      return (try? constant.array())??.single == number
+    }
+    if isNeutral(node.inputs[1]) { return node.inputs[0] }
+    let isCommutative = node.type == "Add" || node.type == "Mul"
+    return isCommutative && isNeutral(node.inputs[0]) ? node.inputs[1] : nil
   }
 }
 
