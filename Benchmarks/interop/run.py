@@ -121,7 +121,7 @@ def atrous(options, *arguments):
 
 
 def damped(checkpoint):
-    """Multiplies what ends the branch of each residual block by a twentieth.
+    """Multiplies what ends the branch of each residual block by a twentieth, and says whether there are any.
 
     Drawn branches are as strong as what they are added to, which makes chaos of a deep network: rounding becomes another
     network's scores. Trained ones are not.
@@ -140,7 +140,8 @@ def damped(checkpoint):
             if weights[convolutions[0]].shape[1] == len(weights[norms[-1]])]
     for name in ends:
         weights[name] *= 0.05
-    safetensors.numpy.save_file(weights, checkpoint, about)
+    if ends:
+        safetensors.numpy.save_file(weights, checkpoint, about)
     return bool(ends)
 
 
